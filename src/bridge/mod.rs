@@ -1,0 +1,165 @@
+//! Who hears whom, as data: what the engine tells the media threads, and what they tell it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::ids::{CallId, Language, LegId, PlayId};
+use crate::settings::Codec;
+
+/// A bound RTP socket of the stock, named by its local address; RTCP is the next port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MediaPort(pub SocketAddr);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum MediaCommand {
+    /// Takes a port of the stock into use. All legs of one call live on one thread.
+    Open { leg: LegId, call: CallId, port: MediaPort },
+    /// What offer and answer agreed on; may come again at any time (hold, codec change, new address).
+    Configure { leg: LegId, stream: Box<Stream> },
+    /// From now on this leg hears these legs: none is silence, one is relayed, several are mixed. A leg may hear
+    /// itself (echo). A running `Play` is heard instead until it ends.
+    Hear { leg: LegId, sources: Sources },
+    /// Plays the items one after the other into the leg's ear, then reports `PlayEnded`; `repeat` plays for ever.
+    /// Replaces a running play, which then reports nothing.
+    Play { leg: LegId, play: PlayId, items: Vec<PlayItem>, repeat: bool },
+    /// Stops at once; reports nothing.
+    StopPlay { leg: LegId, play: PlayId },
+    /// Sends one key by RFC 4733 (or in band where telephone-event was not agreed).
+    SendDigit { leg: LegId, digit: Digit, duration: Duration },
+    /// Ends the leg, reports `Closed` with its last figures, and gives the port back to the stock.
+    Close { leg: LegId },
+}
+
+pub type Sources = SmallVec<[LegId; 2]>;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PlayItem {
+    /// A prompt by name in a language; where it is missing it is skipped with one log line.
+    Prompt {
+        name: String,
+        language: Language,
+    },
+    Silence(Duration),
+    /// Ring-back, busy, … as frequencies in Hz with on and off times.
+    Tone {
+        frequencies_hz: [u16; 2],
+        on: Duration,
+        off: Duration,
+    },
+}
+
+/// One agreed audio stream (RFC 3264), from our side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Where RTP goes; `None` while the far end has none (0.0.0.0, port 0).
+    pub remote: Option<SocketAddr>,
+    /// Where RTCP goes (the next port, or as `a=rtcp` says).
+    pub remote_rtcp: Option<SocketAddr>,
+    pub rtcp_mux: bool,
+    pub codec: Codec,
+    /// Payload type of the codec that we send, and that we are sent.
+    pub send_payload_type: u8,
+    pub receive_payload_type: u8,
+    /// telephone-event, likewise.
+    pub send_event_type: Option<u8>,
+    pub receive_event_type: Option<u8>,
+    pub ptime: Duration,
+    /// Whether we may send, and whether we expect to be sent.
+    pub send: bool,
+    pub receive: bool,
+    pub latch: Latch,
+}
+
+/// Which source RTP is accepted from besides the negotiated address. The first that qualifies is fixed for the leg
+/// until it is configured anew with another remote address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Latch {
+    /// The negotiated address and port only.
+    Never,
+    /// Any port of this address: the one the signalling came from (a phone behind NAT).
+    Address(IpAddr),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "char", into = "char")]
+pub struct Digit(char);
+
+impl Digit {
+    /// `0`–`9`, `*`, `#`, `A`–`D`.
+    pub fn new(key: char) -> Option<Digit> {
+        let key = key.to_ascii_uppercase();
+        matches!(key, '0'..='9' | '*' | '#' | 'A'..='D').then_some(Digit(key))
+    }
+
+    /// RFC 4733 §3.2: event codes 0 to 15.
+    pub fn from_event(code: u8) -> Option<Digit> {
+        "0123456789*#ABCD".chars().nth(usize::from(code)).map(Digit)
+    }
+
+    pub fn event(self) -> u8 {
+        "0123456789*#ABCD".chars().position(|key| key == self.0).map_or(0, |at| at as u8)
+    }
+
+    pub fn key(self) -> char {
+        self.0
+    }
+}
+
+impl TryFrom<char> for Digit {
+    type Error = String;
+
+    fn try_from(key: char) -> Result<Self, Self::Error> {
+        Digit::new(key).ok_or_else(|| format!("'{key}' is not a key of a telephone; use 0-9, *, # or A-D"))
+    }
+}
+
+impl From<Digit> for char {
+    fn from(digit: Digit) -> char {
+        digit.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DigitSource {
+    TelephoneEvent,
+    InBand,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum MediaEvent {
+    /// More ports are bound and free.
+    Ports(Vec<MediaPort>),
+    /// A key, reported once, when it is first certain.
+    Digit {
+        leg: LegId,
+        digit: Digit,
+        source: DigitSource,
+    },
+    PlayEnded {
+        leg: LegId,
+        play: PlayId,
+    },
+    /// Nothing came for the configured time though our answer expects media.
+    Dead {
+        leg: LegId,
+    },
+    /// The last figures of a closed leg.
+    Closed {
+        leg: LegId,
+        stats: RtpStats,
+    },
+}
+
+/// Figures of one leg's RTP (RFC 3550 §6.4, App. A); `mos` is estimated by ITU-T G.107 from loss and delay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RtpStats {
+    pub packets_sent: u64,
+    pub packets_received: u64,
+    pub lost: u64,
+    pub jitter_ms: f64,
+    pub mos: Option<f64>,
+}

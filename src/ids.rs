@@ -1,0 +1,151 @@
+//! Identifiers. Each is a type of its own so that a leg's number is never taken for a call's.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// One contact, from the trunk to its last leg. Unique across restarts: 48 bits of Unix milliseconds, 80 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u128);
+
+impl CallId {
+    /// Joins a wall clock time in milliseconds and random bits; ids made later sort later.
+    pub fn new(unix_ms: i64, random: u128) -> Self {
+        let high = (unix_ms.max(0) as u128) << 80;
+        CallId(high | (random & ((1 << 80) - 1)))
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallId({self})")
+    }
+}
+
+impl std::str::FromStr for CallId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        u128::from_str_radix(s, 16).map(CallId)
+    }
+}
+
+impl Serialize for CallId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CallId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_id!(
+    /// One party's connection to Relais within a call: a SIP dialog and its media.
+    LegId
+);
+number_id!(
+    /// One run of a prompt list on a leg.
+    PlayId
+);
+number_id!(
+    /// One INVITE usage of the SIP user agent.
+    SessionId
+);
+number_id!(
+    /// A request of the web shell that waits for the engine's answer.
+    RequestId
+);
+number_id!(
+    /// A TCP, TLS or WebSocket connection of the net shell.
+    ConnectionId
+);
+
+macro_rules! name_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Arc<str>);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                $name(Arc::from(name))
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(name: String) -> Self {
+                $name(Arc::from(name))
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_id!(
+    /// An agent, by the number of their phone: `201`.
+    AgentId
+);
+name_id!(
+    /// A queue, by its configured name: `sales`.
+    QueueId
+);
+name_id!(
+    /// An expert outside the centre: `301`.
+    ExpertId
+);
+name_id!(
+    /// A trunk, by its configured name.
+    TrunkId
+);
+name_id!(
+    /// A dialplan, by its configured name.
+    PlanId
+);
+name_id!(
+    /// A language tag as configured: `en`, `fr`, `ko`.
+    Language
+);

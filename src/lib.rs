@@ -1,0 +1,49 @@
+//! Relais: a contact-centre appliance for the telephone. ARCHITECTURE.md has the picture.
+
+#![deny(unsafe_code)]
+
+pub mod ids;
+pub mod record;
+pub mod settings;
+pub mod time;
+pub mod views;
+
+// Pure rooms: no sockets, threads, clocks or global randomness. tests/tidy.rs holds their edges.
+#[forbid(unsafe_code)]
+pub mod audio;
+#[forbid(unsafe_code)]
+pub mod bridge;
+#[forbid(unsafe_code)]
+pub mod call;
+#[forbid(unsafe_code)]
+pub mod dialplan;
+#[forbid(unsafe_code)]
+pub mod engine;
+#[forbid(unsafe_code)]
+pub mod ivr;
+#[forbid(unsafe_code)]
+pub mod queue;
+#[forbid(unsafe_code)]
+pub mod rtp;
+#[forbid(unsafe_code)]
+pub mod sdp;
+#[forbid(unsafe_code)]
+pub mod sip;
+
+// Shells: they do the I/O. Clocks and entropy are theirs.
+#[allow(clippy::disallowed_methods)]
+pub mod cli;
+#[allow(clippy::disallowed_methods)]
+pub mod config;
+#[allow(clippy::disallowed_methods)]
+pub mod media;
+#[allow(clippy::disallowed_methods)]
+pub mod net;
+#[allow(clippy::disallowed_methods)]
+pub mod prompts;
+#[allow(clippy::disallowed_methods)]
+pub mod server;
+#[allow(clippy::disallowed_methods)]
+pub mod store;
+#[allow(clippy::disallowed_methods)]
+pub mod web;

@@ -1,0 +1,176 @@
+//! Checked settings: what `config/` makes of the operator's files, and what every room is given. Value types only.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, TrunkId};
+
+/// The whole configuration after every check has passed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    pub sip: Sip,
+    pub rtp: Rtp,
+    pub web: Web,
+    pub data: PathBuf,
+    pub prompts: PathBuf,
+    pub language: Language,
+    pub pause_reasons: Vec<String>,
+    pub trunks: Vec<Trunk>,
+    pub agents: Vec<Agent>,
+    pub queues: Vec<Queue>,
+    pub experts: Vec<Expert>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+    Ws,
+    Wss,
+}
+
+impl Transport {
+    /// A stream keeps order and never retransmits (RFC 3261 §17).
+    pub fn is_reliable(self) -> bool {
+        self != Transport::Udp
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listen {
+    pub transport: Transport,
+    pub address: SocketAddr,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sip {
+    pub listen: Vec<Listen>,
+    /// The host name of this centre: the realm of digest authentication and the host of its own URIs.
+    pub domain: String,
+    /// Written into Contact, Via and SDP instead of the bound address, for a machine behind a one-to-one NAT.
+    pub public_address: Option<IpAddr>,
+    /// RFC 4028: the session interval asked for; at least 90 s.
+    pub session_expires: Duration,
+    /// Calls at once; the next one gets 503 with Retry-After.
+    pub max_calls: usize,
+    /// Shortest and longest registration granted (RFC 3261 §10.3); a shorter wish gets 423 with Min-Expires.
+    pub min_expires: Duration,
+    pub max_expires: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rtp {
+    pub address: IpAddr,
+    /// Lowest and highest UDP port; RTP takes the even ones, RTCP the next.
+    pub ports: (u16, u16),
+    /// A leg that should be sending and is silent this long is ended.
+    pub dead_leg: Duration,
+    /// Media threads; the number of cores when `None`.
+    pub threads: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Web {
+    pub listen: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    Pcmu,
+    Pcma,
+    G722,
+}
+
+/// A way to the outside: who may send us calls as this trunk, what they may dial, and where calls go out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trunk {
+    pub id: TrunkId,
+    /// Source addresses whose INVITEs are this trunk's.
+    pub addresses: Vec<IpNet>,
+    /// Where calls out are sent, best first; the next is tried when one is down.
+    pub servers: Vec<TrunkServer>,
+    /// Registration at the provider, where it asks for one.
+    pub register: Option<Credentials>,
+    pub codecs: Vec<Codec>,
+    /// Plans whose numbers this trunk offers; empty means every plan.
+    pub plans: Vec<PlanId>,
+    /// OPTIONS to every server this often; never when zero.
+    pub options_interval: Duration,
+    /// Number prefixes a plan may dial out through this trunk.
+    pub allow: Vec<String>,
+}
+
+/// A host name (looked up by SRV, then A/AAAA) or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TrunkServer {
+    pub host: String,
+    pub port: Option<u16>,
+    pub transport: Transport,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Credentials {
+    pub user: String,
+    pub password: String,
+    /// Our address of record at the far end: `sip:user@host`.
+    pub aor: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).field("aor", &self.aor).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    pub id: AgentId,
+    pub name: String,
+    /// `None`: this agent cannot register (a static contact is used).
+    pub password: Option<String>,
+    /// A phone that is always at this SIP URI and never registers.
+    pub contact: Option<String>,
+    /// Queues in order of preference.
+    pub queues: Vec<QueueId>,
+    pub codecs: Vec<Codec>,
+    pub language: Language,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("id", &self.id).field("queues", &self.queues).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queue {
+    pub id: QueueId,
+    /// How long one agent's phone rings before the next is tried.
+    pub ring_timeout: Duration,
+    pub wrap_up: Duration,
+    /// Unanswered calls in a row after which the agent is `not_responding`.
+    pub max_no_answer: u32,
+    /// An agent who could not be reached, was busy or refused is not offered the same call again for this long.
+    pub retry_delay: Duration,
+    /// Prompt played in a loop to those who wait.
+    pub music: String,
+    /// The position is announced this often; never when zero.
+    pub announce_position: Duration,
+    /// Callers waiting at once; the next one leaves the queue with result `full`.
+    pub max_waiting: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expert {
+    pub id: ExpertId,
+    pub name: String,
+    /// SIP URI on the company's own telephony.
+    pub address: String,
+}
