@@ -83,7 +83,8 @@ impl Engine {
         }
         let remote = flow.remote.ip();
         let trunk = self.settings.trunks.iter().find(|trunk| trunk.addresses.iter().any(|net| net.contains(&remote)));
-        trunk.map(|trunk| Source::Trunk(trunk.id.clone())).ok_or(Refusal::status(403))
+        let trunk = trunk.map(|trunk| &trunk.id).or_else(|| self.trunks.at(remote));
+        trunk.map(|trunk| Source::Trunk(trunk.clone())).ok_or(Refusal::status(403))
     }
 
     fn route(&self, source: &Source, number: &str) -> Option<Dialled> {

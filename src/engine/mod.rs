@@ -6,9 +6,11 @@ mod api;
 mod calls;
 mod direct;
 mod incoming;
+mod pairs;
 mod plan;
 mod registration;
 mod sessions;
+mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::dialplan::{Plans, Run};
-use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdEvent};
 use crate::record::CallRecord;
-use crate::settings::Settings;
+use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
@@ -32,6 +34,8 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+pub use trunks::ServerId;
+use trunks::Trunks;
 
 /// What happens to the engine. With the time of each, a run can be recorded and replayed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +49,8 @@ pub enum Input {
     Reload { settings: Arc<Settings>, plans: Arc<Plans> },
     /// Callers who lost their place in a queue when the process died.
     LostPlaces(Vec<LostPlace>),
+    /// The answer to `Command::Resolve`; empty when the name has no address.
+    Resolved { id: ServerId, targets: Vec<Destination> },
     /// No new calls; the present ones go on.
     Drain,
     /// Every call ends now.
@@ -71,6 +77,8 @@ pub enum Command {
     Journal(Journal),
     Publish(Change),
     Reply { id: RequestId, result: Result<serde_json::Value, ApiError> },
+    /// Look a trunk's server up (RFC 3263) and bring `Input::Resolved`.
+    Resolve { id: ServerId, server: TrunkServer },
     Log { level: LogLevel, text: String },
     /// A drain is over: the last call has ended.
     Drained,
@@ -101,6 +109,9 @@ enum Timer {
     Dial(CallId),
     /// The last figures of a call's media have not come; the record is written without them.
     Finish(CallId),
+    LookUp(ServerId),
+    Options(ServerId),
+    Register(TrunkId),
 }
 
 /// A caller who rings again within this time of a crash regains the place.
@@ -117,6 +128,7 @@ pub struct Engine {
     registrar: Registrar,
     acd: Acd,
     rng: ChaCha12Rng,
+    #[serde(with = "pairs")]
     calls: BTreeMap<CallId, Live>,
     sessions: HashMap<SessionId, (CallId, LegId)>,
     legs: HashMap<LegId, CallId>,
@@ -124,6 +136,7 @@ pub struct Engine {
     ports: VecDeque<MediaPort>,
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
+    trunks: Trunks,
     next_leg: u64,
     next_play: u64,
     draining: bool,
@@ -179,6 +192,7 @@ impl Engine {
             ports: VecDeque::new(),
             timers: Deadlines::default(),
             lost_places: Vec::new(),
+            trunks: Trunks::default(),
             next_leg: 1,
             next_play: FIRST_ENGINE_PLAY,
             draining: false,
@@ -187,6 +201,7 @@ impl Engine {
             commands: VecDeque::new(),
         };
         engine.reach_fixed_phones(now);
+        engine.watch_trunks(now);
         engine.settle(now);
         engine
     }
@@ -199,6 +214,7 @@ impl Engine {
             Input::Api { id, request } => self.handle_api(id, request, now),
             Input::Reload { settings, plans } => self.reload(settings, plans, now),
             Input::LostPlaces(places) => self.lost_places.extend(places),
+            Input::Resolved { id, targets } => self.trunk_found(id, targets, now),
             Input::Drain => self.draining = true,
             Input::Stop => self.stop(now),
             Input::Time => {}
@@ -252,6 +268,9 @@ impl Engine {
                 Timer::Plan(call) => self.run_plan(call, crate::dialplan::RunInput::Timeout, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Finish(call) => self.finish(call, now),
+                Timer::LookUp(server) => self.look_up(server, now),
+                Timer::Options(server) => self.ask_options(server, now),
+                Timer::Register(trunk) => self.register_at(&trunk, now),
             }
         }
     }
@@ -290,7 +309,7 @@ impl Engine {
             Event::Info { session, content_type, body } => self.leg_info(session, &content_type, &body, now),
             Event::Ended { session, cause } => self.leg_ended(session, &cause, now),
             Event::Request { ticket, flow, request } => self.single_request(ticket, flow, &request, now),
-            Event::Response { .. } => {}
+            Event::Response { ticket, response } => self.trunk_answered(ticket, &response, now),
         }
     }
 
@@ -312,6 +331,7 @@ impl Engine {
         self.settings = settings;
         self.plans = plans;
         self.reach_fixed_phones(now);
+        self.watch_trunks(now);
     }
 
     /// The live call, and the engine's parts that act on it, apart from each other.
