@@ -1,6 +1,7 @@
 //! SIP (RFC 3261) without sockets: messages, transactions, dialogs, the registrar and digest authentication.
 
 pub mod message;
+pub mod transaction;
 pub mod ua;
 
 use std::net::SocketAddr;
