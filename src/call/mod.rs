@@ -12,7 +12,7 @@ pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
 
 use std::time::Duration;
 
-use crate::bridge::{MediaCommand, PlayItem, Sources};
+use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::ids::{AgentId, CallId, Language, LegId, QueueId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
@@ -28,7 +28,7 @@ pub enum Phase {
     /// The dialplan has the caller.
     Plan,
     /// The caller waits for an agent; the plan waits for the outcome.
-    Queued { queue: QueueId, music: String },
+    Queued { queue: QueueId, music: String, leave: Vec<Digit> },
     /// The caller hears ring-back while one named party is rung.
     Dialling,
     Talking { leg: LegId },
@@ -88,10 +88,11 @@ impl Call {
     }
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
-    pub fn enter_queue(&mut self, queue: &QueueId, music: &str, now: Now) {
+    /// `leave` are the keys that take the caller out again.
+    pub fn enter_queue(&mut self, queue: &QueueId, music: &str, leave: Vec<Digit>, now: Now) {
         self.queue = Some(queue.clone());
         self.queued_at.get_or_insert(now.instant);
-        self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned() };
+        self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
     }
 
     /// The party on `leg` has answered and talks with the caller from now on.

@@ -1,14 +1,16 @@
 //! Ringing agents: an offer of the distributor becomes an INVITE to each phone of the agent; the first to answer talks.
 
-use super::calls::{BOTH_WAYS, EndReason};
-use super::{Engine, LogLevel};
+use super::calls::EndReason;
+use super::{Engine, LogLevel, Timer};
 use crate::bridge::{Latch, MediaCommand, PlayItem};
-use crate::call::{Leg, NewLeg, Offer};
+use crate::call::{Leg, NewLeg, Offer, Phase};
+use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::settings::{Agent, Codec};
 use crate::sip::Destination;
+use crate::sdp::Direction;
 use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
 use crate::time::Now;
@@ -61,7 +63,7 @@ impl Engine {
         let port = self.ports.pop_front()?;
         let leg_id = self.next_leg_id();
         let mut negotiator = self.negotiator(port, leg_id, &codecs);
-        let sdp = negotiator.offer(BOTH_WAYS);
+        let sdp = negotiator.offer(Direction::BOTH);
         let invite = Invite {
             to: phone.to,
             request_uri: phone.uri,
@@ -143,12 +145,16 @@ impl Engine {
             return;
         }
         self.answer_caller(id, now);
-        if let Some(live) = self.live(id) {
-            live.call.talk(leg, now);
-        }
-        self.timers.clear(&super::Timer::Dial(id));
+        let Some(live) = self.live(id) else { return };
+        let told = match live.call.phase {
+            Phase::Dialling => RunInput::Transferred(TransferOutcome::Answered),
+            _ => RunInput::Queued(QueueOutcome::Answered),
+        };
+        live.call.talk(leg, now);
+        self.timers.clear(&Timer::Dial(id));
+        self.timers.clear(&Timer::Wait(id));
         self.wire(id, now);
-        self.run_plan(id, crate::dialplan::RunInput::Queued(crate::dialplan::QueueOutcome::Answered), now);
+        self.run_plan(id, told, now);
     }
 
     /// Tells the caller who waits where they stand.

@@ -48,9 +48,6 @@ impl EndReason {
     }
 }
 
-/// Audio both ways.
-pub(super) const BOTH_WAYS: Direction = Direction { send: true, receive: true };
-
 impl Engine {
     /// Makes the call and starts what was dialled; `Err` is the status to refuse with.
     pub(super) fn begin_call(&mut self, new: NewCall, now: Now) -> Result<(), u16> {
@@ -62,7 +59,7 @@ impl Engine {
         let agreed = if new.sdp.is_empty() {
             None
         } else {
-            match negotiator.take_offer(&new.sdp, BOTH_WAYS) {
+            match negotiator.take_offer(&new.sdp, Direction::BOTH) {
                 Ok(answer) => Some(answer),
                 Err(error) => {
                     self.ports.push_back(port);
@@ -123,7 +120,7 @@ impl Engine {
                     call_id: id,
                     from: call.from.clone(),
                     to: call.to.clone(),
-                    trunk: call.trunk.as_ref().map(|trunk| trunk.to_string()),
+                    trunk: call.trunk.clone(),
                     language: call.language.clone(),
                 };
                 let run = Run::new(&plans, plan, facts);
@@ -174,7 +171,7 @@ impl Engine {
         live.call.answered_at = Some(now.wall);
         let Some(leg) = live.call.caller_mut() else { return };
         leg.join(now);
-        let sdp = leg.answer.take().unwrap_or_else(|| leg.negotiator.offer(BOTH_WAYS));
+        let sdp = leg.answer.take().unwrap_or_else(|| leg.negotiator.offer(Direction::BOTH));
         let session = leg.session;
         self.ua.accept(session, sdp, Headers::default(), now.instant);
         self.changed.insert(id);
@@ -202,6 +199,7 @@ impl Engine {
         }
         self.acd.leave(id, now);
         self.timers.clear(&Timer::Plan(id));
+        self.timers.clear(&Timer::Wait(id));
         self.timers.clear(&Timer::Dial(id));
         self.timers.set(Timer::Finish(id), now.instant + FINISH_WAIT);
         self.changed.insert(id);

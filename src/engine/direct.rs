@@ -41,7 +41,8 @@ impl Engine {
             let outcome = match why {
                 NoAnswer::Busy => TransferOutcome::Busy,
                 NoAnswer::Timeout => TransferOutcome::NoAnswer,
-                _ => TransferOutcome::Failed,
+                NoAnswer::Declined | NoAnswer::HungUpWhileRinging => TransferOutcome::Declined,
+                NoAnswer::Unreachable => TransferOutcome::Unreachable,
             };
             self.dial_failed(id, outcome, now);
         }

@@ -105,6 +105,8 @@ pub enum Journal {
 enum Timer {
     /// The dialplan run of a call.
     Plan(CallId),
+    /// The longest wait that the plan allows in a queue.
+    Wait(CallId),
     /// A directly dialled party has rung long enough.
     Dial(CallId),
     /// The last figures of a call's media have not come; the record is written without them.
@@ -266,6 +268,7 @@ impl Engine {
         while let Some(timer) = self.timers.expire(now.instant) {
             match timer {
                 Timer::Plan(call) => self.run_plan(call, crate::dialplan::RunInput::Timeout, now),
+                Timer::Wait(call) => self.wait_is_over(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::LookUp(server) => self.look_up(server, now),

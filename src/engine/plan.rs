@@ -2,7 +2,7 @@
 
 use super::calls::EndReason;
 use super::{Engine, LogLevel, PLACE_KEPT, Timer};
-use crate::bridge::{MediaCommand, Sources};
+use crate::bridge::{Digit, MediaCommand, Sources};
 use crate::call::{Phase, millis};
 use crate::dialplan::{QueueOutcome, RunAction, RunInput, Target};
 use crate::ids::{CallId, QueueId};
@@ -42,7 +42,12 @@ impl Engine {
                 let sources = if on { Sources::from_slice(&[leg]) } else { Sources::new() };
                 self.media(MediaCommand::Hear { leg, sources });
             }
-            RunAction::Distribute { queue, .. } => self.distribute(id, &queue, now),
+            RunAction::Distribute { queue, max_wait, leave } => {
+                if let Some(limit) = max_wait {
+                    self.timers.set(Timer::Wait(id), now.instant + limit);
+                }
+                self.distribute(id, &queue, leave, now);
+            }
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
             }
@@ -52,12 +57,12 @@ impl Engine {
         }
     }
 
-    fn distribute(&mut self, id: CallId, queue: &QueueId, now: Now) {
+    fn distribute(&mut self, id: CallId, queue: &QueueId, leave: Vec<Digit>, now: Now) {
         let regained = self.regained_place(id, queue, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
-        live.call.enter_queue(queue, music.as_deref().unwrap_or("music/default"), now);
+        live.call.enter_queue(queue, music.as_deref().unwrap_or("music/default"), leave, now);
         let from = live.call.from.clone();
         self.wire(id, now);
         match self.acd.enqueue(id, queue, since, now) {
@@ -77,8 +82,29 @@ impl Engine {
         }
     }
 
+    /// The plan's longest wait is over.
+    pub(super) fn wait_is_over(&mut self, id: CallId, now: Now) {
+        if self.calls.get(&id).is_some_and(|live| matches!(live.call.phase, Phase::Queued { .. })) {
+            self.leave_queue(id, QueueOutcome::TimedOut, now);
+        }
+    }
+
+    /// A key of the caller: it may leave the queue, else it is the plan's.
+    pub(super) fn caller_digit(&mut self, id: CallId, digit: Digit, now: Now) {
+        let Some(live) = self.calls.get(&id) else { return };
+        match &live.call.phase {
+            Phase::Queued { leave, .. } if leave.contains(&digit) => {
+                self.leave_queue(id, QueueOutcome::Left(digit), now);
+            }
+            Phase::Plan => self.run_plan(id, RunInput::Digit(digit), now),
+            _ => {}
+        }
+    }
+
     /// The call is out of its queue unanswered; the plan goes on.
     fn leave_queue(&mut self, id: CallId, outcome: QueueOutcome, now: Now) {
+        self.timers.clear(&Timer::Wait(id));
+        self.acd.leave(id, now);
         if let Some(live) = self.live(id) {
             live.call.phase = Phase::Plan;
         }
@@ -102,7 +128,7 @@ impl Engine {
         let Some(queue) = self.calls.get(&id).and_then(|live| live.call.queue.clone()) else { return false };
         self.acd.talk_ended(id, now);
         self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
-        self.distribute(id, &queue, now);
+        self.distribute(id, &queue, Vec::new(), now);
         true
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::calls::{BOTH_WAYS, EndReason};
+use super::calls::EndReason;
 use super::{Engine, LogLevel};
 use crate::bridge::{Digit, MediaCommand};
 use crate::call::{LegState, Phase};
@@ -10,6 +10,7 @@ use crate::dialplan::RunInput;
 use crate::ids::{CallId, LegId, SessionId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
+use crate::sdp::Direction;
 use crate::sip::ua::{EndCause, Sdp};
 use crate::time::Now;
 
@@ -80,7 +81,7 @@ impl Engine {
         };
         let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.call.legs.get_mut(&leg_id)) else { return };
         match sdp {
-            Some(Sdp::Offer(offer)) => match leg.negotiator.take_offer(&offer, BOTH_WAYS) {
+            Some(Sdp::Offer(offer)) => match leg.negotiator.take_offer(&offer, Direction::BOTH) {
                 Ok((answer, agreed)) => {
                     let configure = leg.configure(&agreed);
                     self.ua.answer(session, answer, now.instant);
@@ -91,7 +92,7 @@ impl Engine {
                 Err(error) => self.ua.refuse(session, error.status(), now.instant),
             },
             _ => {
-                let offer = leg.negotiator.offer(BOTH_WAYS);
+                let offer = leg.negotiator.offer(Direction::BOTH);
                 self.ua.answer(session, offer, now.instant);
             }
         }
@@ -133,7 +134,7 @@ impl Engine {
     pub(super) fn digit(&mut self, call: CallId, leg: LegId, digit: Digit, now: Now) {
         let is_caller = self.calls.get(&call).is_some_and(|live| live.call.caller == leg && live.call.ending.is_none());
         if is_caller {
-            self.run_plan(call, RunInput::Digit(digit), now);
+            self.caller_digit(call, digit, now);
         }
     }
 
