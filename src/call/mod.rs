@@ -28,10 +28,16 @@ pub enum Phase {
     /// The dialplan has the caller.
     Plan,
     /// The caller waits for an agent; the plan waits for the outcome.
-    Queued { queue: QueueId, music: String, leave: Vec<Digit> },
+    Queued {
+        queue: QueueId,
+        music: String,
+        leave: Vec<Digit>,
+    },
     /// The caller hears ring-back while one named party is rung.
     Dialling,
-    Talking { leg: LegId },
+    Talking {
+        leg: LegId,
+    },
     /// All legs are told; the record waits for their last figures.
     Ending,
 }
@@ -144,14 +150,14 @@ impl Call {
             };
             let ear = match (partner, &self.phase) {
                 // Whoever was put on hold hears music; whoever holds hears nothing (RFC 3264 §8.4).
-                (Some(partner), _) if held.contains(&partner) => Ear { music: Some(prompt(hold_music)), ..Ear::default() },
+                (Some(partner), _) if held.contains(&partner) => {
+                    Ear { music: Some(prompt(hold_music)), ..Ear::default() }
+                }
                 (Some(partner), _) => Ear { sources: Sources::from_slice(&[partner]), music: None },
                 (None, Phase::Queued { music, .. }) if leg.id == self.caller => {
                     Ear { music: Some(prompt(music)), ..Ear::default() }
                 }
-                (None, Phase::Dialling) if leg.id == self.caller => {
-                    Ear { music: Some(RING_BACK), ..Ear::default() }
-                }
+                (None, Phase::Dialling) if leg.id == self.caller => Ear { music: Some(RING_BACK), ..Ear::default() },
                 (None, _) => Ear::default(),
             };
             leg.hear(ear, next_play, &mut out);
@@ -175,9 +181,8 @@ impl Call {
     pub fn record(&self) -> CallRecord {
         let talk = self.legs.values().filter(|leg| leg.role != Party::Caller);
         let handled = self.agent.is_some();
-        let (talk_ms, hold_ms) = talk.fold((0, 0), |(talk, hold), leg| {
-            (talk + leg.clock.talk_ms(), hold + leg.clock.hold_ms())
-        });
+        let (talk_ms, hold_ms) =
+            talk.fold((0, 0), |(talk, hold), leg| (talk + leg.clock.talk_ms(), hold + leg.clock.hold_ms()));
         CallRecord {
             call_id: self.id,
             trunk: self.trunk.clone(),

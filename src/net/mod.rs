@@ -24,9 +24,14 @@ use udp::Datagrams;
 /// What the sockets tell the engine.
 #[derive(Debug)]
 pub enum NetEvent {
-    Message { flow: Flow, message: Message },
+    Message {
+        flow: Flow,
+        message: Message,
+    },
     /// What was sent there could not be delivered.
-    TransportError { to: Destination },
+    TransportError {
+        to: Destination,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -158,7 +163,9 @@ impl Net {
     pub fn send(&self, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         let sent = match to {
-            Destination::Flow(flow) if flow.transport == Transport::Udp => self.send_datagram(Some(flow.local), flow.remote, &bytes),
+            Destination::Flow(flow) if flow.transport == Transport::Udp => {
+                self.send_datagram(Some(flow.local), flow.remote, &bytes)
+            }
             Destination::Address { transport: Transport::Udp, address } => self.send_datagram(None, address, &bytes),
             Destination::Flow(flow) => self.streams.send(flow.connection, flow.remote, bytes),
             Destination::Address { transport: Transport::Tcp, address } => self.streams.send(None, address, bytes),

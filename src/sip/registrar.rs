@@ -132,8 +132,12 @@ impl Registrar {
 
     /// Removes what came by a connection that is gone; the users who cannot be reached any more.
     pub fn flow_lost(&mut self, flow: &Flow) -> Vec<String> {
-        let affected: Vec<String> =
-            self.users.iter().filter(|(_, list)| list.iter().any(|b| b.flow == *flow)).map(|(user, _)| user.clone()).collect();
+        let affected: Vec<String> = self
+            .users
+            .iter()
+            .filter(|(_, list)| list.iter().any(|b| b.flow == *flow))
+            .map(|(user, _)| user.clone())
+            .collect();
         for user in &affected {
             let left = self.users.get(user).into_iter().flatten().filter(|b| b.flow != *flow).cloned().collect();
             self.store(user, left);

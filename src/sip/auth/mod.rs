@@ -1,8 +1,8 @@
 //! Digest authentication both ways (RFC 7616, RFC 8760; RFC 2617 where a peer knows no better).
 
+mod client;
 mod digest;
 mod server;
-mod client;
 
 pub use client::{Attempt, Challenged, ClientAuth};
 pub use digest::Algorithm;

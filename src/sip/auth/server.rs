@@ -60,7 +60,14 @@ impl Authenticator {
         }
     }
 
-    fn judge(&mut self, fields: &Fields, request: &Request, user: &str, password: Option<&str>, now: Instant) -> Judgement {
+    fn judge(
+        &mut self,
+        fields: &Fields,
+        request: &Request,
+        user: &str,
+        password: Option<&str>,
+        now: Instant,
+    ) -> Judgement {
         let (Some(name), Some(nonce), Some(uri), Some(response)) =
             (fields.get("username"), fields.get("nonce"), fields.get("uri"), fields.get("response"))
         else {
@@ -115,7 +122,8 @@ impl Authenticator {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.forget.keys().next().copied() {
+        let oldest = self.forget.keys().next().copied();
+        if let Some(oldest) = oldest {
             self.forget.clear(&oldest);
             self.used.remove(&oldest);
             self.forgotten = self.forgotten.max(oldest);

@@ -53,7 +53,8 @@ impl Framer {
         let whole = match content_length(self.buffer.get(..head).unwrap_or_default()) {
             Ok(body) => head.saturating_add(body),
             Err(()) => {
-                let refusal = Message::parse(self.buffer.get(..head).unwrap_or_default()).err().and_then(|e| e.refusal());
+                let refusal =
+                    Message::parse(self.buffer.get(..head).unwrap_or_default()).err().and_then(|e| e.refusal());
                 return Some(self.fail(refusal));
             }
         };

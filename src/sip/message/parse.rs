@@ -145,7 +145,9 @@ impl<'a> Fields<'a> {
         let mut fault = (lines.len() > MOST_LINES).then_some("the message has more than 512 header lines");
         for line in lines.iter().take(MOST_LINES) {
             match line.split_once(':') {
-                Some((name, value)) if is_token(name.trim_end()) => fields.push((long_name(name.trim_end()), value.trim())),
+                Some((name, value)) if is_token(name.trim_end()) => {
+                    fields.push((long_name(name.trim_end()), value.trim()))
+                }
                 _ => fault = fault.or(Some("a header line has no name before a colon")),
             }
         }
@@ -177,7 +179,8 @@ impl<'a> Fields<'a> {
     fn core(&self, method: Option<Method>) -> Result<Core, Fault> {
         let via: Option<Vec<Via>> = self.all("Via").flat_map(split_list).map(|value| value.parse().ok()).collect();
         let via = via.filter(|via| !via.is_empty()).ok_or((400, "Via is missing or not well-formed"))?;
-        let from: NameAddr = self.required("From", "From is missing")?.parse().map_err(|_| (400, "From is not well-formed"))?;
+        let from: NameAddr =
+            self.required("From", "From is missing")?.parse().map_err(|_| (400, "From is not well-formed"))?;
         let to: NameAddr = self.required("To", "To is missing")?.parse().map_err(|_| (400, "To is not well-formed"))?;
         let call_id = self.required("Call-ID", "Call-ID is missing")?;
         if call_id.is_empty() {
@@ -188,7 +191,9 @@ impl<'a> Fields<'a> {
         let number = number.parse().map_err(|_| (400, "CSeq's number is not below 2^32"))?;
         let named = method_named(name.trim());
         let method = match (method, named) {
-            (Some(method), Some(named)) if method != named => return Err((400, "CSeq names another method than the request")),
+            (Some(method), Some(named)) if method != named => {
+                return Err((400, "CSeq names another method than the request"));
+            }
             (Some(_), None) => return Err((400, "CSeq names another method than the request")),
             (_, Some(named)) => named,
             // Of a request or response whose method is not known: nobody will look at it.
@@ -211,7 +216,8 @@ impl<'a> Fields<'a> {
             match name.as_ref() {
                 "Via" | "From" | "To" | "Call-ID" | "CSeq" | "Max-Forwards" | "Content-Length" => {}
                 name if is_list(name) => {
-                    let values = split_list(value).map(|value| Header { name: name.to_owned(), value: value.to_owned() });
+                    let values =
+                        split_list(value).map(|value| Header { name: name.to_owned(), value: value.to_owned() });
                     headers.extend(values);
                 }
                 name => headers.push(Header { name: name.to_owned(), value: (*value).to_owned() }),
@@ -400,14 +406,71 @@ fn list_end(text: &str) -> usize {
 
 /// Headers known by name, in their usual spelling; others keep the spelling they came in.
 const NAMES: &[&str] = &[
-    "Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Contact", "Route",
-    "Record-Route", "Require", "Supported", "Unsupported", "Allow", "Expires", "Min-Expires", "Accept", "Authorization",
-    "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "User-Agent", "Server", "Session-Expires", "Min-SE",
-    "RSeq", "RAck", "Reason", "Replaces", "Refer-To", "Referred-By", "Event", "Subscription-State", "Allow-Events",
-    "Content-Encoding", "Content-Disposition", "Content-Language", "Accept-Encoding", "Accept-Language", "Proxy-Require",
-    "Retry-After", "Subject", "Date", "Warning", "Alert-Info", "Call-Info", "Error-Info", "In-Reply-To", "Organization",
-    "Priority", "Reply-To", "Timestamp", "MIME-Version", "P-Asserted-Identity", "P-Preferred-Identity", "Privacy",
-    "Diversion", "History-Info", "Path", "Service-Route", "User-to-User", "Identity", "Target-Dialog", "Join",
+    "Via",
+    "From",
+    "To",
+    "Call-ID",
+    "CSeq",
+    "Max-Forwards",
+    "Content-Length",
+    "Content-Type",
+    "Contact",
+    "Route",
+    "Record-Route",
+    "Require",
+    "Supported",
+    "Unsupported",
+    "Allow",
+    "Expires",
+    "Min-Expires",
+    "Accept",
+    "Authorization",
+    "Proxy-Authorization",
+    "WWW-Authenticate",
+    "Proxy-Authenticate",
+    "User-Agent",
+    "Server",
+    "Session-Expires",
+    "Min-SE",
+    "RSeq",
+    "RAck",
+    "Reason",
+    "Replaces",
+    "Refer-To",
+    "Referred-By",
+    "Event",
+    "Subscription-State",
+    "Allow-Events",
+    "Content-Encoding",
+    "Content-Disposition",
+    "Content-Language",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Proxy-Require",
+    "Retry-After",
+    "Subject",
+    "Date",
+    "Warning",
+    "Alert-Info",
+    "Call-Info",
+    "Error-Info",
+    "In-Reply-To",
+    "Organization",
+    "Priority",
+    "Reply-To",
+    "Timestamp",
+    "MIME-Version",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "Privacy",
+    "Diversion",
+    "History-Info",
+    "Path",
+    "Service-Route",
+    "User-to-User",
+    "Identity",
+    "Target-Dialog",
+    "Join",
 ];
 
 /// RFC 3261 §7.3.3 and its extensions.

@@ -120,7 +120,9 @@ fn a_body_past_content_length_is_left_out_and_a_short_one_refused() {
     let refusal = error.refusal().expect("a refusal");
     let text = String::from_utf8(refusal.to_vec()).expect("text");
     assert!(text.starts_with("SIP/2.0 400 "), "{text}");
-    for wanted in ["Via: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKa;rport\r\n", "Call-ID: c1\r\n", "CSeq: 1 INVITE\r\n", ";tag="] {
+    for wanted in
+        ["Via: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKa;rport\r\n", "Call-ID: c1\r\n", "CSeq: 1 INVITE\r\n", ";tag="]
+    {
         assert!(text.contains(wanted), "{wanted} is missing in {text}");
     }
 }
@@ -144,7 +146,18 @@ fn uris_are_read_and_written_back() {
     let Ok(Uri::Sip(uri)) = "sip:sips%3Auser%40example.com@example.net".parse() else { panic!("no SIP URI") };
     assert_eq!(uri.user.as_deref(), Some("sips:user@example.com"));
     assert!(!uri.secure);
-    for text in ["", "600", "sip:", "sip:a@", "sip:@b", "sip:a b@c", "sip:2001:db8::10", "sip:a@[::1", "sip:a@h:99999", "<sip:a@b>"] {
+    for text in [
+        "",
+        "600",
+        "sip:",
+        "sip:a@",
+        "sip:@b",
+        "sip:a b@c",
+        "sip:2001:db8::10",
+        "sip:a@[::1",
+        "sip:a@h:99999",
+        "<sip:a@b>",
+    ] {
         assert!(text.parse::<Uri>().is_err(), "{text} is no URI");
     }
 }
@@ -179,7 +192,8 @@ fn responses_copy_what_the_rfc_says_and_get_one_tag() {
 #[test]
 fn mutated_messages_never_panic() {
     let mut rng = ChaCha12Rng::seed_from_u64(5);
-    let mut samples: Vec<Vec<u8>> = ["rfc4475", "rfc5118"].into_iter().flat_map(|f| torture(f).into_iter().flatten()).map(|(_, b)| b).collect();
+    let mut samples: Vec<Vec<u8>> =
+        ["rfc4475", "rfc5118"].into_iter().flat_map(|f| torture(f).into_iter().flatten()).map(|(_, b)| b).collect();
     samples.push(invite("Contact: <sip:a@127.0.0.2>\r\n", "v=0"));
     for round in 0..20_000 {
         let mut bytes = samples[rng.next_u32() as usize % samples.len()].clone();
@@ -223,7 +237,9 @@ fn a_stream_is_cut_into_messages_wherever_it_breaks() {
 fn after_a_bad_length_nothing_more_is_read_from_a_stream() {
     for length in ["4294967328", "-1", "x", "3\r\nContent-Length: 4", ""] {
         let good = invite("", "");
-        let bad = String::from_utf8(good.clone()).expect("text").replace("Content-Length: 0", &format!("Content-Length: {length}"));
+        let bad = String::from_utf8(good.clone())
+            .expect("text")
+            .replace("Content-Length: 0", &format!("Content-Length: {length}"));
         let mut framer = Framer::default();
         framer.push(bad.as_bytes());
         framer.push(&good);

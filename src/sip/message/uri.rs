@@ -13,7 +13,10 @@ use crate::sip::Transport;
 pub enum Uri {
     Sip(SipUri),
     /// RFC 3966: the number as written, visual separators kept; parameters apart.
-    Tel { number: String, params: Params },
+    Tel {
+        number: String,
+        params: Params,
+    },
     /// Any other scheme, as written (`http:…`, `nobodyKnowsThisScheme:…`).
     Other(String),
 }

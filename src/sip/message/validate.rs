@@ -57,7 +57,8 @@ fn check_body(request: &Request, able: &Capabilities<'_>) -> Result<(), Refusal>
         return Ok(());
     }
     let optional = request.headers.get("Content-Disposition").is_some_and(|value| value.contains("handling=optional"));
-    let encoded = request.headers.get("Content-Encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let encoded =
+        request.headers.get("Content-Encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
     let kind = request.headers.get("Content-Type").unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let known = able.bodies.iter().any(|body| body.eq_ignore_ascii_case(kind));

@@ -70,8 +70,19 @@ fn on_one_line(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// The usual words for a status (RFC 3261 §21).
+/// The usual words for a status (RFC 3261 §21). rsip knows them as one word: `BusyHere`.
 pub(super) fn reason_phrase(status: &StatusCode) -> String {
     let text = status.to_string();
-    text.split_once(' ').map_or(text.clone(), |(_, phrase)| phrase.to_owned())
+    let name = text.split_once(' ').map_or(text.as_str(), |(_, name)| name);
+    if name == "OK" || name == "Ok" {
+        return "OK".to_owned();
+    }
+    let mut phrase = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && phrase.ends_with(|last: char| last.is_ascii_lowercase()) {
+            phrase.push(' ');
+        }
+        phrase.push(c);
+    }
+    phrase
 }
