@@ -245,3 +245,10 @@ impl Acd {
         None
     }
 }
+
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;

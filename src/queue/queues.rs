@@ -211,8 +211,9 @@ impl Acd {
             self.queue_index.remove(&queue.settings.id);
         }
         self.changed_queues.remove(&index);
-        for agent in self.agents.values_mut() {
+        for (agent_index, agent) in self.agents.iter_mut().filter(|(_, agent)| agent.queues.contains(&index)) {
             agent.queues.retain(|queue| *queue != index);
+            self.changed_agents.insert(*agent_index);
         }
     }
 }
