@@ -44,4 +44,5 @@ pub mod prompts;
 //pub mod server;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
-//pub mod web;
+#[allow(clippy::disallowed_methods)]
+pub mod web;

@@ -11,7 +11,8 @@ use crate::bridge::MediaEvent;
 use crate::engine::{Engine, Input};
 use crate::net::NetEvent;
 use crate::time::{Instant, Now};
-use crate::web::ApiCall;
+use crate::web::Asked;
+use crate::web::metrics::Meters;
 
 /// The real clocks. The monotonic one starts at zero when the process does.
 #[derive(Clone, Copy)]
@@ -34,7 +35,7 @@ impl Clock {
 pub struct Inputs {
     pub control: Receiver<Input>,
     pub media: Receiver<MediaEvent>,
-    pub api: Receiver<ApiCall>,
+    pub api: Receiver<Asked>,
     pub net: Receiver<NetEvent>,
 }
 
@@ -48,6 +49,7 @@ pub struct EngineLoop {
     pub inputs: Inputs,
     pub shells: Shells,
     pub clock: Clock,
+    pub meters: Meters,
     pub stop: Arc<AtomicBool>,
 }
 
@@ -62,7 +64,6 @@ impl EngineLoop {
                 self.handle(Input::Time);
             }
         }
-        self.shells.close();
     }
 
     /// Sleeps until a channel has something or the engine wants to be called.
@@ -92,7 +93,7 @@ impl EngineLoop {
             }
             for _ in 0..BATCH {
                 let Ok(call) = self.inputs.api.try_recv() else { break };
-                let id = self.shells.expect_reply(call.reply);
+                let id = self.shells.replies.expect(call.reply);
                 self.handle(Input::Api { id, request: call.request });
                 taken += 1;
             }
@@ -114,6 +115,7 @@ impl EngineLoop {
         let now = self.clock.now();
         self.engine.handle_input(input, now);
         self.carry_out();
+        self.meters.engine_turn.record(self.clock.now().instant.since(now.instant));
     }
 
     fn carry_out(&mut self) {

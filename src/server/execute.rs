@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
-use crate::engine::{Command, Journal, LogLevel};
+use crate::engine::{Command, Input, Journal, LogLevel, ServerId};
 use crate::ids::RequestId;
 use crate::media::Media;
-use crate::net::Net;
+use crate::net::{Net, Resolver};
+use crate::settings::TrunkServer;
 use crate::store::{Entry, Store};
 use crate::time::Wall;
 use crate::views::ApiError;
@@ -16,28 +18,43 @@ use crate::web::Views;
 
 pub type Reply = oneshot::Sender<Result<serde_json::Value, ApiError>>;
 
+/// The shells that carry commands out.
 pub struct Shells {
     pub net: Arc<Net>,
-    pub media: Media,
-    pub store: Store,
+    pub media: Arc<Media>,
+    pub store: Arc<Store>,
     pub views: Arc<Views>,
-    replies: HashMap<RequestId, Reply>,
-    next_request: u64,
+    pub resolver: Arc<Resolver>,
+    /// Where answers that take their time come back.
+    pub control: Sender<Input>,
+    pub runtime: tokio::runtime::Handle,
+    pub replies: Replies,
 }
 
-impl Shells {
-    pub fn new(net: Arc<Net>, media: Media, store: Store, views: Arc<Views>) -> Shells {
-        Shells { net, media, store, views, replies: HashMap::new(), next_request: 1 }
-    }
+/// Where the answers to requests of the web shell go.
+#[derive(Default)]
+pub struct Replies {
+    waiting: HashMap<RequestId, Reply>,
+    last: u64,
+}
 
-    /// Keeps where the answer to a request of the web shell goes.
-    pub fn expect_reply(&mut self, reply: Reply) -> RequestId {
-        let id = RequestId(self.next_request);
-        self.next_request += 1;
-        self.replies.insert(id, reply);
+impl Replies {
+    pub fn expect(&mut self, reply: Reply) -> RequestId {
+        self.last += 1;
+        let id = RequestId(self.last);
+        self.waiting.insert(id, reply);
         id
     }
 
+    fn give(&mut self, id: RequestId, result: Result<serde_json::Value, ApiError>) {
+        if let Some(reply) = self.waiting.remove(&id) {
+            // The one who asked may have gone.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+impl Shells {
     /// `true` when the engine says that a drain is over.
     pub fn execute(&mut self, command: Command, at: Wall) -> bool {
         match command {
@@ -45,12 +62,8 @@ impl Shells {
             Command::Media(command) => self.media.send(command),
             Command::Journal(entry) => self.store.append(entry_of(entry)),
             Command::Publish(change) => self.views.publish(change, at),
-            Command::Reply { id, result } => {
-                if let Some(reply) = self.replies.remove(&id) {
-                    // The one who asked may have gone.
-                    let _ = reply.send(result);
-                }
-            }
+            Command::Reply { id, result } => self.replies.give(id, result),
+            Command::Resolve { id, server } => self.resolve(id, server),
             Command::Log { level: LogLevel::Info, text } => tracing::info!("{text}"),
             Command::Log { level: LogLevel::Warn, text } => tracing::warn!("{text}"),
             Command::Drained => return true,
@@ -58,10 +71,13 @@ impl Shells {
         false
     }
 
-    /// Writes what is still under way and ends the threads.
-    pub fn close(self) {
-        self.media.stop();
-        self.store.close();
+    fn resolve(&self, id: ServerId, server: TrunkServer) {
+        let (resolver, control) = (self.resolver.clone(), self.control.clone());
+        self.runtime.spawn(async move {
+            let targets = resolver.targets(&server).await;
+            // Dropped when the engine has no room for it; the name is looked up again soon.
+            let _ = control.try_send(Input::Resolved { id, targets });
+        });
     }
 }
 

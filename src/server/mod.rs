@@ -23,9 +23,10 @@ use crate::net::{Net, Resolver};
 use crate::prompts::Library;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Tokens, Views};
 use engine_loop::{Clock, EngineLoop, Inputs};
-use execute::Shells;
+use execute::{Replies, Shells};
 use signals::{Signals, Wish};
 
 /// Inputs that may wait for the engine before the shells refuse or drop more (each shell says which).
@@ -33,8 +34,6 @@ const SIP_QUEUE: usize = 4_096;
 const MEDIA_QUEUE: usize = 16_384;
 const REQUEST_QUEUE: usize = 256;
 const CONTROL_QUEUE: usize = 64;
-/// Events kept for web clients that come back.
-const EVENT_RING: usize = 16_384;
 
 /// Why the appliance does not run.
 #[derive(Debug, thiserror::Error)]
@@ -86,12 +85,14 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     let clock = Clock::new();
     let settings = Arc::new(loaded.settings);
     let mut signals = Signals::new().map_err(ServerError::runtime)?;
-    let metrics = figures::install().map_err(ServerError::Runtime)?;
+    let metrics = web::metrics::install().map_err(ServerError::runtime)?;
+    let meters = Meters::register();
 
     let (control, control_inputs) = bounded(CONTROL_QUEUE);
     let (media_events, media_inputs) = bounded(MEDIA_QUEUE);
     let (requests, request_inputs) = bounded(REQUEST_QUEUE);
     let (net_events, net_inputs) = bounded(SIP_QUEUE);
+    let net_waiting = net_inputs.clone();
 
     let net = Arc::new(Net::bind(&settings.sip.listen, net_events).await.map_err(ServerError::runtime)?);
     let listener = web::bind(settings.web.listen).await.map_err(ServerError::runtime)?;
@@ -105,7 +106,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     let (store, recovered) = Store::open(&settings.data).map_err(ServerError::runtime)?;
     let store = Arc::new(store);
     let tokens = Arc::new(Tokens::open(&settings.data, clock.now().wall).map_err(ServerError::runtime)?);
-    let views = Arc::new(Views::new(clock.now().wall, EVENT_RING));
+    let views = Arc::new(Views::new(clock.now().wall, web::live::EVENTS_KEPT));
 
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(ServerError::runtime)?;
@@ -123,7 +124,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     engine.handle_input(Input::LostPlaces(lost.collect()), clock.now());
 
     let stop = Arc::new(AtomicBool::new(false));
-    let shells = Shells::new(execute::Parts {
+    let shells = Shells {
         net: net.clone(),
         media: media.clone(),
         store: store.clone(),
@@ -131,10 +132,13 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
         resolver: Arc::new(Resolver::new()),
         control: control.clone(),
         runtime: tokio::runtime::Handle::current(),
-    });
+        replies: Replies::default(),
+    };
     let inputs = Inputs { control: control_inputs, media: media_inputs, api: request_inputs, net: net_inputs };
+    let counted = figures::Counted { net: net.clone(), media: media.clone(), store: store.clone(), waiting: net_waiting };
+    tokio::spawn(figures::gather(counted, meters.clone()));
     let (ended, mut engine_ended) = oneshot::channel();
-    let engine_loop = EngineLoop { engine, inputs, shells, clock, stop: stop.clone() };
+    let engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
     let thread = std::thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || {
@@ -146,23 +150,22 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
 
     let ready = Arc::new(AtomicBool::new(true));
     let shared = Shared {
-        views: views.clone(),
+        views,
         requests: Box::new(move |asked| requests.try_send(asked).map_err(|_| web::Busy)),
         ready: ready.clone(),
         tokens,
-        metrics: metrics.clone(),
+        metrics,
     };
     let (stop_web, web_stops) = oneshot::channel::<()>();
     let web = tokio::spawn(web::serve(listener, shared, async {
         // A dropped sender stops it as well.
         let _ = web_stops.await;
     }));
-    tokio::spawn(figures::gather(net.clone(), media.clone(), store.clone(), views));
 
     say_ready(&net, web_address);
     loop {
         tokio::select! {
-            wish = signals.next() => follow(wish, &source, &settings, &control, &ready, &stop),
+            wish = signals.next() => follow(wish, &source, &settings, &control, &ready),
             _ = &mut engine_ended => break,
         }
     }
@@ -191,7 +194,6 @@ fn follow(
     running: &Settings,
     control: &Sender<Input>,
     ready: &AtomicBool,
-    stop: &AtomicBool,
 ) {
     let input = match wish {
         Wish::Drain => {
@@ -201,7 +203,6 @@ fn follow(
         }
         Wish::Stop => {
             tracing::info!("stopping: running calls are ended");
-            stop_soon(stop);
             Input::Stop
         }
         Wish::Reload => match reload(source, running) {
@@ -212,11 +213,6 @@ fn follow(
     if control.try_send(input).is_err() {
         tracing::warn!("the engine is too busy for this signal; send it again");
     }
-}
-
-/// After a stop the engine gets a moment for BYEs and records, not more.
-fn stop_soon(stop: &AtomicBool) {
-    let _ = stop;
 }
 
 /// Reads everything anew. A fault anywhere keeps what is running, and is said.
