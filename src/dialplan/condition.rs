@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
+use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::objects::Key;
@@ -44,6 +45,70 @@ pub(super) struct Fault {
     pub message: String,
 }
 
+/// A name an expression refers to: `call`, or `call.from` with its field.
+#[derive(Debug, PartialEq)]
+pub(super) struct Reference {
+    pub name: String,
+    pub field: Option<String>,
+    /// In bytes from the beginning of the expression.
+    pub offset: usize,
+}
+
+/// Finds the free names of an expression; those a macro binds (`exists(x, …)`) are not among them.
+struct Walk<'p> {
+    program: &'p Program,
+    bound: Vec<&'p str>,
+    found: Vec<Reference>,
+}
+
+impl<'p> Walk<'p> {
+    fn expression(&mut self, expression: &'p IdedExpr) {
+        match &expression.expr {
+            Expr::Ident(name) => self.name(name, None, expression.id),
+            Expr::Select(select) => match &select.operand.expr {
+                Expr::Ident(name) => self.name(name, Some(&select.field), select.operand.id),
+                _ => self.expression(&select.operand),
+            },
+            Expr::Call(call) => {
+                call.target.iter().for_each(|target| self.expression(target));
+                call.args.iter().for_each(|argument| self.expression(argument));
+            }
+            Expr::List(list) => list.elements.iter().for_each(|element| self.expression(element)),
+            Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(entry)),
+            Expr::Struct(fields) => fields.entries.iter().for_each(|entry| self.entry(entry)),
+            Expr::Comprehension(comprehension) => {
+                self.expression(&comprehension.iter_range);
+                self.expression(&comprehension.accu_init);
+                let before = self.bound.len();
+                self.bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
+                self.bound.extend(comprehension.iter_var2.as_deref());
+                self.expression(&comprehension.loop_cond);
+                self.expression(&comprehension.loop_step);
+                self.expression(&comprehension.result);
+                self.bound.truncate(before);
+            }
+            Expr::Literal(_) | Expr::Unspecified => {}
+        }
+    }
+
+    fn entry(&mut self, entry: &'p IdedEntryExpr) {
+        match &entry.expr {
+            EntryExpr::StructField(field) => self.expression(&field.value),
+            EntryExpr::MapEntry(entry) => {
+                self.expression(&entry.key);
+                self.expression(&entry.value);
+            }
+        }
+    }
+
+    fn name(&mut self, name: &str, field: Option<&str>, id: u64) {
+        if !self.bound.contains(&name) && !name.starts_with('@') {
+            let offset = self.program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+            self.found.push(Reference { name: name.to_owned(), field: field.map(str::to_owned), offset });
+        }
+    }
+}
+
 impl Expression {
     fn compile(text: &str) -> Result<Expression, Vec<Fault>> {
         if text.len() > LONGEST {
@@ -69,9 +134,10 @@ impl Expression {
         self.program.execute(&context)
     }
 
-    /// The names it refers to, in no order.
-    fn variables(&self) -> Vec<String> {
-        self.program.references().variables().into_iter().map(str::to_owned).collect()
+    fn references(&self) -> Vec<Reference> {
+        let mut walk = Walk { program: &self.program, bound: Vec::new(), found: Vec::new() };
+        walk.expression(self.program.expression());
+        walk.found
     }
 }
 
@@ -85,8 +151,8 @@ impl Condition {
         matches!(self.0.evaluate(scope), Ok(cel::Value::Bool(true)))
     }
 
-    pub(super) fn variables(&self) -> Vec<String> {
-        self.0.variables()
+    pub(super) fn references(&self) -> Vec<Reference> {
+        self.0.references()
     }
 
     pub fn text(&self) -> &str {
@@ -104,8 +170,8 @@ impl Computed {
         self.0.evaluate(scope).ok().as_ref().and_then(from_cel)
     }
 
-    pub(super) fn variables(&self) -> Vec<String> {
-        self.0.variables()
+    pub(super) fn references(&self) -> Vec<Reference> {
+        self.0.references()
     }
 
     pub fn text(&self) -> &str {

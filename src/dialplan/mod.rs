@@ -1,6 +1,9 @@
 //! Dialplans: the operator's plan files, checked and compiled, and the run of one call through a plan.
 
+mod case;
 mod condition;
+mod flow;
+mod inputs;
 mod load;
 mod plan;
 pub mod reader;

@@ -18,10 +18,15 @@ pub const SPEC: Spec = Spec {
         Input {
             name: "status",
             kind: Kind::Integer { min: 400, max: 699 },
-            need: Need::Integer(480),
-            doc: "the SIP status of a call that is not answered yet",
+            need: Need::Optional,
+            doc: "the SIP status of a call that is not answered yet; why nobody answered it, or 480, if not given",
         },
-        Input { name: "q850", kind: Kind::Integer { min: 1, max: 127 }, need: Need::Integer(16), doc: "Q.850 cause" },
+        Input {
+            name: "q850",
+            kind: Kind::Integer { min: 1, max: 127 },
+            need: Need::Optional,
+            doc: "the Q.850 cause; 16 (normal clearing) of an answered call, else what fits the status",
+        },
         Input {
             name: "answer",
             kind: Kind::Flag,
@@ -46,10 +51,10 @@ pub(super) fn run(inputs: &Inputs, step: &mut Step<'_>) -> Done {
         None if step.desk.answered => Outcome::SelfService,
         None => Outcome::Failed,
     };
-    let number = |name, otherwise| inputs.integer(name).unwrap_or(otherwise);
+    let (status, q850) = if step.desk.answered { (480, 16) } else { step.desk.refusal };
     Done::HangUp {
-        status: u16::try_from(number("status", 480)).unwrap_or(480),
-        q850: u8::try_from(number("q850", 16)).unwrap_or(16),
+        status: inputs.integer("status").and_then(|status| u16::try_from(status).ok()).unwrap_or(status),
+        q850: inputs.integer("q850").and_then(|q850| u8::try_from(q850).ok()).unwrap_or(q850),
         outcome,
         result: "hung_up".to_owned(),
     }
