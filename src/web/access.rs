@@ -92,7 +92,9 @@ fn identify(context: &Context, request: &Request) -> Result<Identity, Refusal> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let Some(token) = token else {
-        return Err(refuse("the Authorization header is not of the form 'Bearer TOKEN'"));
+        return Err(refuse(
+            "the Authorization header is not of the form 'Bearer TOKEN'; send the word Bearer, then the token",
+        ));
     };
     context.tokens.identify(token).ok_or_else(|| {
         refuse("this token is not known or was deleted; make a new one with 'relais token create --role ROLE'")
