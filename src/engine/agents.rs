@@ -8,9 +8,9 @@ use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
+use crate::sdp::Direction;
 use crate::settings::{Agent, Codec};
 use crate::sip::Destination;
-use crate::sdp::Direction;
 use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
 use crate::time::Now;
@@ -36,7 +36,10 @@ impl Engine {
         }
         let Some(live) = self.live(id) else { return self.acd.leave(id, now) };
         if legs.is_empty() {
-            self.log(LogLevel::Warn, format!("agent {agent} cannot be rung: no phone is registered, or no RTP port is free"));
+            self.log(
+                LogLevel::Warn,
+                format!("agent {agent} cannot be rung: no phone is registered, or no RTP port is free"),
+            );
             self.acd.agent_failed(id, agent, NoAnswer::Unreachable, now);
             return;
         }
@@ -161,7 +164,8 @@ impl Engine {
     pub(super) fn announce_position(&mut self, id: CallId, position: usize) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let language = live.call.language.clone();
-        let items = position_items(position).into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() });
+        let items =
+            position_items(position).into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() });
         let items = items.collect();
         let mut out = Vec::new();
         if let Some(leg) = live.call.caller_mut().filter(|leg| leg.is_up()) {

@@ -14,7 +14,7 @@ impl Engine {
         let result = match request {
             ApiRequest::SetAgentState { agent, state, reason } => self.set_agent_state(&agent, state, reason, now),
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
-            ApiRequest::HangUp { call, leg } => self.api_hang_up(call, leg, now),
+            ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
         };
         self.commands.push_back(Command::Reply { id, result });
     }
@@ -49,7 +49,9 @@ impl Engine {
                 422,
                 "unknown_reason",
                 match other {
-                    Some(reason) => format!("pause reason '{reason}' is not configured; use one of {}", known.join(", ")),
+                    Some(reason) => {
+                        format!("pause reason '{reason}' is not configured; use one of {}", known.join(", "))
+                    }
                     None => format!("a pause needs a reason; use one of {}", known.join(", ")),
                 },
             )),
@@ -57,22 +59,32 @@ impl Engine {
     }
 
     fn change_agent(&mut self, agent: &AgentId, wanted: Wanted, now: Now) -> Result<Value, ApiError> {
-        self.acd.set_state(agent, wanted, now).map_err(|error| refusal(error.status(), error.code(), error.to_string()))?;
+        self.acd
+            .set_state(agent, wanted, now)
+            .map_err(|error| refusal(error.status(), error.code(), error.to_string()))?;
         Ok(json!(self.acd.agent_view(agent)))
     }
 
-    fn api_hang_up(&mut self, call: CallId, leg: Option<LegId>, now: Now) -> Result<Value, ApiError> {
+    fn api_hang_up(&mut self, call: CallId, leg: Option<LegId>, by: Party, now: Now) -> Result<Value, ApiError> {
         let Some(live) = self.live(call) else {
-            return Err(refusal(404, "unknown_call", format!("call {call} is not running; GET /calls lists those that are")));
+            return Err(refusal(
+                404,
+                "unknown_call",
+                format!("call {call} is not running; GET /calls lists those that are"),
+            ));
         };
         let leg = match leg {
             Some(leg) if live.call.legs.contains_key(&leg) => leg,
             Some(leg) => {
-                return Err(refusal(404, "unknown_leg", format!("call {call} has no leg {leg}; GET /calls/{call} lists them")));
+                return Err(refusal(
+                    404,
+                    "unknown_leg",
+                    format!("call {call} has no leg {leg}; GET /calls/{call} lists them"),
+                ));
             }
             None => live.call.caller,
         };
-        self.hang_up_leg(call, leg, Party::Supervisor, 16, now);
+        self.hang_up_leg(call, leg, by, 16, now);
         Ok(json!({ "call_id": call, "leg_id": leg }))
     }
 }

@@ -53,7 +53,10 @@ impl Engine {
     pub(super) fn begin_call(&mut self, new: NewCall, now: Now) -> Result<(), u16> {
         let (trunk, role, agent, codecs) = self.origin(&new.source);
         let port = self.ports.pop_front().ok_or(503u16)?;
-        let id = CallId::new(now.wall.as_millisecond(), u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() as u16));
+        let id = CallId::new(
+            now.wall.as_millisecond(),
+            u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() as u16),
+        );
         let leg_id = self.next_leg_id();
         let mut negotiator = self.negotiator(port, leg_id, &codecs);
         let agreed = if new.sdp.is_empty() {
@@ -138,11 +141,13 @@ impl Engine {
     fn origin(&self, source: &Source) -> (Option<crate::ids::TrunkId>, Party, Option<AgentId>, Vec<Codec>) {
         match source {
             Source::Trunk(id) => {
-                let codecs = self.settings.trunks.iter().find(|trunk| trunk.id == *id).map(|trunk| trunk.codecs.clone());
+                let codecs =
+                    self.settings.trunks.iter().find(|trunk| trunk.id == *id).map(|trunk| trunk.codecs.clone());
                 (Some(id.clone()), Party::Caller, None, codecs.unwrap_or_default())
             }
             Source::Agent(id) => {
-                let codecs = self.settings.agents.iter().find(|agent| agent.id == *id).map(|agent| agent.codecs.clone());
+                let codecs =
+                    self.settings.agents.iter().find(|agent| agent.id == *id).map(|agent| agent.codecs.clone());
                 (None, Party::Caller, Some(id.clone()), codecs.unwrap_or_default())
             }
         }
@@ -193,7 +198,8 @@ impl Engine {
         });
         live.call.phase = Phase::Ending;
         live.call.offer = None;
-        let open: Vec<LegId> = live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
+        let open: Vec<LegId> =
+            live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
         for leg in open {
             self.drop_leg(id, leg, &reason, now);
         }

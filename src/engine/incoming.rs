@@ -64,14 +64,16 @@ impl Engine {
         }
         let from = caller_number(&request.core.from.uri);
         let call = NewCall { session, flow, source, dialled, from, to: number, sdp: request.body.clone() };
-        self.begin_call(call, now).map_err(|status| if status == 503 { Refusal::later() } else { Refusal::status(status) })
+        self.begin_call(call, now)
+            .map_err(|status| if status == 503 { Refusal::later() } else { Refusal::status(status) })
     }
 
     /// An INVITE whose From is an agent's is challenged whatever its source; other calls come from a trunk's addresses;
     /// a stranger gets the same 403 whatever it asks for.
     fn identify(&mut self, flow: Flow, request: &Request, now: Now) -> Result<Source, Refusal> {
         let user = sip_user(&request.core.from.uri);
-        let agent = self.settings.agents.iter().find(|agent| agent.password.is_some() && user == Some(agent.id.as_str()));
+        let agent =
+            self.settings.agents.iter().find(|agent| agent.password.is_some() && user == Some(agent.id.as_str()));
         if let Some(agent) = agent {
             let id = agent.id.clone();
             let password = agent.password.clone();
@@ -94,7 +96,8 @@ impl Engine {
                 self.plans.find(number, &trunk.plans).map(Dialled::Plan)
             }
             Source::Agent(caller) => {
-                let agent = self.settings.agents.iter().find(|agent| agent.id.as_str() == number && agent.id != *caller);
+                let agent =
+                    self.settings.agents.iter().find(|agent| agent.id.as_str() == number && agent.id != *caller);
                 match agent {
                     Some(agent) => Some(Dialled::Agent(agent.id.clone())),
                     None => self.plans.find(number, &[]).map(Dialled::Plan),

@@ -40,17 +40,31 @@ use trunks::Trunks;
 /// What happens to the engine. With the time of each, a run can be recorded and replayed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Input {
-    Sip { flow: Flow, message: Message },
+    Sip {
+        flow: Flow,
+        message: Message,
+    },
     /// What was sent there could not be delivered.
-    TransportError { to: Destination },
+    TransportError {
+        to: Destination,
+    },
     Media(MediaEvent),
-    Api { id: RequestId, request: ApiRequest },
+    Api {
+        id: RequestId,
+        request: ApiRequest,
+    },
     /// Checked anew by the shell; calls keep the plan they began with.
-    Reload { settings: Arc<Settings>, plans: Arc<Plans> },
+    Reload {
+        settings: Arc<Settings>,
+        plans: Arc<Plans>,
+    },
     /// Callers who lost their place in a queue when the process died.
     LostPlaces(Vec<LostPlace>),
     /// The answer to `Command::Resolve`; empty when the name has no address.
-    Resolved { id: ServerId, targets: Vec<Destination> },
+    Resolved {
+        id: ServerId,
+        targets: Vec<Destination>,
+    },
     /// No new calls; the present ones go on.
     Drain,
     /// Every call ends now.
@@ -76,10 +90,19 @@ pub enum Command {
     /// To the spool, before anything that follows.
     Journal(Journal),
     Publish(Change),
-    Reply { id: RequestId, result: Result<serde_json::Value, ApiError> },
+    Reply {
+        id: RequestId,
+        result: Result<serde_json::Value, ApiError>,
+    },
     /// Look a trunk's server up (RFC 3263) and bring `Input::Resolved`.
-    Resolve { id: ServerId, server: TrunkServer },
-    Log { level: LogLevel, text: String },
+    Resolve {
+        id: ServerId,
+        server: TrunkServer,
+    },
+    Log {
+        level: LogLevel,
+        text: String,
+    },
     /// A drain is over: the last call has ended.
     Drained,
 }
@@ -94,10 +117,18 @@ pub enum LogLevel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Journal {
     Began(Box<CallRecord>),
-    Queued { call: CallId, queue: QueueId, from: String, since: Wall },
+    Queued {
+        call: CallId,
+        queue: QueueId,
+        from: String,
+        since: Wall,
+    },
     Ended(Box<CallRecord>),
     /// The agent's wrap-up for this call is over.
-    WrapUp { call: CallId, acw_ms: u64 },
+    WrapUp {
+        call: CallId,
+        acw_ms: u64,
+    },
 }
 
 /// A point in time at which the engine wants to act.

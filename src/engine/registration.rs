@@ -21,7 +21,8 @@ impl Engine {
     fn register(&mut self, flow: Flow, request: &Request, now: Now) -> crate::sip::message::Response {
         let Uri::Sip(aor) = &request.core.to.uri else { return request.response(404.into(), None) };
         let user = aor.user.clone().unwrap_or_default();
-        let password = self.settings.agents.iter().find(|agent| agent.id.as_str() == user).and_then(|a| a.password.clone());
+        let password =
+            self.settings.agents.iter().find(|agent| agent.id.as_str() == user).and_then(|a| a.password.clone());
         // An unknown user is challenged and refused just as a wrong password is.
         match self.authenticator.verify(request, &user, password.as_deref(), now.instant) {
             Verdict::Accepted => {}

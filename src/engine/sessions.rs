@@ -42,7 +42,12 @@ impl Engine {
             }
             Err(why) => {
                 self.log(LogLevel::Warn, format!("call {call}: the phone that answered cannot be used: {why}"));
-                self.drop_leg(call, leg, &EndReason { q850: 88, ..EndReason::normal(Outcome::Failed, Party::System) }, now);
+                self.drop_leg(
+                    call,
+                    leg,
+                    &EndReason { q850: 88, ..EndReason::normal(Outcome::Failed, Party::System) },
+                    now,
+                );
                 self.phone_failed(call, leg, NoAnswer::Unreachable, now);
             }
         }

@@ -202,11 +202,15 @@ impl Engine {
             if let Some(state) = self.trunks.servers.get_mut(id).filter(|_| matches!(status, 408 | 503)) {
                 state.down = true;
             }
-            self.log(LogLevel::Warn, format!("trunk {}: REGISTER was answered {status}; next try in {RETRY:?}", id.trunk));
+            self.log(
+                LogLevel::Warn,
+                format!("trunk {}: REGISTER was answered {status}; next try in {RETRY:?}", id.trunk),
+            );
             return;
         }
         let granted = response.headers.contacts().ok().and_then(|contacts| contacts.expires());
-        let granted = granted.or(response.headers.expires()).map_or(REGISTER_EXPIRES, |s| Duration::from_secs(s.into()));
+        let granted =
+            granted.or(response.headers.expires()).map_or(REGISTER_EXPIRES, |s| Duration::from_secs(s.into()));
         let refresh = (granted * 4 / 5).max(Duration::from_secs(30));
         self.timers.set(Timer::Register(id.trunk.clone()), now.instant + refresh);
     }

@@ -202,3 +202,115 @@ fn bind(bindings: &mut Vec<Binding>, wish: Wish, flow: Flow, order: (&str, u32),
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::Transport;
+    use crate::sip::message::Message;
+
+    fn registrar() -> Registrar {
+        Registrar::new(Duration::from_secs(60), Duration::from_secs(3600))
+    }
+
+    fn flow(port: u16) -> Flow {
+        let address = |port| ([127, 0, 0, 1], port).into();
+        Flow { transport: Transport::Udp, local: address(5060), remote: address(port), connection: None }
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant(0) + Duration::from_secs(seconds)
+    }
+
+    fn register(call_id: &str, cseq: u32, headers: &str) -> Request {
+        let text = format!(
+            "REGISTER sip:relais.test SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKa\r\n\
+             From: <sip:201@relais.test>;tag=a\r\nTo: <sip:201@relais.test>\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq} REGISTER\r\n{headers}Content-Length: 0\r\n\r\n"
+        );
+        match Message::parse(text.as_bytes()) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("no request: {other:?}"),
+        }
+    }
+
+    fn status(registrar: &mut Registrar, request: &Request, now: Instant) -> u16 {
+        registrar.handle(request, flow(6000), "201", now).code()
+    }
+
+    #[test]
+    fn a_contact_is_kept_with_its_flow_until_it_expires() {
+        let mut registrar = registrar();
+        let request = register("c", 1, "Contact: <sip:201@127.0.0.1:6000>;expires=120\r\n");
+        let response = registrar.handle(&request, flow(6001), "201", at(0));
+        assert_eq!(response.headers.get("Contact"), Some("<sip:201@127.0.0.1:6000>;expires=120"));
+        assert_eq!(registrar.bindings("201").map(|binding| binding.flow).collect::<Vec<_>>(), [flow(6001)]);
+        assert!(registrar.handle_timeout(at(119)).is_empty());
+        assert_eq!(registrar.poll_timeout(), Some(at(120)));
+        assert_eq!(registrar.handle_timeout(at(120)), ["201"]);
+        assert_eq!(registrar.bindings("201").count(), 0);
+    }
+
+    #[test]
+    fn too_short_a_wish_gets_423_and_too_long_a_one_is_cut() {
+        let mut registrar = registrar();
+        let brief = register("c", 1, "Contact: <sip:201@127.0.0.1>;expires=59\r\n");
+        let response = registrar.handle(&brief, flow(6000), "201", at(0));
+        assert_eq!((response.code(), response.headers.get("Min-Expires")), (423, Some("60")));
+        let long = register("c", 2, "Contact: <sip:201@127.0.0.1>\r\nExpires: 999999\r\n");
+        let response = registrar.handle(&long, flow(6000), "201", at(0));
+        assert_eq!(response.headers.get("Contact"), Some("<sip:201@127.0.0.1>;expires=3600"));
+    }
+
+    #[test]
+    fn zero_removes_one_and_a_star_removes_all() {
+        let mut registrar = registrar();
+        let two = register("c", 1, "Contact: <sip:a@127.0.0.1>, <sip:b@127.0.0.1>;q=0.5\r\n");
+        assert_eq!(status(&mut registrar, &two, at(0)), 200);
+        assert_eq!(registrar.bindings("201").count(), 2);
+        let one = register("c", 2, "Contact: <sip:a@127.0.0.1>;expires=0\r\n");
+        assert_eq!(status(&mut registrar, &one, at(1)), 200);
+        assert_eq!(registrar.bindings("201").map(|b| b.q).collect::<Vec<_>>(), [500]);
+        let star_only = register("c", 3, "Contact: *\r\n");
+        assert_eq!(status(&mut registrar, &star_only, at(1)), 400, "a star needs Expires: 0");
+        let star = register("c", 4, "Contact: *\r\nExpires: 0\r\n");
+        assert_eq!(status(&mut registrar, &star, at(1)), 200);
+        assert_eq!(registrar.bindings("201").count(), 0);
+        assert_eq!(registrar.poll_timeout(), None, "no deadline is left over");
+    }
+
+    #[test]
+    fn an_older_request_of_the_same_call_changes_nothing() {
+        let mut registrar = registrar();
+        let newer = register("c", 5, "Contact: <sip:a@127.0.0.1>;expires=600\r\n");
+        assert_eq!(status(&mut registrar, &newer, at(0)), 200);
+        let older = register("c", 4, "Contact: <sip:b@127.0.0.1>, <sip:a@127.0.0.1>;expires=0\r\n");
+        assert_eq!(status(&mut registrar, &older, at(1)), 500);
+        assert_eq!(registrar.bindings("201").count(), 1, "all of a request is done, or nothing");
+        let restarted = register("d", 1, "Contact: <sip:a@127.0.0.1>;expires=0\r\n");
+        assert_eq!(status(&mut registrar, &restarted, at(1)), 200, "another Call-ID is a phone that began anew");
+        assert_eq!(registrar.bindings("201").count(), 0);
+    }
+
+    #[test]
+    fn the_best_contact_comes_first_and_their_number_is_bounded() {
+        let mut registrar = registrar();
+        for n in 0..MOST_CONTACTS as u32 {
+            let contact = format!("Contact: <sip:p{n}@127.0.0.1>;q=0.{n}\r\n");
+            assert_eq!(status(&mut registrar, &register("c", n + 1, &contact), at(0)), 200);
+        }
+        let one_more = register("c", 99, "Contact: <sip:more@127.0.0.1>\r\n");
+        assert_eq!(status(&mut registrar, &one_more, at(0)), 403);
+        let order: Vec<u16> = registrar.bindings("201").map(|binding| binding.q).collect();
+        assert!(order.is_sorted_by(|a, b| a >= b), "{order:?}");
+    }
+
+    #[test]
+    fn a_query_lists_what_is_there() {
+        let mut registrar = registrar();
+        let request = register("c", 1, "Contact: <sip:a@127.0.0.1>;expires=600\r\n");
+        assert_eq!(status(&mut registrar, &request, at(0)), 200);
+        let response = registrar.handle(&register("c", 2, ""), flow(6000), "201", at(100));
+        assert_eq!(response.headers.get("Contact"), Some("<sip:a@127.0.0.1>;expires=500"));
+    }
+}

@@ -3,6 +3,8 @@
 mod client;
 mod digest;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::{Attempt, Challenged, ClientAuth};
 pub use digest::Algorithm;

@@ -45,6 +45,12 @@ impl Authenticator {
         Authenticator { realm, secret, issued: 0, used: HashMap::new(), forget: Deadlines::default(), forgotten: 0 }
     }
 
+    /// Nonces whose use is remembered now.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.used.len()
+    }
+
     /// Judges a request that claims to come from `user`. `password` is `None` for a user who does not exist: the same
     /// work is done and the same answer given as for a wrong password.
     pub fn verify(&mut self, request: &Request, user: &str, password: Option<&str>, now: Instant) -> Verdict {
