@@ -84,12 +84,18 @@ impl Headers {
         self.name_addrs("Contact").map(Contacts::List).ok_or(Malformed("Contact"))
     }
 
-    pub fn routes(&self) -> Result<Vec<NameAddr>, Malformed> {
-        self.name_addrs("Route").ok_or(Malformed("Route"))
+    /// The first Contact that can be read.
+    pub fn contact(&self) -> Option<NameAddr> {
+        self.get_all("Contact").flat_map(split_list).find_map(|value| value.parse().ok())
     }
 
-    pub fn record_routes(&self) -> Result<Vec<NameAddr>, Malformed> {
-        self.name_addrs("Record-Route").ok_or(Malformed("Record-Route"))
+    /// Top first; what cannot be read is left out.
+    pub fn record_route(&self) -> Vec<NameAddr> {
+        self.get_all("Record-Route").flat_map(split_list).filter_map(|value| value.parse().ok()).collect()
+    }
+
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
     }
 
     fn name_addrs(&self, name: &str) -> Option<Vec<NameAddr>> {

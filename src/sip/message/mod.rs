@@ -10,7 +10,6 @@ mod serde_text;
 #[cfg(test)]
 mod tests;
 mod uri;
-mod validate;
 mod via;
 mod write;
 
@@ -25,7 +24,6 @@ pub use params::Params;
 pub use parse::ParseError;
 pub use rsip::{Method, StatusCode};
 pub use uri::{Host, SipUri, Uri, UriError};
-pub use validate::{Capabilities, Refusal, validate};
 pub use via::Via;
 
 /// The largest message read (RFC 3261 §18.1.1 asks for at least what fits a datagram).
