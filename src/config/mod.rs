@@ -8,6 +8,9 @@ mod files;
 mod people;
 mod trunk;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 

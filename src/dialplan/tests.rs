@@ -84,10 +84,14 @@ struct Call<'p> {
 
 impl<'p> Call<'p> {
     fn to(plans: &'p Plans, number: &str) -> Call<'p> {
+        Call::from_to(plans, "+33155501", number)
+    }
+
+    fn from_to(plans: &'p Plans, from: &str, number: &str) -> Call<'p> {
         let plan = plans.find(number, &[]).unwrap_or_else(|| panic!("no plan for {number}"));
         let facts = Facts {
             call_id: CallId(7),
-            from: "+33155501".to_owned(),
+            from: from.to_owned(),
             to: number.to_owned(),
             trunk: Some("trunk".into()),
             language: Language::from("en"),
@@ -279,6 +283,39 @@ fn the_company_desk_speaks_the_callers_language_and_overflows() {
     assert_eq!(call.distributed(), "reception");
     call.give(RunInput::Queued(QueueOutcome::Full));
     assert_eq!(call.said.last().map(String::as_str), Some("queue-full"));
+}
+
+/// The cases that stand in the shipped plans themselves.
+#[test]
+fn the_test_cases_of_the_shipped_plans_hold() {
+    let mut cases = 0;
+    for sources in all_shipped() {
+        let plans = Plans::load(sources.clone(), names()).unwrap();
+        for source in sources {
+            let file: toml::Table = toml::from_str(&source.text).unwrap();
+            let tests = file.get("test").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+            for test in tests {
+                cases += 1;
+                let text = |value: Option<&toml::Value>| value.and_then(toml::Value::as_str).unwrap_or("").to_owned();
+                let (from, to) = (text(test["call"].get("from")), text(test["call"].get("to")));
+                let call = Call::from_to(&plans, &from, &to).go(&text(test.get("digits")));
+                for (what, expected) in test["expect"].as_table().unwrap() {
+                    let last = call.run.path().last();
+                    let actual = match what.as_str() {
+                        "queue" => call.distributed().into(),
+                        "language" => call.run.language().as_str().into(),
+                        "level" => last.map(|step| step.level.clone()).unwrap_or_default().into(),
+                        "module" => last.map(|step| step.module.clone()).unwrap_or_default().into(),
+                        "outcome" => toml::Value::try_from(call.outcome().unwrap()).unwrap(),
+                        "path" => toml::Value::try_from(call.levels()).unwrap(),
+                        other => panic!("{}: expects {other}", source.path),
+                    };
+                    assert_eq!(actual, *expected, "{}: {}: {what}", source.path, text(test.get("name")));
+                }
+            }
+        }
+    }
+    assert!(cases >= 10);
 }
 
 const ROUTED: &str = r#"
