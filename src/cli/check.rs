@@ -7,31 +7,52 @@ use std::process::ExitCode;
 
 use super::{CheckArgs, FAILED};
 use crate::config::{self, Loaded, Overrides};
-use crate::findings::Finding;
+use crate::findings::{Finding, Severity, has_errors};
+use crate::prompts::Library;
+use crate::settings::Settings;
 
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let loaded = config::load(&args.config, &Overrides::default());
-    let findings = match &loaded {
-        Ok(loaded) => &loaded.warnings,
-        Err(findings) => findings,
+    let (loaded, findings) = match config::load(&args.config, &Overrides::default()) {
+        Ok(loaded) => {
+            let findings = [loaded.warnings.clone(), prompts(&loaded.settings)].concat();
+            (Some(loaded), findings)
+        }
+        Err(findings) => (None, findings),
     };
+    let refused = loaded.is_none() || has_errors(&findings);
     // Whoever reads may have gone; the exit code says the rest.
-    let _ = match args.json {
-        true => print_json(findings, loaded.is_ok()),
-        false => print(&args.config, &loaded, findings),
+    let _ = match (args.json, &loaded) {
+        (true, _) => print_json(&findings, !refused),
+        (false, Some(loaded)) if !refused => print(&args.config, loaded, &findings),
+        (false, _) => print_refusal(&args.config, &findings),
     };
-    if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    if refused { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
 }
 
-fn print(config: &Path, loaded: &Result<Loaded, Vec<Finding>>, findings: &[Finding]) -> std::io::Result<()> {
+/// Reads every sound file, as a start would.
+fn prompts(settings: &Settings) -> Vec<Finding> {
+    let (_, findings) = Library::load(std::slice::from_ref(&settings.prompts), &settings.languages);
+    let to_finding = |finding: crate::prompts::Finding| Finding {
+        file: finding.file.display().to_string(),
+        line: finding.line,
+        column: finding.column,
+        severity: Severity::Error,
+        message: finding.message,
+        hint: Some(finding.hint).filter(|hint| !hint.is_empty()),
+    };
+    findings.into_iter().map(to_finding).collect()
+}
+
+fn print(config: &Path, loaded: &Loaded, findings: &[Finding]) -> std::io::Result<()> {
     let mut err = std::io::stderr().lock();
-    for finding in findings {
-        writeln!(err, "{finding}")?;
-    }
-    match loaded {
-        Ok(loaded) => writeln!(std::io::stdout(), "{}: {}", config.display(), summary(loaded)),
-        Err(findings) => writeln!(err, "{}: refused: {}", config.display(), count(findings.len(), "finding")),
-    }
+    findings.iter().try_for_each(|finding| writeln!(err, "{finding}"))?;
+    writeln!(std::io::stdout(), "{}: {}", config.display(), summary(loaded))
+}
+
+fn print_refusal(config: &Path, findings: &[Finding]) -> std::io::Result<()> {
+    let mut err = std::io::stderr().lock();
+    findings.iter().try_for_each(|finding| writeln!(err, "{finding}"))?;
+    writeln!(err, "{}: refused: {}", config.display(), count(findings.len(), "finding"))
 }
 
 fn print_json(findings: &[Finding], fine: bool) -> std::io::Result<()> {

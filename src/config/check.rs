@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::is_loopback;
 use super::centre::Draft;
-use super::files::prompt_names;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
 use crate::findings::{Findings, suggest};
 use crate::ids::Language;
+use crate::prompts::Index;
 use crate::settings::{Listen, Transport};
 
 /// A password of the demo: `demo-` and the agent's id.
@@ -32,17 +32,18 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
         queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
-        prompts: prompt_names(&settings.prompts, &settings.languages),
+        // What is wrong with the sound files is told where they are read: by `relais check` and at the start.
+        prompts: Index::scan(std::slice::from_ref(&settings.prompts), &settings.languages).0.names(),
     }
 }
 
-pub(super) fn together(draft: &Draft, findings: &mut Findings<'_>) {
+pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
     doubles("trunk", draft.trunks.iter().map(|trunk| &trunk.id), findings);
     doubles("queue", draft.queues.iter().map(|queue| &queue.id), findings);
     people(draft, findings);
     trunk_addresses(draft, findings);
     queue_members(draft, findings);
-    music(draft, findings);
+    music(draft, names, findings);
     languages(draft, findings);
     ports(draft, findings);
     passwords(draft, findings);
@@ -114,9 +115,8 @@ fn queue_members(draft: &Draft, findings: &mut Findings<'_>) {
     }
 }
 
-fn music(draft: &Draft, findings: &mut Findings<'_>) {
-    let prompts = prompt_names(&draft.settings.prompts, &draft.settings.languages);
-    let Some(there) = prompts.get(&draft.settings.language) else { return };
+fn music(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
+    let Some(there) = names.prompts.get(&draft.settings.language) else { return };
     for queue in &draft.queues {
         if !there.contains(&queue.queue.music) {
             let span = queue.music.as_ref().map_or(queue.id.span.clone(), |music| music.span.clone());

@@ -1,11 +1,9 @@
-//! The files of a configuration: plans by pattern, prompts by folder.
+//! The files of a configuration: one read by name, plans found by pattern.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use crate::dialplan::reader::At;
 use crate::findings::{Findings, Source};
-use crate::ids::Language;
 
 /// Above what any person writes into one file.
 const LARGEST: u64 = 4 << 20;
@@ -90,32 +88,4 @@ fn fits(pattern: &str, name: &str) -> bool {
         }
     }
     rest.len() >= last.len() && rest.ends_with(last)
-}
-
-/// The names of the prompts in a folder, per language: `en/menu.wav` is `menu` in English, and what stands in any
-/// other folder (`music/default.flac`) is there in every language. What a language lacks is heard in the first one.
-pub(super) fn prompt_names(folder: &Path, languages: &[Language]) -> BTreeMap<Language, BTreeSet<String>> {
-    let mut everywhere = BTreeSet::new();
-    let mut own: BTreeMap<&Language, BTreeSet<String>> = BTreeMap::new();
-    for directory in children(folder) {
-        let Some(group) = directory.file_name().and_then(|name| name.to_str()) else { continue };
-        let stems = children(&directory).into_iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
-        match languages.iter().find(|language| language.as_str() == group) {
-            Some(language) => own.entry(language).or_default().extend(stems),
-            None => everywhere.extend(stems.map(|stem| format!("{group}/{stem}"))),
-        }
-    }
-    let first = languages.first().and_then(|first| own.get(first)).cloned().unwrap_or_default();
-    languages
-        .iter()
-        .map(|language| {
-            let heard = own.get(language).into_iter().flatten().chain(&everywhere).chain(&first).cloned().collect();
-            (language.clone(), heard)
-        })
-        .collect()
-}
-
-fn children(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder);
-    entries.map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect()).unwrap_or_default()
 }

@@ -55,7 +55,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     let draft = centre::read(table, &folder, overrides, &mut findings);
     let plan_sources = files::plan_sources(&draft.plan_files, &folder, &mut findings);
     let names = check::names(&draft, &mut findings);
-    check::together(&draft, &mut findings);
+    check::together(&draft, &names, &mut findings);
     let plans = Plans::load(plan_sources, names);
     if let Ok(plans) = &plans {
         check::against_plans(&draft, plans, &mut findings);

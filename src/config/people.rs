@@ -47,10 +47,10 @@ pub(super) fn read_agent(
         findings.error(password.span.clone(), format!("{}: password is empty", table.what), hint);
     }
     let contact = table.text("contact", findings);
-    if let Some(contact) = &contact {
-        if let Err(fault) = check_sip_uri(&contact.value.replace("{id}", "1")) {
-            findings.error(contact.span.clone(), format!("{}: contact: {fault}", table.what), None);
-        }
+    if let Some(contact) = &contact
+        && let Err(fault) = check_sip_uri(&contact.value.replace("{id}", "1"))
+    {
+        findings.error(contact.span.clone(), format!("{}: contact: {fault}", table.what), None);
     }
     if !table.has("password") && !table.has("contact") {
         let hint = "give a password to register with, or the contact of a phone that stands there always".to_owned();
