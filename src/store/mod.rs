@@ -45,7 +45,10 @@ pub enum StoreError {
     File { path: PathBuf, error: std::io::Error },
     #[error("{data}: another relais is running with this data folder; stop it, or give this one another --data")]
     InUse { data: PathBuf },
-    #[error("{path}: {error}; if it is damaged, move it away: a new one is made, and the spool's entries go there")]
+    #[error(
+        "{path}: {error}; see that the disk has room and that no other program holds the file; if it is damaged, move it \
+         away: a new one is made, and what is still in the spool goes there"
+    )]
     Database { path: PathBuf, error: sqlx::Error },
     #[error("{path}: made by a newer relais (schema {found}, this one knows {known}); run that one")]
     Newer { path: PathBuf, found: i64, known: i64 },
