@@ -116,7 +116,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Cdr(args) => cdr::run(&args),
+        Command::Cdr(args) => cdr::run(&args.data, args.json),
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),
         },
