@@ -141,3 +141,66 @@ fn a_stranger_reaches_no_ear_and_gets_nothing() {
     assert!(stranger.recv_from(&mut [0; 2048]).is_err(), "something was sent to the stranger");
     call.succeeds(Duration::from_secs(15));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    /// Stands between two endpoints as the appliance would, and treats the frames towards the second as `fate` says:
+    /// how long each is held, or that it is lost.
+    fn relayed(fate: impl Fn(usize) -> Option<Duration> + Send + 'static) -> (Endpoint, Endpoint, Instant) {
+        let (caller, agent) = (Endpoint::open(), Endpoint::open());
+        caller.say(CALLER_HZ);
+        agent.say(AGENT_HZ);
+        let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
+        let ends = [caller.address, agent.address];
+        let mut silence = vec![0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        silence.extend([0xff; rtp::FRAME]);
+        let until = Instant::now() + TALK + Duration::from_secs(2);
+        for side in [0, 1] {
+            sockets[side].send_to(&silence, ends[side]).expect("loopback takes it");
+        }
+        let [first, second] = sockets;
+        let (to_first, to_second) = (first.try_clone().expect("a socket"), second.try_clone().expect("a socket"));
+        let relay = move |from: UdpSocket, to: UdpSocket, end, fate: Box<dyn Fn(usize) -> Option<Duration> + Send>| {
+            std::thread::spawn(move || {
+                let _ = rustix::process::nice(-15);
+                from.set_read_timeout(Some(Duration::from_millis(100))).expect("a socket");
+                let (mut buffer, mut number) = ([0; 2048], 0);
+                while Instant::now() < until {
+                    let Ok(length) = from.recv(&mut buffer) else { continue };
+                    number += 1;
+                    let Some(hold) = fate(number) else { continue };
+                    std::thread::sleep(hold);
+                    let _ = to.send_to(&buffer[..length], end);
+                }
+            })
+        };
+        relay(first, to_second, ends[1], Box::new(fate));
+        relay(second, to_first, ends[0], Box::new(|_| Some(Duration::ZERO)));
+        agent.await_tone(CALLER_HZ);
+        caller.await_tone(AGENT_HZ);
+        let since = Instant::now();
+        std::thread::sleep(TALK);
+        (caller, agent, since)
+    }
+
+    #[test]
+    fn the_measure_finds_what_it_should() {
+        let judged = |fate: fn(usize) -> Option<Duration>| {
+            let (caller, agent, since) = relayed(fate);
+            let judge = || {
+                hears(&agent, &caller, CALLER_HZ, AGENT_HZ, since, "the agent");
+                hears(&caller, &agent, AGENT_HZ, CALLER_HZ, since, "the caller");
+            };
+            catch_unwind(AssertUnwindSafe(judge))
+        };
+        judged(|_| Some(Duration::ZERO)).expect("a faithful relay passes");
+        judged(|number| (number != 150).then_some(Duration::ZERO)).expect_err("a lost frame is found");
+        let late = |number| Some(if number == 150 { Duration::from_millis(70) } else { Duration::ZERO });
+        judged(late).expect_err("a gap is found");
+    }
+}

@@ -58,10 +58,6 @@ impl Endpoint {
         self.state().tone_hz = Some(tone_hz);
     }
 
-    pub fn hush(&self) {
-        self.state().tone_hz = None;
-    }
-
     /// What came since `since`, as it came.
     pub fn received(&self, since: Instant) -> Vec<Packet> {
         self.state().received.iter().filter(|packet| packet.at >= since).cloned().collect()
