@@ -187,4 +187,18 @@ mod tests {
         assert!(similar > 0.99 && at == 1234, "{similar} at {at}");
         assert!(correlation(&wanted, &other).0 < 0.2);
     }
+
+    #[test]
+    fn a_prompt_file_is_read_at_8_khz() {
+        if !project().join("prompts/en/menu.flac").is_file() {
+            return super::super::support::skip("a_prompt_file_is_read_at_8_khz", "prompts/en/menu.flac is not there");
+        }
+        let (menu, greeting) = (prompt("en", "menu"), prompt("en", "greeting"));
+        assert!((3 * 8000..20 * 8000).contains(&menu.len()), "{} samples", menu.len());
+        let loudest = menu.iter().map(|sample| sample.unsigned_abs()).max().expect("samples");
+        assert!(loudest > 3000, "at most {loudest}");
+        let heard: Vec<_> = [greeting.clone(), menu.clone()].concat().into_iter().map(|s| decode(encode(s))).collect();
+        let (similar, at) = correlation(&menu, &heard);
+        assert!(similar > 0.98 && at.abs_diff(greeting.len()) < 3, "{similar} at {at}, not {}", greeting.len());
+    }
 }
