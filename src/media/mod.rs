@@ -60,6 +60,12 @@ pub trait PromptSource: Send + Sync {
     fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes>;
 }
 
+impl PromptSource for crate::prompts::Library {
+    fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes> {
+        crate::prompts::Library::encoded(self, name, language, codec).map(|prompt| prompt.frames.clone())
+    }
+}
+
 /// Counts since the start, over all threads; the last two and `legs` are present values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MediaCounters {

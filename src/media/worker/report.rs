@@ -77,7 +77,7 @@ impl<Io: MediaIo> Worker<Io> {
         if let Some(sender) = &report.sender
             && leg.arrivals.ssrc() == Some(report.ssrc)
         {
-            leg.arrivals.present.take_sender_report(sender, now);
+            leg.arrivals.present.take_sender_report(report.ssrc, sender, now);
         }
         if let Some(trip) = report.block.as_ref().and_then(|block| round_trip(block, ntp)) {
             leg.reports.round_trip = Some(trip);
