@@ -1,0 +1,102 @@
+//! Parameters of header values and URIs.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::cursor::{Cursor, is_blank, unquote};
+use super::{Malformed, Params};
+
+impl Params {
+    /// The value as written (a quoted one with its quotes); `None` for a flag and for what is not there.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.find(name).and_then(|(_, value)| value.as_deref())
+    }
+
+    /// The value with its quotes and escapes removed.
+    pub fn unquoted(&self, name: &str) -> Option<Cow<'_, str>> {
+        let value = self.get(name)?;
+        if value.starts_with('"') { Some(Cow::Owned(unquote(value))) } else { Some(Cow::Borrowed(value)) }
+    }
+
+    /// Is it there, with or without a value?
+    pub fn contains(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Sets the parameter in its place, or adds it at the end. A value that is not a token must come quoted.
+    pub fn set(&mut self, name: &str, value: Option<String>) {
+        match self.0.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    }
+
+    fn find(&self, name: &str) -> Option<&(String, Option<String>)> {
+        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// The `;name=value` after a header value, up to its end (RFC 3261 §25.1, `generic-param`).
+    pub(super) fn of_header(cursor: &mut Cursor<'_>) -> Result<Params, Malformed> {
+        let mut params = Params::default();
+        loop {
+            cursor.skip_blanks();
+            if cursor.is_empty() {
+                return Ok(params);
+            }
+            if !cursor.take(';') {
+                return Err(Malformed("a parameter does not begin with ';'"));
+            }
+            cursor.skip_blanks();
+            let name = cursor.token();
+            if name.is_empty() {
+                return Err(Malformed("a parameter has no name"));
+            }
+            cursor.skip_blanks();
+            let value = if cursor.take('=') { Some(header_value(cursor)?.to_owned()) } else { None };
+            params.0.push((name.to_owned(), value));
+        }
+    }
+
+    /// The parameters of a URI, `text` being what stands after its first `;`.
+    pub(super) fn of_uri(text: &str) -> Result<Params, Malformed> {
+        let mut params = Params::default();
+        for param in text.split(';') {
+            let (name, value) = match param.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (param, None),
+            };
+            if name.is_empty() {
+                return Err(Malformed("a URI parameter has no name"));
+            }
+            params.0.push((name.to_owned(), value.map(str::to_owned)));
+        }
+        Ok(params)
+    }
+}
+
+fn header_value<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Malformed> {
+    cursor.skip_blanks();
+    if cursor.rest.starts_with('"') {
+        return cursor.quoted();
+    }
+    let value = cursor.take_while(|c| !is_blank(c) && !matches!(c, ';' | ',' | '"' | '<' | '>'));
+    if value.is_empty() { Err(Malformed("a parameter has no value after '='")) } else { Ok(value) }
+}
+
+impl fmt::Display for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.0 {
+            f.write_str(";")?;
+            f.write_str(name)?;
+            if let Some(value) = value {
+                f.write_str("=")?;
+                f.write_str(value)?;
+            }
+        }
+        Ok(())
+    }
+}
