@@ -1,6 +1,8 @@
 //! SIP (RFC 3261) without sockets: messages, transactions, dialogs, the registrar and digest authentication.
 
+pub mod dialog;
 pub mod message;
+pub mod session_timer;
 pub mod transaction;
 pub mod ua;
 
