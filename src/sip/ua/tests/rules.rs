@@ -37,7 +37,7 @@ impl Bench {
     }
 
     fn lines(&mut self) -> Vec<String> {
-        self.sent().iter().map(|message| describe(BOB, message).split_off(6)).collect()
+        self.sent().iter().map(|message| describe(BOB, message).split_off(5)).collect()
     }
 
     fn told(&mut self) -> Vec<String> {
