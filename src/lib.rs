@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod findings;
 pub mod ids;
 pub mod record;
 pub mod settings;
@@ -17,8 +18,7 @@ pub mod bridge;
 pub mod call;
 #[forbid(unsafe_code)]
 pub mod dialplan;
-#[forbid(unsafe_code)]
-pub mod engine;
+//pub mod engine;
 #[forbid(unsafe_code)]
 pub mod ivr;
 #[forbid(unsafe_code)]
@@ -41,8 +41,7 @@ pub mod media;
 pub mod net;
 #[allow(clippy::disallowed_methods)]
 pub mod prompts;
-#[allow(clippy::disallowed_methods)]
-pub mod server;
+//pub mod server;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
 #[allow(clippy::disallowed_methods)]

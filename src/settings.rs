@@ -40,6 +40,17 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         self != Transport::Udp
     }
+
+    /// As written in configuration and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

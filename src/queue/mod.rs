@@ -1,1 +1,254 @@
+//! The automatic call distributor (ACD): which agent gets which contact, when, and why.
+//!
+//! The present rule: contacts of a queue are served in the order of their waiting time, each by the longest-idle
+//! available agent of that queue. An agent who comes free takes the contact that has waited longest in any of their
+//! queues. Idle time counts across queues; it runs from log-in, end of wrap-up or end of pause, and an offer that
+//! failed does not interrupt it. Equal idle times: who logged in first, then a number drawn from the seed.
+//!
+//! An offer that fails goes to the next agent within the same call, and the contact keeps its place:
+//!
+//! | `NoAnswer` | counts as unanswered | same contact again | other contacts |
+//! |---|---|---|---|
+//! | `Timeout`, `Declined`, `HungUpWhileRinging` | yes | after `retry_delay` | at once |
+//! | `Busy`, `Unreachable` | no: it is the phone, not the person | after `retry_delay` | after `retry_delay` |
+//!
+//! `max_no_answer` unanswered contacts in a row make the agent `not_responding` until they ask to be available (zero:
+//! never). From the second in a row on they rest for `retry_delay`, so that a phone which refuses by itself is not
+//! offered the whole queue within a second. An answered contact starts the count anew.
+//!
+//! Every decision looks at the head of ordered sets; none walks over all agents or all contacts.
 
+mod agent;
+mod contact;
+mod contacts;
+mod error;
+mod line;
+mod matching;
+mod queues;
+mod staff;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+
+pub use contact::Medium;
+pub use error::{AgentError, EnqueueError};
+
+use crate::ids::{AgentId, CallId, QueueId};
+use crate::settings;
+use crate::time::{Deadlines, Instant, Now};
+use agent::{Agent, AgentIndex};
+use contact::Contact;
+use queues::{Queue, QueueIndex};
+
+/// What an agent, or somebody for them, asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    Available,
+    /// With a reason of the operator's list, which the engine checks.
+    Paused(String),
+    LoggedOut,
+}
+
+/// Why an offer came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NoAnswer {
+    /// The phone was offered the call for the whole ring time.
+    Timeout,
+    /// 486, 600.
+    Busy,
+    /// 603 and other refusals by the person or their phone.
+    Declined,
+    HungUpWhileRinging,
+    /// No phone could be rung.
+    Unreachable,
+}
+
+/// What last changed an agent's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Cause {
+    /// The configuration brought the agent in.
+    Configured,
+    PhoneRegistered,
+    PhoneLost,
+    /// `set_state`.
+    Asked,
+    Offered,
+    PhoneRang,
+    Answered,
+    Held,
+    Resumed,
+    OfferFailed(NoAnswer),
+    /// The caller left, or the offer was taken back.
+    OfferWithdrawn,
+    TalkEnded,
+    WrapUpEnded,
+}
+
+/// Why this agent and this contact came together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OfferReason {
+    /// The contact chose among the idle agents of its queue.
+    LongestIdle { idle: Duration, runner_up: Option<AgentId> },
+    /// The agent came free and chose among the contacts that wait in their queues.
+    LongestWaiting { waited: Duration, runner_up: Option<CallId> },
+}
+
+impl fmt::Display for OfferReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OfferReason::LongestIdle { idle, runner_up } => {
+                write!(f, "longest idle ({:.1} s)", idle.as_secs_f64())?;
+                match runner_up {
+                    Some(agent) => write!(f, ", before agent {agent}"),
+                    None => f.write_str(", the only one"),
+                }
+            }
+            OfferReason::LongestWaiting { waited, runner_up } => {
+                write!(f, "longest waiting ({:.1} s)", waited.as_secs_f64())?;
+                match runner_up {
+                    Some(contact) => write!(f, ", before {contact}"),
+                    None => f.write_str(", the only one"),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AcdEvent {
+    /// Ring this agent for this contact; the agent is `reserved`.
+    Offer {
+        contact: CallId,
+        agent: AgentId,
+        queue: QueueId,
+        reason: OfferReason,
+    },
+    /// Stop ringing: time-out, the caller left, the agent logged out or paused. A contact that was seized by a direct
+    /// call is then no longer known here; one of a queue waits on at its place.
+    Withdraw {
+        contact: CallId,
+        agent: AgentId,
+    },
+    /// Time to tell the position; 1 is the head.
+    Announce {
+        contact: CallId,
+        position: usize,
+    },
+    /// The agent's work after this contact of a queue is over; it took `acw`. A contact that was queued again and
+    /// answered twice is wrapped up twice.
+    WrappedUp {
+        contact: CallId,
+        acw: Duration,
+    },
+    /// Publish the view; changes between two polls come as one.
+    AgentChanged(AgentId),
+    QueueChanged(QueueId),
+}
+
+/// Deadlines that are due at the same instant are handled in this order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Timer {
+    WrapUp(AgentIndex),
+    Rest(AgentIndex),
+    Ring(CallId),
+    Retry(CallId),
+    Announce(CallId),
+}
+
+/// What is alive, for leak checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AcdCounts {
+    /// Contacts that wait, are offered, or talk.
+    pub contacts: usize,
+    pub timers: usize,
+    /// Agents who are reserved, ringing, talking, holding or wrapping up.
+    pub busy_agents: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Acd {
+    rng: ChaCha12Rng,
+    agents: BTreeMap<AgentIndex, Agent>,
+    agent_index: HashMap<AgentId, AgentIndex>,
+    queues: BTreeMap<QueueIndex, Queue>,
+    queue_index: HashMap<QueueId, QueueIndex>,
+    contacts: HashMap<CallId, Contact>,
+    timers: Deadlines<Timer>,
+    next_agent: u32,
+    next_queue: u32,
+    next_arrival: u64,
+    events: VecDeque<AcdEvent>,
+    changed_agents: BTreeSet<AgentIndex>,
+    changed_queues: BTreeSet<QueueIndex>,
+}
+
+impl Acd {
+    /// Agents start logged out; `set_reachable` logs them in. `seed` breaks ties.
+    pub fn new(queues: &[settings::Queue], agents: &[settings::Agent], seed: [u8; 32], now: Now) -> Acd {
+        let mut acd = Acd {
+            rng: ChaCha12Rng::from_seed(seed),
+            agents: BTreeMap::new(),
+            agent_index: HashMap::new(),
+            queues: BTreeMap::new(),
+            queue_index: HashMap::new(),
+            contacts: HashMap::new(),
+            timers: Deadlines::default(),
+            next_agent: 0,
+            next_queue: 0,
+            next_arrival: 0,
+            events: VecDeque::new(),
+            changed_agents: BTreeSet::new(),
+            changed_queues: BTreeSet::new(),
+        };
+        acd.configure(queues, agents, now);
+        acd
+    }
+
+    /// When to call `handle_timeout` at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(timer) = self.timers.expire(now.instant) {
+            match timer {
+                Timer::WrapUp(agent) => self.end_wrap_up(agent, now),
+                Timer::Rest(agent) => self.end_rest(agent, now),
+                Timer::Ring(contact) => self.ring_timed_out(contact, now),
+                Timer::Retry(contact) => self.retry(contact, now),
+                Timer::Announce(contact) => self.announce(contact, now),
+            }
+        }
+    }
+
+    /// What is to be done, in order; then what changed. Call until `None`.
+    pub fn poll_event(&mut self) -> Option<AcdEvent> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        while let Some(index) = self.changed_agents.pop_first() {
+            if let Some(agent) = self.agents.get(&index) {
+                return Some(AcdEvent::AgentChanged(agent.id.clone()));
+            }
+        }
+        while let Some(index) = self.changed_queues.pop_first() {
+            if let Some(queue) = self.queues.get(&index) {
+                return Some(AcdEvent::QueueChanged(queue.settings.id.clone()));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,12 @@ impl Request {
     }
 }
 
+impl Response {
+    pub fn code(&self) -> u16 {
+        self.status.code()
+    }
+}
+
 fn copy(from: &Headers, name: &str, to: &mut Headers) {
     for value in from.get_all(name) {
         to.push(name, value);

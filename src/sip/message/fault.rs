@@ -23,6 +23,14 @@ pub enum ParseError {
 }
 
 impl ParseError {
+    /// The status of the refusal; 0 for what is dropped in silence.
+    pub fn status(&self) -> u16 {
+        match self {
+            ParseError::Refused { fault, .. } => fault.status(),
+            ParseError::KeepAlive | ParseError::Dropped(_) => 0,
+        }
+    }
+
     /// The answer to be sent back by the way the request came; `None`: stay silent.
     pub fn refusal(&self) -> Option<Bytes> {
         match self {

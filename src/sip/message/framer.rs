@@ -5,10 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::fault::{Fault, ParseError};
 use super::lines::{Lines, end_of_head_from};
 use super::names::Field;
-use super::{Malformed, text};
-
-/// The longest message that is read from a stream, head and body.
-const LONGEST: usize = 65_536;
+use super::{LARGEST, Malformed, text};
 
 /// What came out of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +46,7 @@ impl Framer {
         self.broken = true;
         let held = std::mem::take(&mut self.buffer);
         // What follows the head is its body or somebody's next message: never read.
-        let end = end_of_head_from(&held, 0).map_or(LONGEST.min(held.len()), |(end, _)| end);
+        let end = end_of_head_from(&held, 0).map_or(LARGEST.min(held.len()), |(end, _)| end);
         let head = text::decode(held.get(..end).unwrap_or_default());
         let is_response = head.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/"));
         Some(Framed::Broken(if is_response { None } else { ParseError::of_request(fault, &head).refusal() }))
@@ -87,12 +84,12 @@ impl Iterator for Framer {
             }
             let Some((head_end, body)) = end_of_head_from(&self.buffer, self.searched) else {
                 self.searched = self.buffer.len();
-                return if self.buffer.len() > LONGEST { self.give_up(Fault::TooLong) } else { None };
+                return if self.buffer.len() > LARGEST { self.give_up(Fault::TooLong) } else { None };
             };
             let head = text::decode(self.buffer.get(..head_end).unwrap_or_default());
             let length = content_length(&head);
             match length {
-                Ok(length) if body.saturating_add(length) > LONGEST => return self.give_up(Fault::TooLong),
+                Ok(length) if body.saturating_add(length) > LARGEST => return self.give_up(Fault::TooLong),
                 Ok(length) => self.length = Some(body + length),
                 Err(fault) => return self.give_up(fault),
             }

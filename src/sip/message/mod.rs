@@ -13,6 +13,7 @@ mod params;
 mod reader;
 mod text;
 mod uri;
+mod validate;
 mod writer;
 
 use std::sync::Arc;
@@ -25,6 +26,10 @@ pub use fault::{Fault, ParseError};
 pub use framer::{Framed, Framer};
 pub use headers::Contacts;
 pub use rsip::{Method, StatusCode};
+pub use validate::{Capabilities, Refusal, validate};
+
+/// The longest message that is read, head and body.
+pub const LARGEST: usize = 65_535;
 
 /// The grammar's rule that a value breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +92,7 @@ pub struct CSeq {
 }
 
 /// Parameters in order; a flag has no value. Names compare case-insensitively. A value stands as written, a quoted one
-/// with its quotes: `unquoted` takes them off.
+/// with its quotes; `get` takes them off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Params(pub Vec<(String, Option<String>)>);
 
@@ -140,3 +145,6 @@ pub enum Host {
     Name(String),
     Address(std::net::IpAddr),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,15 @@
 //! Parameters of header values and URIs.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use super::cursor::{Cursor, is_blank, unquote};
+use super::cursor::{Cursor, is_blank};
 use super::{Malformed, Params};
 
 impl Params {
-    /// The value as written (a quoted one with its quotes); `None` for a flag and for what is not there.
+    /// The value, its quotes taken off; `None` for a flag and for what is not there.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.find(name).and_then(|(_, value)| value.as_deref())
-    }
-
-    /// The value with its quotes and escapes removed.
-    pub fn unquoted(&self, name: &str) -> Option<Cow<'_, str>> {
-        let value = self.get(name)?;
-        if value.starts_with('"') { Some(Cow::Owned(unquote(value))) } else { Some(Cow::Borrowed(value)) }
+        let value = self.find(name)?.1.as_deref()?;
+        Some(value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value))
     }
 
     /// Is it there, with or without a value?

@@ -3,6 +3,7 @@
 use super::context::{Context, Purpose};
 use super::session::{Session, Stage};
 use crate::settings::Credentials;
+use crate::sip::auth;
 use crate::sip::message::{Request, Response};
 use crate::sip::transaction::TransactionId;
 use crate::time::Instant;
@@ -17,8 +18,8 @@ pub(super) fn authorize(
     response: &Response,
     credentials: Option<&Credentials>,
 ) -> bool {
-    let _ = (cx, request, response, credentials);
-    false
+    let cnonce = cx.token();
+    credentials.is_some_and(|credentials| auth::authorize(request, response, credentials, &cnonce))
 }
 
 impl Session {

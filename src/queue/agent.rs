@@ -1,0 +1,150 @@
+//! An agent: state, reachability, idleness.
+
+use serde::{Deserialize, Serialize};
+
+use super::queues::QueueIndex;
+use super::{Cause, Wanted};
+use crate::ids::{AgentId, CallId};
+use crate::time::{Instant, Now, Wall};
+use crate::views::AgentState;
+
+/// Counted up in the order in which the configuration names agents; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct AgentIndex(pub(super) u32);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Duty {
+    /// By the API, until the API is asked otherwise: no registration undoes it.
+    LoggedOut,
+    /// For want of a phone; when one registers the agent is this again.
+    WithoutPhone(Resume),
+    Available,
+    Reserved(CallId),
+    Ringing(CallId),
+    Talking(CallId),
+    Holding(CallId),
+    WrapUp {
+        contact: CallId,
+        since: Instant,
+    },
+    Paused(String),
+    NotResponding,
+}
+
+/// What a phone that comes back brings the agent back to: a registration that lapsed ends no pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Resume {
+    Available,
+    Paused(String),
+    NotResponding,
+}
+
+impl From<Resume> for Duty {
+    fn from(resume: Resume) -> Duty {
+        match resume {
+            Resume::Available => Duty::Available,
+            Resume::Paused(reason) => Duty::Paused(reason),
+            Resume::NotResponding => Duty::NotResponding,
+        }
+    }
+}
+
+impl Duty {
+    pub(super) fn state(&self) -> AgentState {
+        match self {
+            Duty::LoggedOut | Duty::WithoutPhone(_) => AgentState::LoggedOut,
+            Duty::Available => AgentState::Available,
+            Duty::Reserved(_) => AgentState::Reserved,
+            Duty::Ringing(_) => AgentState::Ringing,
+            Duty::Talking(_) => AgentState::Talking,
+            Duty::Holding(_) => AgentState::Holding,
+            Duty::WrapUp { .. } => AgentState::WrapUp,
+            Duty::Paused(_) => AgentState::Paused,
+            Duty::NotResponding => AgentState::NotResponding,
+        }
+    }
+
+    /// The contact the agent is rung for, talks to, or wraps up.
+    pub(super) fn contact(&self) -> Option<CallId> {
+        match self {
+            Duty::Reserved(contact) | Duty::Ringing(contact) | Duty::Talking(contact) | Duty::Holding(contact) => {
+                Some(*contact)
+            }
+            Duty::WrapUp { contact, .. } => Some(*contact),
+            _ => None,
+        }
+    }
+
+    /// The contact that is being offered.
+    pub(super) fn offered(&self) -> Option<CallId> {
+        match self {
+            Duty::Reserved(contact) | Duty::Ringing(contact) => Some(*contact),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        !matches!(self, Duty::LoggedOut | Duty::WithoutPhone(_))
+    }
+}
+
+/// The order of idle agents: the first is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Idle {
+    pub(super) since: Instant,
+    pub(super) logged_in: Instant,
+    pub(super) tie: u64,
+    pub(super) agent: AgentIndex,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Agent {
+    pub(super) id: AgentId,
+    pub(super) name: String,
+    /// In order of preference.
+    pub(super) queues: Vec<QueueIndex>,
+    pub(super) reachable: bool,
+    pub(super) duty: Duty,
+    pub(super) since: Wall,
+    pub(super) cause: Cause,
+    pub(super) idle_since: Instant,
+    pub(super) logged_in: Instant,
+    /// Drawn from the seed; the last word between equals.
+    pub(super) tie: u64,
+    /// Offers in a row that were not answered.
+    pub(super) unanswered: u32,
+    /// Not offered anything until the timer says so.
+    pub(super) resting: bool,
+    /// Asked for during a talk; takes effect after it.
+    pub(super) wanted: Option<Wanted>,
+    /// The configuration no longer knows this agent; a talk and its wrap-up are still ended.
+    pub(super) leaving: bool,
+    /// The entry in the idle sets of the agent's queues.
+    pub(super) listed: Option<Idle>,
+    pub(super) handled: u64,
+}
+
+impl Agent {
+    /// May be offered a contact now.
+    pub(super) fn idle(&self, agent: AgentIndex) -> Option<Idle> {
+        let free = self.duty == Duty::Available && !self.resting && !self.leaving;
+        free.then_some(Idle { since: self.idle_since, logged_in: self.logged_in, tie: self.tie, agent })
+    }
+    pub(super) fn enter(&mut self, duty: Duty, cause: Cause, now: Now) {
+        self.duty = duty;
+        self.cause = cause;
+        self.since = now.wall;
+    }
+
+    /// Talks or wraps up; a phone that is gone changes nothing about that.
+    pub(super) fn is_with_contact(&self) -> bool {
+        matches!(self.duty, Duty::Talking(_) | Duty::Holding(_) | Duty::WrapUp { .. })
+    }
+
+    /// What this agent adds to a queue's count of available, and of logged-in agents.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let available = self.duty == Duty::Available && !self.leaving;
+        (u64::from(available), u64::from(self.duty.is_logged_in() && !self.leaving))
+    }
+}

@@ -1,0 +1,293 @@
+//! What contacts go through: the queue, offers, the talk.
+
+use super::agent::{AgentIndex, Duty};
+use super::contact::{Contact, Medium, Place, Stage};
+use super::error::nearest;
+use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Timer};
+use crate::ids::{AgentId, CallId, QueueId};
+use crate::time::{Instant, Now};
+use crate::views::AgentState;
+
+impl Acd {
+    /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
+    /// `waiting_since` lies before `now` when a place is regained or kept.
+    pub fn enqueue(
+        &mut self,
+        contact: CallId,
+        queue: &QueueId,
+        waiting_since: Instant,
+        now: Now,
+    ) -> Result<(), EnqueueError> {
+        if self.contacts.contains_key(&contact) {
+            return Err(EnqueueError::AlreadyWaiting { contact });
+        }
+        let open = |index| self.queues.get(index).is_some_and(|queue| !queue.draining);
+        let Some(index) = self.queue_index.get(queue).filter(|index| open(index)).copied() else {
+            let names = self.queues.values().filter(|queue| !queue.draining).map(|queue| queue.settings.id.as_str());
+            let nearest = nearest(queue.as_str(), names).map(QueueId::from);
+            return Err(EnqueueError::NoSuchQueue { queue: queue.clone(), nearest });
+        };
+        let arrival = self.next_arrival();
+        let Some(entered) = self.queues.get_mut(&index) else { return Ok(()) };
+        if let Some(limit) = entered.settings.max_waiting.filter(|limit| entered.line.len() >= *limit) {
+            return Err(EnqueueError::Full { queue: queue.clone(), limit });
+        }
+        let place = Place { since: waiting_since.min(now.instant), arrival, contact };
+        entered.line.insert(place);
+        entered.unoffered.insert(place);
+        entered.contacts += 1;
+        entered.figures.offered += 1;
+        self.changed_queues.insert(index);
+        self.contacts.insert(contact, Contact::new(Some(index), place, now));
+        self.offer_contact(contact, now);
+        self.announce_unless_offered(contact, now);
+        Ok(())
+    }
+
+    /// The contact is over, or goes elsewhere, in whatever stage it is. A talk ends as by `talk_ended`.
+    pub fn leave(&mut self, contact: CallId, now: Now) {
+        match self.contacts.get(&contact).map(|contact| contact.stage) {
+            None => {}
+            Some(Stage::Talking(_)) => self.talk_ended(contact, now),
+            Some(Stage::Waiting) => self.abandon(contact),
+            Some(Stage::Offered(index)) => {
+                self.abandon(contact);
+                if let Some(agent) = self.agents.get(&index) {
+                    self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
+                }
+                self.release(index, Cause::OfferWithdrawn, now);
+            }
+        }
+    }
+
+    /// 1 is the head. Who is being offered keeps their position; who talks has none.
+    pub fn position(&self, contact: CallId) -> Option<usize> {
+        let contact = self.contacts.get(&contact)?;
+        self.queues.get(&contact.queue?)?.line.position(&contact.place)
+    }
+
+    /// What the contact is, as long as it is here.
+    pub fn medium(&self, contact: CallId) -> Option<Medium> {
+        self.contacts.get(&contact).map(|contact| contact.medium)
+    }
+
+    /// The agent's phone rings.
+    pub fn agent_ringing(&mut self, contact: CallId, now: Now) {
+        let Some(index) = self.offered_to(contact) else { return };
+        if self.agents.get(&index).is_some_and(|agent| agent.duty == Duty::Reserved(contact)) {
+            self.change(index, |agent| agent.enter(Duty::Ringing(contact), Cause::PhoneRang, now));
+        }
+    }
+
+    /// The agent picked up. False: the offer is no longer valid, hang up on the agent.
+    pub fn agent_answered(&mut self, contact: CallId, now: Now) -> bool {
+        let Some(index) = self.offered_to(contact) else { return false };
+        self.clear_timers(contact);
+        let Some(talking) = self.contacts.get_mut(&contact) else { return false };
+        talking.stage = Stage::Talking(index);
+        talking.barred.clear();
+        if let Some(queue_index) = talking.queue
+            && let Some(queue) = self.queues.get_mut(&queue_index)
+        {
+            queue.line.remove(&talking.place);
+            queue.figures.handled += 1;
+            self.changed_queues.insert(queue_index);
+        }
+        self.change(index, |agent| {
+            agent.enter(Duty::Talking(contact), Cause::Answered, now);
+            agent.unanswered = 0;
+            agent.handled += 1;
+        });
+        true
+    }
+
+    /// The offer came to nothing: the contact goes to the next agent within this call.
+    pub fn agent_failed(&mut self, contact: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
+        let Some(index) = self.offered_to(contact) else { return };
+        if self.agent_index.get(agent) == Some(&index) {
+            self.offer_failed(contact, index, why, now);
+        }
+    }
+
+    /// Caller and agent have parted: the agent wraps up for the queue's time, then is available, or what they asked
+    /// for meanwhile. The contact is no longer known here.
+    pub fn talk_ended(&mut self, contact: CallId, now: Now) {
+        let Some(Stage::Talking(index)) = self.contacts.get(&contact).map(|contact| contact.stage) else { return };
+        let Some(ended) = self.contacts.remove(&contact) else { return };
+        let queue_index = ended.queue;
+        let wrap_up = queue_index.and_then(|index| self.queues.get_mut(&index)).map(|queue| {
+            queue.contacts -= 1;
+            queue.settings.wrap_up
+        });
+        match wrap_up {
+            Some(wrap_up) => {
+                let duty = Duty::WrapUp { contact, since: now.instant };
+                self.change(index, |agent| agent.enter(duty, Cause::TalkEnded, now));
+                if wrap_up.is_zero() {
+                    self.end_wrap_up(index, now);
+                } else {
+                    self.timers.set(Timer::WrapUp(index), now.instant + wrap_up);
+                }
+            }
+            None => self.free(index, Cause::TalkEnded, now),
+        }
+        queue_index.into_iter().for_each(|queue| self.close_if_drained(queue));
+    }
+
+    /// The talk is put on hold, or goes on.
+    pub fn hold(&mut self, contact: CallId, on: bool, now: Now) {
+        let Some(Stage::Talking(index)) = self.contacts.get(&contact).map(|contact| contact.stage) else { return };
+        let (duty, cause) = match on {
+            true => (Duty::Holding(contact), Cause::Held),
+            false => (Duty::Talking(contact), Cause::Resumed),
+        };
+        if self.agents.get(&index).is_some_and(|agent| agent.duty != duty) {
+            self.change(index, |agent| agent.enter(duty, cause, now));
+        }
+    }
+
+    /// Reserves an available agent for a call that goes straight to them. The caller of this rings the agent and
+    /// keeps the time; no `Offer` follows. When the offer fails or is withdrawn, the contact is no longer known here.
+    pub fn seize(&mut self, agent: &AgentId, contact: CallId, now: Now) -> Result<(), AgentError> {
+        let index = self.find(agent)?;
+        if self.contacts.contains_key(&contact) {
+            return Err(AgentError::ContactTaken { contact });
+        }
+        let state = self.agents.get(&index).filter(|agent| !agent.leaving).map(|agent| agent.duty.state());
+        if state != Some(AgentState::Available) {
+            let state = state.unwrap_or(AgentState::LoggedOut);
+            return Err(AgentError::NotAvailable { agent: agent.clone(), state });
+        }
+        let place = Place { since: now.instant, arrival: self.next_arrival(), contact };
+        let mut seizing = Contact::new(None, place, now);
+        seizing.stage = Stage::Offered(index);
+        self.contacts.insert(contact, seizing);
+        self.change(index, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
+        Ok(())
+    }
+
+    pub(super) fn ring_timed_out(&mut self, contact: CallId, now: Now) {
+        let Some(index) = self.offered_to(contact) else { return };
+        if let Some(agent) = self.agents.get(&index) {
+            self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
+        }
+        self.offer_failed(contact, index, NoAnswer::Timeout, now);
+    }
+
+    /// An agent who was barred for this contact may be offered it again.
+    pub(super) fn retry(&mut self, id: CallId, now: Now) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.barred.retain(|_, until| *until > now.instant);
+        if let Some(next) = contact.barred.values().min() {
+            self.timers.set(Timer::Retry(id), *next);
+        }
+        self.offer_contact(id, now);
+    }
+
+    pub(super) fn announce(&mut self, contact: CallId, now: Now) {
+        let Some(position) = self.position(contact) else { return };
+        self.events.push_back(AcdEvent::Announce { contact, position });
+        self.announce_later(contact, now);
+    }
+
+    fn announce_unless_offered(&mut self, contact: CallId, now: Now) {
+        if self.offered_to(contact).is_some() {
+            self.announce_later(contact, now);
+        } else if self.announces(contact).is_some() {
+            self.announce(contact, now);
+        }
+    }
+
+    fn announce_later(&mut self, contact: CallId, now: Now) {
+        if let Some(interval) = self.announces(contact) {
+            self.timers.set(Timer::Announce(contact), now.instant + interval);
+        }
+    }
+
+    fn announces(&self, contact: CallId) -> Option<std::time::Duration> {
+        let queue = self.contacts.get(&contact)?.queue?;
+        self.queues.get(&queue)?.announce_every()
+    }
+
+    fn next_arrival(&mut self) -> u64 {
+        self.next_arrival += 1;
+        self.next_arrival
+    }
+
+    fn offered_to(&self, contact: CallId) -> Option<AgentIndex> {
+        match self.contacts.get(&contact)?.stage {
+            Stage::Offered(index) => Some(index),
+            Stage::Waiting | Stage::Talking(_) => None,
+        }
+    }
+
+    fn clear_timers(&mut self, contact: CallId) {
+        for timer in [Timer::Ring(contact), Timer::Retry(contact), Timer::Announce(contact)] {
+            self.timers.clear(&timer);
+        }
+    }
+
+    /// The offered contact waits again at its place; false: it was a direct call, and is forgotten.
+    pub(super) fn wait_again(&mut self, id: CallId) -> bool {
+        self.timers.clear(&Timer::Ring(id));
+        let Some(contact) = self.contacts.get_mut(&id) else { return false };
+        let Some(queue) = contact.queue.and_then(|index| self.queues.get_mut(&index)) else {
+            self.contacts.remove(&id);
+            return false;
+        };
+        contact.stage = Stage::Waiting;
+        queue.unoffered.insert(contact.place);
+        true
+    }
+
+    /// Out of the queue without an answer.
+    fn abandon(&mut self, id: CallId) {
+        self.clear_timers(id);
+        let Some(contact) = self.contacts.remove(&id) else { return };
+        let Some(queue_index) = contact.queue else { return };
+        if let Some(queue) = self.queues.get_mut(&queue_index) {
+            queue.line.remove(&contact.place);
+            queue.unoffered.remove(&contact.place);
+            queue.contacts -= 1;
+            queue.figures.abandoned += 1;
+            self.changed_queues.insert(queue_index);
+        }
+        self.close_if_drained(queue_index);
+    }
+
+    /// The agent is available again as before the offer: idle time goes on.
+    fn release(&mut self, index: AgentIndex, cause: Cause, now: Now) {
+        self.change(index, |agent| agent.enter(Duty::Available, cause, now));
+        self.employ(index, now);
+    }
+
+    fn offer_failed(&mut self, id: CallId, index: AgentIndex, why: NoAnswer, now: Now) {
+        if !self.wait_again(id) {
+            return self.release(index, Cause::OfferFailed(why), now);
+        }
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(queue) = contact.queue.and_then(|queue| self.queues.get(&queue)) else { return };
+        let until = now.instant + queue.retry_delay();
+        let most = queue.settings.max_no_answer;
+        contact.barred.insert(index, until);
+        if self.timers.get(&Timer::Retry(id)).is_none_or(|at| until < at) {
+            self.timers.set(Timer::Retry(id), until);
+        }
+        let refused = !matches!(why, NoAnswer::Busy | NoAnswer::Unreachable);
+        let Some(agent) = self.agents.get_mut(&index) else { return };
+        agent.unanswered = agent.unanswered.saturating_add(u32::from(refused));
+        let unanswered = agent.unanswered;
+        let rests = !refused || unanswered > 1;
+        let duty = if refused && most > 0 && unanswered >= most { Duty::NotResponding } else { Duty::Available };
+        let rests = rests && duty == Duty::Available;
+        if rests {
+            self.timers.set(Timer::Rest(index), until);
+        }
+        self.change(index, |agent| {
+            agent.enter(duty, Cause::OfferFailed(why), now);
+            agent.resting = rests;
+        });
+        self.offer_contact(id, now);
+        self.employ(index, now);
+    }
+}

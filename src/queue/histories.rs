@@ -1,0 +1,439 @@
+//! Random histories: the real distributor beside the reference, step by step, with the invariants after every step.
+//! `RELAIS_SEED=n` runs one seed and prints its steps, `RELAIS_RUNS=n` that many histories.
+//!
+//! Faults that were planted and are caught here within 300 histories: a ring, announce or retry timer not cleared or
+//! not set again; an offered agent still listed as idle; an offered contact still open to others; no bar after a
+//! refusal; an agent not employed after a failed offer; a rest that never ends; idle time restarted by a failed offer;
+//! an answer that does not reset the count of unanswered contacts; a busy phone held against the agent; a pause
+//! forgotten during a talk; a log-out undone by a registration; an abandoned contact left in line; a contact lost when
+//! its offer is taken back; the newest instead of the longest idle; only the first queue of an agent looked at; a
+//! deleted queue that loses its agents; no withdrawal when the caller leaves; a queue's change not published; a late
+//! answer accepted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+
+use super::agent::Duty;
+use super::contact::Stage;
+use super::reference::Reference;
+use super::tests::{agent, queue};
+use super::{Acd, AcdCounts, AcdEvent, EnqueueError, NoAnswer, Timer, Wanted};
+use crate::ids::{AgentId, CallId, QueueId};
+use crate::settings;
+use crate::time::{Instant, Now, Wall};
+use crate::views::{AgentView, QueueView};
+
+const HISTORIES: u64 = 1_000;
+const STEPS: u32 = 150;
+
+struct History {
+    rng: ChaCha12Rng,
+    now: Now,
+    /// Steps of time are whole seconds, so that many things happen at one instant; else any nanosecond.
+    coarse: bool,
+    acd: Acd,
+    reference: Reference,
+    next_contact: u128,
+    told_agents: BTreeMap<AgentId, AgentView>,
+    told_queues: BTreeMap<QueueId, QueueView>,
+    narrate: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    Enqueue(CallId, QueueId, Duration),
+    Leave(CallId),
+    Ringing(CallId),
+    Answered(CallId),
+    Failed(CallId, AgentId, NoAnswer),
+    TalkEnded(CallId),
+    Hold(CallId, bool),
+    Reachable(AgentId, bool),
+    SetState(AgentId, Wanted),
+    Seize(AgentId, CallId),
+    Configure(Vec<settings::Queue>, Vec<settings::Agent>),
+    Wait(Duration),
+    WaitForTimeout,
+    Restore,
+}
+
+impl History {
+    fn new(seed: u64) -> History {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let start: Wall = "2026-11-25T10:00:00Z".parse().unwrap();
+        let now = Now { instant: Instant(0) + Duration::from_secs(10_000), wall: start };
+        let coarse = rng.next_u32() % 2 == 0;
+        let (queues, agents) = configuration(&mut rng);
+        let mut acd_seed = [0; 32];
+        rng.fill_bytes(&mut acd_seed);
+        History {
+            acd: Acd::new(&queues, &agents, acd_seed, now),
+            reference: Reference::new(&queues, &agents, acd_seed, now),
+            rng,
+            now,
+            coarse,
+            next_contact: 1,
+            told_agents: BTreeMap::new(),
+            told_queues: BTreeMap::new(),
+            narrate: false,
+        }
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.rng.next_u32() as usize % bound.max(1)
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        self.compare()?;
+        for agent in self.acd.agents().cloned().collect::<Vec<_>>() {
+            if self.below(4) > 0 {
+                self.step(Step::Reachable(agent, true))?;
+            }
+        }
+        for _ in 0..STEPS {
+            let step = self.choose();
+            self.step(step)?;
+        }
+        self.end()
+    }
+
+    /// Everybody leaves; then nothing may be left.
+    fn end(&mut self) -> Result<(), String> {
+        for contact in 1..self.next_contact {
+            self.step(Step::Leave(CallId(contact)))?;
+        }
+        while self.acd.poll_timeout().is_some() {
+            self.step(Step::WaitForTimeout)?;
+        }
+        let counts = self.acd.counts();
+        if counts != AcdCounts::default() {
+            return Err(format!("left over: {counts:?}"));
+        }
+        Ok(())
+    }
+
+    fn choose(&mut self) -> Step {
+        let contact = CallId(1 + self.below(self.next_contact as usize + 1).saturating_sub(self.below(3)) as u128);
+        let agent = AgentId::from(["1", "2", "3", "4", "5", "6", "7"][self.below(7)]);
+        match self.below(100) {
+            0..18 => {
+                let id = if self.below(15) == 0 { contact } else { CallId(self.next_contact) };
+                self.next_contact = self.next_contact.max(id.0 + 1);
+                let queue = QueueId::from(["a", "a", "a", "b", "b", "c", "nowhere"][self.below(7)]);
+                let waited = Duration::from_secs([0, 0, 0, 5, 60][self.below(5)]);
+                Step::Enqueue(id, queue, waited)
+            }
+            18..24 => Step::Leave(contact),
+            24..32 => Step::Ringing(self.some_offered().unwrap_or(contact)),
+            32..44 => Step::Answered(self.some_offered().unwrap_or(contact)),
+            44..54 => {
+                let why = [
+                    NoAnswer::Timeout,
+                    NoAnswer::Busy,
+                    NoAnswer::Declined,
+                    NoAnswer::HungUpWhileRinging,
+                    NoAnswer::Unreachable,
+                ][self.below(5)];
+                let contact = self.some_offered().unwrap_or(contact);
+                let offered_to = self.acd.offered_agent(contact);
+                let agent = offered_to.filter(|_| self.below(10) > 0).unwrap_or(agent);
+                Step::Failed(contact, agent, why)
+            }
+            54..60 => Step::TalkEnded(self.some_talking().unwrap_or(contact)),
+            60..63 => Step::Hold(self.some_talking().unwrap_or(contact), self.below(2) == 0),
+            63..68 => Step::Reachable(agent, self.below(3) > 0),
+            68..76 => {
+                let wanted = match self.below(5) {
+                    0 => Wanted::Paused("lunch".to_owned()),
+                    1 => Wanted::Paused("break".to_owned()),
+                    2 => Wanted::LoggedOut,
+                    _ => Wanted::Available,
+                };
+                Step::SetState(agent, wanted)
+            }
+            76..78 => {
+                let id = if self.below(5) == 0 { contact } else { CallId(self.next_contact) };
+                self.next_contact = self.next_contact.max(id.0 + 1);
+                Step::Seize(agent, id)
+            }
+            78..80 => {
+                let (queues, agents) = configuration(&mut self.rng);
+                Step::Configure(queues, agents)
+            }
+            80..88 => Step::WaitForTimeout,
+            88..90 => Step::Restore,
+            _ if self.coarse => Step::Wait(Duration::from_secs(self.below(4) as u64)),
+            _ => Step::Wait(Duration::from_nanos(self.rng.next_u64() % 5_000_000_000)),
+        }
+    }
+
+    fn some_offered(&mut self) -> Option<CallId> {
+        let mut offered: Vec<CallId> = self.acd.in_stage(|stage| matches!(stage, Stage::Offered(_)));
+        offered.sort();
+        let nth = self.below(offered.len());
+        offered.get(nth).copied()
+    }
+
+    fn some_talking(&mut self) -> Option<CallId> {
+        let mut talking: Vec<CallId> = self.acd.in_stage(|stage| matches!(stage, Stage::Talking(_)));
+        talking.sort();
+        let nth = self.below(talking.len());
+        talking.get(nth).copied()
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), String> {
+        if self.narrate {
+            println!("{:>14.9} {step:?}", self.now.instant.0 as f64 / 1e9);
+        }
+        self.apply(&step).map_err(|fault| format!("at {step:?}: {fault}"))?;
+        self.compare().map_err(|fault| format!("after {step:?}: {fault}"))
+    }
+
+    /// To both; their answers must agree.
+    fn apply(&mut self, step: &Step) -> Result<(), String> {
+        let now = self.now;
+        let (acd, reference) = (&mut self.acd, &mut self.reference);
+        match step {
+            Step::Enqueue(contact, queue, waited) => {
+                let since = now.instant - *waited;
+                let got = acd.enqueue(*contact, queue, since, now).map_err(|error| match error {
+                    EnqueueError::NoSuchQueue { .. } => "no such queue",
+                    EnqueueError::Full { .. } => "full",
+                    EnqueueError::AlreadyWaiting { .. } => "already",
+                });
+                same("enqueue", got, reference.enqueue(*contact, queue, since, now))?;
+            }
+            Step::Leave(contact) => {
+                acd.leave(*contact, now);
+                reference.leave(*contact, now);
+            }
+            Step::Ringing(contact) => {
+                acd.agent_ringing(*contact, now);
+                reference.agent_ringing(*contact, now);
+            }
+            Step::Answered(contact) => {
+                same("answered", acd.agent_answered(*contact, now), reference.agent_answered(*contact, now))?;
+            }
+            Step::Failed(contact, agent, why) => {
+                acd.agent_failed(*contact, agent, *why, now);
+                reference.agent_failed(*contact, agent, *why, now);
+            }
+            Step::TalkEnded(contact) => {
+                acd.talk_ended(*contact, now);
+                reference.talk_ended(*contact, now);
+            }
+            Step::Hold(contact, on) => {
+                acd.hold(*contact, *on, now);
+                reference.hold(*contact, *on, now);
+            }
+            Step::Reachable(agent, reachable) => {
+                acd.set_reachable(agent, *reachable, now);
+                reference.set_reachable(agent, *reachable, now);
+            }
+            Step::SetState(agent, wanted) => {
+                let got = acd.set_state(agent, wanted.clone(), now).is_ok();
+                same("set_state", got, reference.set_state(agent, wanted.clone(), now))?;
+            }
+            Step::Seize(agent, contact) => {
+                same("seize", acd.seize(agent, *contact, now).is_ok(), reference.seize(agent, *contact, now))?;
+            }
+            Step::Configure(queues, agents) => {
+                acd.configure(queues, agents, now);
+                reference.configure(queues, agents, now);
+            }
+            Step::Wait(time) => self.wait(now.instant + *time),
+            Step::WaitForTimeout => {
+                let until = acd.poll_timeout().unwrap_or(now.instant);
+                self.wait(until);
+            }
+            Step::Restore => {
+                let text = serde_json::to_string(&*acd).map_err(|error| error.to_string())?;
+                *acd = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, until: Instant) {
+        let passed = jiff::SignedDuration::try_from(until.since(self.now.instant)).unwrap();
+        self.now = Now { instant: until.max(self.now.instant), wall: self.now.wall + passed };
+        self.acd.handle_timeout(self.now);
+        self.reference.handle_timeout(self.now);
+    }
+
+    fn compare(&mut self) -> Result<(), String> {
+        let mut events = Vec::new();
+        while let Some(event) = self.acd.poll_event() {
+            match event {
+                AcdEvent::AgentChanged(id) => {
+                    self.told_agents.extend(self.acd.agent_view(&id).map(|view| (id, view)));
+                }
+                AcdEvent::QueueChanged(id) => {
+                    self.told_queues.extend(self.acd.queue_view(&id).map(|view| (id, view)));
+                }
+                event => events.push(event),
+            }
+        }
+        if self.narrate {
+            events.iter().for_each(|event| println!("{:>14} {event:?}", ""));
+        }
+        same("events", events, std::mem::take(&mut self.reference.events))?;
+        let agents: Vec<AgentView> = self.acd.agents().filter_map(|id| self.acd.agent_view(id)).collect();
+        let queues: Vec<QueueView> = self.acd.queues().filter_map(|id| self.acd.queue_view(id)).collect();
+        for contact in (1..self.next_contact).map(CallId) {
+            same("position", self.acd.position(contact), self.reference.position(contact))?;
+        }
+        let wakes = self.acd.poll_timeout();
+        if let Some(due) = self.reference.next()
+            && wakes.is_none_or(|wakes| wakes > due)
+        {
+            return Err(format!("something is due at {due:?}, but the distributor asks to be called at {wakes:?}"));
+        }
+        for view in &agents {
+            same("the published agent", self.told_agents.get(&view.id), Some(view))?;
+        }
+        for view in &queues {
+            same("the published queue", self.told_queues.get(&view.id), Some(view))?;
+        }
+        same("agents", agents, self.reference.agent_views())?;
+        same("queues", queues, self.reference.queue_views())?;
+        self.acd.check(self.now.instant)
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: T, expected: T) -> Result<(), String> {
+    if got == expected { Ok(()) } else { Err(format!("{what}:\n     got {got:?}\nexpected {expected:?}")) }
+}
+
+/// Up to three queues and seven agents, drawn anew.
+fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::Agent>) {
+    let mut pick = |of: &[u64]| of[rng.next_u32() as usize % of.len()];
+    let mut queues = Vec::new();
+    for id in ["a", "b", "c"] {
+        if pick(&[0, 1, 1, 1, 1]) == 1 {
+            queues.push(settings::Queue {
+                ring_timeout: Duration::from_secs(pick(&[3, 5, 10])),
+                wrap_up: Duration::from_secs(pick(&[0, 2, 8])),
+                max_no_answer: pick(&[0, 1, 2, 2, 3]) as u32,
+                retry_delay: Duration::from_secs(pick(&[0, 2, 5, 20])),
+                announce_position: Duration::from_secs(pick(&[0, 4, 15])),
+                max_waiting: [None, None, Some(3)][pick(&[0, 1, 2]) as usize],
+                ..queue(id)
+            });
+        }
+    }
+    let mut agents = Vec::new();
+    for id in ["1", "2", "3", "4", "5", "6", "7"] {
+        if pick(&[0, 1, 1, 1, 1, 1]) == 1 {
+            let all = [&["a"][..], &["a"], &["b"], &["a", "b"], &["b", "a"], &["c", "a"], &["a", "b", "c"], &[]];
+            let wanted = all[pick(&[0, 1, 2, 3, 4, 5, 6, 7]) as usize];
+            let known: Vec<&str> =
+                wanted.iter().copied().filter(|id| queues.iter().any(|q| q.id.as_str() == *id)).collect();
+            agents.push(agent(id, &known));
+        }
+    }
+    (queues, agents)
+}
+
+impl Acd {
+    fn in_stage(&self, wanted: impl Fn(Stage) -> bool) -> Vec<CallId> {
+        self.contacts.iter().filter(|(_, contact)| wanted(contact.stage)).map(|(id, _)| *id).collect()
+    }
+
+    fn offered_agent(&self, contact: CallId) -> Option<AgentId> {
+        match self.contacts.get(&contact)?.stage {
+            Stage::Offered(index) => Some(self.agents[&index].id.clone()),
+            _ => None,
+        }
+    }
+
+    /// What must hold after every step, whatever the reference says.
+    fn check(&self, now: Instant) -> Result<(), String> {
+        let mut with = BTreeMap::new();
+        for agent in self.agents.values() {
+            if let Some(contact) = agent.duty.contact().filter(|_| !matches!(agent.duty, Duty::WrapUp { .. })) {
+                if let Some(other) = with.insert(contact, &agent.id) {
+                    return Err(format!("{contact} is with agents {other} and {}", agent.id));
+                }
+            }
+        }
+        for (id, contact) in &self.contacts {
+            let agent = match contact.stage {
+                Stage::Waiting => None,
+                Stage::Offered(index) | Stage::Talking(index) => self.agents.get(&index).map(|agent| &agent.id),
+            };
+            if with.get(id).copied() != agent {
+                return Err(format!("{id} is with agent {agent:?}, but the agents say {:?}", with.get(id)));
+            }
+        }
+        for contact in with.keys() {
+            if !self.contacts.contains_key(contact) {
+                return Err(format!("an agent is with {contact}, which is not here"));
+            }
+        }
+        for timer in self.timers.keys() {
+            let stage = |id| self.contacts.get(id).map(|contact: &super::contact::Contact| contact.stage);
+            let due = match timer {
+                Timer::WrapUp(index) => self.agents.get(index).is_some_and(|a| matches!(a.duty, Duty::WrapUp { .. })),
+                Timer::Rest(index) => self.agents.get(index).is_some_and(|agent| agent.resting),
+                Timer::Ring(id) => matches!(stage(id), Some(Stage::Offered(_))),
+                Timer::Retry(id) | Timer::Announce(id) => matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_))),
+            };
+            if !due {
+                return Err(format!("{timer:?} is set for nothing"));
+            }
+        }
+        self.check_queues(now)
+    }
+
+    fn check_queues(&self, now: Instant) -> Result<(), String> {
+        for (index, queue) in &self.queues {
+            let name = &queue.settings.id;
+            let here = |talking: bool| {
+                self.contacts.values().filter(move |contact| {
+                    contact.queue == Some(*index) && matches!(contact.stage, Stage::Talking(_)) == talking
+                })
+            };
+            if queue.line.iter().count() != here(false).count()
+                || queue.contacts != here(false).count() + here(true).count()
+            {
+                return Err(format!("queue {name} miscounts its contacts"));
+            }
+            let positions: BTreeSet<usize> = here(false).filter_map(|c| self.position(c.place.contact)).collect();
+            if !positions.iter().copied().eq(1..=queue.line.len()) {
+                return Err(format!("queue {name}: positions {positions:?}"));
+            }
+            let figures = queue.figures;
+            if figures.offered != figures.handled + figures.abandoned + queue.line.len() as u64 {
+                return Err(format!("queue {name}: {figures:?} with {} waiting", queue.line.len()));
+            }
+            for contact in here(false).filter(|contact| contact.stage == Stage::Waiting) {
+                let free = |agent: &&super::agent::Agent| {
+                    agent.duty == Duty::Available && !agent.resting && agent.queues.contains(index)
+                };
+                for agent in self.agents.values().filter(free) {
+                    let index = self.agent_index[&agent.id];
+                    if contact.barred.get(&index).is_none_or(|until| *until <= now) {
+                        return Err(format!("agent {} is free while {} waits", agent.id, contact.place.contact));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_distributor_decides_as_the_reference_does() {
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let one = number("RELAIS_SEED");
+    let seeds = one.map_or(0..number("RELAIS_RUNS").unwrap_or(HISTORIES), |seed| seed..seed + 1);
+    for seed in seeds {
+        let mut history = History::new(seed);
+        history.narrate = one.is_some();
+        history.run().unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
+    }
+}

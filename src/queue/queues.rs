@@ -1,0 +1,219 @@
+//! Queues, and the configuration of queues and agents.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+use super::agent::{Agent, AgentIndex, Duty, Idle, Resume};
+use super::contact::Place;
+use super::line::Line;
+use super::{Acd, Cause, Timer};
+use crate::ids::{AgentId, QueueId};
+use crate::settings;
+use crate::time::Now;
+
+/// Counted up in the order in which the configuration names queues; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct QueueIndex(pub(super) u32);
+
+/// Since the process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Figures {
+    /// Contacts that came in. A contact that was queued again counts again.
+    pub(super) offered: u64,
+    /// Answered by an agent.
+    pub(super) handled: u64,
+    /// Left before an agent answered.
+    pub(super) abandoned: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Queue {
+    pub(super) settings: settings::Queue,
+    /// The configuration no longer knows this queue; those who wait are still served by the agents it had.
+    pub(super) draining: bool,
+    /// Everyone who waits, also those who are being offered.
+    pub(super) line: Line,
+    /// Those who wait and are not being offered.
+    pub(super) unoffered: BTreeSet<Place>,
+    /// Agents who can be offered a contact, the first one first.
+    pub(super) idle: BTreeSet<Idle>,
+    /// Contacts of this queue in any stage.
+    pub(super) contacts: usize,
+    pub(super) agents_available: u64,
+    pub(super) agents_logged_in: u64,
+    pub(super) figures: Figures,
+}
+
+/// Settings may say zero; without any delay a phone that cannot be reached would be tried for ever at one instant.
+const LEAST_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+impl Queue {
+    fn new(settings: settings::Queue) -> Queue {
+        Queue {
+            settings,
+            draining: false,
+            line: Line::default(),
+            unoffered: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            contacts: 0,
+            agents_available: 0,
+            agents_logged_in: 0,
+            figures: Figures::default(),
+        }
+    }
+
+    pub(super) fn retry_delay(&self) -> Duration {
+        self.settings.retry_delay.max(LEAST_RETRY_DELAY)
+    }
+
+    /// How often the position is told.
+    pub(super) fn announce_every(&self) -> Option<Duration> {
+        let interval = self.settings.announce_position;
+        (!interval.is_zero()).then_some(interval)
+    }
+}
+
+impl Acd {
+    /// Takes in changed settings. Who waits keeps waiting and agents keep their state. A queue that is gone takes
+    /// nobody new and is served by the agents it had until it is empty; an agent who is gone ends the present talk and
+    /// its wrap-up.
+    pub fn configure(&mut self, queues: &[settings::Queue], agents: &[settings::Agent], now: Now) {
+        self.configure_queues(queues, now);
+        let kept: HashSet<&AgentId> = agents.iter().map(|agent| &agent.id).collect();
+        let gone: Vec<AgentIndex> =
+            self.agents.iter().filter(|(_, agent)| !kept.contains(&agent.id)).map(|(index, _)| *index).collect();
+        for agent in agents {
+            self.configure_agent(agent, now);
+        }
+        for index in gone {
+            self.dismiss(index);
+        }
+        let drained: Vec<QueueIndex> = self.queues.keys().copied().collect();
+        drained.into_iter().for_each(|queue| self.close_if_drained(queue));
+        self.offer_all(now);
+    }
+
+    fn configure_queues(&mut self, queues: &[settings::Queue], now: Now) {
+        let kept: HashSet<&QueueId> = queues.iter().map(|queue| &queue.id).collect();
+        for queue in self.queues.values_mut() {
+            queue.draining = !kept.contains(&queue.settings.id);
+        }
+        for settings in queues {
+            match self.queue_index.get(&settings.id) {
+                Some(index) => self.reconfigure_queue(*index, settings, now),
+                None => {
+                    let index = QueueIndex(self.next_queue);
+                    self.next_queue += 1;
+                    self.queue_index.insert(settings.id.clone(), index);
+                    self.queues.insert(index, Queue::new(settings.clone()));
+                    self.changed_queues.insert(index);
+                }
+            }
+        }
+    }
+
+    fn reconfigure_queue(&mut self, index: QueueIndex, settings: &settings::Queue, now: Now) {
+        let Some(queue) = self.queues.get_mut(&index) else { return };
+        queue.settings = settings.clone();
+        if let Some(interval) = queue.announce_every() {
+            for place in queue.line.iter() {
+                let timer = Timer::Announce(place.contact);
+                if self.timers.get(&timer).is_none() {
+                    self.timers.set(timer, now.instant + interval);
+                }
+            }
+        }
+    }
+
+    fn configure_agent(&mut self, settings: &settings::Agent, now: Now) {
+        let index = match self.agent_index.get(&settings.id) {
+            Some(index) => *index,
+            None => self.new_agent(settings, now),
+        };
+        let mut queues: Vec<QueueIndex> = Vec::new();
+        for queue in settings.queues.iter().filter_map(|id| self.queue_index.get(id)) {
+            if !queues.contains(queue) {
+                queues.push(*queue);
+            }
+        }
+        let Some(agent) = self.agents.get(&index) else { return };
+        for queue in &agent.queues {
+            if !queues.contains(queue) && self.queues.get(queue).is_some_and(|queue| queue.draining) {
+                queues.push(*queue);
+            }
+        }
+        self.change(index, |agent| {
+            agent.name.clone_from(&settings.name);
+            agent.queues = queues;
+            agent.leaving = false;
+        });
+    }
+
+    fn new_agent(&mut self, settings: &settings::Agent, now: Now) -> AgentIndex {
+        let index = AgentIndex(self.next_agent);
+        self.next_agent += 1;
+        let agent = Agent {
+            id: settings.id.clone(),
+            name: settings.name.clone(),
+            queues: Vec::new(),
+            reachable: false,
+            duty: Duty::WithoutPhone(Resume::Available),
+            since: now.wall,
+            cause: Cause::Configured,
+            idle_since: now.instant,
+            logged_in: now.instant,
+            tie: self.rng.next_u64(),
+            unanswered: 0,
+            resting: false,
+            wanted: None,
+            leaving: false,
+            listed: None,
+            handled: 0,
+        };
+        self.agent_index.insert(settings.id.clone(), index);
+        self.agents.insert(index, agent);
+        index
+    }
+
+    /// The configuration no longer knows the agent.
+    fn dismiss(&mut self, index: AgentIndex) {
+        self.withdraw(index);
+        self.change(index, |agent| agent.leaving = true);
+        let busy = self
+            .agents
+            .get(&index)
+            .is_some_and(|agent| matches!(agent.duty, Duty::Talking(_) | Duty::Holding(_) | Duty::WrapUp { .. }));
+        if !busy {
+            self.remove_agent(index);
+        }
+    }
+
+    pub(super) fn remove_agent(&mut self, index: AgentIndex) {
+        self.leave_queues(index);
+        self.timers.clear(&Timer::Rest(index));
+        self.timers.clear(&Timer::WrapUp(index));
+        self.changed_agents.remove(&index);
+        if let Some(agent) = self.agents.remove(&index) {
+            self.agent_index.remove(&agent.id);
+        }
+    }
+
+    /// A deleted queue that nobody is in any more is forgotten.
+    pub(super) fn close_if_drained(&mut self, index: QueueIndex) {
+        if !self.queues.get(&index).is_some_and(|queue| queue.draining && queue.contacts == 0) {
+            return;
+        }
+        if let Some(queue) = self.queues.remove(&index) {
+            self.queue_index.remove(&queue.settings.id);
+        }
+        self.changed_queues.remove(&index);
+        for (agent_index, agent) in self.agents.iter_mut().filter(|(_, agent)| agent.queues.contains(&index)) {
+            agent.queues.retain(|queue| *queue != index);
+            self.changed_agents.insert(*agent_index);
+        }
+    }
+}

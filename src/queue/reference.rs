@@ -1,0 +1,639 @@
+//! A slow, obvious model of the distributor: flat lists, and every decision looks at everything. It must decide as the
+//! real one does; `histories` runs both beside each other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+
+use super::{AcdEvent, NoAnswer, OfferReason, Wanted};
+use crate::ids::{AgentId, CallId, QueueId};
+use crate::settings;
+use crate::time::{Instant, Now, Wall};
+use crate::views::{AgentState, AgentView, QueueView};
+
+pub struct Agent {
+    id: AgentId,
+    name: String,
+    queues: Vec<QueueId>,
+    number: usize,
+    tie: u64,
+    reachable: bool,
+    state: AgentState,
+    reason: Option<String>,
+    since: Wall,
+    contact: Option<CallId>,
+    /// Logged out by the API.
+    out: bool,
+    /// What a phone that comes back makes of a logged-out agent.
+    resume: (AgentState, Option<String>),
+    idle_since: Instant,
+    logged_in: Instant,
+    unanswered: u32,
+    rests_until: Option<Instant>,
+    wanted: Option<Wanted>,
+    wrap_up: Option<(Instant, Instant)>,
+    deleted: bool,
+    handled: u64,
+}
+
+pub struct Contact {
+    id: CallId,
+    queue: Option<QueueId>,
+    since: Instant,
+    since_wall: Wall,
+    arrival: usize,
+    agent: Option<AgentId>,
+    talking: bool,
+    rings_until: Option<Instant>,
+    announce_at: Option<Instant>,
+    /// By `Agent::number`: one who was deleted and comes back is somebody new.
+    barred: BTreeMap<usize, Instant>,
+}
+
+pub struct Queue {
+    settings: settings::Queue,
+    deleted: bool,
+    figures: (u64, u64, u64),
+}
+
+pub struct Reference {
+    rng: ChaCha12Rng,
+    pub agents: Vec<Agent>,
+    pub contacts: Vec<Contact>,
+    pub queues: Vec<Queue>,
+    arrivals: usize,
+    agents_ever: usize,
+    pub events: Vec<AcdEvent>,
+}
+
+const NOT_REFUSED: [NoAnswer; 2] = [NoAnswer::Busy, NoAnswer::Unreachable];
+
+impl Reference {
+    pub fn new(queues: &[settings::Queue], agents: &[settings::Agent], seed: [u8; 32], now: Now) -> Reference {
+        let mut model = Reference {
+            rng: ChaCha12Rng::from_seed(seed),
+            agents: Vec::new(),
+            contacts: Vec::new(),
+            queues: Vec::new(),
+            arrivals: 0,
+            agents_ever: 0,
+            events: Vec::new(),
+        };
+        model.configure(queues, agents, now);
+        model
+    }
+
+    fn agent(&mut self, id: &AgentId) -> &mut Agent {
+        self.agents.iter_mut().find(|agent| agent.id == *id).expect("an agent")
+    }
+
+    fn contact(&mut self, id: CallId) -> Option<&mut Contact> {
+        self.contacts.iter_mut().find(|contact| contact.id == id)
+    }
+
+    fn queue(&mut self, id: &QueueId) -> &mut Queue {
+        self.queues.iter_mut().find(|queue| queue.settings.id == *id).expect("a queue")
+    }
+
+    fn state(&mut self, agent: &AgentId, state: AgentState, now: Now) {
+        let agent = self.agent(agent);
+        agent.state = state;
+        agent.since = now.wall;
+        agent.reason = None;
+        if !matches!(state, AgentState::Reserved | AgentState::Ringing | AgentState::Talking | AgentState::Holding) {
+            agent.contact = agent.contact.filter(|_| state == AgentState::WrapUp);
+        }
+    }
+
+    fn may_meet(&self, agent: &Agent, contact: &Contact, now: Now) -> bool {
+        agent.state == AgentState::Available
+            && agent.rests_until.is_none()
+            && contact.agent.is_none()
+            && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
+            && contact.barred.get(&agent.number).is_none_or(|until| *until <= now.instant)
+    }
+
+    fn contact_looks(&mut self, id: CallId, now: Now) {
+        let Some(contact) = self.contacts.iter().find(|contact| contact.id == id) else { return };
+        let mut agents: Vec<&Agent> = self.agents.iter().filter(|agent| self.may_meet(agent, contact, now)).collect();
+        agents.sort_by_key(|agent| (agent.idle_since, agent.logged_in, agent.tie, agent.number));
+        let Some(first) = agents.first() else { return };
+        let reason = OfferReason::LongestIdle {
+            idle: now.instant.since(first.idle_since),
+            runner_up: agents.get(1).map(|agent| agent.id.clone()),
+        };
+        let agent = first.id.clone();
+        self.offer(id, &agent, reason, now);
+    }
+
+    fn agent_looks(&mut self, id: &AgentId, now: Now) {
+        let Some(agent) = self.agents.iter().find(|agent| agent.id == *id) else { return };
+        let mut contacts: Vec<&Contact> =
+            self.contacts.iter().filter(|contact| self.may_meet(agent, contact, now)).collect();
+        contacts.sort_by_key(|contact| {
+            let preference = agent.queues.iter().position(|queue| Some(queue) == contact.queue.as_ref());
+            (contact.since, preference, contact.arrival)
+        });
+        let Some(first) = contacts.first() else { return };
+        let reason = OfferReason::LongestWaiting {
+            waited: now.instant.since(first.since),
+            runner_up: contacts.get(1).map(|contact| contact.id),
+        };
+        let contact = first.id;
+        self.offer(contact, id, reason, now);
+    }
+
+    fn offer(&mut self, id: CallId, agent: &AgentId, reason: OfferReason, now: Now) {
+        let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
+        let ring = self.queue(&queue).settings.ring_timeout;
+        let contact = self.contact(id).expect("a contact");
+        contact.agent = Some(agent.clone());
+        contact.rings_until = Some(now.instant + ring);
+        self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), queue, reason });
+        self.state(agent, AgentState::Reserved, now);
+        self.agent(agent).contact = Some(id);
+    }
+
+    /// Whether the contact waits on; a direct call does not.
+    fn back_in_line(&mut self, id: CallId) -> bool {
+        let contact = self.contact(id).expect("a contact");
+        contact.agent = None;
+        contact.rings_until = None;
+        let waits = contact.queue.is_some();
+        if !waits {
+            self.contacts.retain(|contact| contact.id != id);
+        }
+        waits
+    }
+
+    pub fn enqueue(&mut self, id: CallId, queue: &QueueId, since: Instant, now: Now) -> Result<(), &'static str> {
+        if self.contact(id).is_some() {
+            return Err("already");
+        }
+        let waiting = self.waiting(queue).len();
+        let Some(known) = self.queues.iter_mut().find(|known| known.settings.id == *queue && !known.deleted) else {
+            return Err("no such queue");
+        };
+        self.arrivals += 1;
+        if known.settings.max_waiting.is_some_and(|most| waiting >= most) {
+            return Err("full");
+        }
+        known.figures.0 += 1;
+        let announce = known.settings.announce_position;
+        let since = since.min(now.instant);
+        self.contacts.push(Contact {
+            id,
+            queue: Some(queue.clone()),
+            since,
+            since_wall: now.wall - jiff::SignedDuration::try_from(now.instant.since(since)).expect("a short wait"),
+            arrival: self.arrivals,
+            agent: None,
+            talking: false,
+            rings_until: None,
+            announce_at: (announce > Duration::ZERO).then_some(now.instant + announce),
+            barred: BTreeMap::new(),
+        });
+        self.contact_looks(id, now);
+        if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agent.is_none()) {
+            let position = self.position(id).expect("a position");
+            self.events.push(AcdEvent::Announce { contact: id, position });
+        }
+        Ok(())
+    }
+
+    /// Those who wait in a queue, in order.
+    fn waiting(&self, queue: &QueueId) -> Vec<&Contact> {
+        let here = |contact: &&Contact| contact.queue.as_ref() == Some(queue) && !contact.talking;
+        let mut waiting: Vec<&Contact> = self.contacts.iter().filter(here).collect();
+        waiting.sort_by_key(|contact| (contact.since, contact.arrival));
+        waiting
+    }
+
+    pub fn position(&self, id: CallId) -> Option<usize> {
+        let queue = self.contacts.iter().find(|contact| contact.id == id)?.queue.clone()?;
+        self.waiting(&queue).iter().position(|contact| contact.id == id).map(|before| before + 1)
+    }
+
+    pub fn leave(&mut self, id: CallId, now: Now) {
+        let Some(at) = self.contacts.iter().position(|contact| contact.id == id) else { return };
+        if self.contacts[at].talking {
+            return self.talk_ended(id, now);
+        }
+        let contact = self.contacts.remove(at);
+        if let Some(queue) = &contact.queue {
+            self.queue(queue).figures.2 += 1;
+        }
+        self.forget_drained();
+        if let Some(agent) = contact.agent {
+            self.events.push(AcdEvent::Withdraw { contact: id, agent: agent.clone() });
+            self.state(&agent, AgentState::Available, now);
+            self.agent_looks(&agent, now);
+        }
+    }
+
+    fn offered_to(&self, id: CallId) -> Option<AgentId> {
+        let contact = self.contacts.iter().find(|contact| contact.id == id && !contact.talking)?;
+        contact.agent.clone()
+    }
+
+    pub fn agent_ringing(&mut self, id: CallId, now: Now) {
+        let Some(agent) = self.offered_to(id) else { return };
+        if self.agent(&agent).state == AgentState::Reserved {
+            self.state(&agent, AgentState::Ringing, now);
+        }
+    }
+
+    pub fn agent_answered(&mut self, id: CallId, now: Now) -> bool {
+        let Some(agent) = self.offered_to(id) else { return false };
+        let contact = self.contact(id).expect("a contact");
+        contact.talking = true;
+        contact.rings_until = None;
+        contact.announce_at = None;
+        contact.barred.clear();
+        if let Some(queue) = contact.queue.clone() {
+            self.queue(&queue).figures.1 += 1;
+        }
+        self.state(&agent, AgentState::Talking, now);
+        let agent = self.agent(&agent);
+        agent.unanswered = 0;
+        agent.handled += 1;
+        true
+    }
+
+    pub fn agent_failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
+        if self.offered_to(id).as_ref() == Some(agent) {
+            self.failed(id, agent, why, now);
+        }
+    }
+
+    fn failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
+        self.state(agent, AgentState::Available, now);
+        if self.back_in_line(id) {
+            let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
+            let queue = self.queue(&queue).settings.clone();
+            let until = now.instant + queue.retry_delay.max(Duration::from_secs(1));
+            let number = self.agent(agent).number;
+            self.contact(id).expect("a contact").barred.insert(number, until);
+            let refused = !NOT_REFUSED.contains(&why);
+            let known = self.agent(agent);
+            known.unanswered += u32::from(refused);
+            if refused && queue.max_no_answer > 0 && known.unanswered >= queue.max_no_answer {
+                known.state = AgentState::NotResponding;
+            } else if !refused || known.unanswered >= 2 {
+                known.rests_until = Some(until);
+            }
+            self.contact_looks(id, now);
+        }
+        self.agent_looks(agent, now);
+    }
+
+    pub fn talk_ended(&mut self, id: CallId, now: Now) {
+        let Some(at) = self.contacts.iter().position(|contact| contact.id == id && contact.talking) else { return };
+        let contact = self.contacts.remove(at);
+        let agent = contact.agent.expect("an agent");
+        match contact.queue {
+            Some(queue) => {
+                let wrap_up = self.queue(&queue).settings.wrap_up;
+                self.state(&agent, AgentState::WrapUp, now);
+                self.agent(&agent).wrap_up = Some((now.instant, now.instant + wrap_up));
+                if wrap_up.is_zero() {
+                    self.wrapped_up(&agent, now);
+                }
+            }
+            None => self.free(&agent, now),
+        }
+        self.forget_drained();
+    }
+
+    fn wrapped_up(&mut self, id: &AgentId, now: Now) {
+        let agent = self.agent(id);
+        let (since, _) = agent.wrap_up.take().expect("a wrap-up");
+        let contact = agent.contact.expect("a contact");
+        self.events.push(AcdEvent::WrappedUp { contact, acw: now.instant.since(since) });
+        self.free(id, now);
+    }
+
+    fn free(&mut self, id: &AgentId, now: Now) {
+        if self.agent(id).deleted {
+            self.agents.retain(|agent| agent.id != *id);
+            return;
+        }
+        match self.agent(id).wanted.take() {
+            Some(Wanted::LoggedOut) => self.log_out(id, now),
+            Some(Wanted::Paused(reason)) => self.work_as(id, AgentState::Paused, Some(reason), now),
+            Some(Wanted::Available) | None => self.work_as(id, AgentState::Available, None, now),
+        }
+    }
+
+    fn log_out(&mut self, id: &AgentId, now: Now) {
+        self.state(id, AgentState::LoggedOut, now);
+        let agent = self.agent(id);
+        agent.out = true;
+        agent.rests_until = None;
+    }
+
+    /// Available, paused or not responding; or logged out until there is a phone.
+    fn work_as(&mut self, id: &AgentId, state: AgentState, reason: Option<String>, now: Now) {
+        let reachable = self.agent(id).reachable;
+        self.state(id, if reachable { state } else { AgentState::LoggedOut }, now);
+        let agent = self.agent(id);
+        agent.out = false;
+        agent.rests_until = None;
+        agent.resume = (state, reason.clone());
+        if reachable {
+            agent.reason = reason;
+            if state == AgentState::Available {
+                agent.idle_since = now.instant;
+                self.agent_looks(id, now);
+            }
+        }
+    }
+
+    pub fn hold(&mut self, id: CallId, on: bool, now: Now) {
+        let Some(contact) = self.contacts.iter().find(|contact| contact.id == id && contact.talking) else { return };
+        let agent = contact.agent.clone().expect("an agent");
+        let state = if on { AgentState::Holding } else { AgentState::Talking };
+        if self.agent(&agent).state != state {
+            self.state(&agent, state, now);
+        }
+    }
+
+    pub fn seize(&mut self, agent: &AgentId, id: CallId, now: Now) -> bool {
+        let Some(known) = self.agents.iter().find(|known| known.id == *agent) else { return false };
+        if known.state != AgentState::Available || self.contacts.iter().any(|contact| contact.id == id) {
+            return false;
+        }
+        self.arrivals += 1;
+        self.contacts.push(Contact {
+            id,
+            queue: None,
+            since: now.instant,
+            since_wall: now.wall,
+            arrival: self.arrivals,
+            agent: Some(agent.clone()),
+            talking: false,
+            rings_until: None,
+            announce_at: None,
+            barred: BTreeMap::new(),
+        });
+        self.state(agent, AgentState::Reserved, now);
+        self.agent(agent).contact = Some(id);
+        true
+    }
+
+    /// Takes an offer back; gives the contact that must look for another agent.
+    fn withdraw(&mut self, id: &AgentId) -> Option<CallId> {
+        let agent = self.agent(id);
+        if !matches!(agent.state, AgentState::Reserved | AgentState::Ringing) {
+            return None;
+        }
+        let contact = agent.contact.expect("a contact");
+        self.events.push(AcdEvent::Withdraw { contact, agent: id.clone() });
+        self.back_in_line(contact).then_some(contact)
+    }
+
+    pub fn set_reachable(&mut self, id: &AgentId, reachable: bool, now: Now) {
+        let Some(agent) = self.agents.iter_mut().find(|agent| agent.id == *id) else { return };
+        if agent.reachable == reachable {
+            return;
+        }
+        agent.reachable = reachable;
+        let (state, reason) = match agent.state {
+            AgentState::LoggedOut if reachable && !agent.out => {
+                agent.logged_in = now.instant;
+                agent.resume.clone()
+            }
+            AgentState::LoggedOut | AgentState::Talking | AgentState::Holding | AgentState::WrapUp => return,
+            AgentState::Paused => (AgentState::Paused, agent.reason.clone()),
+            AgentState::NotResponding => (AgentState::NotResponding, None),
+            AgentState::Available | AgentState::Reserved | AgentState::Ringing => (AgentState::Available, None),
+        };
+        let contact = self.withdraw(id);
+        self.work_as(id, state, reason, now);
+        if let Some(contact) = contact {
+            self.contact_looks(contact, now);
+        }
+    }
+
+    /// False where the request is refused.
+    pub fn set_state(&mut self, id: &AgentId, wanted: Wanted, now: Now) -> bool {
+        let Some(agent) = self.agents.iter_mut().find(|agent| agent.id == *id) else { return false };
+        let talks = matches!(agent.state, AgentState::Talking | AgentState::Holding);
+        if !agent.reachable && wanted != Wanted::LoggedOut && !talks && agent.state != AgentState::WrapUp {
+            return false;
+        }
+        if talks || agent.state == AgentState::WrapUp {
+            agent.wanted = Some(wanted);
+            if !talks {
+                self.wrapped_up(id, now);
+            }
+            return true;
+        }
+        let offered = matches!(agent.state, AgentState::Reserved | AgentState::Ringing);
+        let nothing_new = match &wanted {
+            Wanted::Available => offered || agent.state == AgentState::Available,
+            Wanted::Paused(reason) => agent.state == AgentState::Paused && agent.reason.as_ref() == Some(reason),
+            Wanted::LoggedOut => agent.state == AgentState::LoggedOut && agent.out,
+        };
+        if nothing_new {
+            return true;
+        }
+        if agent.state == AgentState::LoggedOut && wanted != Wanted::LoggedOut {
+            agent.logged_in = now.instant;
+        }
+        let contact = self.withdraw(id);
+        match wanted {
+            Wanted::Available => {
+                self.agent(id).unanswered = 0;
+                self.work_as(id, AgentState::Available, None, now);
+            }
+            Wanted::Paused(reason) => self.work_as(id, AgentState::Paused, Some(reason), now),
+            Wanted::LoggedOut => self.log_out(id, now),
+        }
+        if let Some(contact) = contact {
+            self.contact_looks(contact, now);
+        }
+        true
+    }
+
+    pub fn configure(&mut self, queues: &[settings::Queue], agents: &[settings::Agent], now: Now) {
+        for known in &mut self.queues {
+            known.deleted = !queues.iter().any(|queue| queue.id == known.settings.id);
+        }
+        for queue in queues {
+            match self.queues.iter_mut().find(|known| known.settings.id == queue.id) {
+                Some(known) => known.settings = queue.clone(),
+                None => self.queues.push(Queue { settings: queue.clone(), deleted: false, figures: (0, 0, 0) }),
+            }
+            for contact in &mut self.contacts {
+                let waits = contact.queue.as_ref() == Some(&queue.id) && !contact.talking;
+                if waits && contact.announce_at.is_none() && queue.announce_position > Duration::ZERO {
+                    contact.announce_at = Some(now.instant + queue.announce_position);
+                }
+            }
+        }
+        let deleted: Vec<QueueId> =
+            self.queues.iter().filter(|queue| queue.deleted).map(|queue| queue.settings.id.clone()).collect();
+        let gone: Vec<AgentId> = self
+            .agents
+            .iter()
+            .filter(|known| !agents.iter().any(|agent| agent.id == known.id))
+            .map(|known| known.id.clone())
+            .collect();
+        for settings in agents {
+            if !self.agents.iter().any(|agent| agent.id == settings.id) {
+                self.hire(settings, now);
+            }
+            let known = self.agent(&settings.id);
+            let keeps: Vec<QueueId> = known.queues.iter().filter(|queue| deleted.contains(queue)).cloned().collect();
+            known.queues = settings.queues.iter().cloned().chain(keeps).collect();
+            known.deleted = false;
+        }
+        for id in gone {
+            self.withdraw(&id);
+            let agent = self.agent(&id);
+            agent.deleted = true;
+            if !matches!(agent.state, AgentState::Talking | AgentState::Holding | AgentState::WrapUp) {
+                self.agents.retain(|agent| agent.id != id);
+            }
+        }
+        self.forget_drained();
+        let mut waiting: Vec<_> = self.contacts.iter().map(|c| (c.since, c.arrival, c.id)).collect();
+        waiting.sort();
+        for (_, _, contact) in waiting {
+            if self.contact(contact).is_some_and(|contact| contact.agent.is_none()) {
+                self.contact_looks(contact, now);
+            }
+        }
+    }
+
+    fn hire(&mut self, settings: &settings::Agent, now: Now) {
+        self.agents_ever += 1;
+        let tie = self.rng.next_u64();
+        self.agents.push(Agent {
+            id: settings.id.clone(),
+            name: settings.name.clone(),
+            queues: Vec::new(),
+            number: self.agents_ever,
+            tie,
+            reachable: false,
+            state: AgentState::LoggedOut,
+            reason: None,
+            since: now.wall,
+            contact: None,
+            out: false,
+            resume: (AgentState::Available, None),
+            idle_since: now.instant,
+            logged_in: now.instant,
+            unanswered: 0,
+            rests_until: None,
+            wanted: None,
+            wrap_up: None,
+            deleted: false,
+            handled: 0,
+        });
+    }
+
+    fn forget_drained(&mut self) {
+        let contacts = &self.contacts;
+        let used = |queue: &Queue| contacts.iter().any(|contact| contact.queue.as_ref() == Some(&queue.settings.id));
+        self.queues.retain(|queue| !queue.deleted || used(queue));
+        let names: Vec<QueueId> = self.queues.iter().map(|queue| queue.settings.id.clone()).collect();
+        for agent in &mut self.agents {
+            agent.queues.retain(|queue| names.contains(queue));
+        }
+    }
+
+    /// Everything with a deadline, as (time, kind, whose); the kinds in the order in which equals are handled.
+    fn deadlines(&self) -> Vec<(Instant, u8, u128)> {
+        let mut all = Vec::new();
+        for agent in &self.agents {
+            let number = agent.number as u128;
+            all.extend(agent.wrap_up.map(|(_, until)| (until, 0, number)));
+            all.extend(agent.rests_until.map(|until| (until, 1, number)));
+        }
+        for contact in &self.contacts {
+            all.extend(contact.rings_until.map(|at| (at, 2, contact.id.0)));
+            all.extend(contact.barred.values().min().map(|at| (*at, 3, contact.id.0)));
+            all.extend(contact.announce_at.map(|at| (at, 4, contact.id.0)));
+        }
+        all
+    }
+
+    pub fn next(&self) -> Option<Instant> {
+        self.deadlines().iter().map(|(at, _, _)| *at).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((_, kind, whose)) = self.deadlines().into_iter().min().filter(|(at, _, _)| *at <= now.instant) {
+            let number = whose as usize;
+            let agent =
+                self.agents.iter().find(|agent| kind < 2 && agent.number == number).map(|agent| agent.id.clone());
+            match (kind, agent) {
+                (0, Some(agent)) => self.wrapped_up(&agent, now),
+                (1, Some(agent)) => {
+                    self.agent(&agent).rests_until = None;
+                    self.agent_looks(&agent, now);
+                }
+                (2, _) => {
+                    let agent = self.offered_to(CallId(whose)).expect("an offer");
+                    self.events.push(AcdEvent::Withdraw { contact: CallId(whose), agent: agent.clone() });
+                    self.failed(CallId(whose), &agent, NoAnswer::Timeout, now);
+                }
+                (3, _) => {
+                    let contact = self.contact(CallId(whose)).expect("a contact");
+                    contact.barred.retain(|_, until| *until > now.instant);
+                    if contact.agent.is_none() {
+                        self.contact_looks(CallId(whose), now);
+                    }
+                }
+                _ => {
+                    let position = self.position(CallId(whose)).expect("a position");
+                    let queue = self.contact(CallId(whose)).and_then(|contact| contact.queue.clone()).expect("a queue");
+                    let interval = self.queue(&queue).settings.announce_position;
+                    let contact = self.contact(CallId(whose)).expect("a contact");
+                    contact.announce_at = (interval > Duration::ZERO).then_some(now.instant + interval);
+                    self.events.push(AcdEvent::Announce { contact: CallId(whose), position });
+                }
+            }
+        }
+    }
+
+    pub fn agent_views(&self) -> Vec<AgentView> {
+        let view = |agent: &Agent| AgentView {
+            id: agent.id.clone(),
+            name: agent.name.clone(),
+            state: agent.state,
+            reason: agent.reason.clone(),
+            since: agent.since,
+            queues: agent.queues.clone(),
+            call_id: agent.contact,
+            reachable: agent.reachable,
+            handled: agent.handled,
+        };
+        self.agents.iter().map(view).collect()
+    }
+
+    pub fn queue_views(&self) -> Vec<QueueView> {
+        let view = |queue: &Queue| {
+            let id = queue.settings.id.clone();
+            let waiting = self.waiting(&id);
+            let members = || self.agents.iter().filter(|agent| agent.queues.contains(&id) && !agent.deleted);
+            let available = members().filter(|agent| agent.state == AgentState::Available).count();
+            let logged_in = members().filter(|agent| agent.state != AgentState::LoggedOut).count();
+            QueueView {
+                waiting: waiting.len() as u64,
+                longest_waiting_since: waiting.first().map(|contact| contact.since_wall),
+                agents_available: available as u64,
+                agents_logged_in: logged_in as u64,
+                offered: queue.figures.0,
+                handled: queue.figures.1,
+                abandoned: queue.figures.2,
+                id,
+            }
+        };
+        self.queues.iter().map(view).collect()
+    }
+}

@@ -1,0 +1,180 @@
+//! What agents and their phones do: log in and out, pause, wrap up.
+
+use super::agent::{Agent, AgentIndex, Duty, Resume};
+use super::error::nearest;
+use super::{Acd, AcdEvent, AgentError, Cause, Timer, Wanted};
+use crate::ids::{AgentId, CallId};
+use crate::time::Now;
+
+impl Acd {
+    /// A phone of the agent registered, or the last one is gone. A first phone logs the agent in, unless they logged
+    /// out through `set_state`; losing the last one logs them out, after the talk and its wrap-up if there is one.
+    /// A pause, or not responding, is taken up again when the phone comes back.
+    pub fn set_reachable(&mut self, agent: &AgentId, reachable: bool, now: Now) {
+        let Some(index) = self.agent_index.get(agent).copied() else { return };
+        let Some(agent) = self.agents.get_mut(&index).filter(|agent| agent.reachable != reachable) else { return };
+        agent.reachable = reachable;
+        self.changed_agents.insert(index);
+        if reachable {
+            if let Duty::WithoutPhone(resume) = &agent.duty {
+                let duty = Duty::from(resume.clone());
+                agent.logged_in = now.instant;
+                self.begin(index, duty, Cause::PhoneRegistered, now);
+            }
+            return;
+        }
+        let resume = match &agent.duty {
+            Duty::Available | Duty::Reserved(_) | Duty::Ringing(_) => Resume::Available,
+            Duty::Paused(reason) => Resume::Paused(reason.clone()),
+            Duty::NotResponding => Resume::NotResponding,
+            Duty::Talking(_) | Duty::Holding(_) | Duty::WrapUp { .. } | Duty::LoggedOut | Duty::WithoutPhone(_) => {
+                return;
+            }
+        };
+        self.stop_working(index, Duty::WithoutPhone(resume), Cause::PhoneLost, now);
+    }
+
+    /// What an agent asks for takes effect at once, except during a talk: then after it (a pause or log-out instead of
+    /// becoming available; the wrap-up comes first). It ends a running wrap-up, and takes an offer back that rings.
+    pub fn set_state(&mut self, agent: &AgentId, wanted: Wanted, now: Now) -> Result<(), AgentError> {
+        let index = self.find(agent)?;
+        let Some(agent) = self.agents.get_mut(&index) else { return Ok(()) };
+        if wanted != Wanted::LoggedOut && !agent.reachable && !agent.is_with_contact() {
+            return Err(AgentError::NoPhone { agent: agent.id.clone() });
+        }
+        match (&agent.duty, wanted) {
+            (Duty::Talking(_) | Duty::Holding(_), wanted) => {
+                agent.wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);
+            }
+            (Duty::WrapUp { .. }, wanted) => {
+                agent.wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);
+                self.end_wrap_up(index, now);
+            }
+            (Duty::Available | Duty::Reserved(_) | Duty::Ringing(_), Wanted::Available)
+            | (Duty::LoggedOut, Wanted::LoggedOut) => {}
+            (Duty::Paused(present), Wanted::Paused(reason)) if *present == reason => {}
+            (duty, Wanted::Available) => {
+                if !duty.is_logged_in() {
+                    agent.logged_in = now.instant;
+                }
+                agent.unanswered = 0;
+                self.begin(index, Duty::Available, Cause::Asked, now);
+            }
+            (duty, Wanted::Paused(reason)) => {
+                if !duty.is_logged_in() {
+                    agent.logged_in = now.instant;
+                }
+                self.stop_working(index, Duty::Paused(reason), Cause::Asked, now);
+            }
+            (_, Wanted::LoggedOut) => self.stop_working(index, Duty::LoggedOut, Cause::Asked, now),
+        }
+        Ok(())
+    }
+
+    pub(super) fn find(&self, agent: &AgentId) -> Result<AgentIndex, AgentError> {
+        self.agent_index.get(agent).copied().ok_or_else(|| AgentError::UnknownAgent {
+            agent: agent.clone(),
+            nearest: nearest(agent.as_str(), self.agents.values().map(|agent| agent.id.as_str())).map(AgentId::from),
+        })
+    }
+
+    /// Leaves `available`, or an offer, for something that takes no contacts.
+    fn stop_working(&mut self, index: AgentIndex, duty: Duty, cause: Cause, now: Now) {
+        let contact = self.withdraw(index);
+        self.begin(index, duty, cause, now);
+        if let Some(contact) = contact {
+            self.offer_contact(contact, now);
+        }
+    }
+
+    /// Takes the offer to this agent back. The contact, if it is of a queue, waits again at its place and is returned.
+    pub(super) fn withdraw(&mut self, index: AgentIndex) -> Option<CallId> {
+        let agent = self.agents.get(&index)?;
+        let contact = agent.duty.offered()?;
+        self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
+        self.wait_again(contact).then_some(contact)
+    }
+
+    /// Puts the agent into a state in which they have no contact.
+    pub(super) fn begin(&mut self, index: AgentIndex, duty: Duty, cause: Cause, now: Now) {
+        let available = duty == Duty::Available;
+        self.timers.clear(&Timer::Rest(index));
+        self.change(index, |agent| {
+            agent.enter(duty, cause, now);
+            agent.resting = false;
+            if available {
+                agent.idle_since = now.instant;
+            }
+        });
+        if available {
+            self.employ(index, now);
+        }
+    }
+
+    /// After a talk that needs no wrap-up, or after the wrap-up.
+    pub(super) fn free(&mut self, index: AgentIndex, cause: Cause, now: Now) {
+        let Some(agent) = self.agents.get_mut(&index) else { return };
+        if agent.leaving {
+            return self.remove_agent(index);
+        }
+        let duty = match (agent.wanted.take(), agent.reachable) {
+            (Some(Wanted::LoggedOut), _) => Duty::LoggedOut,
+            (Some(Wanted::Paused(reason)), true) => Duty::Paused(reason),
+            (Some(Wanted::Paused(reason)), false) => Duty::WithoutPhone(Resume::Paused(reason)),
+            (_, true) => Duty::Available,
+            (_, false) => Duty::WithoutPhone(Resume::Available),
+        };
+        self.begin(index, duty, cause, now);
+    }
+
+    pub(super) fn end_wrap_up(&mut self, index: AgentIndex, now: Now) {
+        self.timers.clear(&Timer::WrapUp(index));
+        let Some(agent) = self.agents.get(&index) else { return };
+        let Duty::WrapUp { contact, since } = agent.duty else { return };
+        self.events.push_back(AcdEvent::WrappedUp { contact, acw: now.instant.since(since) });
+        self.free(index, Cause::WrapUpEnded, now);
+    }
+
+    pub(super) fn end_rest(&mut self, index: AgentIndex, now: Now) {
+        self.change(index, |agent| agent.resting = false);
+        self.employ(index, now);
+    }
+
+    /// Every change that decides whether an agent can be chosen, or is counted, goes through here.
+    pub(super) fn change(&mut self, index: AgentIndex, change: impl FnOnce(&mut Agent)) {
+        self.leave_queues(index);
+        if let Some(agent) = self.agents.get_mut(&index) {
+            change(agent);
+        }
+        self.join_queues(index);
+        self.changed_agents.insert(index);
+    }
+
+    pub(super) fn leave_queues(&mut self, index: AgentIndex) {
+        let Some(agent) = self.agents.get_mut(&index) else { return };
+        let listed = agent.listed.take();
+        let (available, logged_in) = agent.counts();
+        for queue_index in &agent.queues {
+            let Some(queue) = self.queues.get_mut(queue_index) else { continue };
+            if let Some(idle) = &listed {
+                queue.idle.remove(idle);
+            }
+            queue.agents_available -= available;
+            queue.agents_logged_in -= logged_in;
+            self.changed_queues.insert(*queue_index);
+        }
+    }
+
+    fn join_queues(&mut self, index: AgentIndex) {
+        let Some(agent) = self.agents.get_mut(&index) else { return };
+        agent.listed = agent.idle(index);
+        let (available, logged_in) = agent.counts();
+        for queue_index in &agent.queues {
+            let Some(queue) = self.queues.get_mut(queue_index) else { continue };
+            queue.idle.extend(agent.listed);
+            queue.agents_available += available;
+            queue.agents_logged_in += logged_in;
+            self.changed_queues.insert(*queue_index);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What the outside sees.
+
+use super::agent::Duty;
+use super::{Acd, AcdCounts, Cause};
+use crate::ids::{AgentId, QueueId};
+use crate::views::{AgentView, QueueView};
+
+impl Acd {
+    /// In the order in which the configuration first named them.
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.agents.values().map(|agent| &agent.id)
+    }
+
+    /// In the order in which the configuration first named them; also deleted ones in which somebody still is.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueId> {
+        self.queues.values().map(|queue| &queue.settings.id)
+    }
+
+    pub fn agent_view(&self, agent: &AgentId) -> Option<AgentView> {
+        let agent = self.agents.get(self.agent_index.get(agent)?)?;
+        let queues = agent.queues.iter().filter_map(|index| self.queues.get(index));
+        Some(AgentView {
+            id: agent.id.clone(),
+            name: agent.name.clone(),
+            state: agent.duty.state(),
+            reason: match &agent.duty {
+                Duty::Paused(reason) => Some(reason.clone()),
+                _ => None,
+            },
+            since: agent.since,
+            queues: queues.map(|queue| queue.settings.id.clone()).collect(),
+            call_id: agent.duty.contact(),
+            reachable: agent.reachable,
+            handled: agent.handled,
+        })
+    }
+
+    /// What last changed the agent's state.
+    pub fn cause(&self, agent: &AgentId) -> Option<Cause> {
+        Some(self.agents.get(self.agent_index.get(agent)?)?.cause)
+    }
+
+    pub fn queue_view(&self, queue: &QueueId) -> Option<QueueView> {
+        let queue = self.queues.get(self.queue_index.get(queue)?)?;
+        let head = queue.line.head().and_then(|place| self.contacts.get(&place.contact));
+        Some(QueueView {
+            id: queue.settings.id.clone(),
+            waiting: queue.line.len() as u64,
+            longest_waiting_since: head.map(|contact| contact.since),
+            agents_available: queue.agents_available,
+            agents_logged_in: queue.agents_logged_in,
+            offered: queue.figures.offered,
+            handled: queue.figures.handled,
+            abandoned: queue.figures.abandoned,
+        })
+    }
+
+    pub fn counts(&self) -> AcdCounts {
+        let busy = self.agents.values().filter(|agent| agent.duty.contact().is_some());
+        AcdCounts { contacts: self.contacts.len(), timers: self.timers.len(), busy_agents: busy.count() }
+    }
+}
