@@ -1,106 +1,122 @@
-//! Messages out of a byte stream (RFC 3261 §18.3): Content-Length says where each ends.
+//! Cutting a stream into messages (RFC 3261 §18.3, RFC 5626 §4.4.1).
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
-use super::{LARGEST, Message};
+use super::fault::{Fault, ParseError};
+use super::lines::{Lines, end_of_head_from};
+use super::names::Field;
+use super::{LARGEST, Malformed, text};
 
-/// What was found in the stream.
+/// What came out of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Framed {
+    /// One whole message, to be given to `Message::parse`.
     Message(Bytes),
-    /// CRLF CRLF between messages: answer with one CRLF (RFC 5626 §3.5.1).
+    /// A keep-alive; the answer is one CRLF.
     Ping,
-    /// Where the next message begins cannot be known: send the refusal if there is one, and close.
+    /// The stream cannot be followed any further: send the refusal, if there is one, and close. Nothing more comes.
     Broken(Option<Bytes>),
 }
 
-/// Holds what has come of a message that is not whole yet; never more than one message may be long.
+/// Holds what has come of the next message. It never holds more than the longest message and one `push`.
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: BytesMut,
+    /// How much of the buffer has been searched for the end of the head.
+    searched: usize,
+    /// Length of the message at the front, once its head is there.
+    length: Option<usize>,
     broken: bool,
 }
 
 impl Framer {
+    /// Takes what was read. Call `next` until `None` after each.
     pub fn push(&mut self, bytes: &[u8]) {
         if !self.broken {
             self.buffer.extend_from_slice(bytes);
         }
     }
 
-    /// Nothing of a message has come.
+    /// No part of a message is waiting for its rest.
     pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+        matches!(&self.buffer[..], b"" | b"\r" | b"\r\n" | b"\r\n\r")
     }
 
-    /// The next whole message. After `Broken` nothing more comes: what follows is never read as a message.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Option<Framed> {
-        if self.broken {
-            return None;
-        }
-        if self.buffer.starts_with(b"\r\n\r\n") {
-            self.buffer.advance(4);
-            return Some(Framed::Ping);
-        }
-        // A single CRLF between messages is nothing; the first half of a ping is waited for.
-        while self.buffer.len() > 2 && self.buffer.starts_with(b"\r\n") && !b"\r\n\r\n".starts_with(&self.buffer) {
-            self.buffer.advance(2);
-        }
-        let Some(head) = head_length(&self.buffer) else {
-            return (self.buffer.len() > LARGEST).then(|| self.fail(None));
-        };
-        let whole = match content_length(self.buffer.get(..head).unwrap_or_default()) {
-            Ok(body) => head.saturating_add(body),
-            Err(()) => {
-                let refusal =
-                    Message::parse(self.buffer.get(..head).unwrap_or_default()).err().and_then(|e| e.refusal());
-                return Some(self.fail(refusal));
-            }
-        };
-        if whole > LARGEST {
-            return Some(self.fail(None));
-        }
-        (self.buffer.len() >= whole).then(|| Framed::Message(self.buffer.split_to(whole).freeze()))
-    }
-
-    fn fail(&mut self, refusal: Option<Bytes>) -> Framed {
+    fn give_up(&mut self, fault: Fault) -> Option<Framed> {
         self.broken = true;
-        self.buffer.clear();
-        Framed::Broken(refusal)
+        let held = std::mem::take(&mut self.buffer);
+        // What follows the head is its body or somebody's next message: never read.
+        let end = end_of_head_from(&held, 0).map_or(LARGEST.min(held.len()), |(end, _)| end);
+        let head = text::decode(held.get(..end).unwrap_or_default());
+        let is_response = head.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/"));
+        Some(Framed::Broken(if is_response { None } else { ParseError::of_request(fault, &head).refusal() }))
     }
-}
 
-/// The length of the head with its empty line, once that has come.
-fn head_length(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let end = at + bytes.get(at..)?.iter().position(|byte| *byte == b'\n')?;
-        let line = bytes.get(at..end)?;
-        if line.is_empty() || line == b"\r" {
-            if at > 0 {
-                return Some(end + 1);
+    /// Line ends between messages: two are a keep-alive, one alone is the answer to ours or padding.
+    fn skip_line_ends(&mut self) -> Option<Framed> {
+        loop {
+            match &self.buffer[..] {
+                [b'\r', b'\n', b'\r', b'\n', ..] => {
+                    let _ = self.buffer.split_to(4);
+                    return Some(Framed::Ping);
+                }
+                // The rest of a keep-alive may be on its way.
+                [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => return None,
+                [b'\r' | b'\n', ..] => {
+                    let _ = self.buffer.split_to(1);
+                }
+                _ => return None,
             }
         }
-        at = end + 1;
     }
 }
 
-/// The one Content-Length of a head. In a stream it must be there (RFC 3261 §20.14).
-fn content_length(head: &[u8]) -> Result<usize, ()> {
+impl Iterator for Framer {
+    type Item = Framed;
+
+    fn next(&mut self) -> Option<Framed> {
+        if self.length.is_none() {
+            if let Some(ping) = self.skip_line_ends() {
+                return Some(ping);
+            }
+            if self.broken || self.is_empty() {
+                return None;
+            }
+            let Some((head_end, body)) = end_of_head_from(&self.buffer, self.searched) else {
+                self.searched = self.buffer.len();
+                return if self.buffer.len() > LARGEST { self.give_up(Fault::TooLong) } else { None };
+            };
+            let head = text::decode(self.buffer.get(..head_end).unwrap_or_default());
+            let length = content_length(&head);
+            match length {
+                Ok(length) if body.saturating_add(length) > LARGEST => return self.give_up(Fault::TooLong),
+                Ok(length) => self.length = Some(body + length),
+                Err(fault) => return self.give_up(fault),
+            }
+        }
+        let length = self.length.filter(|length| *length <= self.buffer.len())?;
+        (self.length, self.searched) = (None, 0);
+        Some(Framed::Message(self.buffer.split_to(length).freeze()))
+    }
+}
+
+/// §20.14: over a stream it must be there, once, and be a number.
+fn content_length(head: &str) -> Result<usize, Fault> {
+    const NAME: &str = "Content-Length";
     let mut found = None;
-    for line in head.split(|byte| *byte == b'\n') {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
-        let (name, value) = line.split_at(colon);
-        let name = name.trim_ascii_end();
-        if name.eq_ignore_ascii_case(b"Content-Length") || name.eq_ignore_ascii_case(b"l") {
-            let value = std::str::from_utf8(value.get(1..).unwrap_or_default()).map_err(|_| ())?.trim();
-            let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-            let length = digits.then(|| value.parse::<usize>().ok()).flatten().ok_or(())?;
-            if found.replace(length).is_some() {
-                return Err(());
-            }
+    for line in Lines::new(head).skip(1) {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        if Field::by_name(name.trim()) != Some(Field::ContentLength) {
+            continue;
+        }
+        let value = value.trim();
+        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Fault::Header(NAME, Malformed("it is not a number")));
+        }
+        // More digits than fit is more than is read.
+        if found.replace(value.parse().unwrap_or(usize::MAX)).is_some() {
+            return Err(Fault::Twice(NAME));
         }
     }
-    found.ok_or(())
+    found.ok_or(Fault::Missing(NAME))
 }

@@ -1,119 +1,168 @@
-//! The headers that a message carries beside its core.
+//! The headers beside those that every message has.
 
-use super::name_addr::NameAddr;
-use super::parse::split_list;
+use std::str::FromStr;
 
-/// One value of one header, the name in its usual long form.
+use rsip::Header;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::cursor::{Cursor, List};
+use super::{Headers, Malformed, NameAddr, names};
+
+/// What the Contact headers of a message say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    pub name: String,
-    pub value: String,
-}
-
-/// The headers beside [`super::Core`], one entry a value, names in their long form, in wire order.
-/// Content-Length is not among them: it is computed when a message is written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<Header>);
-
-/// What the Contact headers of a request name.
-#[derive(Clone, Debug, PartialEq)]
 pub enum Contacts {
-    /// `Contact: *` (RFC 3261 §10.2.2).
+    /// `*`: every binding (RFC 3261 §10.2.2).
     All,
+    /// In wire order; empty when there is no Contact.
     List(Vec<NameAddr>),
 }
 
-impl Contacts {
-    /// The `expires` parameter of the first contact.
-    pub fn expires(&self) -> Option<u32> {
-        match self {
-            Contacts::All => None,
-            Contacts::List(list) => list.first()?.params.get("expires")?.parse().ok(),
-        }
-    }
-}
-
-/// A header that cannot be understood.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {0} header is not well-formed")]
-pub struct Malformed(pub &'static str);
-
 impl Headers {
-    /// The first value of a header.
+    /// The first value under this name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+        self.0.iter().find(|header| is(header, name)).map(names::value_of)
     }
 
+    /// Every value under this name, in wire order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
-    }
-
-    pub fn push(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push(Header { name: name.to_owned(), value: value.into() });
-    }
-
-    /// Replaces every value of a header by one.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.remove(name);
-        self.push(name, value);
-    }
-
-    pub fn remove(&mut self, name: &str) {
-        self.0.retain(|header| !header.name.eq_ignore_ascii_case(name));
-    }
-
-    pub fn extend(&mut self, other: Headers) {
-        self.0.extend(other.0);
-    }
-
-    /// Whether a header that is a list of tokens has this one.
-    pub fn lists(&self, name: &str, token: &str) -> bool {
-        self.tokens(name).any(|known| known.eq_ignore_ascii_case(token))
-    }
-
-    /// The tokens of a list header, over all its values.
-    pub fn tokens<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.get_all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
-    }
-
-    pub fn contacts(&self) -> Result<Contacts, Malformed> {
-        let values: Vec<&str> = self.get_all("Contact").collect();
-        if values.iter().any(|value| value.trim() == "*") {
-            return if values.len() == 1 { Ok(Contacts::All) } else { Err(Malformed("Contact")) };
-        }
-        self.name_addrs("Contact").map(Contacts::List).ok_or(Malformed("Contact"))
-    }
-
-    /// The first Contact that can be read.
-    pub fn contact(&self) -> Option<NameAddr> {
-        self.get_all("Contact").flat_map(split_list).find_map(|value| value.parse().ok())
-    }
-
-    /// Top first; what cannot be read is left out.
-    pub fn record_route(&self) -> Vec<NameAddr> {
-        self.get_all("Record-Route").flat_map(split_list).filter_map(|value| value.parse().ok()).collect()
+        self.0.iter().filter(move |header| is(header, name)).map(names::value_of)
     }
 
     pub fn contains(&self, name: &str) -> bool {
-        self.get(name).is_some()
+        self.0.iter().any(|header| is(header, name))
     }
 
-    fn name_addrs(&self, name: &str) -> Option<Vec<NameAddr>> {
-        self.get_all(name).flat_map(split_list).map(|value| value.parse().ok()).collect()
+    /// Adds a header at the end. Via, From, To, Call-ID, CSeq, Max-Forwards and Content-Length are fields of the message:
+    /// they are not written from here.
+    pub fn push(&mut self, name: &str, value: impl Into<String>) {
+        self.0.push(names::header(name, value.into()));
     }
 
-    /// Seconds; a number too large to hold counts as the largest (RFC 3261 §20.19).
-    pub fn expires(&self) -> Option<u32> {
-        let value = self.get("Expires")?.trim();
-        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-        digits.then(|| value.parse().unwrap_or(u32::MAX))
+    /// Replaces every header of this name by one, which takes the place of the first.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        let header = names::header(name, value.into());
+        match self.0.iter().position(|known| is(known, name)) {
+            Some(place) => {
+                let mut at = 0;
+                self.0.retain(|known| {
+                    at += 1;
+                    at - 1 == place || !is(known, name)
+                });
+                if let Some(known) = self.0.get_mut(place) {
+                    *known = header;
+                }
+            }
+            None => self.0.push(header),
+        }
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|header| !is(header, name));
+    }
+
+    pub fn extend(&mut self, more: Headers) {
+        self.0.extend(more.0);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values in wire order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|header| (names::name_of(header), names::value_of(header)))
+    }
+
+    pub fn from_pairs<N: AsRef<str>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Headers {
+        Headers(pairs.into_iter().map(|(name, value)| names::header(name.as_ref(), value.into())).collect())
     }
 
     pub fn to_pairs(&self) -> Vec<(String, String)> {
-        self.0.iter().map(|header| (header.name.clone(), header.value.clone())).collect()
+        self.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    pub fn from_pairs(pairs: Vec<(String, String)>) -> Headers {
-        Headers(pairs.into_iter().map(|(name, value)| Header { name, value }).collect())
+    /// The elements of a comma list, however it is spread over lines: `Supported`, `Require`, `Allow`, `Accept`, …
+    pub fn tokens<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.get_all(name).flat_map(List::new).filter(|token| !token.is_empty())
+    }
+
+    /// Is `token` in the list `name`? Parameters of the elements are left aside.
+    pub fn lists(&self, name: &str, token: &str) -> bool {
+        let bare = |element: &str| element.split(';').next().unwrap_or_default().trim_end().eq_ignore_ascii_case(token);
+        self.tokens(name).any(bare)
+    }
+
+    /// Seconds of the Expires header. Values beyond 32 bits are cut to the largest (RFC 3261 §20.19).
+    pub fn expires(&self) -> Option<u32> {
+        seconds(self.get("Expires")?)
+    }
+
+    /// The media type of the body in lower case without its parameters: `application/sdp`.
+    pub fn content_type(&self) -> Option<String> {
+        let mut cursor = Cursor::new(self.get("Content-Type")?);
+        let kind = cursor.take_while(|c| c != ';');
+        Some(kind.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase())
+    }
+
+    pub fn contacts(&self) -> Result<Contacts, Malformed> {
+        let mut list = Vec::new();
+        let mut all = false;
+        for value in self.get_all("Contact").flat_map(List::new) {
+            if value == "*" {
+                all = true;
+            } else {
+                list.push(value.parse()?);
+            }
+        }
+        match (all, list.is_empty()) {
+            (true, true) => Ok(Contacts::All),
+            (true, false) => Err(Malformed("Contact '*' stands beside other contacts")),
+            (false, _) => Ok(Contacts::List(list)),
+        }
+    }
+
+    /// The first Contact with an address: a dialog's remote target.
+    pub fn contact(&self) -> Option<NameAddr> {
+        self.addresses("Contact").next()
+    }
+
+    /// Record-Route values in wire order; those that cannot be read are left out (the reader refuses such requests).
+    pub fn record_route(&self) -> Vec<NameAddr> {
+        self.addresses("Record-Route").collect()
+    }
+
+    /// Route values in wire order.
+    pub fn route(&self) -> Vec<NameAddr> {
+        self.addresses("Route").collect()
+    }
+
+    /// Every value of an address header (Refer-To, P-Asserted-Identity, …) that can be read.
+    pub fn addresses<'a>(&'a self, name: &'a str) -> impl Iterator<Item = NameAddr> + 'a {
+        self.get_all(name).flat_map(List::new).filter_map(|value| NameAddr::from_str(value).ok())
+    }
+}
+
+fn is(header: &Header, name: &str) -> bool {
+    names::name_of(header).eq_ignore_ascii_case(name)
+}
+
+/// `delta-seconds`, cut to 32 bits; `None` where it is not a number.
+pub(super) fn seconds(text: &str) -> Option<u32> {
+    let digits = text.trim();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(digits.parse().unwrap_or(u32::MAX))
+}
+
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<(String, String)>::deserialize(deserializer).map(Headers::from_pairs)
     }
 }

@@ -1,33 +1,40 @@
-//! SIP messages in canonical form. This is the one place that names `rsip`, which gives methods, status codes and their
-//! reason phrases; reading bytes off the wire is ours, because it must accept every valid message.
+//! SIP messages in canonical form. This folder is the one place that names `rsip`: it gives methods, status codes and
+//! header types; reading bytes off the wire is ours, because it must accept every valid message.
 
+mod address;
+mod cursor;
+mod derive;
+mod fault;
 mod framer;
 mod headers;
-mod name_addr;
+mod lines;
+mod names;
 mod params;
-mod parse;
-mod serde_text;
-#[cfg(test)]
-mod tests;
+mod reader;
+mod text;
 mod uri;
-mod via;
-mod write;
+mod validate;
+mod writer;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
+pub use derive::reason_phrase;
+pub use fault::{Fault, ParseError};
 pub use framer::{Framed, Framer};
-pub use headers::{Contacts, Header, Headers};
-pub use name_addr::NameAddr;
-pub use params::Params;
-pub use parse::ParseError;
+pub use headers::Contacts;
 pub use rsip::{Method, StatusCode};
-pub use uri::{Host, SipUri, Uri, UriError};
-pub use via::Via;
+pub use validate::{Capabilities, Refusal, validate};
 
-/// The largest message read (RFC 3261 §18.1.1 asks for at least what fits a datagram).
+/// The longest message that is read, head and body.
 pub const LARGEST: usize = 65_535;
+
+/// The grammar's rule that a value breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
@@ -35,8 +42,15 @@ pub enum Message {
     Response(Response),
 }
 
+impl Message {
+    /// Reads a datagram, or one message that a [`Framer`] has cut out of a stream.
+    pub fn parse(bytes: &[u8]) -> Result<Message, ParseError> {
+        reader::read(bytes, reader::Origin::Wire)
+    }
+}
+
 /// What every message carries (RFC 3261 §8.1.1), parsed; all else stays in `headers`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Core {
     /// Top first. Never empty in a message read from the wire.
     pub via: Vec<Via>,
@@ -65,57 +79,72 @@ pub struct Response {
     pub body: Bytes,
 }
 
+/// The headers beside [`Core`], names in their long form, in wire order. Addresses are one entry a value; token lists
+/// (`Allow`, `Supported`, `Require`, …) stay on their line and are read by `tokens` and `lists`.
+/// Content-Length is not among them: it is computed when a message is written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Headers(pub Vec<rsip::Header>);
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct CSeq {
     pub number: u32,
     pub method: Method,
 }
 
-impl Request {
-    /// A response with what RFC 3261 §8.2.6 copies: Via, From, To, Call-ID, CSeq, and Record-Route where it can make a
-    /// dialog. `to_tag` is added to To where none is there yet.
-    pub fn response(&self, status: StatusCode, to_tag: Option<&str>) -> Response {
-        let mut core = self.core.clone();
-        if let (Some(tag), None) = (to_tag, core.to.tag()) {
-            core.to.set_tag(tag);
-        }
-        let mut headers = Headers::default();
-        if (101..=299).contains(&status.code()) {
-            for route in self.headers.get_all("Record-Route") {
-                headers.push("Record-Route", route);
-            }
-        }
-        let reason = write::reason_phrase(&status);
-        Response { status, reason, core, headers, body: Bytes::new() }
-    }
+/// Parameters in order; a flag has no value. Names compare case-insensitively. A value stands as written, a quoted one
+/// with its quotes; `get` takes them off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Params(pub Vec<(String, Option<String>)>);
 
-    /// The ACK to a response of 300 to 699 (§17.1.1.3): part of the INVITE's own transaction.
-    pub fn ack_for(&self, response: &Response) -> Request {
-        let mut ack = self.sibling(Method::Ack);
-        ack.core.to = response.core.to.clone();
-        ack
-    }
-
-    /// The CANCEL of this request (§9.1).
-    pub fn cancel(&self) -> Request {
-        self.sibling(Method::Cancel)
-    }
-
-    /// A request of the same transaction: same Request-URI, top Via, Call-ID, From, To, CSeq number and Route.
-    fn sibling(&self, method: Method) -> Request {
-        let mut core = self.core.clone();
-        core.via.truncate(1);
-        core.cseq.method = method;
-        let mut headers = Headers::default();
-        for route in self.headers.get_all("Route") {
-            headers.push("Route", route);
-        }
-        Request { method, uri: self.uri.clone(), core, max_forwards: Some(70), headers, body: Bytes::new() }
-    }
+/// One Via value (RFC 3261 §20.42).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Via {
+    /// As written: `UDP`, `TCP`, `SCTP`, …
+    pub transport: String,
+    pub host: Host,
+    pub port: Option<u16>,
+    pub params: Params,
 }
 
-impl Response {
-    pub fn code(&self) -> u16 {
-        self.status.code()
-    }
+/// `From`, `To`, `Contact`, `Route`, `Record-Route`, `Refer-To`… (RFC 3261 §20.10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameAddr {
+    pub display: Option<String>,
+    pub uri: Uri,
+    pub params: Params,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Uri {
+    Sip(SipUri),
+    /// RFC 3966: the number as written, visual separators kept; parameters apart.
+    Tel {
+        number: String,
+        params: Params,
+    },
+    /// Any other scheme, as written (`http:…`, `nobodyKnowsThisScheme:…`).
+    Other(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SipUri {
+    pub secure: bool,
+    /// Unescaped user part; `%00` and the like stay escaped so that nothing is cut.
+    pub user: Option<String>,
+    pub password: Option<String>,
+    pub host: Host,
+    pub port: Option<u16>,
+    pub params: Params,
+    /// What stood behind `?`, as written; never obeyed.
+    pub headers: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Host {
+    /// Lower case.
+    Name(String),
+    Address(std::net::IpAddr),
+}
+
+#[cfg(test)]
+mod tests;

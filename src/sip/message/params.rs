@@ -1,53 +1,23 @@
-//! `;name=value` lists of URIs and headers.
+//! Parameters of header values and URIs.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-/// Parameters in order; a flag has no value. Names compare case-insensitively; a quoted value keeps its quotes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Params(pub Vec<(String, Option<String>)>);
-
-/// More than any header has; what carries more is not read.
-const MOST: usize = 128;
+use super::cursor::{Cursor, is_blank};
+use super::{Malformed, Params};
 
 impl Params {
-    /// Reads `;a=b;c` (the leading semicolon included); `None` when it is not well-formed.
-    pub(super) fn parse(text: &str) -> Option<Params> {
-        let mut params = Vec::new();
-        let mut rest = text.trim();
-        while !rest.is_empty() {
-            rest = rest.strip_prefix(';')?.trim_start();
-            let end = end_of_param(rest)?;
-            let (one, after) = rest.split_at_checked(end)?;
-            rest = after;
-            let one = one.trim();
-            if one.is_empty() {
-                continue;
-            }
-            if params.len() >= MOST {
-                return None;
-            }
-            match one.split_once('=') {
-                Some((name, value)) => params.push((name.trim().to_owned(), Some(value.trim().to_owned()))),
-                None => params.push((one.to_owned(), None)),
-            }
-        }
-        Some(Params(params))
-    }
-
-    pub fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
-    }
-
-    /// The value; `None` for a flag or where the parameter is not there. Quotes are taken off.
+    /// The value, its quotes taken off; `None` for a flag and for what is not there.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        let value = value.as_deref()?;
-        Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+        let value = self.find(name)?.1.as_deref()?;
+        Some(value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value))
     }
 
-    /// Sets or adds; `None` makes a flag.
+    /// Is it there, with or without a value?
+    pub fn contains(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Sets the parameter in its place, or adds it at the end. A value that is not a token must come quoted.
     pub fn set(&mut self, name: &str, value: Option<String>) {
         match self.0.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
             Some((_, known)) => *known = value,
@@ -58,30 +28,67 @@ impl Params {
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
-}
 
-/// Where the parameter that begins `text` ends: at the next semicolon outside quotes. `None`: a quote stays open.
-fn end_of_param(text: &str) -> Option<usize> {
-    let mut quoted = false;
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ';' if !quoted => return Some(at),
-            _ => {}
+    fn find(&self, name: &str) -> Option<&(String, Option<String>)> {
+        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// The `;name=value` after a header value, up to its end (RFC 3261 §25.1, `generic-param`).
+    pub(super) fn of_header(cursor: &mut Cursor<'_>) -> Result<Params, Malformed> {
+        let mut params = Params::default();
+        loop {
+            cursor.skip_blanks();
+            if cursor.is_empty() {
+                return Ok(params);
+            }
+            if !cursor.take(';') {
+                return Err(Malformed("a parameter does not begin with ';'"));
+            }
+            cursor.skip_blanks();
+            let name = cursor.token();
+            if name.is_empty() {
+                return Err(Malformed("a parameter has no name"));
+            }
+            cursor.skip_blanks();
+            let value = if cursor.take('=') { Some(header_value(cursor)?.to_owned()) } else { None };
+            params.0.push((name.to_owned(), value));
         }
     }
-    (!quoted).then_some(text.len())
+
+    /// The parameters of a URI, `text` being what stands after its first `;`.
+    pub(super) fn of_uri(text: &str) -> Result<Params, Malformed> {
+        let mut params = Params::default();
+        for param in text.split(';') {
+            let (name, value) = match param.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (param, None),
+            };
+            if name.is_empty() {
+                return Err(Malformed("a URI parameter has no name"));
+            }
+            params.0.push((name.to_owned(), value.map(str::to_owned)));
+        }
+        Ok(params)
+    }
+}
+
+fn header_value<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Malformed> {
+    cursor.skip_blanks();
+    if cursor.rest.starts_with('"') {
+        return cursor.quoted();
+    }
+    let value = cursor.take_while(|c| !is_blank(c) && !matches!(c, ';' | ',' | '"' | '<' | '>'));
+    if value.is_empty() { Err(Malformed("a parameter has no value after '='")) } else { Ok(value) }
 }
 
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.0 {
-            match value {
-                Some(value) => write!(f, ";{name}={value}")?,
-                None => write!(f, ";{name}")?,
+            f.write_str(";")?;
+            f.write_str(name)?;
+            if let Some(value) = value {
+                f.write_str("=")?;
+                f.write_str(value)?;
             }
         }
         Ok(())
