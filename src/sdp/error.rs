@@ -11,15 +11,15 @@ pub enum SdpError {
     TooMany { what: String, limit: usize },
     #[error("line {line} of the session description: {fault}")]
     Malformed { line: usize, fault: String },
+    #[error("the answer does not fit our offer: {0}")]
+    Answer(String),
     #[error("the session description has no audio stream with a port; offer m=audio")]
     NoAudio,
-    #[error("no common codec; offer one of {offered} over RTP/AVP")]
-    NoCommonCodec { offered: String },
+    #[error("no common codec; offer one of {ours}")]
+    NoCommonCodec { ours: String },
     #[error("audio over {0} is not spoken here; offer RTP/AVP or RTP/AVPF")]
     Transport(String),
-    #[error(
-        "'{0}' is not an address that RTP can be sent to; announce a unicast IP address of the family we listen on"
-    )]
+    #[error("'{0}' is no address that RTP can be sent to from here; announce a unicast IP address of our own family")]
     Address(String),
     #[error("an answer came without an offer of ours before it")]
     NoOffer,
@@ -32,7 +32,9 @@ impl SdpError {
     /// 491 for offers that cross (RFC 3261 §14.2), 500 for a mistake of our own.
     pub fn status(&self) -> u16 {
         match self {
-            SdpError::TooLarge { .. } | SdpError::TooMany { .. } | SdpError::Malformed { .. } => 400,
+            SdpError::TooLarge { .. } | SdpError::TooMany { .. } | SdpError::Malformed { .. } | SdpError::Answer(_) => {
+                400
+            }
             SdpError::NoAudio | SdpError::NoCommonCodec { .. } | SdpError::Transport(_) | SdpError::Address(_) => 488,
             SdpError::OfferPending => 491,
             SdpError::NoOffer => 500,

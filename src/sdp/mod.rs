@@ -2,6 +2,11 @@
 
 mod error;
 mod negotiator;
+mod read;
+mod stream;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::time::Duration;
