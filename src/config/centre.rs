@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Overrides;
 use super::address::{LOOPBACK, check_ports, is_host_name, parse_listen};
+use super::calendar::{self, CalendarDraft};
 use super::files::resolve;
 use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
 use super::trunk::{self, TrunkDraft};
@@ -23,6 +24,7 @@ pub(super) struct Draft {
     pub agents: Vec<AgentDraft>,
     pub queues: Vec<QueueDraft>,
     pub experts: Vec<ExpertDraft>,
+    pub calendars: Vec<CalendarDraft>,
 }
 
 pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, findings: &mut Findings<'_>) -> Draft {
@@ -53,6 +55,11 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|expert| people::read_expert(expert, findings))
         .collect();
+    let calendars: Vec<_> = table
+        .tables("calendar", findings)
+        .into_iter()
+        .filter_map(|calendar| calendar::read(calendar, findings))
+        .collect();
     table.finish(findings);
     let settings = Settings {
         sip,
@@ -68,7 +75,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         queues: queues.iter().map(|draft| draft.queue.clone()).collect(),
         experts: experts.iter().map(|draft| draft.expert.clone()).collect(),
     };
-    Draft { settings, prompts: prompts.map(|_| ()), plan_files, trunks, agents, queues, experts }
+    Draft { settings, prompts: prompts.map(|_| ()), plan_files, trunks, agents, queues, experts, calendars }
 }
 
 fn read_languages(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Language> {

@@ -30,6 +30,7 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
     Names {
         default_language: Some(settings.language.clone()),
         queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
+        calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
         // What is wrong with the sound files is told where they are read: by `relais check` and at the start.
@@ -40,6 +41,7 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
 pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
     doubles("trunk", draft.trunks.iter().map(|trunk| &trunk.id), findings);
     doubles("queue", draft.queues.iter().map(|queue| &queue.id), findings);
+    doubles("calendar", draft.calendars.iter().map(|calendar| &calendar.id), findings);
     people(draft, findings);
     trunk_addresses(draft, findings);
     queue_members(draft, findings);

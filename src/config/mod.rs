@@ -2,6 +2,7 @@
 //! its file, line, column and a hint.
 
 mod address;
+mod calendar;
 mod centre;
 mod check;
 mod files;

@@ -13,7 +13,7 @@ use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
 /// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 11] = [
+const PROMPTS: [&str; 12] = [
     "en/greeting",
     "en/menu",
     "en/hours",
@@ -24,6 +24,7 @@ const PROMPTS: [&str; 11] = [
     "en/echo",
     "en/bench",
     "en/queue-full",
+    "en/closed",
     "music/default",
 ];
 
@@ -163,6 +164,8 @@ fn the_command_line_overrides_the_file() {
 fn a_demo_password_keeps_the_centre_on_loopback() {
     let project = Project::new();
     let demo = project.path("deploy/demo/relais.toml");
+    let text = fs::read_to_string(&demo).unwrap();
+    let password = text.lines().position(|line| line.starts_with("password")).unwrap() + 1;
     for overrides in [
         Overrides { sip: vec![parse_listen("udp:0.0.0.0:5060").unwrap()], ..Overrides::default() },
         Overrides { sip: vec![parse_listen("tcp:192.0.2.1:5060").unwrap()], ..Overrides::default() },
@@ -171,7 +174,7 @@ fn a_demo_password_keeps_the_centre_on_loopback() {
     ] {
         let findings = load(&demo, &overrides).unwrap_err();
         assert!(lines(&findings).contains("agent '201' has a demo password"), "{}", lines(&findings));
-        assert_eq!(findings[0].line, 47, "at the password");
+        assert_eq!(findings[0].line, password, "at the password");
     }
     let own = "[sip]\nlisten = ['udp:0.0.0.0:5060']\n[[agent]]\nid = '201'\npassword = 'long and its own'\n";
     assert!(project.load(own).is_ok());
@@ -261,6 +264,14 @@ fn every_fault_is_found_at_its_place() {
         (format!("{agent}[[expert]]\nid = '1'\naddress = 'sip:1@10.0.0.1'"), (6, 6), "the id of an agent already"),
         ("[[expert]]\nid = '301'\naddress = '301'".into(), (4, 11), "does not begin with sip:"),
         ("[[expert]]\nid = '301'".into(), (2, 1), "address is missing"),
+        ("[[calendar]]\nid = 'c'\ntime_zone = 'Europe/Pari'".into(), (4, 13), "no time zone 'Europe/Pari'"),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { monday = '09:00-18:00' }".into(),
+            (5, 11),
+            "no day of the week",
+        ),
+        ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { mon = '9-18' }".into(), (5, 17), "are no hours"),
+        ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nclosed = ['25.12.2026']".into(), (5, 11), "is no date"),
         ("a = 1\na = 2".into(), (3, 1), "duplicate key"),
         ("[sip".into(), (2, 5), ""),
     ];

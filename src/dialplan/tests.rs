@@ -9,6 +9,7 @@ use super::*;
 use crate::bridge::{Digit, PlayItem};
 use crate::findings::{Finding, Severity, Source};
 use crate::ids::{CallId, Language, PlanId, PlayId};
+use crate::ivr::{Calendar, Hours};
 use crate::record::Outcome;
 use crate::time::{Instant, Now};
 
@@ -30,7 +31,16 @@ const PROMPTS: [&str; 12] = [
 fn names() -> Names {
     let prompts = PROMPTS.map(str::to_owned);
     let agents = ["201", "202", "a1", "a42", "a500"];
+    let mut calendars = std::collections::BTreeMap::from([
+        ("support".to_owned(), Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() }),
+        ("never".to_owned(), Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() }),
+    ]);
+    for day in Calendar::days("mon-fri").unwrap() {
+        calendars.get_mut("support").unwrap().weekly[day] = vec![Hours::parse("09:00-18:00").unwrap()];
+    }
+    calendars.insert("company".to_owned(), calendars["support"].clone());
     Names {
+        calendars,
         default_language: Some(Language::from("en")),
         queues: ["sales", "support", "bench", "slow", "reception", "service"].map(Into::into).into(),
         agents: agents.map(Into::into).into(),
@@ -298,7 +308,11 @@ fn the_test_cases_of_the_shipped_plans_hold() {
                 cases += 1;
                 let text = |value: Option<&toml::Value>| value.and_then(toml::Value::as_str).unwrap_or("").to_owned();
                 let (from, to) = (text(test["call"].get("from")), text(test["call"].get("to")));
-                let call = Call::from_to(&plans, &from, &to).go(&text(test.get("digits")));
+                let mut call = Call::from_to(&plans, &from, &to);
+                if let Some(at) = test.get("at") {
+                    call.now.wall = text(Some(at)).parse().unwrap();
+                }
+                let call = call.go(&text(test.get("digits")));
                 for (what, expected) in test["expect"].as_table().unwrap() {
                     let last = call.run.path().last();
                     let actual = match what.as_str() {
@@ -482,6 +496,7 @@ fn every_fault_is_found_at_its_place() {
         (rule("module = 'menu'\nin = { prompt = 'menu', choices = { 1 = 'a' }, tries = 0 }"), (7, 56), "from 1 to 20"),
         (rule("module = 'gather'\nin = { prompt = 'menu', min = 9, max = 3 }"), (6, 10), "min is 9 and max is 3"),
         (rule("module = 'gather'\nin = { prompt = 'menu', pattern = '12a' }"), (7, 35), "'a' has no meaning"),
+        (rule("module = 'calendar'\nin = { calendar = 'suport' }"), (7, 19), "did you mean 'support'?"),
         (rule("module = 'jump'\nin = { level = 'k' }"), (7, 16), "there is no level 'k'"),
         (rule("module = 'language'\nin = { language = 'de' }"), (7, 19), "no prompts in language 'de'"),
         (rule("module = 'hangup'\nin = { outcome = 'handled' }"), (7, 18), "cannot be 'handled'"),
