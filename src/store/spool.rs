@@ -1,9 +1,8 @@
 //! The write-ahead spool: a ring of preallocated files that hold entries in frames.
 //!
 //! A frame is `length u32, CRC-32 u32, sequence u64, entry as JSON`, little endian; the CRC (ISO-HDLC, as in zlib)
-//! covers length, sequence and entry. A segment is written from its start each time round; the frames of the last
-//! round that stand behind the newest one have lower sequence numbers, and so end the reading. A torn or damaged frame
-//! ends it too.
+//! covers length, sequence and entry. A segment is written from its start each time round; what still stands behind the
+//! newest frame was moved long ago, as its sequence numbers tell. A torn or damaged frame ends the reading of a segment.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -16,6 +15,8 @@ use super::entry::Entry;
 use super::{Sizes, StoreError};
 
 const HEADER: usize = 16;
+/// More than the spool can hold.
+const MOST_FRAMES: u64 = 1 << 24;
 /// Longer lengths are damage.
 const LONGEST: usize = 64 << 20;
 
@@ -58,7 +59,9 @@ fn path(data: &Path, number: usize) -> PathBuf {
 }
 
 impl Spool {
-    /// Everything in the files must have been moved: they are overwritten from the first one on.
+    /// Everything in the files must have been moved: they are overwritten from the first one on. Sequence numbers begin
+    /// well above `applied`, so that a frame which could not be read, because one before it is damaged, never bears the
+    /// number of a new one.
     pub(super) fn open(data: &Path, sizes: Sizes, applied: Arc<AtomicU64>) -> Result<Spool, StoreError> {
         let folder = data.join("spool");
         std::fs::create_dir_all(&folder).map_err(|error| StoreError::File { path: folder.clone(), error })?;
@@ -69,7 +72,7 @@ impl Spool {
             let file = Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) });
             segments.push(Segment { file, last: 0 });
         }
-        let sequence = applied.load(Ordering::Acquire);
+        let sequence = applied.load(Ordering::Acquire) + MOST_FRAMES;
         Ok(Spool { segments, size: sizes.segment, current: 0, offset: 0, sequence, applied, frame: Vec::new() })
     }
 
@@ -170,10 +173,8 @@ fn read_segment(file: File, applied: u64, entries: &mut Vec<(u64, Entry)>) -> st
     let size = file.metadata()?.len();
     let mut file = BufReader::with_capacity(1 << 18, file);
     let mut left = size;
-    let mut last = 0;
     let mut payload = Vec::new();
-    while let Some(sequence) = read_frame(&mut file, &mut left, &mut payload)?.filter(|sequence| *sequence > last) {
-        last = sequence;
+    while let Some(sequence) = read_frame(&mut file, &mut left, &mut payload)? {
         if sequence > applied {
             match serde_json::from_slice(&payload) {
                 Ok(entry) => entries.push((sequence, entry)),

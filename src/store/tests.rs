@@ -214,14 +214,15 @@ fn a_spool_cut_off_at_any_byte_gives_every_whole_entry() {
     assert!(last < whole.len());
     for cut in 0..=last {
         let complete = ends.iter().filter(|end| **end as usize <= cut).count();
-        let expected: Vec<(u64, Entry)> = (1..).zip(entries.iter().take(complete).cloned()).collect();
+        let expected: Vec<Entry> = entries.iter().take(complete).cloned().collect();
         let zeros = vec![0; whole.len() - cut];
         let noise: Vec<u8> = (cut..whole.len()).map(|at| (at * 31 % 251) as u8).collect();
         let old: Vec<u8> = whole.iter().skip(cut).map(|byte| !byte).collect();
         let tails = [("zeros", zeros), ("nothing", vec![]), ("noise", noise), ("other bytes", old)];
         for (what, tail) in tails.into_iter().take(if cut % 8 == 0 { 4 } else { 1 }) {
             std::fs::write(&file, [&whole[..cut], &tail].concat()).unwrap();
-            assert_eq!(spool::read(data.path(), 0).unwrap(), expected, "cut at {cut}, then {what}");
+            let found: Vec<Entry> = spool::read(data.path(), 0).unwrap().into_iter().map(|(_, entry)| entry).collect();
+            assert_eq!(found, expected, "cut at {cut}, then {what}");
         }
     }
 }
@@ -243,24 +244,56 @@ fn one_flipped_bit_is_noticed_wherever_it_is() {
 }
 
 #[test]
-fn entries_of_the_last_round_are_not_taken_for_new_ones() {
+fn the_ring_goes_round_and_what_is_not_moved_stays_readable() {
     let data = tempfile::tempdir().unwrap();
     let applied = Arc::new(AtomicU64::new(0));
     let mut spool = Spool::open(data.path(), SMALL, applied.clone()).unwrap();
-    let mut sequence = 0;
+    let mut written = Vec::new();
+    let mut bytes = 0;
     for round in 0..80 {
         // Entries of different lengths, so that old frames stand at odd places.
         for n in 0..=round % 7 {
-            sequence = spool.append(&if n % 2 == 0 { end(round * 100 + n) } else { queued(n * 1_000_000) }).0;
+            let entry = if n % 2 == 0 { end(round * 100 + n) } else { queued(n * 1_000_000) };
+            bytes += serde_json::to_vec(&entry).unwrap().len() as u64;
+            let (sequence, kept) = spool.append(&entry);
+            assert_eq!(kept, Written::ToSpool);
+            written.push((sequence, entry));
         }
-        let found: Vec<u64> =
-            spool::read(data.path(), applied.load(Ordering::Relaxed)).unwrap().iter().map(|e| e.0).collect();
-        let expected: Vec<u64> = (applied.load(Ordering::Relaxed) + 1..=sequence).collect();
-        assert_eq!(found, expected, "round {round}");
-        applied.store(sequence, Ordering::Relaxed);
+        assert_eq!(spool::read(data.path(), applied.load(Ordering::Relaxed)).unwrap(), written, "round {round}");
+        let half = written.len() / 2;
+        applied.store(written.drain(..=half).next_back().unwrap().0, Ordering::Relaxed);
     }
-    let bytes: u64 = sequence * 300;
     assert!(bytes > 3 * SMALL.segment * 2, "the ring did not go round");
+}
+
+#[test]
+fn an_entry_whose_commit_was_not_noticed_is_not_applied_again() {
+    let data = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut database = Database::open(data.path()).await.unwrap();
+        let entries = [(5, end(1)), (6, wrapped_up(1, 700)), (7, wrapped_up(1, 40))];
+        for count in [2, 2, 3, 3] {
+            database.apply(entries.iter().take(count).map(|(sequence, entry)| (*sequence, entry))).await.unwrap();
+        }
+        assert_eq!(database.applied().await.unwrap(), 7);
+    });
+    assert_eq!(records(data.path()), [CallRecord { acw_ms: Some(740), ..ended(1) }]);
+}
+
+#[test]
+fn a_call_that_is_told_to_have_ended_twice_shows_once_as_last_told() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(data.path()).unwrap();
+    store.append(end(1));
+    all_moved(&store);
+    let locked = Locked::new(data.path());
+    let corrected = CallRecord { outcome: Some(Outcome::Abandoned), ..ended(1) };
+    store.append(Entry::Ended(Box::new(corrected.clone())));
+    assert_eq!(records(data.path()), std::slice::from_ref(&corrected));
+    locked.release();
+    all_moved(&store);
+    assert_eq!(records(data.path()), [corrected]);
 }
 
 #[test]
@@ -393,6 +426,7 @@ fn a_full_spool_keeps_entries_in_memory_and_counts_what_does_not_fit() {
     while counters.memory_bytes.load(Ordering::Relaxed) == 0 {
         store.append(end(appended));
         appended += 1;
+        assert!(appended < 1_000, "the spool takes more than it has room for");
     }
     assert!(appended > 20, "the spool took only {appended}");
     while counters.memory_bytes.load(Ordering::Relaxed) <= SMALL.memory / 2 {
@@ -443,6 +477,7 @@ fn readers_beside_the_writer_see_every_ended_call_once() {
                     assert_eq!(times.get(&record(n).call_id), Some(&1), "call {n} of {before}");
                 }
                 assert!(found.iter().all(|record| record.outcome == Some(Outcome::Handled)));
+                assert!(found.iter().all(|record| record.acw_ms.is_none_or(|acw_ms| acw_ms == 1_000)), "counted twice");
                 assert!(found.is_sorted_by_key(|record| (record.started_at, record.call_id)));
                 reads += 1;
                 if before == CALLS {
@@ -452,8 +487,8 @@ fn readers_beside_the_writer_see_every_ended_call_once() {
         });
         for n in 0..CALLS {
             store.append(began(n));
-            store.append(queued(n));
             store.append(end(n));
+            store.append(wrapped_up(n, 1_000));
             ended.store(n + 1, Ordering::Release);
             // As fast as the ring is emptied, so that it goes round without filling memory.
             wait_until("room in the ring", || counters.waiting.load(Ordering::Relaxed) < 200);
