@@ -310,7 +310,7 @@ impl Session {
         }
         cx.forget(self.id, Wake::CancelFruitless);
         self.stage = Stage::Down;
-        self.fail(cx, response.status.code(), response.reason.clone(), q850(&response.headers));
+        self.fail(cx, response.status.code(), response.reason.clone(), q850(&response.headers), now);
     }
 
     fn call_again_with_credentials(&mut self, cx: &mut Context, response: &Response, now: Instant) -> bool {
@@ -347,7 +347,7 @@ impl Session {
     }
 
     /// The INVITE's transaction is over.
-    pub fn on_invite_closed(&mut self, cx: &mut Context, id: TransactionId, why: Why) {
+    pub fn on_invite_closed(&mut self, cx: &mut Context, id: TransactionId, why: Why, now: Instant) {
         self.forget_acks(id);
         let Stage::Calling(calling) = &self.stage else { return };
         if calling.transaction != id {
@@ -356,8 +356,8 @@ impl Session {
         cx.forget(self.id, Wake::CancelFruitless);
         self.stage = Stage::Down;
         match why {
-            Why::TransportError => self.fail(cx, 503, "Service Unavailable".into(), None),
-            Why::Timeout | Why::Done | Why::Abandoned => self.fail(cx, 408, "Request Timeout".into(), None),
+            Why::TransportError => self.fail(cx, 503, "Service Unavailable".into(), None, now),
+            Why::Timeout | Why::Done | Why::Abandoned => self.fail(cx, 408, "Request Timeout".into(), None, now),
         }
     }
 

@@ -430,7 +430,7 @@ impl Session {
         }
     }
 
-    fn respond_busy(&self, cx: &mut Context, request: &Request, id: TransactionId, status: u16, now: Instant) {
+    pub fn respond_busy(&self, cx: &mut Context, request: &Request, id: TransactionId, status: u16, now: Instant) {
         let mut response = request.response(StatusCode::from(status), Some(&self.tag));
         if status == 500 {
             let delay = cx.random_delay(Duration::from_secs(10), Duration::from_secs(1));

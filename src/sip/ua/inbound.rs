@@ -48,7 +48,7 @@ impl UserAgent {
                     self.with(session, |session, cx| {
                         session.on_closed();
                         match purpose {
-                            Purpose::Invite => session.on_invite_closed(cx, id, why),
+                            Purpose::Invite => session.on_invite_closed(cx, id, why, now),
                             Purpose::Reinvite | Purpose::Update => session.on_our_exchange_closed(cx, id, why, now),
                             Purpose::Info => session.on_info_closed(cx, why, now),
                             Purpose::Cancel | Purpose::Prack | Purpose::Bye => {}
@@ -136,7 +136,7 @@ impl UserAgent {
             ServerUse::Invite(session) => {
                 self.with(session, |session, cx| {
                     session.refuse_invitation(cx, StatusCode::from(487), None, Headers::default(), now);
-                    session.end(cx, EndCause::Cancelled);
+                    session.end(cx, EndCause::Cancelled, now);
                 });
             }
             ServerUse::Reinvite(session) => {

@@ -242,7 +242,7 @@ impl UserAgent {
         self.with(session, |session, cx| {
             if session.is_ringing() {
                 session.refuse_invitation(cx, StatusCode::from(status.clamp(300, 699)), reason, headers, now);
-                session.end(cx, EndCause::Local);
+                session.end(cx, EndCause::Local, now);
             }
         });
     }

@@ -188,7 +188,7 @@ impl Session {
 
     pub fn on_unpracked(&mut self, cx: &mut Context, now: Instant) {
         self.refuse_invitation(cx, StatusCode::from(504), None, Headers::default(), now);
-        self.end(cx, EndCause::Timeout);
+        self.end(cx, EndCause::Timeout, now);
     }
 
     /// A PRACK. RFC 3262 §3: "If the PRACK does not match any unacknowledged reliable provisional response, the UAS MUST
@@ -228,6 +228,12 @@ impl Session {
             }
             // "If the UAC receives a reliable provisional response with an answer, it MAY generate an additional offer in
             // the PRACK. If the UAS receives a PRACK with an offer, it MUST place the answer in the 2xx to the PRACK."
+            (Carries::Answer | Carries::Nothing, Some(_)) if self.theirs.is_some() => {
+                if carried == Carries::Answer {
+                    self.settle();
+                }
+                self.respond_busy(cx, &request, id, 500, now);
+            }
             (Carries::Answer | Carries::Nothing, Some(sdp)) => {
                 if carried == Carries::Answer {
                     self.settle();
@@ -320,7 +326,6 @@ impl Session {
         }
         let Stage::Ringing(ringing) = std::mem::replace(&mut self.stage, Stage::Down) else { return };
         self.stop_provisional(cx, ringing.outstanding.as_ref().map(|outstanding| outstanding.rseq));
-        self.refuse_theirs(cx, StatusCode::from(487), now);
         let mut response = ringing.request.response(status, Some(&self.tag));
         if let Some(reason) = reason {
             response.reason = reason.to_owned();

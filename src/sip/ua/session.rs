@@ -194,17 +194,20 @@ impl Session {
     }
 
     /// The last thing the engine hears of the session.
-    pub fn end(&mut self, cx: &mut Context, cause: EndCause) {
+    pub fn end(&mut self, cx: &mut Context, cause: EndCause, now: Instant) {
         let session = self.id;
-        self.finish(cx, Event::Ended { session, cause });
+        self.finish(cx, Event::Ended { session, cause }, now);
     }
 
-    pub fn fail(&mut self, cx: &mut Context, status: u16, reason: String, q850: Option<u8>) {
+    pub fn fail(&mut self, cx: &mut Context, status: u16, reason: String, q850: Option<u8>, now: Instant) {
         let session = self.id;
-        self.finish(cx, Event::Failed { session, status, reason, q850 });
+        self.finish(cx, Event::Failed { session, status, reason, q850 }, now);
     }
 
-    fn finish(&mut self, cx: &mut Context, event: Event) {
+    /// §15.1.2: "The UAS MUST still respond to any pending requests received for that dialog. It is RECOMMENDED that a 487
+    /// (Request Terminated) response be generated to those pending requests."
+    fn finish(&mut self, cx: &mut Context, event: Event, now: Instant) {
+        self.refuse_theirs(cx, StatusCode::from(487), now);
         self.queued = None;
         for wake in [Wake::Glare, Wake::Refresh, Wake::SessionExpired, Wake::InvitationExpired] {
             cx.forget(self.id, wake);
@@ -223,17 +226,17 @@ impl Session {
         match &self.stage {
             Stage::Calling(_) => {
                 self.cancel(cx, &headers, now);
-                self.end(cx, cause);
+                self.end(cx, cause, now);
             }
             Stage::Ringing(_) => {
                 self.refuse_invitation(cx, StatusCode::from(603), None, headers, now);
-                self.end(cx, cause);
+                self.end(cx, cause, now);
             }
             Stage::Up => {
                 self.leave(cx, headers, now);
-                self.end(cx, cause);
+                self.end(cx, cause, now);
             }
-            Stage::Down => self.end(cx, cause),
+            Stage::Down => self.end(cx, cause, now),
         }
     }
 
@@ -241,7 +244,6 @@ impl Session {
     /// received an ACK for its 2xx response or until the server transaction times out."
     fn leave(&mut self, cx: &mut Context, headers: Headers, now: Instant) {
         self.stage = Stage::Down;
-        self.refuse_theirs(cx, StatusCode::from(487), now);
         if let Some(late) = self.late.take() {
             self.acknowledge(cx, late, None);
         }
@@ -262,8 +264,7 @@ impl Session {
         self.send(cx, bye, to, Purpose::Bye, now);
     }
 
-    /// A BYE of the peer. §15.1.2: "The UAS MUST still respond to any pending requests received for that dialog. It is
-    /// RECOMMENDED that a 487 (Request Terminated) response be generated to those pending requests."
+    /// A BYE of the peer, which has been answered.
     pub fn on_bye(&mut self, cx: &mut Context, request: &Request, now: Instant) {
         let cause = EndCause::Bye { q850: q850(&request.headers) };
         match &self.stage {
@@ -272,14 +273,13 @@ impl Session {
                 self.refuse_invitation(cx, StatusCode::from(487), None, Headers::default(), now);
             }
             Stage::Up | Stage::Down => {
-                self.refuse_theirs(cx, StatusCode::from(487), now);
                 self.stop_repeating(cx);
                 self.late = None;
                 self.bye_after_ack = None;
                 self.stage = Stage::Down;
             }
         }
-        self.end(cx, cause);
+        self.end(cx, cause, now);
     }
 
     /// Sends a 2xx to an INVITE and repeats it until it is acknowledged.
@@ -402,7 +402,7 @@ impl Session {
             Wake::CancelFruitless => self.on_cancel_fruitless(cx),
             Wake::InvitationExpired => {
                 self.refuse_invitation(cx, StatusCode::from(487), None, Headers::default(), now);
-                self.end(cx, EndCause::Cancelled);
+                self.end(cx, EndCause::Cancelled, now);
             }
             Wake::Glare => self.next_offer(cx, now),
             Wake::Refresh => self.refresh(cx, now),

@@ -317,7 +317,7 @@ fn glare_is_answered_491_both_ways_and_resolved_by_the_owner_of_the_call_id_wait
 #[test]
 fn a_session_is_refreshed_by_update_before_half_of_its_interval_is_past_and_lives_on() {
     let (mut pair, a, _) = Pair::established();
-    pair.run_for(Duration::from_secs(4 * 1800));
+    pair.run_for(Duration::from_secs(4 * 1800 + 60));
     let ladder = pair.ladder();
     assert_eq!(ladder.iter().filter(|line| line.ends_with("200 UPDATE")).count(), 8, "{ladder:?}");
     assert!(pair.told(ALICE).is_empty() && pair.told(BOB).is_empty());
