@@ -18,6 +18,9 @@ mod spec;
 mod step;
 mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,6 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Attempt, Challenged, ClientAuth};
+pub use client::authorize;
 pub use digest::Algorithm;
 pub use server::{Authenticator, Verdict};

@@ -1,0 +1,531 @@
+//! Offers and refreshes inside a dialog, ours and theirs: re-INVITE (RFC 3261 §14), UPDATE (RFC 3311), session timer
+//! refreshes (RFC 4028).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::body::{self, Body};
+use super::context::{Context, Purpose, ServerUse, Wake, user_of};
+use super::session::{Late, Session, Stage, write_timer};
+use super::{EndCause, Event, Sdp};
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{Headers, Method, Request, Response, StatusCode};
+use crate::sip::session_timer::{self, SessionExpires, Terms};
+use crate::sip::transaction::{TransactionId, Why};
+use crate::sip::{Destination, Flow};
+use crate::time::Instant;
+
+/// How often one offer is put back by 491 or by 500 with Retry-After before the engine hears of it.
+const MAX_PUT_BACK: u8 = 8;
+/// How often a 422 is obeyed within one refresh.
+const MAX_INTERVAL_TRIES: u8 = 2;
+/// A refresh that finds an exchange under way, or was refused, is tried again after this.
+const REFRESH_AGAIN: Duration = Duration::from_secs(5);
+
+/// A re-INVITE or UPDATE of ours.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Ours {
+    pub transaction: TransactionId,
+    purpose: Purpose,
+    offer: Option<Bytes>,
+    /// RFC 4028: nothing changes, the engine need not know.
+    refresh: bool,
+    interval_tries: u8,
+}
+
+/// A re-INVITE, UPDATE or PRACK of theirs that waits for our answer.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Theirs {
+    pub transaction: TransactionId,
+    pub request: Request,
+    pub flow: Flow,
+    pub kind: Kind,
+    /// It carries their offer; else it asks for ours.
+    pub offers: bool,
+    pub timer: Option<(Terms, Option<SessionExpires>)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kind {
+    Invite,
+    Update,
+    Prack,
+}
+
+impl Session {
+    /// Offers new media now or, when an exchange is running, after it. A newer offer replaces one that waits.
+    pub fn offer(&mut self, cx: &mut Context, sdp: Bytes, now: Instant) {
+        if self.over {
+            return;
+        }
+        self.queued = Some(sdp);
+        self.put_back = 0;
+        self.next_offer(cx, now);
+    }
+
+    /// Sends the offer that waits, if it may go.
+    pub fn next_offer(&mut self, cx: &mut Context, now: Instant) {
+        if self.queued.is_none() || cx.deadlines.get(&(self.id, Wake::Glare)).is_some() {
+            return;
+        }
+        let Some(purpose) = self.may_offer() else { return };
+        let Some(sdp) = self.queued.take() else { return };
+        self.send_offer(cx, purpose, Some(sdp), false, now);
+    }
+
+    /// How an offer may be sent at this moment. §14.1: "a UAC MUST NOT initiate a new INVITE transaction within a dialog
+    /// while another INVITE transaction is in progress in either direction." RFC 3311 §5.1 has the rules of UPDATE.
+    fn may_offer(&self) -> Option<Purpose> {
+        if self.over || self.ours.is_some() || self.theirs.is_some() || self.late.is_some() {
+            return None;
+        }
+        match &self.stage {
+            Stage::Up if self.unacked.is_none() => Some(Purpose::Reinvite),
+            Stage::Ringing(ringing) if ringing.may_update() && self.peer.update => Some(Purpose::Update),
+            Stage::Calling(calling) if calling.has_settled_dialog() => Some(Purpose::Update),
+            _ => None,
+        }
+    }
+
+    fn send_offer(&mut self, cx: &mut Context, purpose: Purpose, sdp: Option<Bytes>, refresh: bool, now: Instant) {
+        let Some((request, to)) = self.make_offer(cx, purpose, sdp.clone()) else { return };
+        let transaction = self.send(cx, request, to, purpose, now);
+        self.ours = Some(Ours { transaction, purpose, offer: sdp, refresh, interval_tries: 0 });
+    }
+
+    fn make_offer(&mut self, cx: &Context, purpose: Purpose, sdp: Option<Bytes>) -> Option<(Request, Destination)> {
+        let method = if purpose == Purpose::Update { Method::Update } else { Method::Invite };
+        let up = matches!(self.stage, Stage::Up);
+        let dialog = match &mut self.stage {
+            Stage::Calling(calling) => calling.settled_dialog()?,
+            _ => self.dialog.as_mut()?,
+        };
+        let mut request = dialog.request(method);
+        let to = dialog.destination();
+        let user = user_of(&dialog.local.uri);
+        self.describe_us(cx, &mut request.headers, to, user);
+        if method == Method::Invite {
+            // Reliable provisional responses inside a dialog help nobody, and cannot be required if we do not offer them.
+            request.headers.set("Supported", "timer");
+        }
+        if up {
+            self.ask_for_timer(&mut request.headers, cx);
+        }
+        if let Some(sdp) = sdp {
+            request.headers.set("Content-Type", "application/sdp");
+            request.body = sdp;
+        }
+        Some((request, to))
+    }
+
+    /// RFC 4028 §7.4: by UPDATE without a body where the peer allows it, else by a re-INVITE that changes nothing.
+    pub fn refresh(&mut self, cx: &mut Context, now: Instant) {
+        match (self.may_offer(), self.peer.update, self.local_sdp.clone()) {
+            (Some(Purpose::Reinvite), true, _) => self.send_offer(cx, Purpose::Update, None, true, now),
+            (Some(Purpose::Reinvite), false, Some(sdp)) => {
+                self.send_offer(cx, Purpose::Reinvite, Some(sdp), true, now);
+            }
+            _ => cx.wake(self.id, Wake::Refresh, now + REFRESH_AGAIN),
+        }
+    }
+
+    /// A response to our re-INVITE or UPDATE.
+    pub fn on_our_exchange(
+        &mut self,
+        cx: &mut Context,
+        response: Response,
+        id: TransactionId,
+        purpose: Purpose,
+        now: Instant,
+    ) {
+        let status = response.status.code();
+        if status < 200 || (status < 300 && purpose == Purpose::Reinvite && self.repeat_ack(cx, &response)) {
+            return;
+        }
+        let Some(ours) = self.ours.take_if(|ours| ours.transaction == id) else { return };
+        match status {
+            200..=299 => self.on_agreed(cx, response, ours, now),
+            _ if self.over => {}
+            401 | 407 => self.exchange_again_with_credentials(cx, response, ours, now),
+            422 => self.exchange_again_with_interval(cx, response, ours, now),
+            491 => {
+                let delay = self.glare_delay(cx);
+                self.put_back(cx, ours, status, delay, now);
+            }
+            500 if retry_after(&response.headers).is_some() => {
+                let delay = retry_after(&response.headers).unwrap_or_default();
+                self.put_back(cx, ours, status, delay, now);
+            }
+            // §12.2.1.2: "If the response for a request within a dialog is a 481 or a 408, the UAC SHOULD terminate the
+            // dialog."
+            408 | 481 => self.hang_up(cx, Headers::default(), EndCause::Timeout, now),
+            _ => self.on_offer_refused(cx, ours, status, now),
+        }
+    }
+
+    fn on_agreed(&mut self, cx: &mut Context, response: Response, ours: Ours, now: Instant) {
+        self.refresh_target(&response);
+        if ours.purpose == Purpose::Reinvite {
+            let invite = Late { cseq: response.core.cseq.number, transaction: ours.transaction };
+            self.acknowledge(cx, invite, None);
+        }
+        if self.over {
+            return;
+        }
+        self.challenges = 0;
+        self.put_back = 0;
+        self.peer.learn(&response.headers);
+        if matches!(self.stage, Stage::Up) {
+            let terms = session_timer::agreed(&response.headers, self.session_expires);
+            self.start_timer(cx, terms, now);
+        }
+        let session = self.id;
+        let answer = match body::of(&response.headers, &response.body) {
+            Body::Sdp(sdp) => Some(sdp),
+            Body::None | Body::Unsupported => None,
+        };
+        match (ours.offer, answer) {
+            (Some(offer), Some(sdp)) => {
+                self.early_exchange_done(response.core.to.tag());
+                let same = self.remote_sdp.as_ref() == Some(&sdp);
+                self.local_sdp = Some(offer);
+                self.remote_sdp = Some(sdp.clone());
+                if !(ours.refresh && same) {
+                    cx.tell(Event::Reanswered { session, sdp });
+                }
+            }
+            // A 2xx must answer the offer (RFC 3261 §14.1); what was agreed before stands.
+            (Some(_), None) if !ours.refresh => cx.tell(Event::OfferRefused { session, status: 488 }),
+            _ => {}
+        }
+        self.next_offer(cx, now);
+        self.ring_on(cx, now);
+    }
+
+    /// §12.2.1.2: a 2xx to a target refresh request replaces the remote target.
+    fn refresh_target(&mut self, response: &Response) {
+        if let Some(dialog) = self.dialog_with(response.core.to.tag()) {
+            dialog.refresh_target(&response.headers);
+        }
+    }
+
+    /// The dialog with the peer of this tag: before a 2xx an early one.
+    pub fn dialog_with(&mut self, tag: Option<&str>) -> Option<&mut Dialog> {
+        match &mut self.stage {
+            Stage::Calling(calling) => calling.early(tag).map(|early| &mut early.dialog),
+            _ => self.dialog.as_mut(),
+        }
+    }
+
+    /// After an UPDATE the first answer of an early dialog is history.
+    fn early_exchange_done(&mut self, tag: Option<&str>) {
+        if let Stage::Calling(calling) = &mut self.stage
+            && let Some(early) = calling.early(tag)
+        {
+            early.forget_answer();
+        }
+    }
+
+    fn exchange_again_with_credentials(&mut self, cx: &mut Context, response: Response, mut ours: Ours, now: Instant) {
+        let cseq = self.next_cseq();
+        match self.retry_challenged(cx, ours.transaction, &response, cseq, ours.purpose, now) {
+            Some(transaction) => {
+                ours.transaction = transaction;
+                self.ours = Some(ours);
+            }
+            None => self.on_offer_refused(cx, ours, response.status.code(), now),
+        }
+    }
+
+    fn exchange_again_with_interval(&mut self, cx: &mut Context, response: Response, mut ours: Ours, now: Instant) {
+        let min_se = session_timer::min_se(&response.headers).filter(|_| ours.interval_tries < MAX_INTERVAL_TRIES);
+        let again = min_se.and_then(|min_se| {
+            self.raise_interval(min_se);
+            self.make_offer(cx, ours.purpose, ours.offer.clone())
+        });
+        match again {
+            Some((request, to)) => {
+                ours.interval_tries += 1;
+                ours.transaction = self.send(cx, request, to, ours.purpose, now);
+                self.ours = Some(ours);
+            }
+            None => self.on_offer_refused(cx, ours, 422, now),
+        }
+    }
+
+    /// RFC 4028 §7.3: never again below the Min-SE we were told.
+    pub fn raise_interval(&mut self, min_se: Duration) {
+        self.session_expires = self.session_expires.max(min_se);
+        self.min_se = Some(min_se.max(self.min_se.unwrap_or_default()));
+    }
+
+    /// §14.1: "If a UAC receives a 491 response to a re-INVITE, it SHOULD start a timer with a value T chosen as follows:
+    /// 1. If the UAC is the owner of the Call-ID of the dialog ID (meaning it generated the value), T has a randomly
+    /// chosen value between 2.1 and 4 seconds in units of 10 ms. 2. If the UAC is not the owner of the Call-ID of the
+    /// dialog ID, T has a randomly chosen value of between 0 and 2 seconds in units of 10 ms."
+    fn glare_delay(&self, cx: &mut Context) -> Duration {
+        let step = Duration::from_millis(10);
+        match self.we_called {
+            true => Duration::from_millis(2_100) + cx.random_delay(Duration::from_millis(1_900), step),
+            false => cx.random_delay(Duration::from_secs(2), step),
+        }
+    }
+
+    /// The offer waits and is then tried again, unless a newer one takes its place.
+    fn put_back(&mut self, cx: &mut Context, ours: Ours, status: u16, delay: Duration, now: Instant) {
+        if ours.refresh {
+            cx.wake(self.id, Wake::Refresh, now + delay);
+            self.next_offer(cx, now);
+            return;
+        }
+        if self.put_back >= MAX_PUT_BACK {
+            self.put_back = 0;
+            self.on_offer_refused(cx, ours, status, now);
+            return;
+        }
+        self.put_back += 1;
+        self.queued = self.queued.take().or(ours.offer);
+        cx.wake(self.id, Wake::Glare, now + delay);
+        self.ring_on(cx, now);
+    }
+
+    fn on_offer_refused(&mut self, cx: &mut Context, ours: Ours, status: u16, now: Instant) {
+        if ours.purpose == Purpose::Update && matches!(status, 405 | 501) {
+            self.peer.update = false;
+        }
+        let session = self.id;
+        match ours.refresh {
+            // The session lives until it expires; until then the refresh is tried again.
+            true => cx.wake(self.id, Wake::Refresh, now + REFRESH_AGAIN),
+            false => cx.tell(Event::OfferRefused { session, status }),
+        }
+        self.next_offer(cx, now);
+        self.ring_on(cx, now);
+    }
+
+    /// Our re-INVITE or UPDATE brought no final response.
+    pub fn on_our_exchange_closed(&mut self, cx: &mut Context, id: TransactionId, why: Why, now: Instant) {
+        self.forget_acks(id);
+        if self.ours.take_if(|ours| ours.transaction == id).is_none() {
+            return;
+        }
+        let cause = match why {
+            Why::TransportError => EndCause::TransportError,
+            Why::Timeout | Why::Done | Why::Abandoned => EndCause::Timeout,
+        };
+        self.hang_up(cx, Headers::default(), cause, now);
+    }
+
+    /// A re-INVITE of the peer.
+    pub fn on_reinvite(&mut self, cx: &mut Context, request: Request, flow: Flow, now: Instant) {
+        let to = Destination::Flow(flow);
+        let id = cx.transactions.serve(&request, to, ServerUse::Reinvite(self.id), now);
+        if let Some(status) = self.refuses_reinvite() {
+            self.respond_busy(cx, &request, id, status, now);
+            return;
+        }
+        let Some(offer) = self.read_body(cx, &request, id, now) else { return };
+        let Some(timer) = self.read_timer(cx, &request, id, now) else { return };
+        self.take_as_acknowledged(cx);
+        self.peer.learn(&request.headers);
+        cx.respond(id, request.response(StatusCode::Trying, None), now);
+        let sdp = offer.map(Sdp::Offer);
+        let offers = sdp.is_some();
+        self.theirs = Some(Theirs { transaction: id, request, flow, kind: Kind::Invite, offers, timer: Some(timer) });
+        cx.tell(Event::Reoffered { session: self.id, sdp });
+    }
+
+    /// §14.2: "A UAS that receives a second INVITE before it sends the final response to a first INVITE with a lower CSeq
+    /// sequence number on the same dialog MUST return a 500 (Server Internal Error) response to the second INVITE and
+    /// MUST include a Retry-After header field with a randomly chosen value of between 0 and 10 seconds. A UAS that
+    /// receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST return a 491."
+    fn refuses_reinvite(&self) -> Option<u16> {
+        let awaits_answer = self.unacked.as_ref().is_some_and(|unacked| unacked.offers);
+        match &self.stage {
+            Stage::Ringing(_) => Some(500),
+            Stage::Calling(_) => Some(491),
+            _ if self.theirs.is_some() => Some(500),
+            _ if self.ours.is_some() || self.late.is_some() || awaits_answer => Some(491),
+            _ => None,
+        }
+    }
+
+    /// An UPDATE of the peer, at the point of an early dialog or later.
+    pub fn on_update(&mut self, cx: &mut Context, request: Request, flow: Flow, now: Instant) {
+        let id = cx.transactions.serve(&request, Destination::Flow(flow), ServerUse::Other, now);
+        let Some(offer) = self.read_body(cx, &request, id, now) else { return };
+        if let Some(status) = self.refuses_update(offer.is_some(), request.core.from.tag()) {
+            self.respond_busy(cx, &request, id, status, now);
+            return;
+        }
+        let Some(timer) = self.read_timer(cx, &request, id, now) else { return };
+        self.peer.learn(&request.headers);
+        let theirs = Theirs { transaction: id, request, flow, kind: Kind::Update, offers: true, timer: Some(timer) };
+        match offer {
+            Some(sdp) => {
+                self.theirs = Some(theirs);
+                cx.tell(Event::Reoffered { session: self.id, sdp: Some(Sdp::Offer(sdp)) });
+            }
+            None => self.agree(cx, theirs, None, now),
+        }
+    }
+
+    /// RFC 3311 §5.2: "If an UPDATE is received that contains an offer, and the UAS has generated an offer (in an UPDATE,
+    /// PRACK or INVITE) to which it has not yet received an answer, the UAS MUST reject the UPDATE with a 491 response. […]
+    /// and the UAS has received an offer (in an UPDATE, PRACK, or INVITE) to which it has not yet generated an answer, the
+    /// UAS MUST reject the UPDATE with a 500 response, and MUST include a Retry-After." And: "A UAS that receives an
+    /// UPDATE before it has generated a final response to a previous UPDATE on the same dialog MUST return a 500."
+    fn refuses_update(&mut self, offers: bool, tag: Option<&str>) -> Option<u16> {
+        if self.theirs.as_ref().is_some_and(|theirs| offers || theirs.kind == Kind::Update) {
+            return Some(500);
+        }
+        if !offers {
+            return None;
+        }
+        let awaits_answer = self.unacked.as_ref().is_some_and(|unacked| unacked.offers);
+        let we_offer = self.ours.as_ref().is_some_and(|ours| ours.offer.is_some());
+        let early_unsettled = match &mut self.stage {
+            Stage::Calling(calling) => !calling.early(tag).is_some_and(|early| early.settled),
+            Stage::Ringing(_) | Stage::Up | Stage::Down => false,
+        };
+        match &self.stage {
+            _ if we_offer || awaits_answer => Some(491),
+            _ if self.late.is_some() => Some(500),
+            _ if early_unsettled => Some(491),
+            Stage::Ringing(ringing) if !ringing.settled => Some(500),
+            _ => None,
+        }
+    }
+
+    /// The offer in a request; `None` when it has been refused with 415.
+    fn read_body(&self, cx: &mut Context, request: &Request, id: TransactionId, now: Instant) -> Option<Option<Bytes>> {
+        match body::of(&request.headers, &request.body) {
+            Body::Sdp(sdp) => Some(Some(sdp)),
+            Body::None => Some(None),
+            Body::Unsupported => {
+                self.respond_plain(cx, request, id, StatusCode::UnsupportedMediaType, now);
+                None
+            }
+        }
+    }
+
+    /// The session timer of a request; `None` when it has been refused with 422.
+    fn read_timer(
+        &self,
+        cx: &mut Context,
+        request: &Request,
+        id: TransactionId,
+        now: Instant,
+    ) -> Option<(Terms, Option<SessionExpires>)> {
+        match self.agree_timer(cx, &request.headers) {
+            Ok(timer) => Some(timer),
+            Err(min_se) => {
+                let mut response = request.response(StatusCode::SessionIntervalTooSmall, Some(&self.tag));
+                response.headers.push("Min-SE", min_se.as_secs().to_string());
+                cx.respond(id, response, now);
+                None
+            }
+        }
+    }
+
+    fn respond_busy(&self, cx: &mut Context, request: &Request, id: TransactionId, status: u16, now: Instant) {
+        let mut response = request.response(StatusCode::from(status), Some(&self.tag));
+        if status == 500 {
+            let delay = cx.random_delay(Duration::from_secs(10), Duration::from_secs(1));
+            response.headers.push("Retry-After", delay.as_secs().to_string());
+        }
+        cx.respond(id, response, now);
+    }
+
+    /// The engine's answer to `Reoffered`, or to an offer in a response to our INVITE.
+    pub fn answer(&mut self, cx: &mut Context, sdp: Bytes, now: Instant) {
+        if self.over {
+            return;
+        }
+        if let Some(late) = self.late.take() {
+            self.local_sdp = Some(sdp.clone());
+            self.acknowledge(cx, late, Some(sdp));
+            self.next_offer(cx, now);
+        } else if let Some(theirs) = self.theirs.take() {
+            self.agree(cx, theirs, Some(sdp), now);
+        } else if let Stage::Calling(calling) = &mut self.stage
+            && let Some((at, rseq)) = calling.take_offer()
+        {
+            self.local_sdp = Some(sdp.clone());
+            self.prack(cx, at, rseq, Some(sdp), now);
+        }
+    }
+
+    /// 200 to their re-INVITE, UPDATE or PRACK.
+    fn agree(&mut self, cx: &mut Context, theirs: Theirs, sdp: Option<Bytes>, now: Instant) {
+        let Theirs { transaction, request, flow, kind, offers, timer } = theirs;
+        let mut response = self.dialog_response(cx, &request, flow, StatusCode::OK);
+        if kind != Kind::Prack {
+            if let Some(dialog) = self.dialog_with(request.core.from.tag()) {
+                dialog.refresh_target(&request.headers);
+            }
+        }
+        if let (Some(timer), Stage::Up) = (timer, &self.stage) {
+            write_timer(&mut response.headers, timer.1);
+            self.start_timer(cx, timer.0, now);
+        }
+        if let Some(sdp) = sdp {
+            response.headers.set("Content-Type", "application/sdp");
+            response.body = sdp.clone();
+            self.local_sdp = Some(sdp);
+            if let Body::Sdp(offer) = body::of(&request.headers, &request.body) {
+                self.remote_sdp = Some(offer);
+            }
+            self.early_exchange_done(request.core.from.tag());
+        }
+        match kind {
+            Kind::Invite => {
+                self.send_2xx(cx, transaction, response, (Destination::Flow(flow), false, !offers), now);
+            }
+            Kind::Update | Kind::Prack => {
+                cx.respond(transaction, response, now);
+            }
+        }
+        self.next_offer(cx, now);
+        self.ring_on(cx, now);
+    }
+
+    /// The engine refuses `Reoffered`; the session goes on as it was. An offer in a 2xx cannot be refused but by ending
+    /// the session.
+    pub fn refuse(&mut self, cx: &mut Context, status: u16, now: Instant) {
+        if self.over {
+            return;
+        }
+        if self.late.is_some() {
+            self.hang_up(cx, Headers::default(), EndCause::Local, now);
+            return;
+        }
+        self.refuse_theirs(cx, StatusCode::from(status.clamp(400, 699)), now);
+        self.next_offer(cx, now);
+        self.ring_on(cx, now);
+    }
+
+    pub fn refuse_theirs(&mut self, cx: &mut Context, status: StatusCode, now: Instant) {
+        if let Some(theirs) = self.theirs.take() {
+            cx.respond(theirs.transaction, theirs.request.response(status, Some(&self.tag)), now);
+        }
+    }
+
+    /// Their CANCEL of a re-INVITE (§9.2).
+    pub fn on_reinvite_cancelled(&mut self, cx: &mut Context, now: Instant) {
+        if self.theirs.as_ref().is_some_and(|theirs| theirs.kind == Kind::Invite) {
+            self.refuse_theirs(cx, StatusCode::from(487), now);
+            self.next_offer(cx, now);
+        }
+    }
+}
+
+/// `Retry-After: 7 (comment);duration=3600`, where it is short enough to be waited for.
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    let value = headers.get("Retry-After")?;
+    let digits = value.trim().split(|c: char| !c.is_ascii_digit()).next()?;
+    let seconds: u64 = digits.parse().ok()?;
+    (seconds <= 10).then(|| Duration::from_secs(seconds))
+}
