@@ -13,7 +13,6 @@ mod params;
 mod reader;
 mod text;
 mod uri;
-mod validate;
 mod writer;
 
 use std::sync::Arc;
@@ -26,7 +25,6 @@ pub use fault::{Fault, ParseError};
 pub use framer::{Framed, Framer};
 pub use headers::Contacts;
 pub use rsip::{Method, StatusCode};
-pub use validate::{Capabilities, Refusal, validate};
 
 /// The longest message that is read, head and body.
 pub const LARGEST: usize = 65_535;
