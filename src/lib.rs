@@ -18,7 +18,8 @@ pub mod bridge;
 pub mod call;
 #[forbid(unsafe_code)]
 pub mod dialplan;
-//pub mod engine;
+#[forbid(unsafe_code)]
+pub mod engine;
 #[forbid(unsafe_code)]
 pub mod ivr;
 #[forbid(unsafe_code)]
@@ -41,7 +42,8 @@ pub mod media;
 pub mod net;
 #[allow(clippy::disallowed_methods)]
 pub mod prompts;
-//pub mod server;
+#[allow(clippy::disallowed_methods)]
+pub mod server;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
 #[allow(clippy::disallowed_methods)]

@@ -17,7 +17,10 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// The centre's language: what a caller hears where no plan says otherwise.
     pub language: Language,
+    /// The languages prompts are kept in, `language` first.
+    pub languages: Vec<Language>,
     pub pause_reasons: Vec<String>,
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,

@@ -4,6 +4,8 @@
 mod codec;
 mod conceal;
 mod dtmf;
+mod g711;
+mod g722;
 mod mix;
 mod resample;
 mod tone;

@@ -1,10 +1,25 @@
 //! `relais token create --role ROLE`: makes a token in a data folder, also while the server runs.
 
 use std::path::Path;
+use std::process::ExitCode;
 
+use super::{FAILED, TokenCreateArgs};
 use crate::ids::AgentId;
 use crate::time::Wall;
 use crate::web::tokens::{NewToken, Role, TokenError, Tokens};
+
+pub fn run(args: &TokenCreateArgs) -> ExitCode {
+    match create(&args.data, args.role, args.agent.as_deref().map(AgentId::from), args.name.clone()) {
+        Ok(token) => {
+            println!("{token}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
 
 /// Makes a token and gives it back; it is shown to the operator once and kept nowhere. `agent` is needed for the role
 /// agent and refused for others. A running server knows the token within a second.

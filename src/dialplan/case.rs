@@ -25,11 +25,11 @@ pub(super) fn read_cases(plan: &mut Table<'_>, findings: &mut Findings<'_>) {
             let hint = "write it as \"2026-11-25T11:00:00+01:00\"".to_owned();
             findings.error(at.span, format!("{}: at is not a time", case.what), hint);
         }
-        if let Some(digits) = case.text("digits", findings) {
-            if let Some(bad) = digits.value.chars().find(|c| *c != ' ' && Digit::new(*c).is_none()) {
-                let message = format!("{}: digits has '{bad}', which is no key of a telephone", case.what);
-                findings.error(digits.span, message, "use 0-9, *, # and spaces".to_owned());
-            }
+        if let Some(digits) = case.text("digits", findings)
+            && let Some(bad) = digits.value.chars().find(|c| *c != ' ' && Digit::new(*c).is_none())
+        {
+            let message = format!("{}: digits has '{bad}', which is no key of a telephone", case.what);
+            findings.error(digits.span, message, "use 0-9, *, # and spaces".to_owned());
         }
         case.texts("say", findings);
         if let Some(lookups) = case.table("lookups", findings) {

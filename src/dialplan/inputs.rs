@@ -201,6 +201,10 @@ impl Checker<'_> {
         let fault = match kind {
             Kind::Queue => self.queue_fault(text),
             Kind::Target => self.target_fault(text),
+            Kind::Calendar if !self.names.calendars.contains_key(text) => {
+                let known = self.names.calendars.keys().map(String::as_str);
+                Some((format!("there is no calendar '{text}'"), suggest(text, known)))
+            }
             Kind::Level if !self.levels.contains(text) => {
                 Some((format!("there is no level '{text}'"), suggest(text, self.levels.iter().map(String::as_str))))
             }

@@ -268,7 +268,7 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
         }
         module
     });
-    let when = when.and_then(|when| match Condition::compile(&when.value) {
+    let when = when.map(|when| match Condition::compile(&when.value) {
         Ok(condition) => {
             checker.check_names(&condition.references(), &when.span, "when", findings);
             Some(condition)
@@ -281,6 +281,12 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
     let module = module?;
     let (fixed, computed) = check_inputs(module, inputs, place, checker, findings);
     let out = outputs.map(|outputs| check_outputs(module, &outputs, findings)).unwrap_or_default();
+    let when = match when {
+        // A rule whose condition is no condition must not look like one that always runs.
+        Some(None) => return None,
+        Some(when) => when,
+        None => None,
+    };
     Some(Rule { module, when, fixed, computed, out })
 }
 

@@ -8,6 +8,8 @@ mod load;
 mod plan;
 pub mod reader;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use crate::ivr::{Action as RunAction, Event as RunInput, Names, QueueOutcome, Target, TransferOutcome, Value};
 pub use plan::{Plan, Plans};

@@ -82,7 +82,7 @@ impl Run {
             }
             return;
         }
-        let mut step = Step { now: now.instant, names: plans.names(), desk: &mut self.desk };
+        let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         match &mut self.activity {
             Some(activity) => {
                 if let Some(done) = activity.handle(&input, &mut step) {
@@ -183,7 +183,7 @@ impl Run {
             let scope = Scope::new(plan, &self.facts, &self.desk.language, &self.variables);
             Inputs { module: rule.module, values: rule.inputs(&scope) }
         };
-        let mut step = Step { now: now.instant, names: plans.names(), desk: &mut self.desk };
+        let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         match Activity::start(rule.module, &inputs, &mut step) {
             Started::Running(activity) => self.activity = Some(activity),
             Started::Done(done) => self.finish(plans, done),
@@ -257,7 +257,7 @@ impl Run {
             self.hang_up(status, q850, Outcome::Failed);
             return;
         }
-        let mut step = Step { now: now.instant, names: plans.names(), desk: &mut self.desk };
+        let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         let farewell = Farewell::start(&["goodbye".to_owned()], Outcome::Failed, "", &mut step);
         self.activity = Some(Activity::Deter(farewell));
     }

@@ -208,7 +208,7 @@ impl Engine {
             );
             return;
         }
-        let granted = response.headers.contacts().ok().and_then(|contacts| contacts.expires());
+        let granted = response.headers.contact().and_then(|contact| contact.params.get("expires")?.parse().ok());
         let granted =
             granted.or(response.headers.expires()).map_or(REGISTER_EXPIRES, |s| Duration::from_secs(s.into()));
         let refresh = (granted * 4 / 5).max(Duration::from_secs(30));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::calendar::Calendar;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
 use crate::ids::{AgentId, ExpertId, Language, QueueId};
@@ -88,6 +89,7 @@ impl fmt::Display for Value {
 pub struct Names {
     pub default_language: Option<Language>,
     pub queues: BTreeSet<QueueId>,
+    pub calendars: BTreeMap<String, Calendar>,
     pub agents: BTreeSet<AgentId>,
     /// Experts with their SIP addresses: never a target.
     pub experts: BTreeMap<ExpertId, String>,

@@ -2,6 +2,7 @@
 //! and outputs in a table ([`Spec`]) that checks the operator's files, and runs as a small machine without I/O.
 
 mod announce;
+mod calendar;
 mod deter;
 mod distribute;
 mod echo;
@@ -18,6 +19,9 @@ mod spec;
 mod step;
 mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +30,7 @@ use crate::bridge::{Digit, PlayItem};
 use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
 
+pub use calendar::{Calendar, Hours};
 pub use deter::Farewell;
 pub use inputs::{Inputs, Names, Value};
 pub use pattern::Pattern;
@@ -152,6 +157,7 @@ impl Activity {
     pub fn start(module: Module, inputs: &Inputs, step: &mut Step<'_>) -> Started {
         let activity = match module {
             Module::Announce => Activity::Announce(announce::Announce::start(inputs, step)),
+            Module::Calendar => return Started::Done(calendar::run(inputs, step)),
             Module::Deter => Activity::Deter(deter::start(inputs, step)),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),

@@ -61,6 +61,8 @@ pub enum Kind {
     /// The name of a prompt, or a list of names played one after the other.
     Prompt,
     Queue,
+    /// Opening hours of the configuration.
+    Calendar,
     /// A level of the same plan.
     Level,
     Language,
@@ -85,6 +87,7 @@ impl Kind {
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Prompt => "the name of a prompt, or a list of names".into(),
             Kind::Queue => "the name of a queue".into(),
+            Kind::Calendar => "the name of a calendar".into(),
             Kind::Level => "the name of a level of this plan".into(),
             Kind::Language => "a language such as \"en\"".into(),
             Kind::Target => "an agent, as \"agent:201\"".into(),
@@ -101,6 +104,7 @@ impl Kind {
 #[serde(rename_all = "lowercase")]
 pub enum Module {
     Announce,
+    Calendar,
     Deter,
     Distribute,
     Echo,
@@ -115,8 +119,9 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 12] = [
+    pub const ALL: [Module; 13] = [
         Module::Announce,
+        Module::Calendar,
         Module::Deter,
         Module::Distribute,
         Module::Echo,
@@ -133,6 +138,7 @@ impl Module {
     pub fn spec(self) -> &'static Spec {
         match self {
             Module::Announce => &super::announce::SPEC,
+            Module::Calendar => &super::calendar::SPEC,
             Module::Deter => &super::deter::SPEC,
             Module::Distribute => &super::distribute::SPEC,
             Module::Echo => &super::echo::SPEC,

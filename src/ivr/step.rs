@@ -10,7 +10,7 @@ use super::{Action, Event};
 use crate::bridge::{Digit, PlayItem};
 use crate::ids::{Language, PlayId};
 use crate::record::Outcome;
-use crate::time::Instant;
+use crate::time::{Instant, Wall};
 
 /// How a module ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +89,7 @@ impl Desk {
 /// One event being handled: what the modules of a call share, and the time.
 pub struct Step<'a> {
     pub now: Instant,
+    pub wall: Wall,
     pub names: &'a Names,
     pub desk: &'a mut Desk,
 }

@@ -232,11 +232,7 @@ mod tests {
     #[test]
     fn missing_prompts_are_told_by_name() {
         let mut studio = Studio::new();
-        Playing::new(PlayId(1), vec![prompt("abc"), prompt("nothing")], false).encode(
-            Codec::Pcmu,
-            &mut studio,
-            &Shelf,
-        );
+        Playing::new(PlayId(1), vec![prompt("abc"), prompt("nothing")], false).encode(Codec::Pcmu, &mut studio, &Shelf);
         assert_eq!(studio.take_missing(), [("nothing".to_owned(), Language::from("en"))]);
         assert_eq!(studio.take_missing(), []);
     }

@@ -82,6 +82,55 @@ pub struct Tally {
     pub legs: u64,
 }
 
+impl Tally {
+    /// All counts in the order of their declaration, for a table of atomics.
+    pub(super) fn to_array(self) -> [u64; 11] {
+        [
+            self.packets_in,
+            self.packets_out,
+            self.relayed,
+            self.strangers,
+            self.malformed,
+            self.send_failures,
+            self.late_ticks,
+            self.lost_turns,
+            self.keys_lost,
+            self.events_lost,
+            self.legs,
+        ]
+    }
+
+    pub(super) fn from_array(counts: [u64; 11]) -> Self {
+        let [
+            packets_in,
+            packets_out,
+            relayed,
+            strangers,
+            malformed,
+            send_failures,
+            late_ticks,
+            lost_turns,
+            keys_lost,
+            events_lost,
+            legs,
+        ] = counts;
+        Tally {
+            packets_in,
+            packets_out,
+            relayed,
+            strangers,
+            malformed,
+            send_failures,
+            late_ticks,
+            lost_turns,
+            keys_lost,
+            events_lost,
+            legs,
+        }
+    }
+}
+
+/// One thread's legs.
 pub struct Worker<Io> {
     pub io: Io,
     pub tally: Tally,

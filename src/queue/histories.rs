@@ -354,10 +354,10 @@ impl Acd {
     fn check(&self, now: Instant) -> Result<(), String> {
         let mut with = BTreeMap::new();
         for agent in self.agents.values() {
-            if let Some(contact) = agent.duty.contact().filter(|_| !matches!(agent.duty, Duty::WrapUp { .. })) {
-                if let Some(other) = with.insert(contact, &agent.id) {
-                    return Err(format!("{contact} is with agents {other} and {}", agent.id));
-                }
+            if let Some(contact) = agent.duty.contact().filter(|_| !matches!(agent.duty, Duty::WrapUp { .. }))
+                && let Some(other) = with.insert(contact, &agent.id)
+            {
+                return Err(format!("{contact} is with agents {other} and {}", agent.id));
             }
         }
         for (id, contact) in &self.contacts {

@@ -64,6 +64,7 @@ impl EngineLoop {
                 self.handle(Input::Time);
             }
         }
+        self.shells.close();
     }
 
     /// Sleeps until a channel has something or the engine wants to be called.

@@ -22,7 +22,7 @@ pub type Reply = oneshot::Sender<Result<serde_json::Value, ApiError>>;
 pub struct Shells {
     pub net: Arc<Net>,
     pub media: Arc<Media>,
-    pub store: Arc<Store>,
+    pub store: Store,
     pub views: Arc<Views>,
     pub resolver: Arc<Resolver>,
     /// Where answers that take their time come back.
@@ -55,6 +55,12 @@ impl Replies {
 }
 
 impl Shells {
+    /// Writes what is still under way and ends the threads.
+    pub fn close(self) {
+        self.media.stop();
+        self.store.close();
+    }
+
     /// `true` when the engine says that a drain is over.
     pub fn execute(&mut self, command: Command, at: Wall) -> bool {
         match command {

@@ -1,13 +1,14 @@
 //! Once a second what the shells have counted goes to the metrics.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
 use crate::media::Media;
 use crate::net::{Net, NetEvent};
-use crate::store::Store;
+use crate::store::Counters;
 use crate::web::metrics::Meters;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -16,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(1);
 pub struct Counted {
     pub net: Arc<Net>,
     pub media: Arc<Media>,
-    pub store: Arc<Store>,
+    pub store: Arc<Counters>,
     /// Only its length is looked at.
     pub waiting: Receiver<NetEvent>,
 }
@@ -41,11 +42,11 @@ fn read(counted: &Counted, meters: &Meters) {
     meters.rtp_sent.absolute(media.packets_sent);
     meters.rtp_strangers.absolute(media.strangers);
     meters.rtp_ports_free.set(media.ports_free as f64);
-    let store = counted.store.counters();
-    meters.records_written.absolute(store.written);
-    meters.spool_records.set(store.spooled as f64);
-    meters.spool_bytes.set(store.spool_bytes as f64);
-    meters.records_in_memory.set(store.in_memory as f64);
-    meters.database_lag.set(store.lag.as_secs_f64());
+    let store = &counted.store;
+    meters.records_written.absolute(store.moved.load(Ordering::Relaxed));
+    meters.records_waiting.set(store.waiting.load(Ordering::Relaxed) as f64);
+    meters.records_memory.set(store.memory_bytes.load(Ordering::Relaxed) as f64);
+    meters.records_lost.absolute(store.lost.load(Ordering::Relaxed));
+    meters.database_failures.absolute(store.database_failures.load(Ordering::Relaxed));
     meters.engine_waiting.set(counted.waiting.len() as f64);
 }

@@ -101,10 +101,13 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     for finding in missing {
         tracing::warn!("{finding}");
     }
-    let media = Media::start(media_settings(&settings), Arc::new(library), media_events).map_err(ServerError::runtime)?;
+    let media =
+        Media::start(media_settings(&settings), Arc::new(library), media_events).map_err(ServerError::runtime)?;
     let media = Arc::new(media);
-    let (store, recovered) = Store::open(&settings.data).map_err(ServerError::runtime)?;
-    let store = Arc::new(store);
+    let data = settings.data.clone();
+    // The store drives its database by a runtime of its own.
+    let opened = tokio::task::spawn_blocking(move || Store::open(&data)).await.map_err(ServerError::runtime)?;
+    let (store, recovered) = opened.map_err(ServerError::runtime)?;
     let tokens = Arc::new(Tokens::open(&settings.data, clock.now().wall).map_err(ServerError::runtime)?);
     let views = Arc::new(Views::new(clock.now().wall, web::live::EVENTS_KEPT));
 
@@ -124,10 +127,13 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     engine.handle_input(Input::LostPlaces(lost.collect()), clock.now());
 
     let stop = Arc::new(AtomicBool::new(false));
+    let counted =
+        figures::Counted { net: net.clone(), media: media.clone(), store: store.counters(), waiting: net_waiting };
+    tokio::spawn(figures::gather(counted, meters.clone()));
     let shells = Shells {
         net: net.clone(),
         media: media.clone(),
-        store: store.clone(),
+        store,
         views: views.clone(),
         resolver: Arc::new(Resolver::new()),
         control: control.clone(),
@@ -135,8 +141,6 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
         replies: Replies::default(),
     };
     let inputs = Inputs { control: control_inputs, media: media_inputs, api: request_inputs, net: net_inputs };
-    let counted = figures::Counted { net: net.clone(), media: media.clone(), store: store.clone(), waiting: net_waiting };
-    tokio::spawn(figures::gather(counted, meters.clone()));
     let (ended, mut engine_ended) = oneshot::channel();
     let engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
     let thread = std::thread::Builder::new()
@@ -172,9 +176,8 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     drop(stop_web);
     // What still reads the API is given the web shell's own time to end.
     let _ = tokio::time::timeout(Duration::from_secs(2), web).await;
-    let outcome = thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()));
-    media.stop();
-    store.close();
+    let outcome =
+        thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()));
     outcome
 }
 
@@ -188,13 +191,7 @@ fn say_ready(net: &Net, web: std::net::SocketAddr) {
     let _ = out.flush();
 }
 
-fn follow(
-    wish: Wish,
-    source: &Source,
-    running: &Settings,
-    control: &Sender<Input>,
-    ready: &AtomicBool,
-) {
+fn follow(wish: Wish, source: &Source, running: &Settings, control: &Sender<Input>, ready: &AtomicBool) {
     let input = match wish {
         Wish::Drain => {
             tracing::info!("draining: new calls get 503, running ones go on; a second signal stops at once");

@@ -83,7 +83,7 @@ pub struct Views {
 
 impl Views {
     /// Numbers go on from the microseconds of `started`: they rise across restarts, stay exact as a JSON number, and a
-    /// `since` of an earlier run is known to be out of reach.
+    /// `since` of an earlier run is known to be out of reach. Calls are counted from here on: `metrics::install` first.
     pub fn new(started: Wall, capacity: usize) -> Views {
         let before = u64::try_from(started.as_microsecond()).unwrap_or(0);
         Views {

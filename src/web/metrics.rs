@@ -22,10 +22,10 @@ pub const RTP_SENT: &str = "relais_rtp_packets_sent_total";
 pub const RTP_STRANGERS: &str = "relais_rtp_strangers_dropped_total";
 pub const RTP_PORTS_FREE: &str = "relais_rtp_ports_free";
 pub const RECORDS_WRITTEN: &str = "relais_records_written_total";
-pub const SPOOL_RECORDS: &str = "relais_spool_records";
-pub const SPOOL_BYTES: &str = "relais_spool_bytes";
-pub const RECORDS_IN_MEMORY: &str = "relais_records_in_memory";
-pub const DATABASE_LAG: &str = "relais_database_lag_seconds";
+pub const RECORDS_WAITING: &str = "relais_records_waiting";
+pub const RECORDS_MEMORY: &str = "relais_records_memory_bytes";
+pub const RECORDS_LOST: &str = "relais_records_lost_total";
+pub const DATABASE_FAILURES: &str = "relais_database_failures_total";
 pub const ENGINE_TURN: &str = "relais_engine_turn_seconds";
 pub const ENGINE_WAITING: &str = "relais_engine_inputs_waiting";
 pub const ENGINE_REFUSED: &str = "relais_engine_inputs_refused_total";
@@ -44,16 +44,16 @@ const COUNTERS: &[(&str, &str)] = &[
     (RTP_RECEIVED, "RTP packets accepted."),
     (RTP_SENT, "RTP packets sent."),
     (RTP_STRANGERS, "RTP packets dropped because their source was not the negotiated one."),
-    (RECORDS_WRITTEN, "Call records written to the database."),
+    (RECORDS_WRITTEN, "Entries of call records written to the database."),
+    (RECORDS_LOST, "Entries of call records that fitted neither spool nor memory; should be 0."),
+    (DATABASE_FAILURES, "Attempts to write to the database that failed."),
     (ENGINE_REFUSED, "Requests refused because the engine had too much to do."),
 ];
 
 const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     (RTP_PORTS_FREE, None, "Bound RTP ports in stock; at 0 new calls get 503."),
-    (SPOOL_RECORDS, None, "Call records in the spool that the database has not taken yet."),
-    (SPOOL_BYTES, Some(Unit::Bytes), "Bytes of the spool in use."),
-    (RECORDS_IN_MEMORY, None, "Call records held in memory because the spool could not take them; should be 0."),
-    (DATABASE_LAG, Some(Unit::Seconds), "Age of the oldest call record the database has not taken yet."),
+    (RECORDS_WAITING, None, "Entries of call records that the database has not taken yet."),
+    (RECORDS_MEMORY, Some(Unit::Bytes), "Of those, held in memory because the spool is full; should be 0."),
     (ENGINE_WAITING, None, "Inputs that wait for the engine."),
 ];
 
@@ -94,11 +94,11 @@ pub struct Meters {
     pub rtp_strangers: Counter,
     pub rtp_ports_free: Gauge,
     pub records_written: Counter,
-    pub spool_records: Gauge,
-    pub spool_bytes: Gauge,
-    pub records_in_memory: Gauge,
-    /// Seconds.
-    pub database_lag: Gauge,
+    pub records_waiting: Gauge,
+    /// Bytes.
+    pub records_memory: Gauge,
+    pub records_lost: Counter,
+    pub database_failures: Counter,
     /// Seconds.
     pub engine_turn: Histogram,
     pub engine_waiting: Gauge,
@@ -117,10 +117,10 @@ impl Meters {
             rtp_strangers: counter(RTP_STRANGERS),
             rtp_ports_free: gauge(RTP_PORTS_FREE),
             records_written: counter(RECORDS_WRITTEN),
-            spool_records: gauge(SPOOL_RECORDS),
-            spool_bytes: gauge(SPOOL_BYTES),
-            records_in_memory: gauge(RECORDS_IN_MEMORY),
-            database_lag: gauge(DATABASE_LAG),
+            records_waiting: gauge(RECORDS_WAITING),
+            records_memory: gauge(RECORDS_MEMORY),
+            records_lost: counter(RECORDS_LOST),
+            database_failures: counter(DATABASE_FAILURES),
             engine_turn: metrics::histogram!(ENGINE_TURN),
             engine_waiting: gauge(ENGINE_WAITING),
             engine_refused: counter(ENGINE_REFUSED),
@@ -257,7 +257,7 @@ mod tests {
             "relais_sip_messages_malformed_total 3",
             "relais_engine_turn_seconds_bucket{le=\"0.00005\"} 1",
             "relais_engine_turn_seconds_bucket{le=\"0.00002\"} 0",
-            "# TYPE relais_database_lag_seconds gauge",
+            "# TYPE relais_records_waiting gauge",
         ] {
             assert!(page.lines().any(|found| found == line), "'{line}' is missing in\n{page}");
         }

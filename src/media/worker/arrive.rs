@@ -73,15 +73,7 @@ impl<Io: MediaIo> Worker<Io> {
     }
 
     /// Sends the packet to every leg that hears this one alone and in the same codec.
-    fn relay(
-        &mut self,
-        place: u32,
-        kind: Kind,
-        header: &Header,
-        octets: usize,
-        datagram: &mut [u8],
-        now: Instant,
-    ) {
+    fn relay(&mut self, place: u32, kind: Kind, header: &Header, octets: usize, datagram: &mut [u8], now: Instant) {
         let mut at = 0;
         while let Some(&listener) = self.leg(place).and_then(|leg| leg.relay_to.get(at)) {
             at += 1;
@@ -167,13 +159,7 @@ fn kind(leg: &Leg, payload_type: u8) -> Option<Kind> {
 }
 
 /// What the leg itself makes of the packet: a key it tells, and the audio for whoever mixes it.
-fn take_in(
-    leg: &mut Leg,
-    kind: Kind,
-    view: &View<'_>,
-    restarted: bool,
-    now: Instant,
-) -> Option<(Digit, DigitSource)> {
+fn take_in(leg: &mut Leg, kind: Kind, view: &View<'_>, restarted: bool, now: Instant) -> Option<(Digit, DigitSource)> {
     if kind == Kind::Event {
         let code = leg.events.receive(&view.header, view.payload)?;
         return Some((Digit::from_event(code)?, DigitSource::TelephoneEvent));

@@ -61,14 +61,7 @@ impl<Io: MediaIo> Worker<Io> {
         self.send(place, flow, to, datagram.get(..length).unwrap_or_default());
     }
 
-    pub(super) fn report_arrived(
-        &mut self,
-        place: u32,
-        from: SocketAddr,
-        muxed: bool,
-        datagram: &[u8],
-        now: Instant,
-    ) {
+    pub(super) fn report_arrived(&mut self, place: u32, from: SocketAddr, muxed: bool, datagram: &[u8], now: Instant) {
         let ntp = self.ntp(now);
         let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
         let Ok(report) = Incoming::parse(datagram, leg.out.ssrc()) else {
@@ -84,7 +77,7 @@ impl<Io: MediaIo> Worker<Io> {
         if let Some(sender) = &report.sender
             && leg.arrivals.ssrc() == Some(report.ssrc)
         {
-            leg.arrivals.present.take_sender_report(sender, now);
+            leg.arrivals.present.take_sender_report(report.ssrc, sender, now);
         }
         if let Some(trip) = report.block.as_ref().and_then(|block| round_trip(block, ntp)) {
             leg.reports.round_trip = Some(trip);

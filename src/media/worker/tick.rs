@@ -11,7 +11,7 @@ use crate::settings::Codec;
 use crate::time::Instant;
 
 use super::plan::{Mix, Room};
-use super::{STEP, SLOW_STEP, Worker, leg_entry, room_entry};
+use super::{SLOW_STEP, STEP, Worker, leg_entry, room_entry};
 
 /// One packet under construction: header and payload.
 type Packet = [u8; Header::LEN + MAX_PTIME_OCTETS];

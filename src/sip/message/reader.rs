@@ -77,6 +77,9 @@ fn read_status_line(line: &str) -> Result<(StatusCode, String), Fault> {
     if !version.eq_ignore_ascii_case("SIP/2.0") {
         return Err(Fault::Version);
     }
+    if rest.contains('\r') {
+        return Err(Fault::StartLine);
+    }
     let rest = rest.trim_start_matches(is_blank);
     let (code, reason) = rest.split_once(is_blank).unwrap_or((rest, ""));
     let code = Some(code).filter(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()));

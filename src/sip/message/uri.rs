@@ -13,7 +13,7 @@ impl FromStr for Uri {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        if text.chars().any(|c| c.is_ascii_whitespace() || c.is_ascii_control() || matches!(c, '<' | '>' | '"')) {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"')) {
             return Err(Malformed("a URI contains white space, brackets or quotes"));
         }
         let Some((scheme, rest)) = text.split_once(':') else { return Err(Malformed("a URI has no scheme")) };

@@ -97,3 +97,33 @@ async fn rubbish_is_no_harm() {
     }
     assert_eq!(server.get("/healthz", None).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_client_that_asks_and_does_not_read_loses_its_place() {
+    let limits = Limits { connections: 1, head: Duration::from_millis(500), ..Limits::default() };
+    let server = Server::with(Engine::Obliging, limits).await;
+    let mut call = sample::call(1);
+    call.from = "x".repeat(1_000_000);
+    for id in 1..=40 {
+        call.call_id = crate::ids::CallId(id);
+        server.views.publish(Change::Call(Box::new(call.clone())), sample::at());
+    }
+    let admin = server.token(Role::Admin);
+    let request = format!("GET /api/v1/calls HTTP/1.1\r\nHost: relais\r\nAuthorization: Bearer {admin}\r\n\r\n");
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    deaf.write_all(request.as_bytes()).await.unwrap();
+    let mut start = [0; 12];
+    timeout(PATIENCE, deaf.read_exact(&mut start)).await.unwrap().unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    let served = async {
+        loop {
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
+            let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: relais\r\nConnection: close\r\n\r\n").await;
+            let mut bytes = Vec::new();
+            if stream.read_to_end(&mut bytes).await.is_ok() && bytes.starts_with(b"HTTP/1.1 200") {
+                break;
+            }
+        }
+    };
+    timeout(PATIENCE, served).await.expect("the place comes free");
+}

@@ -1,0 +1,38 @@
+//! What is written down as it happens.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CallId, QueueId};
+use crate::record::CallRecord;
+use crate::time::Wall;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// A call is up; the record holds what is known so far.
+    Began(Box<CallRecord>),
+    /// A call waits in a queue, for the caller to regain the place if the process dies.
+    Queued { call_id: CallId, queue: QueueId, from: String, since: Wall },
+    /// A call is over.
+    Ended(Box<CallRecord>),
+    /// An agent has wrapped up a call; several wrap-ups of one call add up. May come before `Ended`.
+    Completed { call_id: CallId, acw_ms: u64 },
+}
+
+impl Entry {
+    /// Says something about a call that a user would miss; the others only serve recovery.
+    pub(super) fn ends_something(&self) -> bool {
+        matches!(self, Entry::Ended(_) | Entry::Completed { .. })
+    }
+
+    /// JSON has no infinity and no NaN: as null they could be written, but not be read again.
+    pub(super) fn make_finite(&mut self) {
+        let (Entry::Began(record) | Entry::Ended(record)) = self else { return };
+        for rtp in record.legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
+            if !rtp.jitter_ms.is_finite() {
+                rtp.jitter_ms = 0.0;
+            }
+            rtp.mos = rtp.mos.filter(|mos| mos.is_finite());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Reading call records while a server runs, or when none does.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+
+use super::entry::Entry;
+use super::{StoreError, database, spool};
+use crate::ids::CallId;
+use crate::record::CallRecord;
+
+/// Rows read at once.
+const PAGE: usize = 500;
+
+/// Hands out the record of every ended call once, the oldest first, until `each` breaks. Gives the number of records
+/// that could not be understood. Entries that are still in the spool count as well; calls that are up do not show.
+///
+/// The spool is read before the database: an entry that is moved in between is found in the database.
+pub fn read_records(data: &Path, each: impl FnMut(CallRecord) -> ControlFlow<()>) -> Result<u64, StoreError> {
+    if !data.is_dir() {
+        return Err(StoreError::NoFolder { data: data.to_owned() });
+    }
+    let path = database::path(data);
+    if !path.is_file() {
+        return Err(StoreError::NoRecords { data: data.to_owned() });
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StoreError::File { path: data.to_owned(), error })?;
+    let failed = |error| StoreError::Database { path: path.clone(), error };
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        let mut connection = options.connect().await.map_err(failed)?;
+        let schema: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(failed)?;
+        if schema == 0 {
+            return Err(StoreError::NoRecords { data: data.to_owned() });
+        }
+        let moved = applied(&mut connection).await.map_err(failed)?;
+        let entries = spool::read(data, moved)?;
+        read_merged(&mut connection, entries, each).await.map_err(failed)
+    })
+}
+
+async fn applied(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let applied: i64 = sqlx::query_scalar("SELECT sequence FROM applied").fetch_one(connection).await?;
+    Ok(applied as u64)
+}
+
+/// What the spool knows and the database does not.
+#[derive(Default)]
+struct Overlay {
+    /// By start and id.
+    ended: BTreeMap<(i64, CallId), CallRecord>,
+    acw_ms: BTreeMap<CallId, u64>,
+}
+
+impl Overlay {
+    fn new(entries: Vec<(u64, Entry)>, applied: u64) -> Overlay {
+        let mut overlay = Overlay::default();
+        for (_, entry) in entries.into_iter().filter(|(sequence, _)| *sequence > applied) {
+            match entry {
+                Entry::Ended(record) => {
+                    overlay.ended.insert((record.started_at.as_millisecond(), record.call_id), *record);
+                }
+                Entry::Completed { call_id, acw_ms } => {
+                    let sum = overlay.acw_ms.entry(call_id).or_default();
+                    *sum = sum.saturating_add(acw_ms);
+                }
+                Entry::Began(_) | Entry::Queued { .. } => {}
+            }
+        }
+        overlay
+    }
+
+    fn complete(&self, mut record: CallRecord, stored_ms: Option<i64>) -> CallRecord {
+        let stored = stored_ms.and_then(|ms| u64::try_from(ms).ok());
+        let parts = [record.acw_ms, stored, self.acw_ms.get(&record.call_id).copied()];
+        record.acw_ms = parts.into_iter().flatten().reduce(u64::saturating_add);
+        record
+    }
+}
+
+async fn read_merged(
+    connection: &mut SqliteConnection,
+    entries: Vec<(u64, Entry)>,
+    mut each: impl FnMut(CallRecord) -> ControlFlow<()>,
+) -> Result<u64, sqlx::Error> {
+    // One view of the database throughout; it hinders no writer.
+    let mut transaction = connection.begin().await?;
+    let mut overlay = Overlay::new(entries, applied(&mut transaction).await?);
+    let mut unreadable = 0;
+    let mut after = (i64::MIN, String::new());
+    loop {
+        let rows = sqlx::query(
+            "SELECT started_ms, call_id, record, acw_ms FROM call
+             WHERE ended = 1 AND (started_ms, call_id) > (?, ?) ORDER BY started_ms, call_id LIMIT ?",
+        )
+        .bind(after.0)
+        .bind(&after.1)
+        .bind(PAGE as i64)
+        .fetch_all(&mut *transaction)
+        .await?;
+        for row in &rows {
+            after = (row.try_get(0)?, row.try_get(1)?);
+            let Ok(record) = serde_json::from_str::<CallRecord>(row.try_get(2)?) else {
+                unreadable += 1;
+                continue;
+            };
+            let key = (after.0, record.call_id);
+            while overlay.ended.first_key_value().is_some_and(|(first, _)| *first < key) {
+                let Some((_, earlier)) = overlay.ended.pop_first() else { break };
+                if give(&mut transaction, &overlay, earlier, &mut each).await?.is_break() {
+                    return Ok(unreadable);
+                }
+            }
+            if !overlay.ended.contains_key(&key) && each(overlay.complete(record, row.try_get(3)?)).is_break() {
+                return Ok(unreadable);
+            }
+        }
+        if rows.len() < PAGE {
+            break;
+        }
+    }
+    while let Some((_, record)) = overlay.ended.pop_first() {
+        if give(&mut transaction, &overlay, record, &mut each).await?.is_break() {
+            break;
+        }
+    }
+    Ok(unreadable)
+}
+
+/// A record of the spool; a wrap-up that came first may be in the database already.
+async fn give(
+    connection: &mut SqliteConnection,
+    overlay: &Overlay,
+    record: CallRecord,
+    each: &mut impl FnMut(CallRecord) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, sqlx::Error> {
+    let stored: Option<Option<i64>> = sqlx::query_scalar("SELECT acw_ms FROM call WHERE call_id = ?")
+        .bind(record.call_id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    Ok(each(overlay.complete(record, stored.flatten())))
+}
