@@ -69,6 +69,8 @@ pub(super) enum Wake {
     CancelFruitless,
     /// RFC 3261 §13.3.1: the invitation's Expires is past.
     InvitationExpired,
+    /// Our re-INVITE was answered provisionally and then no more.
+    ReinviteFruitless,
     /// RFC 3261 §14.1: try the offer again.
     Glare,
     /// RFC 4028 §10.
@@ -77,13 +79,14 @@ pub(super) enum Wake {
 }
 
 impl Wake {
-    pub(super) const ALL: [Wake; 9] = [
+    pub(super) const ALL: [Wake; 10] = [
         Wake::Repeat2xx,
         Wake::Unacknowledged,
         Wake::RepeatProvisional,
         Wake::Unpracked,
         Wake::CancelFruitless,
         Wake::InvitationExpired,
+        Wake::ReinviteFruitless,
         Wake::Glare,
         Wake::Refresh,
         Wake::SessionExpired,

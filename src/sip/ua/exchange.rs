@@ -21,6 +21,8 @@ use crate::time::Instant;
 const MAX_PUT_BACK: u8 = 8;
 /// How often a 422 is obeyed within one refresh.
 const MAX_INTERVAL_TRIES: u8 = 2;
+/// How long a re-INVITE may ring: somebody may have to agree to it. As a proxy's Timer C (RFC 3261 §16.6).
+const REINVITE_PATIENCE: Duration = Duration::from_secs(180);
 /// A refresh that finds an exchange under way, or was refused, is tried again after this.
 const REFRESH_AGAIN: Duration = Duration::from_secs(5);
 
@@ -93,6 +95,23 @@ impl Session {
         let Some((request, to)) = self.make_offer(cx, purpose, sdp.clone()) else { return };
         let transaction = self.send(cx, request, to, purpose, now);
         self.ours = Some(Ours { transaction, purpose, offer: sdp, refresh, interval_tries: 0 });
+        if purpose == Purpose::Reinvite {
+            cx.wake(self.id, Wake::ReinviteFruitless, now + REINVITE_PATIENCE);
+        }
+    }
+
+    /// The session is over: our re-INVITE has no more than 64*T1 left.
+    pub fn hurry_ours(&mut self, cx: &mut Context, now: Instant) {
+        if self.ours.as_ref().is_some_and(|ours| ours.purpose == Purpose::Reinvite) {
+            cx.wake(self.id, Wake::ReinviteFruitless, now + cx.patience());
+        }
+    }
+
+    /// A transaction in Proceeding has no timer of its own; its end is dealt with as a time-out.
+    pub fn on_reinvite_fruitless(&mut self, cx: &mut Context) {
+        if let Some(ours) = &self.ours {
+            cx.transactions.abandon(ours.transaction);
+        }
     }
 
     fn make_offer(&mut self, cx: &Context, purpose: Purpose, sdp: Option<Bytes>) -> Option<(Request, Destination)> {
@@ -145,6 +164,7 @@ impl Session {
             return;
         }
         let Some(ours) = self.ours.take_if(|ours| ours.transaction == id) else { return };
+        cx.forget(self.id, Wake::ReinviteFruitless);
         match status {
             200..=299 => self.on_agreed(cx, response, ours, now),
             _ if self.over => {}
@@ -233,6 +253,7 @@ impl Session {
         match self.retry_challenged(cx, ours.transaction, &response, cseq, ours.purpose, now) {
             Some(transaction) => {
                 ours.transaction = transaction;
+                cx.wake(self.id, Wake::ReinviteFruitless, now + REINVITE_PATIENCE);
                 self.ours = Some(ours);
             }
             None => self.on_offer_refused(cx, ours, response.status.code(), now),
@@ -249,6 +270,7 @@ impl Session {
             Some((request, to)) => {
                 ours.interval_tries += 1;
                 ours.transaction = self.send(cx, request, to, ours.purpose, now);
+                cx.wake(self.id, Wake::ReinviteFruitless, now + REINVITE_PATIENCE);
                 self.ours = Some(ours);
             }
             None => self.on_offer_refused(cx, ours, 422, now),
@@ -311,6 +333,7 @@ impl Session {
         if self.ours.take_if(|ours| ours.transaction == id).is_none() {
             return;
         }
+        cx.forget(self.id, Wake::ReinviteFruitless);
         let cause = match why {
             Why::TransportError => EndCause::TransportError,
             Why::Timeout | Why::Done | Why::Abandoned => EndCause::Timeout,

@@ -208,6 +208,7 @@ impl Session {
     /// (Request Terminated) response be generated to those pending requests."
     fn finish(&mut self, cx: &mut Context, event: Event, now: Instant) {
         self.refuse_theirs(cx, StatusCode::from(487), now);
+        self.hurry_ours(cx, now);
         self.queued = None;
         for wake in [Wake::Glare, Wake::Refresh, Wake::SessionExpired, Wake::InvitationExpired] {
             cx.forget(self.id, wake);
@@ -404,6 +405,7 @@ impl Session {
                 self.refuse_invitation(cx, StatusCode::from(487), None, Headers::default(), now);
                 self.end(cx, EndCause::Cancelled, now);
             }
+            Wake::ReinviteFruitless => self.on_reinvite_fruitless(cx),
             Wake::Glare => self.next_offer(cx, now),
             Wake::Refresh => self.refresh(cx, now),
             // RFC 4028 §10: "the UA SHOULD send a BYE request to terminate the session".

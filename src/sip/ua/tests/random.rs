@@ -150,7 +150,8 @@ impl Life {
     fn check(&self) {
         for side in [ALICE, BOB] {
             let counts = self.pair.agents[side].counts();
-            assert_eq!(counts, UaCounts::default(), "seed {}: side {side}", self.seed);
+            let left = || serde_json::to_string(&self.pair.agents[side]).unwrap();
+            assert_eq!(counts, UaCounts::default(), "seed {}: side {side}: {}", self.seed, left());
             for (session, ends) in &self.ends[side] {
                 assert_eq!(*ends, 1, "seed {}: {session} of side {side}", self.seed);
             }
