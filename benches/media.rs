@@ -150,8 +150,7 @@ impl Scene {
         far_ends.run(Duration::from_secs(seconds));
         let (after, now) = (thread_seconds(), self.media.counters());
         let cpu: f64 = after.iter().map(|(id, spent)| spent - before.get(id).unwrap_or(&0.0)).sum();
-        let packets =
-            now.packets_received + now.packets_sent - counted.packets_received - counted.packets_sent;
+        let packets = now.packets_received + now.packets_sent - counted.packets_received - counted.packets_sent;
         let call_seconds = calls as f64 * seconds as f64;
         println!(
             "{name} {calls}: {:.2} us a packet in or out, {:.3} ms a call-second, {:.0} calls a core, {:.1} kB a leg, \

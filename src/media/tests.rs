@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::*;
 use crate::bridge::{Latch, MediaPort, PlayItem, Stream};
 use crate::ids::PlayId;
-use crate::rtp::Header;
+use crate::rtp::{Header, is_rtcp};
 
 struct Shelf;
 
@@ -101,7 +101,10 @@ impl FarEnd {
 
     fn receive(&self) -> (Header, Vec<u8>, SocketAddr) {
         let mut packet = [0; 2048];
-        let (length, from) = self.socket.recv_from(&mut packet).expect("a packet within 10 s");
+        let (mut length, mut from) = self.socket.recv_from(&mut packet).expect("a packet within 10 s");
+        while is_rtcp(&packet[..length]) {
+            (length, from) = self.socket.recv_from(&mut packet).expect("a packet within 10 s");
+        }
         let view = Header::parse(&packet[..length]).unwrap();
         (view.header, view.payload.to_vec(), from)
     }

@@ -378,8 +378,9 @@ impl<Io: MediaIo> Worker<Io> {
             return;
         }
         let in_step = leg.called + leg.packet_time();
+        let recent = leg.called.0 > 0 && in_step > now;
         self.wheel.keep_up(now);
-        if in_step > now && leg.called.0 > 0 {
+        if recent {
             self.wheel.schedule(leg_entry(place), in_step);
         } else {
             self.wheel.schedule_where_idle(leg_entry(place), TURN);
