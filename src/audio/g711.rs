@@ -134,7 +134,7 @@ mod tests {
             let number = |edges: &[f64]| (edges.iter().rposition(|edge| *edge <= magnitude).unwrap().min(127)) as u8;
             let negative = if sample < 0 { 0x80 } else { 0 };
             assert_eq!(ulaw_encode(sample), 255 - (negative | number(&ulaw)), "µ-law {sample}");
-            assert_eq!(alaw_encode(sample), (0x80 - negative | number(&alaw)) ^ 0x55, "A-law {sample}");
+            assert_eq!(alaw_encode(sample), ((0x80 - negative) | number(&alaw)) ^ 0x55, "A-law {sample}");
         }
     }
 

@@ -13,9 +13,27 @@ pub enum AudioError {
     Resample(String),
 }
 
-/// Half of a symmetric half-band low-pass of 71 taps at 16 kHz, its every second tap (the others are zero but the
-/// middle one): sinc under a Kaiser window (beta 5). Flat within 0.02 dB to 3.6 kHz, 50 dB down from 4.4 kHz on.
-const HALF_BAND: [f32; HALF] = [
+/// Every second tap of a half-band low-pass of 71 taps at 16 kHz (the others are zero but the middle one): sinc under a
+/// Kaiser window (beta 5). Flat within 0.02 dB to 3.6 kHz, 50 dB down from 4.4 kHz on.
+const HALF_BAND: [f32; TAPS] = [
+    -0.000_917_28,
+    0.001_613_48,
+    -0.002_563_2,
+    0.003_818_62,
+    -0.005_439_3,
+    0.007_494_86,
+    -0.010_069_46,
+    0.013_269_33,
+    -0.017_235_73,
+    0.022_167_68,
+    -0.028_363_34,
+    0.036_300_25,
+    -0.046_803_48,
+    0.061_438_12,
+    -0.083_574_48,
+    0.122_009_01,
+    -0.209_066_61,
+    0.635_921_54,
     0.635_921_54,
     -0.209_066_61,
     0.122_009_01,
@@ -35,8 +53,8 @@ const HALF_BAND: [f32; HALF] = [
     0.001_613_48,
     -0.000_917_28,
 ];
-const HALF: usize = 18;
 const TAPS: usize = 2 * HALF;
+const HALF: usize = 18;
 
 /// The last `TAPS` samples in order. Each is kept twice, so that they always lie in one piece.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,10 +78,15 @@ impl DelayLine {
     }
 }
 
-/// The value half-way between the two middle samples.
+/// The value half-way between the two middle samples. Summed in four lanes, which the compiler makes one vector.
 fn between(line: &[f32]) -> f32 {
-    let (old, new) = line.split_at(HALF);
-    HALF_BAND.iter().zip(old.iter().rev().zip(new)).map(|(tap, (old, new))| tap * (old + new)).sum()
+    let mut lanes = [0.0; 4];
+    for (taps, samples) in HALF_BAND.as_chunks::<4>().0.iter().zip(line.as_chunks::<4>().0) {
+        for lane in 0..4 {
+            lanes[lane] += taps[lane] * samples[lane];
+        }
+    }
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }
 
 /// 8 kHz in, 16 kHz out, 2.2 ms later.

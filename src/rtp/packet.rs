@@ -99,6 +99,8 @@ const MARKER: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
+    use rtc_shared::marshal::Marshal;
+
     use super::*;
 
     const HEADER: Header =
@@ -123,6 +125,27 @@ mod tests {
         // Two contributing sources, an extension of one word, three octets of padding.
         let rest = [1, 1, 1, 1, 2, 2, 2, 2, 0xbe, 0xde, 0, 1, 9, 9, 9, 9, b'a', b'b', 0, 0, 3];
         assert_eq!(Header::parse(&packet(0xb2, &rest)).unwrap().payload, b"ab");
+    }
+
+    #[test]
+    fn another_writers_packets_read_the_same() {
+        for csrc in 0..=15u32 {
+            let mut theirs = rtc_rtp::header::Header {
+                version: 2,
+                marker: true,
+                payload_type: 96,
+                sequence_number: 513,
+                timestamp: 0x8000_0001,
+                ssrc: 9,
+                csrc: (0..csrc).collect(),
+                ..Default::default()
+            };
+            theirs.set_extension(1, bytes::Bytes::from_static(b"level")).unwrap();
+            let mut packet = theirs.marshal().unwrap().to_vec();
+            packet.extend_from_slice(b"audio");
+            let header = Header { marker: true, payload_type: 96, sequence: 513, timestamp: 0x8000_0001, ssrc: 9 };
+            assert_eq!(Header::parse(&packet), Some(View { header, payload: b"audio" }));
+        }
     }
 
     #[test]

@@ -312,7 +312,7 @@ pub fn ntp_time(wall: Wall) -> u64 {
     let nanos = wall.as_nanosecond();
     let seconds = (nanos.div_euclid(1_000_000_000) as i64).wrapping_add(NTP_EPOCH) as u32;
     let fraction = (nanos.rem_euclid(1_000_000_000) as u64) << 32;
-    u64::from(seconds) << 32 | fraction / 1_000_000_000
+    (u64::from(seconds) << 32) | (fraction / 1_000_000_000)
 }
 
 /// The middle 32 bits of an NTP time: what LSR carries.

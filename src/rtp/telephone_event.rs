@@ -24,7 +24,7 @@ impl EventPacket {
     /// The first event of a payload; `None` where it is no whole number of events.
     pub fn parse(payload: &[u8]) -> Option<EventPacket> {
         let [event, flags, d0, d1] = *payload.first_chunk::<{ EventPacket::LEN }>()?;
-        if payload.len() % EventPacket::LEN != 0 {
+        if !payload.len().is_multiple_of(EventPacket::LEN) {
             return None;
         }
         let duration = u16::from_be_bytes([d0, d1]);

@@ -41,3 +41,8 @@ impl SdpError {
         }
     }
 }
+
+/// What of the peer's text may stand in an error, and so in a header or a log: a short piece of visible ASCII.
+pub(super) fn shown(text: &str) -> String {
+    text.trim().chars().take(80).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}

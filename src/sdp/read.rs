@@ -7,6 +7,7 @@ use rtc_sdp::description::media::{MediaName, RangedPort};
 use rtc_sdp::{MediaDescription, SessionDescription};
 
 use super::SdpError;
+use super::error::shown;
 
 const MAX_OCTETS: usize = 16 * 1024;
 const MAX_LINES: usize = 500;
@@ -28,7 +29,7 @@ pub(super) fn read(sdp: &[u8]) -> Result<SessionDescription, SdpError> {
         }
         let Some((kind, value)) = line.trim().split_once('=') else { continue };
         let malformed =
-            |fault: &str| SdpError::Malformed { line: at + 1, fault: format!("{fault} in '{}'", line.trim()) };
+            |fault: &str| SdpError::Malformed { line: at + 1, fault: format!("{fault} in '{}'", shown(line)) };
         match kind {
             "v" if value.trim() == "0" => recognised = true,
             "v" => return Err(malformed("only version 0 of SDP exists (RFC 4566 §5.1)")),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rtc_sdp::description::common::{Attribute, ConnectionInformation};
 use rtc_sdp::{MediaDescription, SessionDescription};
 
+use super::error::shown;
 use super::{Direction, SdpError};
 use crate::settings::Codec;
 
@@ -47,7 +48,7 @@ impl RemoteAudio {
     ) -> Result<RemoteAudio, SdpError> {
         let proto = media.media_name.protos.join("/");
         if !proto.eq_ignore_ascii_case("RTP/AVP") && !proto.eq_ignore_ascii_case("RTP/AVPF") {
-            return Err(SdpError::Transport(proto));
+            return Err(SdpError::Transport(shown(&proto)));
         }
         let port = u16::try_from(media.media_name.port.value).unwrap_or(0);
         let address = match port {
@@ -146,7 +147,7 @@ fn meaning(media: &MediaDescription, number: u8, known: impl Fn(u8) -> Option<Fo
 /// The host of a `c=` line (or of `a=rtcp`); `None` where it is the unspecified address.
 fn host(connection: &ConnectionInformation, local: SocketAddr) -> Result<Option<IpAddr>, SdpError> {
     let text = connection.address.as_ref().map_or("", |address| address.address.as_str());
-    let refused = || SdpError::Address(text.to_owned());
+    let refused = || SdpError::Address(shown(text));
     if !connection.network_type.eq_ignore_ascii_case("IN") {
         return Err(refused());
     }

@@ -404,6 +404,19 @@ fn what_cannot_be_read_is_400() {
 }
 
 #[test]
+fn errors_show_only_a_short_piece_of_visible_text() {
+    let long = "x".repeat(10_000);
+    for host in ["a\rContact: <sip:eve@example.com>", "h\u{e9}\0st", &long] {
+        let connection = format!("c=IN IP4 {host}");
+        let message = refusal_of(&["m=audio 4000 RTP/AVP 0", &connection]).to_string();
+        assert!(message.len() < 250 && message.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{message:?}");
+        let line = format!("m=audio {host} RTP/AVP 0");
+        let message = refusal_of(&[&line]).to_string();
+        assert!(message.len() < 250 && message.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{message:?}");
+    }
+}
+
+#[test]
 fn an_answer_needs_an_offer_and_an_offer_waits_for_its_answer() {
     let mut negotiator = all();
     let peer = sdp(&["m=audio 4000 RTP/AVP 8"]);
