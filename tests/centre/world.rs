@@ -229,7 +229,7 @@ impl World {
                 Command::Log { .. } | Command::Resolve { .. } | Command::Drained => {}
             }
         }
-        Ok(())
+        self.one_call_an_agent()
     }
 
     fn written(&mut self, entry: Journal) -> Result<(), String> {
@@ -266,7 +266,7 @@ impl World {
                 }
                 let agents = view.legs.iter().filter(|leg| leg.role == Party::Agent).map(|leg| AgentId::from(leg.address.as_str()));
                 self.with.insert(view.call_id, agents.collect());
-                self.one_call_an_agent()
+                Ok(())
             }
             Change::Ended(record) => {
                 self.with.remove(&record.call_id);
