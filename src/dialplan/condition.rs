@@ -11,11 +11,21 @@ use cel::{Context, Env, Program};
 
 use super::plan::Plan;
 use super::run::Facts;
+use crate::findings::suggest;
 use crate::ids::Language;
 use crate::ivr::Value;
 
 /// Longer expressions are refused: nobody reads them, and parsing them costs.
 const LONGEST: usize = 2_000;
+
+/// A macro over a list (`exists`, `map`, …) may stand in one other; more would let the work grow without bound.
+const DEEPEST_MACRO: usize = 2;
+
+/// The functions of the standard library, for findings.
+pub(super) const FUNCTIONS: [&str; 12] =
+    ["bool", "bytes", "contains", "double", "dyn", "endsWith", "int", "size", "startsWith", "string", "type", "uint"];
+
+const TYPES: [&str; 9] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint"];
 
 /// What stands in scope besides a plan's own variables, for findings.
 pub(super) const GIVEN: [&str; 3] = ["call", "params", "result"];
@@ -58,7 +68,10 @@ pub(super) struct Reference {
 struct Walk<'p> {
     program: &'p Program,
     bound: Vec<&'p str>,
+    /// Macros around the place looked at.
+    depth: usize,
     found: Vec<Reference>,
+    faults: Vec<Fault>,
 }
 
 impl<'p> Walk<'p> {
@@ -70,6 +83,11 @@ impl<'p> Walk<'p> {
                 _ => self.expression(&select.operand),
             },
             Expr::Call(call) => {
+                let named = call.func_name.starts_with(|c: char| c.is_ascii_alphabetic());
+                if named && !FUNCTIONS.contains(&call.func_name.as_str()) {
+                    let hint = suggest(&call.func_name, FUNCTIONS).map(|hint| format!("; {hint}")).unwrap_or_default();
+                    self.fault(expression.id, format!("there is no function '{}'{hint}", call.func_name));
+                }
                 call.target.iter().for_each(|target| self.expression(target));
                 call.args.iter().for_each(|argument| self.expression(argument));
             }
@@ -82,9 +100,14 @@ impl<'p> Walk<'p> {
                 let before = self.bound.len();
                 self.bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
                 self.bound.extend(comprehension.iter_var2.as_deref());
+                self.depth += 1;
+                if self.depth > DEEPEST_MACRO {
+                    self.fault(expression.id, format!("more than {DEEPEST_MACRO} macros stand in one another"));
+                }
                 self.expression(&comprehension.loop_cond);
                 self.expression(&comprehension.loop_step);
                 self.expression(&comprehension.result);
+                self.depth -= 1;
                 self.bound.truncate(before);
             }
             Expr::Literal(_) | Expr::Unspecified => {}
@@ -101,9 +124,20 @@ impl<'p> Walk<'p> {
         }
     }
 
+    fn offset(&self, id: u64) -> usize {
+        self.program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize)
+    }
+
+    fn fault(&mut self, id: u64, message: String) {
+        let offset = self.offset(id);
+        self.faults.push(Fault { offset, message });
+    }
+
     fn name(&mut self, name: &str, field: Option<&str>, id: u64) {
-        if !self.bound.contains(&name) && !name.starts_with('@') {
-            let offset = self.program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+        // `type(x) == int` names a type.
+        let is_type = field.is_none() && TYPES.contains(&name);
+        if !is_type && !self.bound.contains(&name) && !name.starts_with('@') {
+            let offset = self.offset(id);
             self.found.push(Reference { name: name.to_owned(), field: field.map(str::to_owned), offset });
         }
     }
@@ -119,7 +153,7 @@ impl Expression {
             return Err(vec![Fault { offset: 0, message: "the expression is empty".to_owned() }]);
         }
         match ENVIRONMENT.compile(text) {
-            Ok(program) => Ok(Expression { text: text.to_owned(), program }),
+            Ok(program) => Expression { text: text.to_owned(), program }.check(),
             Err(errors) => Err(errors
                 .errors
                 .iter()
@@ -134,10 +168,21 @@ impl Expression {
         self.program.execute(&context)
     }
 
-    fn references(&self) -> Vec<Reference> {
-        let mut walk = Walk { program: &self.program, bound: Vec::new(), found: Vec::new() };
+    /// What the parser lets pass and evaluation would stumble over every time.
+    fn check(self) -> Result<Expression, Vec<Fault>> {
+        let faults = self.walk().faults;
+        if faults.is_empty() { Ok(self) } else { Err(faults) }
+    }
+
+    fn walk(&self) -> Walk<'_> {
+        let mut walk =
+            Walk { program: &self.program, bound: Vec::new(), depth: 0, found: Vec::new(), faults: Vec::new() };
         walk.expression(self.program.expression());
-        walk.found
+        walk
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.walk().found
     }
 }
 

@@ -21,73 +21,54 @@ const MOST_RULES: usize = 1_000;
 const RESERVED: [&str; 12] =
     ["call", "caller", "params", "queue", "agent", "true", "false", "null", "in", "size", "has", "result_of"];
 
-/// A number or a name with its place, to find the second one like it.
-struct Claim {
-    source: usize,
-    span: Range<usize>,
+/// The numbers and names that are taken, with their places: two plans cannot have the same.
+struct Claims<'s> {
+    sources: &'s [Source],
+    /// Index of the source, and where in it.
+    taken: BTreeMap<String, (usize, Range<usize>)>,
+    /// The source being read.
+    current: usize,
+}
+
+impl Claims<'_> {
+    fn take(&mut self, what: String, span: Range<usize>, findings: &mut Findings<'_>) {
+        if let Some((source, first)) = self.taken.get(&what) {
+            let place = self.sources.get(*source).map(|source| {
+                let (line, column) = source.position(first.start);
+                format!("it is taken at {}:{line}:{column}", source.path)
+            });
+            findings.error(span, format!("{what} is given twice"), place);
+        } else {
+            self.taken.insert(what, (self.current, span));
+        }
+    }
 }
 
 pub(super) fn load(sources: &[Source], names: &Names) -> (Vec<Plan>, Vec<Finding>) {
     let mut plans = Vec::new();
     let mut all = Vec::new();
-    let mut claims = BTreeMap::new();
+    let mut claims = Claims { sources, taken: BTreeMap::new(), current: 0 };
     for (index, source) in sources.iter().enumerate() {
+        claims.current = index;
         let mut findings = Findings::new(source);
         if let Some(document) = parse(&mut findings) {
             let table = Table::new("plan", document.get_ref(), 0..0);
-            if let Some(plan) = read_plan(table, names, index, sources, &mut claims, &mut findings) {
-                plans.push(plan);
-            }
+            plans.push(read_plan(table, names, &mut claims, &mut findings));
         }
         all.extend(findings.into_sorted());
     }
     (plans, all)
 }
 
-fn read_plan(
-    mut table: Table<'_>,
-    names: &Names,
-    index: usize,
-    sources: &[Source],
-    claims: &mut BTreeMap<String, Claim>,
-    findings: &mut Findings<'_>,
-) -> Option<Plan> {
+fn read_plan(mut table: Table<'_>, names: &Names, claims: &mut Claims<'_>, findings: &mut Findings<'_>) -> Plan {
     let name = match table.text("name", findings) {
         Some(name) => name,
         None => At { value: stem(&findings.source.path), span: 0..0 },
     };
     table.what = format!("plan '{}'", name.value);
-    claim(&format!("the name '{}'", name.value), name.span.clone(), index, sources, claims, findings);
-    let mut numbers = Vec::new();
-    match table.texts("numbers", findings) {
-        Some(texts) => {
-            for text in texts.value {
-                match Pattern::parse(&text.value) {
-                    Ok(pattern) => {
-                        claim(&format!("the number {}", text.value), text.span, index, sources, claims, findings);
-                        numbers.push(pattern);
-                    }
-                    Err(fault) => findings.error(text.span, format!("{}: {fault}", table.what), None),
-                }
-            }
-        }
-        None if !table.has("numbers") => {
-            findings.warning(0..0, format!("{} has no numbers, so nobody reaches it", table.what), add_numbers());
-        }
-        None => {}
-    }
-    let language = table.text("language", findings).filter(|language| {
-        let known = names.prompts.contains_key(language.value.as_str());
-        if !known {
-            let hint = suggest(&language.value, names.prompts.keys().map(Language::as_str));
-            findings.error(
-                language.span.clone(),
-                format!("there are no prompts in language '{}'", language.value),
-                hint,
-            );
-        }
-        known
-    });
+    claims.take(format!("the name '{}'", name.value), name.span.clone(), findings);
+    let numbers = read_numbers(&mut table, claims, findings);
+    let language = read_language(&mut table, names, findings);
     let params = read_params(&mut table, findings);
     let level_tables = table.tables("level", findings);
     if level_tables.is_empty() && !table.has("level") {
@@ -100,8 +81,7 @@ fn read_plan(
     read_cases(&mut table, findings);
     table.finish(findings);
 
-    let language = language.map(|language| Language::from(language.value));
-    let mut drafts = read_levels(level_tables, findings);
+    let drafts = read_levels(level_tables, findings);
     let checker = Checker {
         names,
         levels: drafts.iter().map(|draft| draft.name.value.clone()).collect(),
@@ -109,57 +89,67 @@ fn read_plan(
         variables: variables(&drafts),
         params: params.keys().cloned().collect(),
     };
-    let mut levels = Vec::new();
-    let mut places = Vec::new();
-    for draft in drafts.drain(..).take(MOST_LEVELS) {
-        let mut rules = Vec::new();
-        let mut rule_places = Vec::new();
-        for rule in draft.rules {
-            rule_places.push(rule.table.span.clone());
-            rules.extend(check_rule(rule, &checker, findings));
-        }
-        places.push(flow::Place { level: draft.name.span, rules: rule_places });
-        levels.push(Level { name: draft.name.value, rules });
-    }
+    let (levels, places) = check_levels(drafts, &checker, findings);
     let plan = Plan { id: PlanId::from(name.value), numbers, language, params, levels };
     let complete = plan.levels.iter().zip(&places).all(|(level, place)| level.rules.len() == place.rules.len());
     if complete && !plan.levels.is_empty() {
         flow::check(&plan, &places, &checker, findings);
     }
-    Some(plan)
+    plan
 }
 
-fn add_numbers() -> String {
-    "write numbers = [\"610\"]".to_owned()
+fn read_numbers(table: &mut Table<'_>, claims: &mut Claims<'_>, findings: &mut Findings<'_>) -> Vec<Pattern> {
+    if !table.has("numbers") {
+        let hint = "write numbers = [\"610\"]".to_owned();
+        findings.warning(0..0, format!("{} has no numbers, so nobody reaches it", table.what), hint);
+    }
+    let mut numbers = Vec::new();
+    for text in table.texts("numbers", findings).map(|texts| texts.value).unwrap_or_default() {
+        match Pattern::parse(&text.value) {
+            Ok(pattern) => {
+                claims.take(format!("the number {}", text.value), text.span, findings);
+                numbers.push(pattern);
+            }
+            Err(fault) => findings.error(text.span, format!("{}: {fault}", table.what), None),
+        }
+    }
+    numbers
+}
+
+fn read_language(table: &mut Table<'_>, names: &Names, findings: &mut Findings<'_>) -> Option<Language> {
+    let language = table.text("language", findings)?;
+    if !names.prompts.contains_key(language.value.as_str()) {
+        let hint = suggest(&language.value, names.prompts.keys().map(Language::as_str));
+        findings.error(language.span, format!("there are no prompts in language '{}'", language.value), hint);
+        return None;
+    }
+    Some(Language::from(language.value))
+}
+
+fn check_levels(
+    drafts: Vec<Draft<'_>>,
+    checker: &Checker<'_>,
+    findings: &mut Findings<'_>,
+) -> (Vec<Level>, Vec<flow::Place>) {
+    let mut levels = Vec::new();
+    let mut places = Vec::new();
+    for draft in drafts.into_iter().take(MOST_LEVELS) {
+        let mut rules = Vec::new();
+        let mut rule_places = Vec::new();
+        for rule in draft.rules {
+            rule_places.push(rule.table.span.clone());
+            rules.extend(check_rule(rule, checker, findings));
+        }
+        places.push(flow::Place { level: draft.name.span, rules: rule_places });
+        levels.push(Level { name: draft.name.value, rules });
+    }
+    (levels, places)
 }
 
 /// The file's name without folders and ending.
 fn stem(path: &str) -> String {
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
     file.strip_suffix(".toml").unwrap_or(file).to_owned()
-}
-
-/// Two plans cannot have the same name or number.
-fn claim(
-    what: &str,
-    span: Range<usize>,
-    source: usize,
-    sources: &[Source],
-    claims: &mut BTreeMap<String, Claim>,
-    findings: &mut Findings<'_>,
-) {
-    match claims.get(what) {
-        Some(first) => {
-            let place = sources.get(first.source).map(|source| {
-                let (line, column) = source.position(first.span.start);
-                format!("it is taken at {}:{line}:{column}", source.path)
-            });
-            findings.error(span, format!("{what} is given twice"), place);
-        }
-        None => {
-            claims.insert(what.to_owned(), Claim { source, span });
-        }
-    }
 }
 
 fn read_params(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, Value> {

@@ -60,11 +60,13 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The inputs with the computed ones worked out; one that cannot be is left out, so that its default stands.
+    /// The inputs with the computed ones worked out. One that cannot be, or is not of its kind, is left out, so that its
+    /// default stands.
     pub(super) fn inputs(&self, scope: &Scope<'_>) -> BTreeMap<String, Value> {
         let mut values = self.fixed.clone();
         for (name, computed) in &self.computed {
-            if let Some(value) = computed.value(scope) {
+            let kind = self.module.spec().input(name).map(|input| input.kind);
+            if let Some(value) = computed.value(scope).filter(|value| kind.is_none_or(|kind| kind.fits(value))) {
                 values.insert(name.clone(), value);
             }
         }

@@ -82,6 +82,10 @@ impl Run {
             }
             return;
         }
+        if input == Event::Timeout {
+            // It has come; a module that does not care for it must not be asked again and again.
+            self.desk.deadline = None;
+        }
         let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         match &mut self.activity {
             Some(activity) => {
@@ -149,7 +153,7 @@ impl Run {
                 return;
             };
             if self.steps >= Self::MOST_STEPS {
-                self.hang_up(500, 41, Outcome::Failed);
+                self.give_up(plans, now);
                 return;
             }
             self.steps += 1;
@@ -260,6 +264,17 @@ impl Run {
         let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         let farewell = Farewell::start(&["goodbye".to_owned()], Outcome::Failed, "", &mut step);
         self.activity = Some(Activity::Deter(farewell));
+    }
+
+    /// The plan goes round in circles.
+    fn give_up(&mut self, plans: &Plans, now: Now) {
+        if !self.desk.answered {
+            self.hang_up(500, 41, Outcome::Failed);
+            return;
+        }
+        let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
+        let prompt = ["technical-difficulty".to_owned()];
+        self.activity = Some(Activity::Deter(Farewell::start(&prompt, Outcome::Failed, "", &mut step)));
     }
 
     fn hang_up(&mut self, status: u16, q850: u8, outcome: Outcome) {

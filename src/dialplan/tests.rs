@@ -446,6 +446,35 @@ in = { level = "one", times = 1000 }
 }
 
 #[test]
+fn the_functions_of_conditions_are_there() {
+    let holds = [
+        "bool('true')",
+        "bytes('a') == b'a'",
+        "'abc'.contains('b')",
+        "double('1.5') == 1.5",
+        "dyn(1) == 1",
+        "'abc'.endsWith('c')",
+        "int('042') == 42",
+        "size('abc') == 3",
+        "'abc'.startsWith('a')",
+        "string(7) == '7'",
+        "type(1) == int",
+        "uint(7) == 7u",
+        "has(call.from)",
+        "[1, 2].exists(n, n == 2)",
+        "call.to in ['1', '2']",
+    ];
+    for condition in holds {
+        let text = format!(
+            "numbers = ['1']\n[[level]]\nname = 'a'\n[[level.rule]]\nwhen = \"\"\"{condition}\"\"\"\nmodule = 'deter'\n\
+             [[level.rule]]\nmodule = 'hangup'\n"
+        );
+        let call = Call::to(&plans(&text), "1").go("").outcome();
+        assert_eq!(call, Some(Outcome::Deterred), "{condition}");
+    }
+}
+
+#[test]
 fn of_several_patterns_the_most_fixed_one_is_meant() {
     let text = |name: &str, numbers: &str| Source {
         path: format!("{name}.toml"),
@@ -505,6 +534,8 @@ fn every_fault_is_found_at_its_place() {
         (rule("module = 'deter'\nwhen = 'wich == 1'"), (7, 9), "no rule sets 'wich'"),
         (rule("module = 'deter'\nwhen = \"call.fron == ''\""), (7, 9), "there is no call.fron"),
         (rule("module = 'deter'\nwhen = \"params.x == ''\""), (7, 9), "[params] has no 'x'"),
+        (rule("module = 'deter'\nwhen = \"call.from.startWith('+')\""), (7, 28), "did you mean 'startsWith'?"),
+        (rule("module = 'deter'\nwhen = \"[1].all(a, [1].all(b, [1].all(c, true)))\""), (7, 38), "in one another"),
         (rule("module = 'deter'\nwhen = '1 +'"), (7, 12), "when:"),
         (rule("module = 'deter'\nwhen = ''"), (7, 9), "the expression is empty"),
         (rule("module = 'deter'\nout = { result = 'x' }"), (7, 9), "deter has no output 'result'"),

@@ -35,9 +35,7 @@ pub const SPEC: Spec = Spec {
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Distribute {
-    talking: bool,
-}
+pub struct Distribute {}
 
 pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     let Some(queue) = inputs.text("queue").filter(|queue| step.names.queues.contains(*queue)) else {
@@ -51,20 +49,16 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
         max_wait: inputs.seconds("max_wait_s"),
         leave: inputs.keys("leave"),
     });
-    Started::Running(Activity::Distribute(Distribute { talking: false }))
+    Started::Running(Activity::Distribute(Distribute {}))
 }
 
 impl Distribute {
     pub(super) fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         let Event::Queued(outcome) = event else { return None };
         match outcome {
-            QueueOutcome::Answered => {
-                self.talking = true;
-                None
-            }
+            QueueOutcome::Answered => None,
             QueueOutcome::Finished => Some(finished("answered")),
-            // The talk began: what comes late cannot send the caller back into the plan.
-            _ if self.talking => None,
+            // Also after an answer: an agent's phone may be lost, and the caller be back in the queue.
             QueueOutcome::Full => Some(unanswered("full", "")),
             QueueOutcome::NoSuchQueue => Some(unanswered("no_such_queue", "")),
             QueueOutcome::TimedOut => Some(unanswered("timed_out", "")),

@@ -57,7 +57,8 @@ pub enum Event {
 /// What became of a caller who was distributed to a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QueueOutcome {
-    /// An agent answered; the talk began. The plan has done its part, and is told `Finished` later.
+    /// An agent answered; the talk began. The plan has done its part, and is told `Finished` later, or why the caller
+    /// is nobody's any more should the agent's phone be lost.
     Answered,
     /// The agent's side ended the talk and the caller is still there.
     Finished,

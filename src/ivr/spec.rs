@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::inputs::Value;
+use crate::bridge::Digit;
+
 /// A module, as it is documented and checked.
 #[derive(Debug)]
 pub struct Spec {
@@ -95,6 +98,23 @@ impl Kind {
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),
             Kind::Word(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+}
+
+impl Kind {
+    /// Whether a value that was worked out at run time can be taken. Names are looked up by the modules themselves.
+    pub fn fits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Kind::Flag, Value::Flag(_)) => true,
+            (Kind::Integer { min, max }, Value::Integer(integer)) => (min..=max).contains(integer),
+            (Kind::Prompt, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
+            (Kind::Choices, Value::Map(entries)) => {
+                !entries.is_empty() && entries.keys().all(|keys| keys.chars().all(|key| Digit::new(key).is_some()))
+            }
+            (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
+            (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
+            (_, value) => value.as_text().is_some(),
         }
     }
 }

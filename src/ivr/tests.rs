@@ -110,6 +110,28 @@ impl Bench {
 const MENU: &str = "prompt = 'ask'\nchoices = { 1 = 'sales', 2 = 'support', 45 = 'long' }\ndefault = 'sales'";
 
 #[test]
+fn a_computed_value_of_the_wrong_kind_does_not_fit() {
+    let number = Kind::Integer { min: 1, max: 9 };
+    let cases = [
+        (number, Value::Integer(9), true),
+        (number, Value::Integer(10), false),
+        (number, Value::from("9"), false),
+        (Kind::Flag, Value::Flag(true), true),
+        (Kind::Flag, Value::Integer(1), false),
+        (Kind::Prompt, Value::List(vec![Value::from("menu")]), true),
+        (Kind::Prompt, Value::List(vec![Value::Integer(1)]), false),
+        (Kind::Target, Value::from("agent:201"), true),
+        (Kind::Target, Value::Integer(201), false),
+        (Kind::Word(&["a"]), Value::from("b"), false),
+        (Kind::Choices, Value::Map([("1".to_owned(), Value::from("x"))].into()), true),
+        (Kind::Choices, Value::Map([("x".to_owned(), Value::from("x"))].into()), false),
+    ];
+    for (kind, value, fits) in cases {
+        assert_eq!(kind.fits(&value), fits, "{kind:?} {value}");
+    }
+}
+
+#[test]
 fn every_module_is_listed_once_and_documented() {
     for module in Module::ALL {
         let spec = module.spec();
@@ -352,10 +374,17 @@ fn distribute_answers_and_says_what_became_of_the_caller() {
 fn an_answered_distribute_ends_the_plan_as_handled() {
     let mut bench = Bench::start(Module::Distribute, "queue = 'sales'");
     bench.give(Event::Queued(QueueOutcome::Answered));
-    bench.give(Event::Queued(QueueOutcome::TimedOut));
-    assert!(bench.done.is_none(), "what comes late changes nothing");
+    assert!(bench.done.is_none());
     bench.give(Event::Queued(QueueOutcome::Finished));
     assert!(matches!(bench.done, Some(Done::HangUp { outcome: Outcome::Handled, q850: 16, .. })));
+}
+
+#[test]
+fn a_caller_who_lost_the_agent_and_finds_the_queue_full_goes_on() {
+    let mut bench = Bench::start(Module::Distribute, "queue = 'sales'");
+    bench.give(Event::Queued(QueueOutcome::Answered));
+    bench.give(Event::Queued(QueueOutcome::Full));
+    assert_eq!(bench.output("result"), "full");
 }
 
 #[test]

@@ -29,9 +29,7 @@ pub const SPEC: Spec = Spec {
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Transfer {
-    talking: bool,
-}
+pub struct Transfer {}
 
 pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     let agent = inputs.text("to").and_then(|to| to.strip_prefix("agent:"));
@@ -42,7 +40,7 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     step.desk.served = false;
     let ring_timeout = inputs.seconds("ring_timeout_s").unwrap_or_default();
     step.ask(Action::Transfer { to: Target::Agent(AgentId::from(agent)), ring_timeout });
-    Started::Running(Activity::Transfer(Transfer { talking: false }))
+    Started::Running(Activity::Transfer(Transfer {}))
 }
 
 impl Transfer {
@@ -50,12 +48,10 @@ impl Transfer {
         let Event::Transferred(outcome) = event else { return None };
         match outcome {
             TransferOutcome::Answered => {
-                self.talking = true;
                 step.desk.answered = true;
                 None
             }
             TransferOutcome::Finished => Some(finished("answered")),
-            _ if self.talking => None,
             outcome => Some(unanswered(*outcome, step)),
         }
     }

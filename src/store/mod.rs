@@ -154,6 +154,8 @@ impl Store {
             files: spool.files(),
             alive: lock.try_clone().map_err(|error| StoreError::File { path: data.to_owned(), error })?,
             closing: closing.clone(),
+            next_try: std::time::Instant::now(),
+            retry: writer::RETRY,
         };
         let writer = std::thread::Builder::new()
             .name("records".to_owned())

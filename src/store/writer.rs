@@ -20,7 +20,7 @@ const PACE: Duration = Duration::from_millis(100);
 /// The spool is synchronised and the sign of life renewed this often.
 const BEAT: Duration = Duration::from_secs(1);
 /// After a failure the database is tried again, first after this time, then after ever longer ones.
-const RETRY: Duration = Duration::from_millis(250);
+pub(super) const RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// When the store closes the database gets this much more time to take what is left.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -43,6 +43,8 @@ pub(super) struct Writer {
     pub(super) files: Vec<Arc<SegmentFile>>,
     pub(super) alive: File,
     pub(super) closing: Arc<AtomicBool>,
+    pub(super) next_try: Instant,
+    pub(super) retry: Duration,
 }
 
 impl Writer {
@@ -50,8 +52,6 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut batch: Vec<Job> = Vec::new();
         let mut next_beat = Instant::now();
-        let mut next_try = Instant::now();
-        let mut retry = RETRY;
         let mut give_up = None;
         loop {
             if Instant::now() >= next_beat {
@@ -71,21 +71,8 @@ impl Writer {
                     Err(RecvTimeoutError::Disconnected) => break,
                 }
             }
-            if Instant::now() >= next_try {
-                batch.extend(self.inbox.try_iter().take(BATCH - batch.len()));
-                match self.move_entries(&batch) {
-                    Ok(()) => {
-                        batch.clear();
-                        retry = RETRY;
-                    }
-                    Err(error) => {
-                        self.failed(&error);
-                        next_try = Instant::now() + retry;
-                        retry = (retry * 2).min(LONGEST_RETRY);
-                    }
-                }
-            }
-            if give_up.is_none() || !batch.is_empty() {
+            let more = self.attempt(&mut batch);
+            if !more && (give_up.is_none() || !batch.is_empty()) {
                 std::thread::sleep(PACE);
             }
         }
@@ -96,6 +83,28 @@ impl Writer {
                 left,
                 "the database did not take all call records; those in the spool follow at the next start"
             );
+        }
+    }
+
+    /// Fills the batch and moves it, unless the last failure is too fresh. True: there may be a full batch more.
+    fn attempt(&mut self, batch: &mut Vec<Job>) -> bool {
+        if Instant::now() < self.next_try {
+            return false;
+        }
+        batch.extend(self.inbox.try_iter().take(BATCH.saturating_sub(batch.len())));
+        let full = batch.len() >= BATCH;
+        match self.move_entries(batch) {
+            Ok(()) => {
+                batch.clear();
+                self.retry = RETRY;
+                full
+            }
+            Err(error) => {
+                self.failed(&error);
+                self.next_try = Instant::now() + self.retry;
+                self.retry = (self.retry * 2).min(LONGEST_RETRY);
+                false
+            }
         }
     }
 

@@ -17,6 +17,16 @@ pub enum Contacts {
     List(Vec<NameAddr>),
 }
 
+impl Contacts {
+    /// Seconds that the first contact asks for, or was granted.
+    pub fn expires(&self) -> Option<u32> {
+        match self {
+            Contacts::All => None,
+            Contacts::List(list) => seconds(list.first()?.params.get("expires")?),
+        }
+    }
+}
+
 impl Headers {
     /// The first value under this name.
     pub fn get(&self, name: &str) -> Option<&str> {
