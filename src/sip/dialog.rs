@@ -138,24 +138,30 @@ impl Dialog {
         }
     }
 
+    /// The address in the first route or the remote target, where it is one.
+    pub fn hop(&self) -> Option<Destination> {
+        let Uri::Sip(uri) = self.routes.first().map_or(&self.target, |route| &route.uri) else { return None };
+        let Host::Address(ip) = uri.host else { return None };
+        let transport = hop_transport(uri);
+        let address = SocketAddr::new(ip, uri.port.unwrap_or(default_port(transport)));
+        (!ip.is_unspecified() && address.port() != 0).then_some(Destination::Address { transport, address })
+    }
+
     /// Where a request of ours goes. By rule to the address in the first route or the remote target; but by the path
     /// the peer was last heard on where that cannot be reached: a name (`.invalid` too, RFC 7118 §5), a stream that is
     /// open, or an address behind a NAT.
     pub fn destination(&self) -> Destination {
-        let hop = self.routes.first().map_or(&self.target, |route| &route.uri);
-        let Uri::Sip(uri) = hop else { return self.path };
-        let Host::Address(ip) = uri.host else { return self.path };
-        let transport = hop_transport(uri);
-        let address = SocketAddr::new(ip, uri.port.unwrap_or(default_port(transport)));
-        let Destination::Flow(flow) = self.path else { return Destination::Address { transport, address } };
-        let behind_nat = ip != flow.remote.ip() && is_private(ip) && !is_private(flow.remote.ip());
-        if flow.connection.is_some() || behind_nat || ip.is_unspecified() || address.port() == 0 {
-            return self.path;
+        let Some(hop @ Destination::Address { transport, address }) = self.hop() else { return self.path };
+        let Destination::Flow(flow) = self.path else { return hop };
+        let (here, there) = (address.ip(), flow.remote.ip());
+        let behind_nat = here != there && is_private(here) && !is_private(there);
+        if flow.connection.is_some() || behind_nat {
+            self.path
+        } else if transport == flow.transport && address.is_ipv4() == flow.local.is_ipv4() {
+            Destination::Flow(Flow { remote: address, ..flow })
+        } else {
+            hop
         }
-        if transport == flow.transport && ip.is_ipv4() == flow.local.is_ipv4() {
-            return Destination::Flow(Flow { remote: address, ..flow });
-        }
-        Destination::Address { transport, address }
     }
 }
 

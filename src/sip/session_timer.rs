@@ -124,3 +124,84 @@ pub fn agreed(response: &Headers, wish: Duration) -> Terms {
         None => Terms { interval: wish.max(LEAST), we_refresh: true },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WISH: Duration = Duration::from_secs(1800);
+    const FLOOR: Duration = Duration::from_secs(90);
+
+    fn headers(pairs: &[(&str, &str)]) -> Headers {
+        Headers::from_pairs(pairs.iter().map(|(name, value)| (*name, *value)))
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_header_is_read_whatever_its_parameters_and_blanks() {
+        for (text, interval, refresher) in [
+            ("1800", 1800, None),
+            (" 90 ;refresher=uac", 90, Some(Refresher::Uac)),
+            ("300;x=y; Refresher = UAS", 300, Some(Refresher::Uas)),
+            ("300;refresher=nobody", 300, None),
+        ] {
+            let expected = SessionExpires { interval: seconds(interval), refresher };
+            assert_eq!(SessionExpires::of(&headers(&[("Session-Expires", text)])), Some(expected), "{text}");
+        }
+        for text in ["", "soon", "-1", "99999999999"] {
+            assert_eq!(SessionExpires::of(&headers(&[("Session-Expires", text)])), None, "{text}");
+        }
+    }
+
+    /// RFC 4028 table 2.
+    #[test]
+    fn the_refresher_is_chosen_as_table_2_says() {
+        for (supported, asked, header, we_refresh) in [
+            (false, None, None, true),
+            (false, Some("600"), None, true),
+            (true, None, Some("1800;refresher=uac"), false),
+            (true, Some("600"), Some("600;refresher=uac"), false),
+            (true, Some("600;refresher=uac"), Some("600;refresher=uac"), false),
+            (true, Some("600;refresher=uas"), Some("600;refresher=uas"), true),
+        ] {
+            let request = headers(&asked.map(|value| ("Session-Expires", value)).into_iter().collect::<Vec<_>>());
+            let (terms, said) = answer(&request, supported, WISH, FLOOR).unwrap();
+            assert_eq!(said.map(|said| said.to_string()).as_deref(), header, "{supported} {asked:?}");
+            assert_eq!(terms.we_refresh, we_refresh, "{supported} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn the_interval_is_never_raised_and_never_below_the_callers_min_se() {
+        for (asked, min_se, interval) in [("600", "90", 600), ("7200", "90", 1800), ("7200", "3600", 3600)] {
+            let request = headers(&[("Session-Expires", asked), ("Min-SE", min_se)]);
+            let (terms, _) = answer(&request, true, WISH, FLOOR).unwrap();
+            assert_eq!(terms.interval, seconds(interval), "{asked} {min_se}");
+        }
+    }
+
+    #[test]
+    fn an_interval_below_our_minimum_gets_422_only_where_the_caller_understands_it() {
+        let request = headers(&[("Session-Expires", "100")]);
+        assert_eq!(answer(&request, true, WISH, seconds(120)), Err(seconds(120)));
+        assert!(answer(&request, false, WISH, seconds(120)).is_ok());
+    }
+
+    #[test]
+    fn a_2xx_without_the_header_leaves_the_refresh_to_us() {
+        assert_eq!(agreed(&headers(&[]), WISH), Terms { interval: WISH, we_refresh: true });
+        let uas = headers(&[("Session-Expires", "600;refresher=uas")]);
+        assert_eq!(agreed(&uas, WISH), Terms { interval: seconds(600), we_refresh: false });
+    }
+
+    #[test]
+    fn the_session_is_given_up_before_its_end_and_refreshed_at_half() {
+        let terms = Terms { interval: seconds(1800), we_refresh: true };
+        assert_eq!(terms.until_refresh(), seconds(900));
+        assert_eq!(terms.until_expiry(), seconds(1768));
+        assert_eq!(Terms { interval: seconds(90), we_refresh: false }.until_expiry(), seconds(60));
+    }
+}

@@ -65,6 +65,8 @@ pub struct Closed<C> {
     pub id: TransactionId,
     pub owner: C,
     pub why: Why,
+    /// The request, for another try elsewhere.
+    pub request: Bytes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -347,9 +349,9 @@ impl<C, S> Transactions<C, S> {
             self.deadlines.clear(&(id, timer));
         }
         self.client_keys.remove(&client.key);
-        let to = match &client.machine {
-            ClientMachine::Invite(machine) => machine.to,
-            ClientMachine::NonInvite(machine) => machine.to,
+        let (to, request) = match client.machine {
+            ClientMachine::Invite(machine) => (machine.to, machine.request),
+            ClientMachine::NonInvite(machine) => (machine.to, machine.request),
         };
         if let Some(ids) = self.destinations.get_mut(&to) {
             ids.remove(&id);
@@ -357,7 +359,7 @@ impl<C, S> Transactions<C, S> {
                 self.destinations.remove(&to);
             }
         }
-        self.closed.push_back(Closed { id, owner: client.owner, why });
+        self.closed.push_back(Closed { id, owner: client.owner, why, request });
     }
 
     fn close_server(&mut self, id: TransactionId) {

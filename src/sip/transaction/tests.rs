@@ -117,7 +117,10 @@ mod client_invite {
         let id = start(&mut table, Method::Invite, Transport::Udp);
         let log = run(&mut table, 60_000);
         assert_eq!(times(&log), [500, 1_500, 3_500, 7_500, 15_500, 31_500]);
-        assert_eq!(table.poll_closed(), Some(Closed { id, owner: "user", why: Why::Timeout }));
+        assert_eq!(
+            table.poll_closed(),
+            Some(Closed { id, owner: "user", request: Bytes::from_static(b"REQUEST"), why: Why::Timeout })
+        );
         assert_eq!(table.poll_closed(), None);
         assert_empty(&table);
     }
@@ -154,7 +157,10 @@ mod client_invite {
         assert_eq!(receive(&mut table, &response(486, Method::Invite, "z9hG4bKx"), at(32_099)), None);
         assert!(sent(&mut table).is_empty(), "the ACK to a 2xx is the user's");
         run(&mut table, 32_100);
-        assert_eq!(table.poll_closed(), Some(Closed { id, owner: "user", why: Why::Done }));
+        assert_eq!(
+            table.poll_closed(),
+            Some(Closed { id, owner: "user", request: Bytes::from_static(b"REQUEST"), why: Why::Done })
+        );
         assert_eq!(receive(&mut table, &response(200, Method::Invite, "z9hG4bKx"), at(32_101)), None);
         assert_empty(&table);
     }
@@ -171,7 +177,10 @@ mod client_invite {
         run(&mut table, 32_099);
         assert_eq!(table.poll_closed(), None, "Timer D is at least 32 s");
         run(&mut table, 32_100);
-        assert_eq!(table.poll_closed(), Some(Closed { id, owner: "user", why: Why::Done }));
+        assert_eq!(
+            table.poll_closed(),
+            Some(Closed { id, owner: "user", request: Bytes::from_static(b"REQUEST"), why: Why::Done })
+        );
     }
 
     #[test]

@@ -110,3 +110,43 @@ fn split_head(part: &Bytes) -> Option<(String, Bytes)> {
     let head = String::from_utf8_lossy(part.get(..at)?).into_owned();
     Some((head, part.slice((at + gap).min(part.len())..)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)], body: &'static str) -> Body {
+        of(
+            &Headers::from_pairs(pairs.iter().map(|(name, value)| (*name, *value))),
+            &Bytes::from_static(body.as_bytes()),
+        )
+    }
+
+    #[test]
+    fn sdp_is_found_alone_or_in_a_multipart_in_either_line_end() {
+        let sdp = Body::Sdp(Bytes::from_static(b"v=0\r\n"));
+        assert_eq!(read(&[("Content-Type", "Application/SDP; charset=x")], "v=0\r\n"), sdp);
+        let kind = [("Content-Type", "multipart/mixed; boundary=\"b 1\"")];
+        let body = "preamble\r\n--b 1\r\nContent-Type: text/plain\r\n\r\nx\r\n--b 1\r\n\
+                    content-type:application/sdp\r\nX: y\r\n\r\nv=0\r\n\r\n--b 1--\r\n";
+        assert_eq!(read(&kind, body), sdp);
+        let body = "--b 1\nContent-Type: application/sdp\n\nv=0\n--b 1--";
+        assert_eq!(read(&kind, body), Body::Sdp(Bytes::from_static(b"v=0\n")));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_unless_it_is_optional() {
+        assert_eq!(read(&[], ""), Body::None);
+        assert_eq!(read(&[], "v=0"), Body::Unsupported);
+        let kind = ("Content-Type", "text/plain");
+        assert_eq!(read(&[kind], "x"), Body::Unsupported);
+        assert_eq!(read(&[kind, ("Content-Disposition", "render; handling=optional")], "x"), Body::None);
+        let sdp = ("Content-Type", "application/sdp");
+        assert_eq!(read(&[sdp, ("Content-Encoding", "gzip")], "x"), Body::Unsupported);
+        let multipart = ("Content-Type", "multipart/mixed;boundary=x");
+        for broken in ["--x", "--x\r\n", "--x\r\n--x--", "--x\r\nContent-Type: application/sdp\r\n--x--", "x"] {
+            assert_eq!(read(&[multipart], broken), Body::Unsupported, "{broken}");
+        }
+        assert_eq!(read(&[("Content-Type", "multipart/mixed")], "--\r\n"), Body::Unsupported);
+    }
+}

@@ -211,26 +211,27 @@ impl Context {
 
     /// Our own address as the far end at `to` sees it.
     fn local(&self, to: Destination) -> (Transport, SocketAddr) {
-        let (transport, bound) = match to {
-            Destination::Flow(flow) => {
-                (flow.transport, self.listening(flow.transport, flow.local).unwrap_or(flow.local))
-            }
-            Destination::Address { transport, address } => {
-                (transport, self.listening(transport, address).unwrap_or(address))
-            }
+        let (transport, near) = match to {
+            Destination::Flow(flow) => (flow.transport, flow.local),
+            Destination::Address { transport, address } => (transport, address),
         };
+        let mut bound = self.listening(transport, near).unwrap_or(near);
+        if bound.ip().is_unspecified() && (near.ip().is_loopback() || matches!(to, Destination::Flow(_))) {
+            bound.set_ip(near.ip());
+        }
         match self.settings.public_address {
             Some(ip) if !bound.ip().is_loopback() => (transport, SocketAddr::new(ip, bound.port())),
             _ => (transport, bound),
         }
     }
 
-    /// The bound address we are to be reached at: `near` itself when we listen there, else the first of its kind. A
-    /// connection we opened has a local port nobody listens on.
+    /// The bound address we are to be reached at: `near` itself when we listen there, else the first of its kind, on the
+    /// same side of the loopback interface if there is one. A connection we opened has a local port nobody listens on.
     fn listening(&self, transport: Transport, near: SocketAddr) -> Option<SocketAddr> {
         let kin = |listen: &&Listen| listen.transport == transport && listen.address.is_ipv4() == near.is_ipv4();
-        let exact = self.settings.listen.iter().find(|listen| kin(listen) && listen.address == near);
-        exact.or_else(|| self.settings.listen.iter().find(kin)).map(|listen| listen.address)
+        let all = || self.settings.listen.iter().filter(kin).map(|listen| listen.address);
+        let sided = |address: &SocketAddr| address.ip().is_loopback() == near.ip().is_loopback();
+        all().find(|address| *address == near).or_else(|| all().find(sided)).or_else(|| all().next())
     }
 
     /// RFC 3261 §8.1.1.8: where we can be reached in the dialog.

@@ -100,6 +100,13 @@ impl Session {
         }
     }
 
+    /// Our exchange goes on in another transaction.
+    pub fn ours_moved(&mut self, from: TransactionId, to: TransactionId) {
+        if let Some(ours) = self.ours.as_mut().filter(|ours| ours.transaction == from) {
+            ours.transaction = to;
+        }
+    }
+
     /// The session is over: our re-INVITE has no more than 64*T1 left.
     pub fn hurry_ours(&mut self, cx: &mut Context, now: Instant) {
         if self.ours.as_ref().is_some_and(|ours| ours.purpose == Purpose::Reinvite) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::ids::SessionId;
 use crate::sip::message::{Headers, Host, Message, Method, Request, Response, StatusCode};
-use crate::sip::transaction::{Closed, Received};
+use crate::sip::transaction::{Closed, Received, Why};
 use crate::sip::{Destination, Flow};
 use crate::time::Instant;
 
@@ -41,12 +41,15 @@ impl UserAgent {
 
     /// Client transactions that are over.
     pub(super) fn drain_closed(&mut self, now: Instant) {
-        while let Some(Closed { id, owner, why }) = self.cx.transactions.poll_closed() {
+        while let Some(Closed { id, owner, why, request }) = self.cx.transactions.poll_closed() {
             match owner {
                 ClientUse::Single(ticket) => self.singles.on_closed(&mut self.cx, ticket, id, why),
                 ClientUse::Session(session, purpose) => {
                     self.with(session, |session, cx| {
                         session.on_closed();
+                        if why == Why::TransportError && session.sends_elsewhere(cx, id, &request, purpose, now) {
+                            return;
+                        }
                         match purpose {
                             Purpose::Invite => session.on_invite_closed(cx, id, why, now),
                             Purpose::Reinvite | Purpose::Update => session.on_our_exchange_closed(cx, id, why, now),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::context::{ALLOW, Context, Purpose, ServerUse};
 use super::session::{Session, Stage};
 use super::{EndCause, Event};
-use crate::sip::message::{Headers, Method, Request, Response, StatusCode};
+use crate::sip::message::{Headers, Message, Method, Request, Response, StatusCode};
 use crate::sip::transaction::{TransactionId, Why};
 use crate::sip::{Destination, Flow};
 use crate::time::Instant;
@@ -96,6 +96,30 @@ impl Session {
             408 | 481 if purpose == Purpose::Info => self.hang_up(cx, Headers::default(), EndCause::Timeout, now),
             _ => {}
         }
+    }
+
+    /// A request in the dialog could not be delivered: the stream the peer used is gone. It is tried once more at the
+    /// peer's own address, where that is known and another.
+    pub fn sends_elsewhere(
+        &mut self,
+        cx: &mut Context,
+        id: TransactionId,
+        request: &Bytes,
+        purpose: Purpose,
+        now: Instant,
+    ) -> bool {
+        if !matches!(purpose, Purpose::Reinvite | Purpose::Update | Purpose::Info | Purpose::Bye) {
+            return false;
+        }
+        let Some(dialog) = &mut self.dialog else { return false };
+        let streamed = matches!(dialog.path, Destination::Flow(flow) if flow.connection.is_some());
+        let (Some(hop), true, Ok(Message::Request(request))) = (dialog.hop(), streamed, Message::parse(request)) else {
+            return false;
+        };
+        dialog.path = hop;
+        let again = self.send(cx, request, hop, purpose, now);
+        self.ours_moved(id, again);
+        true
     }
 
     /// Our INFO brought no response at all.

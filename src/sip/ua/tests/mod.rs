@@ -1,5 +1,6 @@
 //! Two user agents over a simulated network. Time jumps to the next wake-up; every run is its seed's.
 
+mod caller;
 mod early;
 mod flows;
 mod random;

@@ -55,6 +55,9 @@ impl Life {
     }
 
     fn on_event(&mut self, side: usize, event: Event) {
+        let over =
+            session_of(&event).is_some_and(|session| self.ends[side].get(&session).is_some_and(|ends| *ends > 0));
+        assert!(!over, "seed {}: side {side} after the end: {event:?}", self.seed);
         match event {
             Event::Incoming { session, .. } => {
                 self.ends[side].insert(session, 0);
@@ -156,6 +159,22 @@ impl Life {
                 assert_eq!(*ends, 1, "seed {}: {session} of side {side}", self.seed);
             }
         }
+    }
+}
+
+fn session_of(event: &Event) -> Option<SessionId> {
+    match event {
+        Event::Incoming { session, .. }
+        | Event::Progress { session, .. }
+        | Event::Answered { session, .. }
+        | Event::Confirmed { session, .. }
+        | Event::Failed { session, .. }
+        | Event::Reoffered { session, .. }
+        | Event::Reanswered { session, .. }
+        | Event::OfferRefused { session, .. }
+        | Event::Info { session, .. }
+        | Event::Ended { session, .. } => Some(*session),
+        Event::Request { .. } | Event::Response { .. } => None,
     }
 }
 
