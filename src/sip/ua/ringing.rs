@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{self, Body};
 use super::context::{Context, Wake};
-use super::exchange::{Kind, Theirs};
+
 use super::session::{Session, Stage, write_timer};
+use super::theirs::{Kind, Theirs};
 use super::{EndCause, Event, Sdp};
 use crate::ids::SessionId;
 use crate::sip::dialog::Dialog;

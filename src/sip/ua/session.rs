@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::calling::Calling;
 use super::context::{ALLOW, ClientUse, Context, Purpose, SUPPORTED, Wake, user_of};
-use super::exchange::{Ours, Theirs};
+use super::ours::Ours;
 use super::ringing::Ringing;
+use super::theirs::Theirs;
 use super::{EndCause, Event, Sdp};
 use crate::ids::SessionId;
 use crate::settings::Credentials;
