@@ -73,6 +73,9 @@ impl Session {
 
     fn send_offer(&mut self, cx: &mut Context, purpose: Purpose, sdp: Option<Bytes>, refresh: bool, now: Instant) {
         let Some((request, to)) = self.make_offer(cx, purpose, sdp.clone()) else { return };
+        if purpose == Purpose::Reinvite {
+            self.proof = Headers::default();
+        }
         let transaction = self.send(cx, request, to, purpose, now);
         self.ours = Some(Ours { transaction, purpose, offer: sdp, refresh, interval_tries: 0 });
         if purpose == Purpose::Reinvite {
