@@ -103,12 +103,17 @@ impl Call {
 
     /// The party on `leg` has answered and talks with the caller from now on.
     pub fn talk(&mut self, leg: LegId, now: Now) {
-        if let Some(queued_at) = self.queued_at {
-            self.wait_ms.get_or_insert(millis(now.instant.since(queued_at)));
-        }
+        self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
         self.offer = None;
         self.phase = Phase::Talking { leg };
+    }
+
+    /// The wait of a caller who was queued is over, with an agent or without.
+    pub fn stop_waiting(&mut self, now: Now) {
+        if let Some(queued_at) = self.queued_at {
+            self.wait_ms.get_or_insert(millis(now.instant.since(queued_at)));
+        }
     }
 
     /// The two who talk, when they do.
@@ -215,8 +220,9 @@ impl Call {
 
     pub fn view(&self, position: Option<usize>) -> CallView {
         let state = match &self.phase {
+            Phase::Ending => CallState::Ending,
             _ if self.answered_at.is_none() => CallState::Ringing,
-            Phase::Plan | Phase::Dialling | Phase::Ending => CallState::Ivr,
+            Phase::Plan | Phase::Dialling => CallState::Ivr,
             Phase::Queued { .. } => CallState::Queued,
             Phase::Talking { .. } if self.on_hold() => CallState::Holding,
             Phase::Talking { .. } => CallState::Talking,

@@ -189,6 +189,7 @@ impl Engine {
             return;
         }
         let answered = live.call.answered_at.is_some();
+        live.call.stop_waiting(now);
         live.call.ending = Some(Ending {
             outcome: reason.outcome,
             by: reason.by,

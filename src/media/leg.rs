@@ -12,7 +12,7 @@ use crate::rtp::{Conditions, EventReceiver, EventSender, ReceiveStats, RtcpTimer
 use crate::settings::Codec;
 use crate::time::Instant;
 
-use super::outgoing::{CLOCK_HZ, Outgoing};
+use super::outgoing::Outgoing;
 use super::player::{OCTETS_PER_MS, Playing};
 use super::source::FarEnd;
 use super::voice::{Ear, Frame, Voice, WIDE};
@@ -51,7 +51,8 @@ pub(super) struct Leg {
     /// Where the wheel called last.
     pub called: Instant,
     pub out: Outgoing,
-    pub arrivals: Arrivals,
+    /// What arrives, over all the SSRCs that the far end has had.
+    pub arrivals: ReceiveStats,
     pub events: EventReceiver,
     pub in_band: Option<Box<InBand>>,
     pub voice: Option<Box<Voice>>,
@@ -128,48 +129,6 @@ impl Leg {
     }
 }
 
-/// Figures of what arrives, over all the SSRCs that the far end has had.
-pub(super) struct Arrivals {
-    ssrc: Option<u32>,
-    pub present: ReceiveStats,
-    earlier_received: u64,
-    earlier_lost: u64,
-}
-
-impl Arrivals {
-    pub fn new() -> Self {
-        Arrivals { ssrc: None, present: ReceiveStats::new(CLOCK_HZ), earlier_received: 0, earlier_lost: 0 }
-    }
-
-    pub fn ssrc(&self) -> Option<u32> {
-        self.ssrc
-    }
-
-    /// Whether this SSRC is another than before. Its figures begin anew, the totals go on.
-    pub fn changes_to(&mut self, ssrc: u32) -> bool {
-        let changed = self.ssrc.is_some_and(|before| before != ssrc);
-        if changed {
-            self.earlier_received += self.present.received();
-            self.earlier_lost += self.present.lost();
-            self.present = ReceiveStats::new(CLOCK_HZ);
-        }
-        self.ssrc = Some(ssrc);
-        changed
-    }
-
-    pub fn received(&self) -> u64 {
-        self.earlier_received + self.present.received()
-    }
-
-    pub fn lost(&self) -> u64 {
-        self.earlier_lost + self.present.lost()
-    }
-
-    pub fn jitter(&self) -> Duration {
-        self.present.jitter()
-    }
-}
-
 /// Hears keys in the audio of a far end that has no telephone-event.
 pub(super) struct InBand {
     pub codec: Codec,
@@ -198,6 +157,9 @@ impl InBand {
 pub(super) struct Keys {
     waiting: SmallVec<[Key; 8]>,
     pub sending: Option<Sending>,
+    /// For keys in band; made with the codec, since the tick does not allocate.
+    codec: Codec,
+    pub encoder: Encoder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,7 +176,6 @@ pub(super) enum Sending {
     /// In band, and the octets left of it.
     Tone {
         tone: Tone,
-        encoder: Encoder,
         octets: usize,
     },
     Pause {
@@ -223,8 +184,16 @@ pub(super) enum Sending {
 }
 
 impl Keys {
-    pub fn new() -> Self {
-        Keys { waiting: SmallVec::new(), sending: None }
+    pub fn new(codec: Codec) -> Self {
+        Keys { waiting: SmallVec::new(), sending: None, codec, encoder: Encoder::new(codec) }
+    }
+
+    /// The leg has another codec from now on.
+    pub fn change_codec(&mut self, codec: Codec) {
+        if self.codec != codec {
+            self.codec = codec;
+            self.encoder = Encoder::new(codec);
+        }
     }
 
     /// `false` when too many wait.

@@ -75,6 +75,8 @@ pub struct MediaCounters {
     pub packets_relayed: u64,
     /// From a source that was neither negotiated nor latched: dropped.
     pub strangers: u64,
+    /// For a leg whose offer and answer were not through yet: dropped.
+    pub early: u64,
     /// Neither RTP nor RTCP, or of a payload type that was not agreed on: dropped.
     pub malformed: u64,
     /// Packets that the kernel did not take.
@@ -209,6 +211,7 @@ impl Media {
             sum.packets_sent += tally.packets_out;
             sum.packets_relayed += tally.relayed;
             sum.strangers += tally.strangers;
+            sum.early += tally.early;
             sum.malformed += tally.malformed;
             sum.send_failures += tally.send_failures;
             sum.late_ticks += tally.late_ticks;

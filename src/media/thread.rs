@@ -74,7 +74,7 @@ impl AsFd for Bell {
 
 /// A thread's tally where others can read it.
 #[derive(Default)]
-pub(super) struct Published([AtomicU64; 11]);
+pub(super) struct Published([AtomicU64; 12]);
 
 impl Published {
     fn write(&self, tally: &Tally) {
@@ -161,8 +161,8 @@ impl Thread {
             obeyed += 1;
             self.worker.command(command, now);
         }
+        self.worker.settle();
         if obeyed > 0 {
-            self.worker.settle();
             for (name, language) in self.worker.take_missing() {
                 let _ = self.chores.send(Chore::Missing { name, language });
             }

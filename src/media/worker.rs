@@ -20,13 +20,14 @@ use smallvec::SmallVec;
 use crate::audio::Mixer;
 use crate::bridge::{Digit, MediaCommand, MediaEvent, MediaPort, PlayItem, RtpStats, Sources, Stream};
 use crate::ids::{CallId, Language, LegId, PlayId};
-use crate::rtp::{EventReceiver, RtcpTimer};
+use crate::rtp::{EventReceiver, ReceiveStats, RtcpTimer};
+use crate::settings::Codec;
 use crate::time::Instant;
 
 use super::PromptSource;
 use super::io::MediaIo;
-use super::leg::{Arrivals, Hearing, InBand, Key, Keys, Leg, Reports};
-use super::outgoing::Outgoing;
+use super::leg::{Hearing, InBand, Key, Keys, Leg, Reports};
+use super::outgoing::{CLOCK_HZ, Outgoing};
 use super::player::{Playing, Studio};
 use super::source::FarEnd;
 use super::voice::{NARROW, WIDE};
@@ -67,6 +68,8 @@ pub struct Tally {
     pub relayed: u64,
     /// From a source that was neither negotiated nor latched.
     pub strangers: u64,
+    /// For a leg that was not configured yet.
+    pub early: u64,
     /// Neither RTP nor RTCP, or of a payload type that was not agreed on.
     pub malformed: u64,
     /// The kernel took no more.
@@ -84,12 +87,13 @@ pub struct Tally {
 
 impl Tally {
     /// All counts in the order of their declaration, for a table of atomics.
-    pub(super) fn to_array(self) -> [u64; 11] {
+    pub(super) fn to_array(self) -> [u64; 12] {
         [
             self.packets_in,
             self.packets_out,
             self.relayed,
             self.strangers,
+            self.early,
             self.malformed,
             self.send_failures,
             self.late_ticks,
@@ -100,12 +104,13 @@ impl Tally {
         ]
     }
 
-    pub(super) fn from_array(counts: [u64; 11]) -> Self {
+    pub(super) fn from_array(counts: [u64; 12]) -> Self {
         let [
             packets_in,
             packets_out,
             relayed,
             strangers,
+            early,
             malformed,
             send_failures,
             late_ticks,
@@ -119,6 +124,7 @@ impl Tally {
             packets_out,
             relayed,
             strangers,
+            early,
             malformed,
             send_failures,
             late_ticks,
@@ -141,6 +147,8 @@ pub struct Worker<Io> {
     places: HashMap<LegId, u32>,
     calls: HashMap<CallId, SmallVec<[u32; 4]>>,
     rooms: Vec<Option<Box<Room>>>,
+    /// Plays that the tick has ended; `settle` frees them.
+    ended: Vec<Box<Playing>>,
     /// Calls whose plan is to be made anew.
     changed: Vec<CallId>,
     /// Entries: legs at twice their place, rooms at twice theirs plus one.
@@ -173,6 +181,7 @@ impl<Io: MediaIo> Worker<Io> {
             places: HashMap::new(),
             calls: HashMap::new(),
             rooms: Vec::new(),
+            ended: Vec::with_capacity(BACKLOG),
             changed: Vec::new(),
             wheel: Wheel::new(STEP, now),
             slow: Wheel::new(SLOW_STEP, now),
@@ -187,6 +196,8 @@ impl<Io: MediaIo> Worker<Io> {
 
     /// Carries out a command. `settle` must follow before the next packet or tick; several commands may come first.
     pub fn command(&mut self, command: MediaCommand, now: Instant) {
+        self.wheel.keep_up(now);
+        self.slow.keep_up(now);
         match command {
             MediaCommand::Open { leg, call, port } => self.open(leg, call, port, now),
             MediaCommand::Configure { leg, stream } => self.configure(leg, *stream, now),
@@ -265,7 +276,7 @@ impl<Io: MediaIo> Worker<Io> {
             keys: None,
             called: Instant(0),
             out,
-            arrivals: Arrivals::new(),
+            arrivals: ReceiveStats::new(CLOCK_HZ),
             events: EventReceiver::default(),
             in_band: None,
             voice: None,
@@ -293,6 +304,9 @@ impl<Io: MediaIo> Worker<Io> {
             leg.in_band = None;
         } else if leg.in_band.as_ref().is_none_or(|in_band| in_band.codec != codec) {
             leg.in_band = Some(Box::new(InBand::new(codec)));
+        }
+        if let Some(keys) = &mut leg.keys {
+            keys.change_codec(codec);
         }
         if let Some(play) = &mut leg.play {
             play.encode(codec, &mut self.studio, self.prompts.as_ref());
@@ -332,7 +346,8 @@ impl<Io: MediaIo> Worker<Io> {
     fn send_digit(&mut self, id: LegId, digit: Digit, duration: Duration, now: Instant) {
         let Some(&place) = self.places.get(&id) else { return };
         let Some(leg) = self.leg_mut(place) else { return };
-        let keys = leg.keys.get_or_insert_with(|| Box::new(Keys::new()));
+        let codec = leg.stream.as_ref().map_or(Codec::Pcmu, |stream| stream.codec);
+        let keys = leg.keys.get_or_insert_with(|| Box::new(Keys::new(codec)));
         if !keys.push(Key { event: digit.event(), duration }) {
             self.tally.keys_lost += 1;
         }
@@ -363,7 +378,9 @@ impl<Io: MediaIo> Worker<Io> {
             return;
         }
         let in_step = leg.called + leg.packet_time();
-        if in_step > now && leg.called.0 > 0 {
+        let recent = leg.called.0 > 0 && in_step > now;
+        self.wheel.keep_up(now);
+        if recent {
             self.wheel.schedule(leg_entry(place), in_step);
         } else {
             self.wheel.schedule_where_idle(leg_entry(place), TURN);

@@ -97,7 +97,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     let net = Arc::new(Net::bind(&settings.sip.listen, net_events).await.map_err(ServerError::runtime)?);
     let listener = web::bind(settings.web.listen).await.map_err(ServerError::runtime)?;
     let web_address = listener.local_addr().map_err(ServerError::runtime)?;
-    let (library, missing) = Library::load(std::slice::from_ref(&settings.prompts), &languages(&settings));
+    let (library, missing) = Library::load(std::slice::from_ref(&settings.prompts), &settings.languages);
     for finding in missing {
         tracing::warn!("{finding}");
     }
@@ -233,16 +233,6 @@ fn reload(source: &Source, running: &Settings) -> Option<Input> {
             None
         }
     }
-}
-
-fn languages(settings: &Settings) -> Vec<crate::ids::Language> {
-    let mut languages = vec![settings.language.clone()];
-    for agent in &settings.agents {
-        if !languages.contains(&agent.language) {
-            languages.push(agent.language.clone());
-        }
-    }
-    languages
 }
 
 fn media_settings(settings: &Settings) -> MediaSettings {

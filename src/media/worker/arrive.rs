@@ -26,8 +26,7 @@ impl<Io: MediaIo> Worker<Io> {
         self.tally.packets_in += 1;
         let Some(leg) = self.leg(place) else { return };
         let Some(stream) = &leg.stream else {
-            // Media before offer and answer are through: nobody is negotiated yet.
-            self.tally.strangers += 1;
+            self.tally.early += 1;
             return;
         };
         let muxed = stream.rtcp_mux;
@@ -54,14 +53,14 @@ impl<Io: MediaIo> Worker<Io> {
         }
         leg.heard_at = now;
         leg.dead_told = false;
-        let restarted = leg.arrivals.changes_to(view.header.ssrc)
-            | (leg.arrivals.present.receive(&view.header, now) == Arrival::Restarted);
+        let arrival = leg.arrivals.receive(&view.header, now);
         let heard = leg.stream.as_ref().is_some_and(|stream| stream.receive);
-        if !heard {
-            // We said that we would not listen (hold); what is still under way is for nobody's ear.
+        if !heard || arrival == Arrival::Suspect {
+            // We said that we would not listen (hold): what is still under way is for nobody's ear. Or a number far
+            // off the others: the next one tells whether the far end has started anew.
             return;
         }
-        let digit = take_in(leg, kind, &view, restarted, now);
+        let digit = take_in(leg, kind, &view, arrival == Arrival::Restarted, now);
         let (header, octets, id) = (view.header, view.payload.len(), leg.id);
         if let Some((digit, source)) = digit {
             self.tell(MediaEvent::Digit { leg: id, digit, source });

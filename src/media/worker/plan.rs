@@ -28,8 +28,9 @@ pub(super) enum Mix {
 }
 
 impl<Io: MediaIo> Worker<Io> {
-    /// Makes the plans of all calls that commands have changed.
+    /// Makes the plans of all calls that commands have changed, and frees what ticks have finished with.
     pub fn settle(&mut self) {
+        self.ended.clear();
         while let Some(call) = self.changed.pop() {
             self.changed.retain(|other| *other != call);
             self.plan(call);
@@ -88,8 +89,9 @@ impl<Io: MediaIo> Worker<Io> {
         let Some(leg) = self.leg_mut(place) else { return };
         leg.hearing = Hearing::Relay(source);
         // A key that the far end cannot be sent as it comes is made anew; the path of packets does not allocate.
-        if leg.stream.as_ref().is_some_and(|stream| stream.send_event_type.is_none()) {
-            leg.keys.get_or_insert_with(|| Box::new(Keys::new()));
+        if let Some(stream) = leg.stream.as_ref().filter(|stream| stream.send_event_type.is_none()) {
+            let codec = stream.codec;
+            leg.keys.get_or_insert_with(|| Box::new(Keys::new(codec)));
         }
         if let Some(source) = self.leg_mut(source) {
             source.relay_to.push(place);
@@ -156,7 +158,7 @@ impl<Io: MediaIo> Worker<Io> {
             if leg.ear.as_ref().is_none_or(|ear| (ear.codec, ear.wide) != (codec, wide)) {
                 leg.ear = Some(Box::new(Ear::new(codec, wide)));
             }
-            leg.keys.get_or_insert_with(|| Box::new(Keys::new()));
+            leg.keys.get_or_insert_with(|| Box::new(Keys::new(codec)));
             ears.push((*place, mix(&voices, sources)));
         }
         let frames = vec![[0; WIDE]; voices.len()];

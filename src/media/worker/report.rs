@@ -43,14 +43,10 @@ impl<Io: MediaIo> Worker<Io> {
         if bye && leg.out.stats.packets() == 0 && leg.arrivals.received() == 0 {
             return;
         }
-        let mut block = leg.arrivals.present.report(now);
-        if let (Some(block), Some(ssrc)) = (&mut block, leg.arrivals.ssrc()) {
-            block.ssrc = ssrc;
-        }
         let compound = Compound {
             ssrc: leg.out.ssrc(),
             sender: leg.out.stats.report(ntp, now),
-            block,
+            block: leg.arrivals.report(now),
             cname: std::str::from_utf8(&leg.reports.cname).unwrap_or_default(),
             bye,
         };
@@ -74,10 +70,8 @@ impl<Io: MediaIo> Worker<Io> {
             return;
         }
         leg.reports.timer.packet(datagram.len());
-        if let Some(sender) = &report.sender
-            && leg.arrivals.ssrc() == Some(report.ssrc)
-        {
-            leg.arrivals.present.take_sender_report(report.ssrc, sender, now);
+        if let Some(sender) = &report.sender {
+            leg.arrivals.take_sender_report(report.ssrc, sender, now);
         }
         if let Some(trip) = report.block.as_ref().and_then(|block| round_trip(block, ntp)) {
             leg.reports.round_trip = Some(trip);

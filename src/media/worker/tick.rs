@@ -49,30 +49,36 @@ impl<Io: MediaIo> Worker<Io> {
         leg.called = due;
         let mut packet: Packet = [0; Header::LEN + MAX_PTIME_OCTETS];
         let octets = leg.packet_octets();
-        let turn = if leg.keys.as_ref().is_some_and(|keys| keys.is_sending()) {
-            key_turn(leg, &mut packet, due)
-        } else {
-            play_turn(leg, packet.get_mut(Header::LEN..Header::LEN + octets).unwrap_or_default())
+        let turn = match key_turn(leg, &mut packet, due) {
+            Some(turn) => turn,
+            None => play_turn(leg, packet.get_mut(Header::LEN..Header::LEN + octets).unwrap_or_default()),
         };
-        let (again, length) = match turn {
-            Turn::Done => (leg.is_busy(), None),
-            Turn::Again => (true, None),
-            Turn::Whole(length) => (true, Some(length)),
+        let length = match turn {
+            Turn::Done => return self.end_play(place),
+            Turn::Again => None,
+            Turn::Whole(length) => Some(length),
             Turn::Audio(filled) => {
                 self.fill_up(place, &mut packet, filled, octets);
-                (true, self.frame(place, &mut packet, octets, due))
+                self.frame(place, &mut packet, octets, due)
             }
         };
         if let (Some(length), Some((to, _))) = (length, self.leg(place).and_then(Leg::sending)) {
             self.send(place, Flow::Rtp, to, packet.get(..length).unwrap_or_default());
         }
-        let Some(leg) = self.leg_mut(place) else { return };
+        let Some(leg) = self.leg(place) else { return };
         let next = due + leg.packet_time();
-        if again {
-            self.wheel.schedule(leg_entry(place), next);
-        } else if let Some(play) = self.leg_mut(place).and_then(|leg| leg.play.take()) {
-            let Some(id) = self.leg(place).map(|leg| leg.id) else { return };
-            self.tell(MediaEvent::PlayEnded { leg: id, play: play.play });
+        self.wheel.schedule(leg_entry(place), next);
+    }
+
+    fn end_play(&mut self, place: u32) {
+        let Some(leg) = self.leg_mut(place) else { return };
+        let id = leg.id;
+        if let Some(ended) = leg.play.take() {
+            self.tell(MediaEvent::PlayEnded { leg: id, play: ended.play });
+            // Freed between ticks. More than a list of them end only while nobody settles.
+            if self.ended.len() < self.ended.capacity() {
+                self.ended.push(ended);
+            }
         }
     }
 
@@ -157,24 +163,22 @@ impl<Io: MediaIo> Worker<Io> {
     fn look_after(&mut self, place: u32, now: Instant) {
         let dead_leg = self.dead_leg;
         let Some(leg) = self.leg_mut(place) else { return };
-        let mut next = leg.reports.due;
+        let mut next = now + 10 * SLOW_STEP;
         if leg.expects_media() && !leg.dead_told {
             let dead_at = leg.heard_at + dead_leg;
-            if dead_at <= now {
-                leg.dead_told = true;
+            leg.dead_told = dead_at <= now;
+            next = next.min(dead_at);
+            if leg.dead_told {
                 let id = leg.id;
                 self.tell(MediaEvent::Dead { leg: id });
-            } else {
-                next = Some(next.map_or(dead_at, |next| next.min(dead_at)));
             }
         }
-        if self.leg(place).and_then(|leg| leg.reports.due).is_some_and(|due| due <= now) {
+        let mut report_at = self.leg(place).and_then(|leg| leg.reports.due);
+        if report_at.is_some_and(|due| due <= now) {
             self.send_report(place, now, false);
-            next = next.filter(|next| *next > now);
-            let due = self.next_report(place, now);
-            next = Some(next.map_or(due, |next| next.min(due)));
+            report_at = Some(self.next_report(place, now));
         }
-        self.slow.schedule(place, next.unwrap_or(now + 10 * SLOW_STEP));
+        self.slow.schedule(place, report_at.map_or(next, |due| next.min(due)));
     }
 }
 
@@ -222,18 +226,17 @@ fn play_turn(leg: &mut Leg, payload: &mut [u8]) -> Turn {
     }
 }
 
-fn key_turn(leg: &mut Leg, packet: &mut Packet, due: Instant) -> Turn {
+/// The next packet of the keys that are being sent; `None` when there are none.
+fn key_turn(leg: &mut Leg, packet: &mut Packet, due: Instant) -> Option<Turn> {
     let octets = leg.packet_octets();
-    let Some((codec, event_type)) = leg.stream.as_ref().map(|stream| (stream.codec, stream.send_event_type)) else {
-        return Turn::Done;
-    };
+    let (codec, event_type) = leg.stream.as_ref().map(|stream| (stream.codec, stream.send_event_type))?;
     let Leg { keys, out, .. } = leg;
-    let Some(keys) = keys else { return Turn::Done };
+    let keys = keys.as_mut()?;
     loop {
         match &mut keys.sending {
             None => match keys.next() {
                 Some(key) => keys.sending = Some(begin(key, codec, event_type, || out.begin_key(due))),
-                None => return Turn::Done,
+                None => return None,
             },
             Some(Sending::Event { sender, payload_type }) => {
                 let Some(event) = sender.packet(octets as u16) else {
@@ -241,20 +244,20 @@ fn key_turn(leg: &mut Leg, packet: &mut Packet, due: Instant) -> Turn {
                     continue;
                 };
                 let header = out.key(*payload_type, event.timestamp, event.marker, EventPacket::LEN, due);
-                let Some(length) = header.write(packet) else { return Turn::Again };
+                let Some(length) = header.write(packet) else { return Some(Turn::Again) };
                 if let Some(payload) = packet.get_mut(length..length + EventPacket::LEN) {
                     payload.copy_from_slice(&event.payload);
                 }
-                return Turn::Whole(length + EventPacket::LEN);
+                return Some(Turn::Whole(length + EventPacket::LEN));
             }
-            Some(Sending::Tone { tone, encoder, octets: left }) => {
+            Some(Sending::Tone { tone, octets: left }) => {
                 if *left == 0 {
                     pause(keys);
                     continue;
                 }
                 *left = left.saturating_sub(octets);
                 let payload = packet.get_mut(Header::LEN..Header::LEN + octets).unwrap_or_default();
-                return Turn::Audio(sound(tone, encoder, codec, payload));
+                return Some(Turn::Audio(sound(tone, &mut keys.encoder, codec, payload)));
             }
             Some(Sending::Pause { octets: left }) => {
                 if *left == 0 {
@@ -262,7 +265,7 @@ fn key_turn(leg: &mut Leg, packet: &mut Packet, due: Instant) -> Turn {
                     continue;
                 }
                 *left = left.saturating_sub(octets);
-                return Turn::Again;
+                return Some(Turn::Again);
             }
         }
     }
@@ -273,11 +276,9 @@ fn begin(key: Key, codec: Codec, event_type: Option<u8>, timestamp: impl FnOnce(
         Some(payload_type) => {
             Sending::Event { sender: EventSender::new(key.event, timestamp(), key.duration), payload_type }
         }
-        None => Sending::Tone {
-            tone: Tone::key(sample_rate_hz(codec), key.event),
-            encoder: Encoder::new(codec),
-            octets: units(key.duration) as usize,
-        },
+        None => {
+            Sending::Tone { tone: Tone::key(sample_rate_hz(codec), key.event), octets: units(key.duration) as usize }
+        }
     }
 }
 

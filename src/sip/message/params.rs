@@ -66,10 +66,33 @@ impl Params {
             if name.is_empty() {
                 return Err(Malformed("a URI parameter has no name"));
             }
-            params.0.push((name.to_owned(), value.map(str::to_owned)));
+            params.0.push((undo_needless_escapes(name), value.map(undo_needless_escapes)));
         }
         Ok(params)
     }
+}
+
+/// RFC 3261 §19.1.4, RFC 3986 §6.2.2.2: an escaped letter, digit or mark is that character (`%6C%72` is `lr`). Other escapes
+/// stay as they are.
+fn undo_needless_escapes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        let byte = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(byte)) {
+            Some(byte) => {
+                out.push(byte.into());
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push('%');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 fn header_value<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Malformed> {
