@@ -25,7 +25,12 @@ fn nothing_is_left_over_whatever_callers_agents_and_the_network_do() {
         let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || run_seeds(first, threads, runs))).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker that does not panic")).collect()
     });
-    assert!(faults.is_empty(), "{} of {runs} seeds failed, the first ones:\n{}", faults.len(), faults[..faults.len().min(5)].join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} of {runs} seeds failed, the first ones:\n{}",
+        faults.len(),
+        faults[..faults.len().min(5)].join("\n")
+    );
 }
 
 fn run_seeds(first: u64, step: u64, runs: u64) -> Vec<String> {

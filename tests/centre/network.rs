@@ -28,7 +28,13 @@ impl Network {
     pub fn new(rng: &mut ChaCha12Rng) -> Network {
         let loss = [0, 0, 20, 100, 250][below(rng, 5) as usize];
         let duplication = [0, 30, 150][below(rng, 3) as usize];
-        Network { loss, duplication, jitter_ms: [1, 10, 150][below(rng, 3) as usize], under_way: BTreeMap::new(), sequence: 0 }
+        Network {
+            loss,
+            duplication,
+            jitter_ms: [1, 10, 150][below(rng, 3) as usize],
+            under_way: BTreeMap::new(),
+            sequence: 0,
+        }
     }
 
     pub fn send(&mut self, packet: Packet, now: Instant, rng: &mut ChaCha12Rng) {

@@ -126,7 +126,10 @@ impl Side {
             credentials: None,
         };
         let session = self.ua.invite(invite, now);
-        self.sessions.insert(session, Talk { offer: Some(sdp(self.address, port, 1, "sendrecv")), version: 1, ..Talk::default() });
+        self.sessions.insert(
+            session,
+            Talk { offer: Some(sdp(self.address, port, 1, "sendrecv")), version: 1, ..Talk::default() },
+        );
         let patience = 200 + below_one_of(rng, [300, 5_000, 60_000]);
         self.plan(now + Duration::from_millis(patience.into()), Act::HangUp(session));
         for _ in 0..below(rng, 4) {

@@ -51,7 +51,8 @@ impl World {
         let mut rng = ChaCha12Rng::seed_from_u64(seed);
         let start: Wall = "2026-11-25T10:00:00Z".parse().expect("a time");
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/demo/relais.toml");
-        let loaded = relais::config::load(&config, &Default::default()).unwrap_or_else(|findings| panic!("the demo does not load: {findings:?}"));
+        let loaded = relais::config::load(&config, &Default::default())
+            .unwrap_or_else(|findings| panic!("the demo does not load: {findings:?}"));
         let now = Now { instant: Instant(0), wall: start };
         let mut engine_seed = [0; 32];
         engine_seed[..8].copy_from_slice(&seed.to_le_bytes());
@@ -98,7 +99,8 @@ impl World {
             }
             self.sides.push(phone);
             for _ in 0..below(rng, 3) {
-                let when = Instant(0) + Duration::from_millis(u64::from(below(rng, 120_000))) + Duration::from_nanos(n as u64);
+                let when =
+                    Instant(0) + Duration::from_millis(u64::from(below(rng, 120_000))) + Duration::from_nanos(n as u64);
                 let agent = AgentId::from(*agent);
                 let (state, reason) = match below(rng, 3) {
                     0 => (AgentState::Paused, Some("break".to_owned())),
@@ -264,7 +266,11 @@ impl World {
                 if self.ended.contains(&view.call_id) {
                     return Err(format!("call {} is shown as running after its end", view.call_id));
                 }
-                let agents = view.legs.iter().filter(|leg| leg.role == Party::Agent).map(|leg| AgentId::from(leg.address.as_str()));
+                let agents = view
+                    .legs
+                    .iter()
+                    .filter(|leg| leg.role == Party::Agent)
+                    .map(|leg| AgentId::from(leg.address.as_str()));
                 self.with.insert(view.call_id, agents.collect());
                 Ok(())
             }
