@@ -29,6 +29,7 @@ use parking::Handles;
 
 use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
 use crate::ids::{CallId, Language, LegId};
+use crate::prompts::Library;
 use crate::settings::Codec;
 
 pub use error::MediaError;
@@ -58,6 +59,12 @@ pub struct MediaSettings {
 pub trait PromptSource: Send + Sync {
     /// The prompt's payload, 8 octets a millisecond in every codec of `Codec`; `None` where there is no such prompt.
     fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes>;
+}
+
+impl PromptSource for Library {
+    fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes> {
+        Library::encoded(self, name, language, codec).map(|encoded| encoded.frames.clone())
+    }
 }
 
 /// Counts since the start, over all threads; the last two and `legs` are present values.
