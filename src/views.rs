@@ -65,6 +65,8 @@ pub enum CallState {
     Queued,
     Talking,
     Holding,
+    /// Everybody has been told; the record is being written.
+    Ending,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

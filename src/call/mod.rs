@@ -220,8 +220,9 @@ impl Call {
 
     pub fn view(&self, position: Option<usize>) -> CallView {
         let state = match &self.phase {
+            Phase::Ending => CallState::Ending,
             _ if self.answered_at.is_none() => CallState::Ringing,
-            Phase::Plan | Phase::Dialling | Phase::Ending => CallState::Ivr,
+            Phase::Plan | Phase::Dialling => CallState::Ivr,
             Phase::Queued { .. } => CallState::Queued,
             Phase::Talking { .. } if self.on_hold() => CallState::Holding,
             Phase::Talking { .. } => CallState::Talking,

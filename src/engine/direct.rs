@@ -34,6 +34,14 @@ impl Engine {
         self.agent_failed(id, &offer.agent, NoAnswer::Timeout, now);
     }
 
+    /// The distributor takes an offer back. One who was dialled by name cannot be had, and the caller is told.
+    pub(super) fn offer_withdrawn(&mut self, id: CallId, agent: &AgentId, now: Now) {
+        self.stop_ringing(id, agent, now);
+        if self.calls.get(&id).is_some_and(|live| live.call.phase == Phase::Dialling) {
+            self.dial_failed(id, TransferOutcome::Unreachable, now);
+        }
+    }
+
     /// An agent could not be had: the distributor looks for the next, or the one who dialled is told.
     pub(super) fn agent_failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
         self.acd.agent_failed(id, agent, why, now);

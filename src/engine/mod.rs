@@ -350,7 +350,7 @@ impl Engine {
     fn handle_acd_event(&mut self, event: AcdEvent, now: Now) {
         match event {
             AcdEvent::Offer { contact, agent, .. } => self.ring_agent(contact, &agent, now),
-            AcdEvent::Withdraw { contact, agent } => self.stop_ringing(contact, &agent, now),
+            AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
             AcdEvent::Announce { contact, position } => self.announce_position(contact, position),
             AcdEvent::WrappedUp { contact, acw } => {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
@@ -400,10 +400,8 @@ impl Engine {
     fn publish_changed(&mut self) {
         for id in std::mem::take(&mut self.changed) {
             let Some(live) = self.calls.get(&id) else { continue };
-            if live.call.ending.is_none() {
-                let view = live.call.view(self.acd.position(id));
-                self.commands.push_back(Command::Publish(Change::Call(Box::new(view))));
-            }
+            let view = live.call.view(self.acd.position(id));
+            self.commands.push_back(Command::Publish(Change::Call(Box::new(view))));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::context::{Context, Purpose};
 use super::session::{Session, Stage};
 use crate::settings::Credentials;
 use crate::sip::auth;
-use crate::sip::message::{Request, Response};
+use crate::sip::message::{Headers, Method, Request, Response};
 use crate::sip::transaction::TransactionId;
 use crate::time::Instant;
 
@@ -53,6 +53,14 @@ impl Session {
         request.core.cseq.number = cseq;
         if !authorize(cx, &mut request, response, self.credentials.as_ref()) {
             return None;
+        }
+        if request.method == Method::Invite {
+            self.proof = Headers::default();
+            for name in ["Authorization", "Proxy-Authorization"] {
+                for value in request.headers.get_all(name) {
+                    self.proof.push(name, value);
+                }
+            }
         }
         self.challenges += 1;
         Some(self.send(cx, request, to, purpose, now))

@@ -67,6 +67,8 @@ pub(super) enum Wake {
     Unpracked,
     /// RFC 3261 §9.1: no final response came after the CANCEL.
     CancelFruitless,
+    /// RFC 3261 §13.3.1.1: tell proxies that it still rings.
+    KeepRinging,
     /// RFC 3261 §13.3.1: the invitation's Expires is past.
     InvitationExpired,
     /// Our re-INVITE was answered provisionally and then no more.
@@ -79,12 +81,13 @@ pub(super) enum Wake {
 }
 
 impl Wake {
-    pub(super) const ALL: [Wake; 10] = [
+    pub(super) const ALL: [Wake; 11] = [
         Wake::Repeat2xx,
         Wake::Unacknowledged,
         Wake::RepeatProvisional,
         Wake::Unpracked,
         Wake::CancelFruitless,
+        Wake::KeepRinging,
         Wake::InvitationExpired,
         Wake::ReinviteFruitless,
         Wake::Glare,

@@ -6,14 +6,15 @@ mod calling;
 mod challenge;
 mod checks;
 mod context;
-mod exchange;
 mod inbound;
 mod indialog;
+mod ours;
 mod ringing;
 mod session;
 mod single;
 #[cfg(test)]
 mod tests;
+mod theirs;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{self, Body};
 use super::context::{Context, Wake};
-use super::exchange::{Kind, Theirs};
+
 use super::session::{Session, Stage, write_timer};
+use super::theirs::{Kind, Theirs};
 use super::{EndCause, Event, Sdp};
 use crate::ids::SessionId;
 use crate::sip::dialog::Dialog;
@@ -19,6 +20,8 @@ use crate::sip::transaction::TransactionId;
 use crate::sip::{Destination, Flow};
 use crate::time::Instant;
 
+/// RFC 3261 §13.3.1.1: "the UAS MUST send a non-100 provisional response at every minute".
+const KEEP_RINGING: Duration = Duration::from_secs(60);
 /// Provisional responses that may wait behind an unacknowledged one.
 const MAX_WAITING: usize = 4;
 
@@ -37,6 +40,8 @@ pub(super) struct Ringing {
     /// response until the first is acknowledged."
     outstanding: Option<Outstanding>,
     waiting: VecDeque<(u16, Option<Bytes>)>,
+    /// The last provisional response that was not reliable.
+    last: Option<Bytes>,
     /// Offer and answer were exchanged reliably.
     pub settled: bool,
     /// The 200 that has to wait, with its SDP and headers.
@@ -93,6 +98,7 @@ impl Session {
             rseq: 0,
             outstanding: None,
             waiting: VecDeque::new(),
+            last: None,
             settled: false,
             accepted: None,
             timer,
@@ -123,7 +129,11 @@ impl Session {
         if !ringing.requires_reliable && (!supports || sdp.is_none()) {
             // Without their offer an unreliable response carries no SDP of ours (RFC 3261 §13.2.1).
             let sdp = sdp.filter(|_| ringing.offered && !ringing.settled);
-            self.send_provisional(cx, status, sdp, None, now);
+            let bytes = self.send_provisional(cx, status, sdp, None, now);
+            if let Stage::Ringing(ringing) = &mut self.stage {
+                ringing.last = Some(bytes);
+            }
+            cx.wake(self.id, Wake::KeepRinging, now + KEEP_RINGING);
         } else if ringing.outstanding.is_none() {
             self.send_reliable(cx, status, sdp, now);
         } else if ringing.waiting.len() < MAX_WAITING {
@@ -184,6 +194,14 @@ impl Session {
         cx.transactions.send(Destination::Flow(ringing.flow), outstanding.bytes.clone());
         outstanding.interval = outstanding.interval.saturating_mul(2);
         cx.wake(self.id, Wake::RepeatProvisional, now + outstanding.interval);
+    }
+
+    /// Proxies between give up an INVITE that is silent for three minutes.
+    pub fn keep_ringing(&mut self, cx: &mut Context, now: Instant) {
+        let Stage::Ringing(ringing) = &self.stage else { return };
+        let Some(last) = ringing.last.clone() else { return };
+        cx.transactions.send(Destination::Flow(ringing.flow), last);
+        cx.wake(self.id, Wake::KeepRinging, now + KEEP_RINGING);
     }
 
     pub fn on_unpracked(&mut self, cx: &mut Context, now: Instant) {
@@ -335,7 +353,7 @@ impl Session {
     }
 
     fn stop_provisional(&mut self, cx: &mut Context, outstanding: Option<u32>) {
-        for wake in [Wake::RepeatProvisional, Wake::Unpracked, Wake::InvitationExpired] {
+        for wake in [Wake::RepeatProvisional, Wake::Unpracked, Wake::KeepRinging, Wake::InvitationExpired] {
             cx.forget(self.id, wake);
         }
         self.last_rseq = outstanding.or(self.last_rseq);

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::calling::Calling;
 use super::context::{ALLOW, ClientUse, Context, Purpose, SUPPORTED, Wake, user_of};
-use super::exchange::{Ours, Theirs};
+use super::ours::Ours;
 use super::ringing::Ringing;
+use super::theirs::Theirs;
 use super::{EndCause, Event, Sdp};
 use crate::ids::SessionId;
 use crate::settings::Credentials;
@@ -60,6 +61,8 @@ pub(super) struct Session {
     /// The Min-SE that a 422 told us.
     pub min_se: Option<Duration>,
     pub credentials: Option<Credentials>,
+    /// What we proved ourselves with in the last INVITE; §22.1: the ACK carries the same.
+    pub proof: Headers,
     /// Challenges answered in a row.
     pub challenges: u8,
     /// The last RSeq we sent, for the PRACK that comes after our final response.
@@ -153,6 +156,7 @@ impl Session {
             session_expires: cx.settings.session_expires,
             min_se: None,
             credentials: None,
+            proof: Headers::default(),
             challenges: 0,
             last_rseq: None,
             clients: 0,
@@ -333,6 +337,8 @@ impl Session {
         match (unacked.first, answer) {
             (true, answer) => cx.tell(Event::Confirmed { session, sdp: answer.map(Sdp::Answer) }),
             (false, Some(sdp)) => cx.tell(Event::Reanswered { session, sdp }),
+            // The offer of our 2xx to a re-INVITE was not answered; what was agreed before stands.
+            (false, None) if unacked.offers => cx.tell(Event::OfferRefused { session, status: 488 }),
             (false, None) => {}
         }
         self.next_offer(cx, now);
@@ -355,6 +361,7 @@ impl Session {
     /// The same in any dialog the INVITE made.
     pub fn acknowledge_in(&mut self, cx: &mut Context, dialog: &Dialog, invite: Late, sdp: Option<Bytes>) {
         let mut ack = dialog.ack(invite.cseq);
+        ack.headers.extend(self.proof.clone());
         if let Some(sdp) = sdp {
             ack.headers.set("Content-Type", "application/sdp");
             ack.body = sdp;
@@ -399,6 +406,7 @@ impl Session {
             }
             Wake::Unacknowledged => self.on_unacknowledged(cx, now),
             Wake::RepeatProvisional => self.repeat_provisional(cx, now),
+            Wake::KeepRinging => self.keep_ringing(cx, now),
             Wake::Unpracked => self.on_unpracked(cx, now),
             Wake::CancelFruitless => self.on_cancel_fruitless(cx),
             Wake::InvitationExpired => {

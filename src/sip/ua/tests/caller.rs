@@ -170,7 +170,9 @@ fn a_challenge_is_answered_with_credentials_the_next_cseq_and_a_new_branch() {
     assert!(authorization.starts_with("Digest username=\"alice\""), "{authorization}");
     caller.respond(&again, 200, "b", "answer", &[]);
     assert_eq!(caller.told(), ["answered answer(answer)"]);
-    assert_eq!(caller.request().core.cseq.number, 2, "the ACK is to the second INVITE");
+    let ack = caller.request();
+    assert_eq!(ack.core.cseq.number, 2, "the ACK is to the second INVITE");
+    assert_eq!(ack.headers.get("Authorization"), Some(authorization), "§22.1: with the same credentials");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 mod caller;
 mod early;
 mod flows;
+mod monkey;
 mod random;
 mod rules;
+mod torture;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -265,6 +265,30 @@ fn an_invitation_expires() {
 }
 
 #[test]
+fn a_call_that_rings_long_says_so_every_minute() {
+    let mut bench = Bench::new();
+    bench.receive(&invite());
+    let session = bench.session();
+    bench.agent.progress(session, 180, None, bench.now);
+    bench.wait(Duration::from_secs(125));
+    assert_eq!(bench.lines(), ["100 INVITE", "180 INVITE", "180 INVITE", "180 INVITE"]);
+    bench.agent.accept(session, sdp("answer"), Headers::default(), bench.now);
+    bench.wait(Duration::from_secs(125));
+    assert!(!bench.lines().contains(&"180 INVITE".to_owned()));
+}
+
+#[test]
+fn an_offer_of_ours_that_the_ack_does_not_answer_is_refused() {
+    let mut bench = Bench::new();
+    let (session, tag) = bench.answered(&invite());
+    bench.receive(&request("INVITE", 2, "i2", &tag, ""));
+    bench.agent.answer(session, sdp("ours"), bench.now);
+    assert_eq!(bench.lines(), ["100 INVITE", "200 INVITE ours"]);
+    bench.receive(&request("ACK", 2, "a2", &tag, ""));
+    assert_eq!(bench.told(), ["reoffered", "refused 488"]);
+}
+
+#[test]
 fn sdp_inside_a_multipart_is_found() {
     let body = "--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x\r\nContent-Type: application/sdp\r\n\r\nv=0 inner\r\n\r\n--x--\r\n";
     let head = request("INVITE", 1, "i", "", "Content-Type: multipart/mixed;boundary=x\n");
