@@ -224,7 +224,7 @@ impl Engine {
             self.ua.reject(session, reason.status, None, headers, now.instant);
         } else {
             // RFC 3326
-            headers.push("Reason", &format!("Q.850;cause={}", reason.q850));
+            headers.push("Reason", format!("Q.850;cause={}", reason.q850));
             self.ua.hang_up(session, headers, now.instant);
         }
         self.close_leg(id, leg_id, now);

@@ -42,7 +42,7 @@ use trunks::Trunks;
 pub enum Input {
     Sip {
         flow: Flow,
-        message: Message,
+        message: Box<Message>,
     },
     /// What was sent there could not be delivered.
     TransportError {
@@ -241,7 +241,7 @@ impl Engine {
 
     pub fn handle_input(&mut self, input: Input, now: Now) {
         match input {
-            Input::Sip { flow, message } => self.ua.handle_message(flow, message, now.instant),
+            Input::Sip { flow, message } => self.ua.handle_message(flow, *message, now.instant),
             Input::TransportError { to } => self.ua.handle_transport_error(&to, now.instant),
             Input::Media(event) => self.handle_media(event, now),
             Input::Api { id, request } => self.handle_api(id, request, now),

@@ -184,7 +184,7 @@ impl World {
         }
         let flow = Flow { transport: Transport::Udp, local: packet.to, remote: packet.from, connection: None };
         if packet.to == SERVER {
-            return self.input(Input::Sip { flow, message });
+            return self.input(Input::Sip { flow, message: Box::new(message) });
         }
         if let Some(n) = self.sides.iter().position(|side| side.address == packet.to) {
             self.sides[n].ua.handle_message(flow, message, self.now);
