@@ -19,6 +19,8 @@ use crate::network::{below, below_one_of};
 
 pub const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
 
+const RINGS_AT_MOST: Duration = Duration::from_secs(180);
+
 /// What somebody is going to do.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -105,7 +107,7 @@ impl Side {
             Act::Hold(session, on) => self.hold(session, on, now),
             Act::Register { expires } => self.register(expires, now),
             Act::Answer(session) => self.answer(session, now),
-            Act::Refuse(session, status) if self.sessions.contains_key(&session) => {
+            Act::Refuse(session, status) if self.sessions.get(&session).is_some_and(|talk| !talk.up) => {
                 self.ua.reject(session, status, None, Headers::default(), now);
             }
             Act::HangUp(_) | Act::Refuse(..) => {}
@@ -219,6 +221,8 @@ impl Side {
     fn rung(&mut self, session: SessionId, offer: &Bytes, now: Instant, rng: &mut ChaCha12Rng) {
         self.sessions.insert(session, Talk { far_port: audio_port(offer), ..Talk::default() });
         let soon = |rng: &mut ChaCha12Rng, ms: u32| now + Duration::from_millis(below(rng, ms).into());
+        // A phone stops ringing by itself, however much of what the centre says is lost.
+        self.plan(now + RINGS_AT_MOST, Act::Refuse(session, 480));
         if below(rng, 10) > 0 {
             self.ua.progress(session, 180, None, now);
         }

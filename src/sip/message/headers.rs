@@ -74,10 +74,6 @@ impl Headers {
         self.0.extend(more.0);
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Names and values in wire order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|header| (names::name_of(header), names::value_of(header)))
@@ -85,10 +81,6 @@ impl Headers {
 
     pub fn from_pairs<N: AsRef<str>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Headers {
         Headers(pairs.into_iter().map(|(name, value)| names::header(name.as_ref(), value.into())).collect())
-    }
-
-    pub fn to_pairs(&self) -> Vec<(String, String)> {
-        self.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// The elements of a comma list, however it is spread over lines: `Supported`, `Require`, `Allow`, `Accept`, …

@@ -9,9 +9,7 @@ macro_rules! typed_headers {
         /// A header by its name in lower case, long or compact; `given` is the name as it was written.
         fn typed(lower: &[u8], given: &str, value: String) -> Header {
             match lower {
-                $(bytes if bytes == $lower.as_bytes() $(|| bytes == $compact.as_bytes())? => {
-                    Header::$variant(untyped::$variant::new(value))
-                })*
+                $($lower $(| $compact)? => Header::$variant(untyped::$variant::new(value)),)*
                 _ => Header::Other(long_form(lower).unwrap_or(given).to_owned(), value),
             }
         }
@@ -33,52 +31,52 @@ macro_rules! typed_headers {
 }
 
 typed_headers! {
-    Accept "Accept" "accept";
-    AcceptEncoding "Accept-Encoding" "accept-encoding";
-    AcceptLanguage "Accept-Language" "accept-language";
-    AlertInfo "Alert-Info" "alert-info";
-    Allow "Allow" "allow";
-    AuthenticationInfo "Authentication-Info" "authentication-info";
-    Authorization "Authorization" "authorization";
-    CSeq "CSeq" "cseq";
-    CallId "Call-ID" "call-id" "i";
-    CallInfo "Call-Info" "call-info";
-    Contact "Contact" "contact" "m";
-    ContentDisposition "Content-Disposition" "content-disposition";
-    ContentEncoding "Content-Encoding" "content-encoding" "e";
-    ContentLanguage "Content-Language" "content-language";
-    ContentLength "Content-Length" "content-length" "l";
-    ContentType "Content-Type" "content-type" "c";
-    Date "Date" "date";
-    ErrorInfo "Error-Info" "error-info";
-    Event "Event" "event" "o";
-    Expires "Expires" "expires";
-    From "From" "from" "f";
-    InReplyTo "In-Reply-To" "in-reply-to";
-    MaxForwards "Max-Forwards" "max-forwards";
-    MimeVersion "MIME-Version" "mime-version";
-    MinExpires "Min-Expires" "min-expires";
-    Organization "Organization" "organization";
-    Priority "Priority" "priority";
-    ProxyAuthenticate "Proxy-Authenticate" "proxy-authenticate";
-    ProxyAuthorization "Proxy-Authorization" "proxy-authorization";
-    ProxyRequire "Proxy-Require" "proxy-require";
-    RecordRoute "Record-Route" "record-route";
-    ReplyTo "Reply-To" "reply-to";
-    Require "Require" "require";
-    RetryAfter "Retry-After" "retry-after";
-    Route "Route" "route";
-    Server "Server" "server";
-    Subject "Subject" "subject" "s";
-    SubscriptionState "Subscription-State" "subscription-state";
-    Supported "Supported" "supported" "k";
-    Timestamp "Timestamp" "timestamp";
-    To "To" "to" "t";
-    Unsupported "Unsupported" "unsupported";
-    UserAgent "User-Agent" "user-agent";
-    Via "Via" "via" "v";
-    Warning "Warning" "warning";
-    WwwAuthenticate "WWW-Authenticate" "www-authenticate";
+    Accept "Accept" b"accept";
+    AcceptEncoding "Accept-Encoding" b"accept-encoding";
+    AcceptLanguage "Accept-Language" b"accept-language";
+    AlertInfo "Alert-Info" b"alert-info";
+    Allow "Allow" b"allow";
+    AuthenticationInfo "Authentication-Info" b"authentication-info";
+    Authorization "Authorization" b"authorization";
+    CSeq "CSeq" b"cseq";
+    CallId "Call-ID" b"call-id" b"i";
+    CallInfo "Call-Info" b"call-info";
+    Contact "Contact" b"contact" b"m";
+    ContentDisposition "Content-Disposition" b"content-disposition";
+    ContentEncoding "Content-Encoding" b"content-encoding" b"e";
+    ContentLanguage "Content-Language" b"content-language";
+    ContentLength "Content-Length" b"content-length" b"l";
+    ContentType "Content-Type" b"content-type" b"c";
+    Date "Date" b"date";
+    ErrorInfo "Error-Info" b"error-info";
+    Event "Event" b"event" b"o";
+    Expires "Expires" b"expires";
+    From "From" b"from" b"f";
+    InReplyTo "In-Reply-To" b"in-reply-to";
+    MaxForwards "Max-Forwards" b"max-forwards";
+    MimeVersion "MIME-Version" b"mime-version";
+    MinExpires "Min-Expires" b"min-expires";
+    Organization "Organization" b"organization";
+    Priority "Priority" b"priority";
+    ProxyAuthenticate "Proxy-Authenticate" b"proxy-authenticate";
+    ProxyAuthorization "Proxy-Authorization" b"proxy-authorization";
+    ProxyRequire "Proxy-Require" b"proxy-require";
+    RecordRoute "Record-Route" b"record-route";
+    ReplyTo "Reply-To" b"reply-to";
+    Require "Require" b"require";
+    RetryAfter "Retry-After" b"retry-after";
+    Route "Route" b"route";
+    Server "Server" b"server";
+    Subject "Subject" b"subject" b"s";
+    SubscriptionState "Subscription-State" b"subscription-state";
+    Supported "Supported" b"supported" b"k";
+    Timestamp "Timestamp" b"timestamp";
+    To "To" b"to" b"t";
+    Unsupported "Unsupported" b"unsupported";
+    UserAgent "User-Agent" b"user-agent";
+    Via "Via" b"via" b"v";
+    Warning "Warning" b"warning";
+    WwwAuthenticate "WWW-Authenticate" b"www-authenticate";
 }
 
 /// Compact forms of headers that later RFCs added.
@@ -97,20 +95,25 @@ fn long_form(lower: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Longer than every name that is known.
-const LONGEST: usize = 32;
+/// A name in lower case, for a `match`; longer names than this are unknown anyway.
+struct Lower([u8; 32]);
+
+impl Lower {
+    fn of<'a>(name: &str, place: &'a mut Lower) -> &'a [u8] {
+        match place.0.get_mut(..name.len()) {
+            Some(lower) => {
+                lower.copy_from_slice(name.as_bytes());
+                lower.make_ascii_lowercase();
+                lower
+            }
+            None => &[],
+        }
+    }
+}
 
 /// A header from the name and the value as they were written.
 pub(super) fn header(name: &str, value: String) -> Header {
-    let mut lower = [0; LONGEST];
-    match lower.get_mut(..name.len()) {
-        Some(lower) => {
-            lower.copy_from_slice(name.as_bytes());
-            lower.make_ascii_lowercase();
-            typed(lower, name, value)
-        }
-        None => Header::Other(name.to_owned(), value),
-    }
+    typed(Lower::of(name, &mut Lower([0; 32])), name, value)
 }
 
 /// What a message carries in its own fields, never among its headers.
@@ -127,17 +130,16 @@ pub(super) enum Field {
 
 impl Field {
     pub fn by_name(name: &str) -> Option<Field> {
-        const NAMES: [(&str, &str, Field); 7] = [
-            ("via", "v", Field::Via),
-            ("from", "f", Field::From),
-            ("to", "t", Field::To),
-            ("call-id", "i", Field::CallId),
-            ("cseq", "", Field::CSeq),
-            ("max-forwards", "", Field::MaxForwards),
-            ("content-length", "l", Field::ContentLength),
-        ];
-        let same = |known: &str| name.eq_ignore_ascii_case(known);
-        NAMES.iter().find(|(long, compact, _)| same(long) || same(compact)).map(|(_, _, field)| *field)
+        Some(match Lower::of(name, &mut Lower([0; 32])) {
+            b"via" | b"v" => Field::Via,
+            b"from" | b"f" => Field::From,
+            b"to" | b"t" => Field::To,
+            b"call-id" | b"i" => Field::CallId,
+            b"cseq" => Field::CSeq,
+            b"max-forwards" => Field::MaxForwards,
+            b"content-length" | b"l" => Field::ContentLength,
+            _ => return None,
+        })
     }
 
     /// Is `header` one that is written from a field?

@@ -13,7 +13,9 @@ impl FromStr for Uri {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"')) {
+        let outside = |byte: u8| byte <= b' ' || byte == 0x7F || matches!(byte, b'<' | b'>' | b'"');
+        if text.bytes().any(outside) || (!text.is_ascii() && text.chars().any(|c| c.is_whitespace() || c.is_control()))
+        {
             return Err(Malformed("a URI contains white space, brackets or quotes"));
         }
         let Some((scheme, rest)) = text.split_once(':') else { return Err(Malformed("a URI has no scheme")) };
@@ -52,11 +54,6 @@ fn read_tel(rest: &str) -> Result<Uri, Malformed> {
 }
 
 impl SipUri {
-    /// A URI of a host alone, without user.
-    pub fn of_host(host: Host, port: Option<u16>) -> SipUri {
-        SipUri { secure: false, user: None, password: None, host, port, params: Params::default(), headers: None }
-    }
-
     /// The transport parameter; `None` leaves the choice to RFC 3263.
     pub fn transport(&self) -> Option<Transport> {
         match self.params.get("transport")? {
@@ -164,12 +161,6 @@ impl FromStr for Host {
             return Err(Malformed("a host name is empty or has characters that host names have not"));
         }
         Ok(Host::Name(text.to_ascii_lowercase()))
-    }
-}
-
-impl From<IpAddr> for Host {
-    fn from(address: IpAddr) -> Host {
-        Host::Address(address)
     }
 }
 

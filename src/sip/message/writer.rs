@@ -14,7 +14,7 @@ struct Value<'a>(&'a mut String);
 
 impl Write for Value<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.contains(['\r', '\n']) {
+        if text.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
             self.0.extend(text.chars().map(|c| if matches!(c, '\r' | '\n') { ' ' } else { c }));
         } else {
             self.0.push_str(text);
