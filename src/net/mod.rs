@@ -26,6 +26,7 @@ use udp::Datagrams;
 
 /// What the sockets tell the engine.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages; a box would be one more allocation for each")]
 pub enum NetEvent {
     Message {
         flow: Flow,
@@ -61,7 +62,7 @@ impl NetError {
 
 /// The way from the sockets to the engine's thread, with its bound.
 #[derive(Clone)]
-pub(self) struct Inbox {
+struct Inbox {
     events: Sender<NetEvent>,
     counters: Arc<Counters>,
 }
