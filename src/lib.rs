@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod findings;
 pub mod ids;
 pub mod record;
 pub mod settings;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `relais` command.
+
+fn main() -> std::process::ExitCode {
+    relais::cli::main()
+}

@@ -17,7 +17,10 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// The centre's language: what a caller hears where no plan says otherwise.
     pub language: Language,
+    /// The languages prompts are kept in, `language` first.
+    pub languages: Vec<Language>,
     pub pause_reasons: Vec<String>,
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,
@@ -39,6 +42,17 @@ impl Transport {
     /// A stream keeps order and never retransmits (RFC 3261 §17).
     pub fn is_reliable(self) -> bool {
         self != Transport::Udp
+    }
+
+    /// As written in configuration and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
+        }
     }
 }
 

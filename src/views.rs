@@ -1,13 +1,14 @@
 //! What the outside sees of the live state: published by the engine at every change, read by the web shell.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::{AgentId, CallId, LegId, QueueId, TrunkId};
 use crate::record::{CallRecord, Party, millis, optional_millis};
 use crate::time::Wall;
 
 /// The states of an agent, as the API names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentState {
     LoggedOut,
@@ -21,27 +22,33 @@ pub enum AgentState {
     NotResponding,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentView {
+    #[schema(value_type = String)]
     pub id: AgentId,
     pub name: String,
     pub state: AgentState,
     pub reason: Option<String>,
     #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Wall,
+    #[schema(value_type = Vec<String>)]
     pub queues: Vec<QueueId>,
+    #[schema(value_type = Option<String>)]
     pub call_id: Option<CallId>,
     /// Whether a phone of theirs can be reached (registered, or at a fixed address).
     pub reachable: bool,
     pub handled: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueView {
+    #[schema(value_type = String)]
     pub id: QueueId,
     pub waiting: u64,
     /// When the head of the queue came; null when nobody waits.
     #[serde(with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub longest_waiting_since: Option<Wall>,
     pub agents_available: u64,
     pub agents_logged_in: u64,
@@ -50,7 +57,7 @@ pub struct QueueView {
     pub abandoned: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallState {
     Ringing,
@@ -58,28 +65,37 @@ pub enum CallState {
     Queued,
     Talking,
     Holding,
+    /// Everybody has been told; the record is being written.
+    Ending,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CallView {
+    #[schema(value_type = String)]
     pub call_id: CallId,
     pub state: CallState,
+    #[schema(value_type = Option<String>)]
     pub trunk: Option<TrunkId>,
     pub from: String,
     pub to: String,
     #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
     pub started_at: Wall,
     #[serde(with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub answered_at: Option<Wall>,
+    #[schema(value_type = Option<String>)]
     pub queue: Option<QueueId>,
     /// 1 is the head.
     pub position: Option<u64>,
+    #[schema(value_type = Option<String>)]
     pub agent: Option<AgentId>,
     pub legs: Vec<LegView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LegView {
+    #[schema(value_type = u64)]
     pub leg_id: LegId,
     pub role: Party,
     pub address: String,
@@ -101,16 +117,28 @@ pub enum Change {
 /// A request of the web shell to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ApiRequest {
-    SetAgentState { agent: AgentId, state: AgentState, reason: Option<String> },
-    LogOut { agent: AgentId },
-    HangUp { call: CallId, leg: Option<LegId> },
+    SetAgentState {
+        agent: AgentId,
+        state: AgentState,
+        reason: Option<String>,
+    },
+    LogOut {
+        agent: AgentId,
+    },
+    /// `by` is who asked, for the record's `ended_by`: the agent on the call, a supervisor, or the system (operator,
+    /// administrator). The web shell has checked that `leg` belongs to the call as last published.
+    HangUp {
+        call: CallId,
+        leg: Option<LegId>,
+        by: Party,
+    },
 }
 
 /// A refusal: a stable code, and a sentence that names the thing, the rule and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
-    /// HTTP status, 400–499.
+    /// HTTP status, 400–499, or 503 while the engine cannot do it at all (draining).
     pub status: u16,
     pub code: String,
     pub message: String,

@@ -1,1 +1,244 @@
+//! A call: one contact with its legs, what it is going through, who hears whom, and the record that remains.
 
+mod clock;
+mod leg;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use clock::{Activity, LegClock, millis};
+pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
+
+use std::time::Duration;
+
+use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
+use crate::ids::{AgentId, CallId, Language, LegId, QueueId, TrunkId};
+use crate::record::{CallRecord, Outcome, Party, PathStep};
+use crate::time::{Instant, Now, Wall};
+use crate::views::{CallState, CallView};
+
+/// ETSI TR 101 041-2: the ringing tone most European networks use.
+const RING_BACK: PlayItem =
+    PlayItem::Tone { frequencies_hz: [425, 0], on: Duration::from_millis(1_000), off: Duration::from_millis(4_000) };
+
+/// What the call is going through.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Phase {
+    /// The dialplan has the caller.
+    Plan,
+    /// The caller waits for an agent; the plan waits for the outcome.
+    Queued {
+        queue: QueueId,
+        music: String,
+        leave: Vec<Digit>,
+    },
+    /// The caller hears ring-back while one named party is rung.
+    Dialling,
+    Talking {
+        leg: LegId,
+    },
+    /// All legs are told; the record waits for their last figures.
+    Ending,
+}
+
+/// An agent (or another party) being rung for this call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    pub agent: AgentId,
+    /// One leg for each phone of the agent that rings.
+    pub legs: Vec<LegId>,
+}
+
+/// How the call ended, once it has.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ending {
+    pub outcome: Outcome,
+    pub by: Party,
+    pub at: Wall,
+    pub sip_status: Option<u16>,
+    pub q850: Option<u8>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    pub id: CallId,
+    pub trunk: Option<TrunkId>,
+    pub from: String,
+    pub to: String,
+    pub language: Language,
+    pub started_at: Wall,
+    pub answered_at: Option<Wall>,
+    pub caller: LegId,
+    pub legs: BTreeMap<LegId, Leg>,
+    pub phase: Phase,
+    pub offer: Option<Offer>,
+    /// The caller of an unanswered call has been sent 180.
+    pub ringing_told: bool,
+    pub ending: Option<Ending>,
+    pub path: Vec<PathStep>,
+    /// The last queue entered, and when the first one was.
+    pub queue: Option<QueueId>,
+    pub queued_at: Option<Instant>,
+    pub wait_ms: Option<u64>,
+    pub agent: Option<AgentId>,
+}
+
+impl Call {
+    pub fn caller(&self) -> Option<&Leg> {
+        self.legs.get(&self.caller)
+    }
+
+    pub fn caller_mut(&mut self) -> Option<&mut Leg> {
+        self.legs.get_mut(&self.caller)
+    }
+
+    /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
+    /// `leave` are the keys that take the caller out again.
+    pub fn enter_queue(&mut self, queue: &QueueId, music: &str, leave: Vec<Digit>, now: Now) {
+        self.queue = Some(queue.clone());
+        self.queued_at.get_or_insert(now.instant);
+        self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
+    }
+
+    /// The party on `leg` has answered and talks with the caller from now on.
+    pub fn talk(&mut self, leg: LegId, now: Now) {
+        self.stop_waiting(now);
+        self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
+        self.offer = None;
+        self.phase = Phase::Talking { leg };
+    }
+
+    /// The wait of a caller who was queued is over, with an agent or without.
+    pub fn stop_waiting(&mut self, now: Now) {
+        if let Some(queued_at) = self.queued_at {
+            self.wait_ms.get_or_insert(millis(now.instant.since(queued_at)));
+        }
+    }
+
+    /// The two who talk, when they do.
+    fn pair(&self) -> Option<(LegId, LegId)> {
+        match self.phase {
+            Phase::Talking { leg } => Some((self.caller, leg)),
+            _ => None,
+        }
+    }
+
+    /// The one who talks with `leg`.
+    pub fn partner(&self, leg: LegId) -> Option<LegId> {
+        match self.pair()? {
+            (a, b) if a == leg => Some(b),
+            (a, b) if b == leg => Some(a),
+            _ => None,
+        }
+    }
+
+    /// Whether someone of a talk has put the other on hold.
+    pub fn on_hold(&self) -> bool {
+        let held = |leg: LegId| self.legs.get(&leg).is_some_and(|leg| leg.held_by_peer);
+        self.pair().is_some_and(|(a, b)| held(a) || held(b))
+    }
+
+    /// Brings every ear and every clock into the state that the phase asks for.
+    pub fn wire(&mut self, hold_music: &str, next_play: &mut u64, now: Now) -> Vec<MediaCommand> {
+        let mut out = Vec::new();
+        let pair = self.pair();
+        let language = self.language.clone();
+        let prompt = |name: &str| PlayItem::Prompt { name: name.to_owned(), language: language.clone() };
+        let held: Vec<LegId> = self.legs.values().filter(|leg| leg.held_by_peer).map(|leg| leg.id).collect();
+        let on_hold = self.on_hold();
+        for leg in self.legs.values_mut().filter(|leg| leg.is_up()) {
+            let partner = match pair {
+                Some((a, b)) if a == leg.id => Some(b),
+                Some((a, b)) if b == leg.id => Some(a),
+                _ => None,
+            };
+            let ear = match (partner, &self.phase) {
+                // Whoever was put on hold hears music; whoever holds hears nothing (RFC 3264 §8.4).
+                (Some(partner), _) if held.contains(&partner) => {
+                    Ear { music: Some(prompt(hold_music)), ..Ear::default() }
+                }
+                (Some(partner), _) => Ear { sources: Sources::from_slice(&[partner]), music: None },
+                (None, Phase::Queued { music, .. }) if leg.id == self.caller => {
+                    Ear { music: Some(prompt(music)), ..Ear::default() }
+                }
+                (None, Phase::Dialling) if leg.id == self.caller => Ear { music: Some(RING_BACK), ..Ear::default() },
+                (None, _) => Ear::default(),
+            };
+            leg.hear(ear, next_play, &mut out);
+            leg.clock.switch(
+                match partner {
+                    Some(_) if on_hold => Activity::Hold,
+                    Some(_) => Activity::Talk,
+                    None => Activity::Apart,
+                },
+                now.instant,
+            );
+        }
+        out
+    }
+
+    /// Whether the last figures of every leg that was up are there.
+    pub fn is_complete(&self) -> bool {
+        self.legs.values().all(|leg| leg.joined_at.is_none() || leg.rtp.is_some())
+    }
+
+    pub fn record(&self) -> CallRecord {
+        let talk = self.legs.values().filter(|leg| leg.role != Party::Caller);
+        let handled = self.agent.is_some();
+        let (talk_ms, hold_ms) =
+            talk.fold((0, 0), |(talk, hold), leg| (talk + leg.clock.talk_ms(), hold + leg.clock.hold_ms()));
+        CallRecord {
+            call_id: self.id,
+            trunk: self.trunk.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            started_at: self.started_at,
+            answered_at: self.answered_at,
+            ended_at: self.ending.map(|ending| ending.at),
+            outcome: self.ending.map(|ending| ending.outcome),
+            ended_by: self.ending.map(|ending| ending.by),
+            sip_status: self.ending.and_then(|ending| ending.sip_status),
+            q850: self.ending.and_then(|ending| ending.q850),
+            queue: self.queue.clone(),
+            agent: self.agent.clone(),
+            wait_ms: self.wait_ms,
+            talk_ms: handled.then_some(talk_ms),
+            hold_ms: handled.then_some(hold_ms),
+            acw_ms: None,
+            transfers: 0,
+            recording: None,
+            path: self.path.clone(),
+            legs: self
+                .legs
+                .values()
+                .filter(|leg| leg.role == Party::Caller || leg.joined_at.is_some())
+                .map(Leg::record)
+                .collect(),
+        }
+    }
+
+    pub fn view(&self, position: Option<usize>) -> CallView {
+        let state = match &self.phase {
+            Phase::Ending => CallState::Ending,
+            _ if self.answered_at.is_none() => CallState::Ringing,
+            Phase::Plan | Phase::Dialling => CallState::Ivr,
+            Phase::Queued { .. } => CallState::Queued,
+            Phase::Talking { .. } if self.on_hold() => CallState::Holding,
+            Phase::Talking { .. } => CallState::Talking,
+        };
+        CallView {
+            call_id: self.id,
+            state,
+            trunk: self.trunk.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            started_at: self.started_at,
+            answered_at: self.answered_at,
+            queue: self.queue.clone(),
+            position: position.map(|position| position as u64),
+            agent: self.agent.clone().or_else(|| self.offer.as_ref().map(|offer| offer.agent.clone())),
+            legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(Leg::view).collect(),
+        }
+    }
+}

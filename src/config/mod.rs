@@ -1,1 +1,83 @@
+//! The operator's files to checked settings and plans: everything that is wrong is found at once, each finding with
+//! its file, line, column and a hint.
 
+mod address;
+mod calendar;
+mod centre;
+mod check;
+mod files;
+mod people;
+mod trunk;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::dialplan::Plans;
+use crate::dialplan::reader::{self, Table};
+use crate::findings::{Finding, Findings, Severity, Source, has_errors};
+use crate::settings::{Listen, Settings};
+
+pub use address::{parse_listen, parse_rtp};
+
+/// What the command line says over the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// Instead of the file's listeners, where any are given.
+    pub sip: Vec<Listen>,
+    /// Address, lowest and highest port.
+    pub rtp: Option<(IpAddr, u16, u16)>,
+    pub web: Option<SocketAddr>,
+    pub data: Option<PathBuf>,
+}
+
+/// A configuration that passed every check.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    pub plans: Plans,
+    /// The configuration file; the plan files are `plans.sources()`.
+    pub source: Source,
+    /// What works but is probably not meant so.
+    pub warnings: Vec<Finding>,
+}
+
+/// Reads the configuration, its plans and the names of its prompts. Relative paths in it start at its own folder.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> {
+    let source = files::read(path).map_err(|message| vec![about_file(path, message)])?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut findings = Findings::new(&source);
+    let Some(document) = reader::parse(&mut findings) else {
+        return Err(findings.into_sorted());
+    };
+    let table = Table::new("configuration", document.get_ref(), 0..0);
+    let draft = centre::read(table, &folder, overrides, &mut findings);
+    let plan_sources = files::plan_sources(&draft.plan_files, &folder, &mut findings);
+    let names = check::names(&draft, &mut findings);
+    check::together(&draft, &names, &mut findings);
+    let plans = Plans::load(plan_sources, names);
+    if let Ok(plans) = &plans {
+        check::against_plans(&draft, plans, &mut findings);
+    }
+    let mut found = findings.into_sorted();
+    let plans = match plans {
+        Ok(plans) => {
+            found.extend(plans.warnings().iter().cloned());
+            Some(plans)
+        }
+        Err(faults) => {
+            found.extend(faults);
+            None
+        }
+    };
+    match plans {
+        Some(plans) if !has_errors(&found) => Ok(Loaded { settings: draft.settings, plans, source, warnings: found }),
+        _ => Err(found),
+    }
+}
+
+fn about_file(path: &Path, message: String) -> Finding {
+    Finding { file: path.display().to_string(), line: 1, column: 1, severity: Severity::Error, message, hint: None }
+}

@@ -1,1 +1,420 @@
+//! The whole control plane as one deterministic machine: inputs and the time go in, commands come out. No sockets, no
+//! threads, no clock; what takes time outside is a command out and an input back.
 
+mod agents;
+mod api;
+mod calls;
+mod direct;
+mod incoming;
+mod pairs;
+mod plan;
+mod registration;
+mod sessions;
+mod trunks;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
+use crate::call::{Call, FIRST_ENGINE_PLAY};
+use crate::dialplan::{Plans, Run};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
+use crate::queue::{Acd, AcdEvent};
+use crate::record::CallRecord;
+use crate::settings::{Settings, TrunkServer};
+use crate::sip::auth::Authenticator;
+use crate::sip::message::Message;
+use crate::sip::registrar::Registrar;
+use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
+use crate::sip::{Destination, Flow, Transmit};
+use crate::time::{Deadlines, Instant, Now, Wall};
+use crate::views::{ApiError, ApiRequest, Change};
+pub use trunks::ServerId;
+use trunks::Trunks;
+
+/// What happens to the engine. With the time of each, a run can be recorded and replayed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Input {
+    Sip {
+        flow: Flow,
+        message: Message,
+    },
+    /// What was sent there could not be delivered.
+    TransportError {
+        to: Destination,
+    },
+    Media(MediaEvent),
+    Api {
+        id: RequestId,
+        request: ApiRequest,
+    },
+    /// Checked anew by the shell; calls keep the plan they began with.
+    Reload {
+        settings: Arc<Settings>,
+        plans: Arc<Plans>,
+    },
+    /// Callers who lost their place in a queue when the process died.
+    LostPlaces(Vec<LostPlace>),
+    /// The answer to `Command::Resolve`; empty when the name has no address.
+    Resolved {
+        id: ServerId,
+        targets: Vec<Destination>,
+    },
+    /// No new calls; the present ones go on.
+    Drain,
+    /// Every call ends now.
+    Stop,
+    /// Only time has passed.
+    Time,
+}
+
+/// A place in a queue, to be regained by a caller who rings again soon enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LostPlace {
+    pub from: String,
+    pub queue: QueueId,
+    pub waiting_since: Wall,
+    pub lost_at: Wall,
+}
+
+/// What the engine wants done, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    Send(Transmit),
+    Media(MediaCommand),
+    /// To the spool, before anything that follows.
+    Journal(Journal),
+    Publish(Change),
+    Reply {
+        id: RequestId,
+        result: Result<serde_json::Value, ApiError>,
+    },
+    /// Look a trunk's server up (RFC 3263) and bring `Input::Resolved`.
+    Resolve {
+        id: ServerId,
+        server: TrunkServer,
+    },
+    Log {
+        level: LogLevel,
+        text: String,
+    },
+    /// A drain is over: the last call has ended.
+    Drained,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogLevel {
+    Info,
+    Warn,
+}
+
+/// What must survive the death of the process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Journal {
+    Began(Box<CallRecord>),
+    Queued {
+        call: CallId,
+        queue: QueueId,
+        from: String,
+        since: Wall,
+    },
+    Ended(Box<CallRecord>),
+    /// The agent's wrap-up for this call is over.
+    WrapUp {
+        call: CallId,
+        acw_ms: u64,
+    },
+}
+
+/// A point in time at which the engine wants to act.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Timer {
+    /// The dialplan run of a call.
+    Plan(CallId),
+    /// The longest wait that the plan allows in a queue.
+    Wait(CallId),
+    /// A directly dialled party has rung long enough.
+    Dial(CallId),
+    /// The last figures of a call's media have not come; the record is written without them.
+    Finish(CallId),
+    LookUp(ServerId),
+    Options(ServerId),
+    Register(TrunkId),
+}
+
+/// A caller who rings again within this time of a crash regains the place.
+const PLACE_KEPT: Duration = Duration::from_secs(300);
+/// The media threads answer within a tick or two; a record never waits longer for their figures.
+const FINISH_WAIT: Duration = Duration::from_millis(250);
+
+#[derive(Serialize, Deserialize)]
+pub struct Engine {
+    settings: Arc<Settings>,
+    plans: Arc<Plans>,
+    ua: UserAgent,
+    authenticator: Authenticator,
+    registrar: Registrar,
+    acd: Acd,
+    rng: ChaCha12Rng,
+    #[serde(with = "pairs")]
+    calls: BTreeMap<CallId, Live>,
+    sessions: HashMap<SessionId, (CallId, LegId)>,
+    legs: HashMap<LegId, CallId>,
+    /// Bound ports of the media shell that no leg uses.
+    ports: VecDeque<MediaPort>,
+    timers: Deadlines<Timer>,
+    lost_places: Vec<LostPlace>,
+    trunks: Trunks,
+    next_leg: u64,
+    next_play: u64,
+    draining: bool,
+    drained: bool,
+    changed: BTreeSet<CallId>,
+    commands: VecDeque<Command>,
+}
+
+/// A call with the plan it runs by.
+#[derive(Serialize, Deserialize)]
+struct Live {
+    call: Call,
+    /// `None` for a call that an agent's phone dialled directly.
+    run: Option<Run>,
+    plans: Arc<Plans>,
+}
+
+/// What is alive, for leak checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub calls: usize,
+    pub legs: usize,
+    pub sessions: usize,
+    pub timers: usize,
+    pub ports_free: usize,
+    pub ua: UaCounts,
+}
+
+impl Engine {
+    /// `seed` comes from the operating system's entropy: tags, branches and nonces are drawn from it.
+    pub fn new(settings: Arc<Settings>, plans: Arc<Plans>, seed: [u8; 32], now: Now) -> Engine {
+        let mut rng = ChaCha12Rng::from_seed(seed);
+        let mut derive = || {
+            let mut bytes = [0; 32];
+            rng.fill_bytes(&mut bytes);
+            bytes
+        };
+        let ua = UserAgent::new(ua_settings(&settings), derive());
+        let authenticator = Authenticator::new(settings.sip.domain.clone(), derive());
+        let acd = Acd::new(&settings.queues, &settings.agents, derive(), now);
+        let registrar = Registrar::new(settings.sip.min_expires, settings.sip.max_expires);
+        let mut engine = Engine {
+            settings,
+            plans,
+            ua,
+            authenticator,
+            registrar,
+            acd,
+            rng,
+            calls: BTreeMap::new(),
+            sessions: HashMap::new(),
+            legs: HashMap::new(),
+            ports: VecDeque::new(),
+            timers: Deadlines::default(),
+            lost_places: Vec::new(),
+            trunks: Trunks::default(),
+            next_leg: 1,
+            next_play: FIRST_ENGINE_PLAY,
+            draining: false,
+            drained: false,
+            changed: BTreeSet::new(),
+            commands: VecDeque::new(),
+        };
+        engine.reach_fixed_phones(now);
+        engine.watch_trunks(now);
+        engine.settle(now);
+        engine
+    }
+
+    pub fn handle_input(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Sip { flow, message } => self.ua.handle_message(flow, message, now.instant),
+            Input::TransportError { to } => self.ua.handle_transport_error(&to, now.instant),
+            Input::Media(event) => self.handle_media(event, now),
+            Input::Api { id, request } => self.handle_api(id, request, now),
+            Input::Reload { settings, plans } => self.reload(settings, plans, now),
+            Input::LostPlaces(places) => self.lost_places.extend(places),
+            Input::Resolved { id, targets } => self.trunk_found(id, targets, now),
+            Input::Drain => self.draining = true,
+            Input::Stop => self.stop(now),
+            Input::Time => {}
+        }
+        self.expire(now);
+        self.settle(now);
+    }
+
+    /// When to call `handle_input(Input::Time, …)` at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.ua.poll_timeout(), self.acd.poll_timeout(), self.registrar.poll_timeout(), self.timers.next()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next thing to do; call until `None`.
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            calls: self.calls.len(),
+            legs: self.legs.len(),
+            sessions: self.sessions.len(),
+            timers: self.timers.len(),
+            ports_free: self.ports.len(),
+            ua: self.ua.counts(),
+        }
+    }
+
+    /// Views of everything, for a shell that starts or restores.
+    pub fn publish_all(&mut self) {
+        let agents: Vec<AgentId> = self.acd.agents().cloned().collect();
+        let queues: Vec<QueueId> = self.acd.queues().cloned().collect();
+        agents.iter().for_each(|agent| self.publish_agent(agent));
+        queues.iter().for_each(|queue| self.publish_queue(queue));
+        self.changed.extend(self.calls.keys());
+        self.publish_changed();
+    }
+
+    fn expire(&mut self, now: Now) {
+        self.ua.handle_timeout(now.instant);
+        self.acd.handle_timeout(now);
+        for agent in self.registrar.handle_timeout(now.instant) {
+            self.acd.set_reachable(&AgentId::from(agent), false, now);
+        }
+        while let Some(timer) = self.timers.expire(now.instant) {
+            match timer {
+                Timer::Plan(call) => self.run_plan(call, crate::dialplan::RunInput::Timeout, now),
+                Timer::Wait(call) => self.wait_is_over(call, now),
+                Timer::Dial(call) => self.dial_timed_out(call, now),
+                Timer::Finish(call) => self.finish(call, now),
+                Timer::LookUp(server) => self.look_up(server, now),
+                Timer::Options(server) => self.ask_options(server, now),
+                Timer::Register(trunk) => self.register_at(&trunk, now),
+            }
+        }
+    }
+
+    /// Lets the rooms talk to each other until none has anything more to say.
+    fn settle(&mut self, now: Now) {
+        loop {
+            if let Some(event) = self.ua.poll_event() {
+                self.handle_session_event(event, now);
+            } else if let Some(event) = self.acd.poll_event() {
+                self.handle_acd_event(event, now);
+            } else {
+                break;
+            }
+        }
+        while let Some(transmit) = self.ua.poll_transmit() {
+            self.commands.push_back(Command::Send(transmit));
+        }
+        self.publish_changed();
+        if self.draining && self.calls.is_empty() && !self.drained {
+            self.drained = true;
+            self.commands.push_back(Command::Drained);
+        }
+    }
+
+    fn handle_session_event(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Incoming { session, flow, request } => self.incoming(session, flow, &request, now),
+            Event::Progress { session, status, sdp } => self.leg_progress(session, status, sdp, now),
+            Event::Answered { session, sdp, .. } => self.leg_answered(session, sdp, now),
+            Event::Confirmed { session, sdp } => self.leg_confirmed(session, sdp, now),
+            Event::Failed { session, status, q850, .. } => self.leg_failed(session, status, q850, now),
+            Event::Reoffered { session, sdp } => self.leg_reoffered(session, sdp, now),
+            Event::Reanswered { session, sdp } => self.leg_reanswered(session, &sdp, now),
+            Event::OfferRefused { session, .. } => self.leg_offer_refused(session),
+            Event::Info { session, content_type, body } => self.leg_info(session, &content_type, &body, now),
+            Event::Ended { session, cause } => self.leg_ended(session, &cause, now),
+            Event::Request { ticket, flow, request } => self.single_request(ticket, flow, &request, now),
+            Event::Response { ticket, response } => self.trunk_answered(ticket, &response, now),
+        }
+    }
+
+    fn handle_acd_event(&mut self, event: AcdEvent, now: Now) {
+        match event {
+            AcdEvent::Offer { contact, agent, .. } => self.ring_agent(contact, &agent, now),
+            AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
+            AcdEvent::Announce { contact, position } => self.announce_position(contact, position),
+            AcdEvent::WrappedUp { contact, acw } => {
+                self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
+            }
+            AcdEvent::AgentChanged(agent) => self.publish_agent(&agent),
+            AcdEvent::QueueChanged(queue) => self.publish_queue(&queue),
+        }
+    }
+
+    fn reload(&mut self, settings: Arc<Settings>, plans: Arc<Plans>, now: Now) {
+        self.acd.configure(&settings.queues, &settings.agents, now);
+        self.settings = settings;
+        self.plans = plans;
+        self.reach_fixed_phones(now);
+        self.watch_trunks(now);
+    }
+
+    /// The live call, and the engine's parts that act on it, apart from each other.
+    fn live(&mut self, call: CallId) -> Option<&mut Live> {
+        self.calls.get_mut(&call)
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.commands.push_back(Command::Media(command));
+    }
+
+    fn journal(&mut self, entry: Journal) {
+        self.commands.push_back(Command::Journal(entry));
+    }
+
+    fn log(&mut self, level: LogLevel, text: String) {
+        self.commands.push_back(Command::Log { level, text });
+    }
+
+    fn publish_agent(&mut self, agent: &AgentId) {
+        if let Some(view) = self.acd.agent_view(agent) {
+            self.commands.push_back(Command::Publish(Change::Agent(view)));
+        }
+    }
+
+    fn publish_queue(&mut self, queue: &QueueId) {
+        if let Some(view) = self.acd.queue_view(queue) {
+            self.commands.push_back(Command::Publish(Change::Queue(view)));
+        }
+    }
+
+    fn publish_changed(&mut self) {
+        for id in std::mem::take(&mut self.changed) {
+            let Some(live) = self.calls.get(&id) else { continue };
+            let view = live.call.view(self.acd.position(id));
+            self.commands.push_back(Command::Publish(Change::Call(Box::new(view))));
+        }
+    }
+}
+
+fn ua_settings(settings: &Settings) -> UaSettings {
+    UaSettings {
+        product: concat!("Relais/", env!("CARGO_PKG_VERSION")).to_owned(),
+        session_expires: settings.sip.session_expires,
+        min_se: Duration::from_secs(90),
+        t1: Duration::from_millis(500),
+        t2: Duration::from_secs(4),
+        t4: Duration::from_secs(5),
+        public_address: settings.sip.public_address,
+        listen: settings.sip.listen.clone(),
+    }
+}

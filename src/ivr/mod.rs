@@ -1,1 +1,190 @@
+//! The modules a dialplan's rules name: announce, menu, gather, distribute, … one a file. Each declares its inputs
+//! and outputs in a table ([`Spec`]) that checks the operator's files, and runs as a small machine without I/O.
 
+mod announce;
+mod calendar;
+mod deter;
+mod distribute;
+mod echo;
+mod gather;
+mod hangup;
+mod inputs;
+mod jump;
+mod language;
+mod menu;
+mod pattern;
+mod set;
+mod silence;
+mod spec;
+mod step;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::{Digit, PlayItem};
+use crate::ids::{AgentId, PlayId, QueueId};
+use crate::record::Outcome;
+
+pub use calendar::{Calendar, Hours};
+pub use deter::Farewell;
+pub use inputs::{Inputs, Names, Value};
+pub use pattern::Pattern;
+pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
+pub use step::{Desk, Done, Step, TypeAhead};
+
+/// What a running plan is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The call came in; given once, first.
+    Start,
+    /// The caller pressed a key.
+    Digit(Digit),
+    /// A play ran to its end. One that was stopped or replaced reports nothing.
+    PlayEnded(PlayId),
+    /// The time asked for by `poll_timeout` has come.
+    Timeout,
+    /// What became of `Distribute`.
+    Queued(QueueOutcome),
+    /// What became of `Transfer`.
+    Transferred(TransferOutcome),
+}
+
+/// What became of a caller who was distributed to a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QueueOutcome {
+    /// An agent answered; the talk began. The plan has done its part, and is told `Finished` later, or why the caller
+    /// is nobody's any more should the agent's phone be lost.
+    Answered,
+    /// The agent's side ended the talk and the caller is still there.
+    Finished,
+    /// The queue takes nobody more.
+    Full,
+    /// There is no such queue (any more).
+    NoSuchQueue,
+    /// Waited as long as the plan allows.
+    TimedOut,
+    /// The caller pressed one of the keys that leave the queue.
+    Left(Digit),
+}
+
+/// What became of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransferOutcome {
+    /// The target answered; the talk began. `Finished` follows.
+    Answered,
+    /// The target ended the talk and the caller is still there.
+    Finished,
+    /// Busy, or not in a state to be called.
+    Busy,
+    Declined,
+    /// Rang as long as the plan allows.
+    NoAnswer,
+    /// Not registered, or the phone does not respond.
+    Unreachable,
+    /// There is no such target (any more).
+    NoSuchTarget,
+}
+
+/// Where a transfer goes. An expert is never one: callers reach experts through an agent only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    Agent(AgentId),
+}
+
+/// What a running plan asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Action {
+    /// Answer the call (200). Asked for at most once; the plan goes on without waiting.
+    Answer,
+    /// Play to the caller. A new play replaces a running one, which then reports nothing.
+    Play {
+        play: PlayId,
+        items: Vec<PlayItem>,
+        repeat: bool,
+    },
+    StopPlay(PlayId),
+    /// The caller hears himself, or no longer does.
+    Echo(bool),
+    /// Into a queue, with its music and announcements; the answer is `Event::Queued`. The call is answered before.
+    Distribute {
+        queue: QueueId,
+        /// Report `TimedOut` after this long unanswered; wait for ever when `None`.
+        max_wait: Option<Duration>,
+        /// Keys that leave the queue, reported as `Left`.
+        leave: Vec<Digit>,
+    },
+    /// Ring the target and connect; the answer is `Event::Transferred`. Where the call is not answered yet the caller
+    /// is sent 180, and 200 when the target answers.
+    Transfer {
+        to: Target,
+        ring_timeout: Duration,
+    },
+    /// End the call: BYE where it is answered, else `status`. The last action of a plan. `outcome` holds unless the
+    /// call was handled before (an agent talked to the caller).
+    HangUp {
+        status: u16,
+        q850: u8,
+        outcome: Outcome,
+    },
+}
+
+/// A module at work on a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Activity {
+    Announce(announce::Announce),
+    Deter(Farewell),
+    Distribute(distribute::Distribute),
+    Echo(echo::Echo),
+    Gather(gather::Gather),
+    Menu(menu::Menu),
+    Silence(silence::Silence),
+    Transfer(transfer::Transfer),
+}
+
+/// What starting a module led to.
+#[derive(Clone, Debug)]
+pub enum Started {
+    Running(Activity),
+    Done(Done),
+}
+
+impl Activity {
+    /// Starts `module`. A module that needs no time is done at once.
+    pub fn start(module: Module, inputs: &Inputs, step: &mut Step<'_>) -> Started {
+        let activity = match module {
+            Module::Announce => Activity::Announce(announce::Announce::start(inputs, step)),
+            Module::Calendar => return Started::Done(calendar::run(inputs, step)),
+            Module::Deter => Activity::Deter(deter::start(inputs, step)),
+            Module::Distribute => return distribute::start(inputs, step),
+            Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
+            Module::Gather => return gather::start(inputs, step),
+            Module::Hangup => return Started::Done(hangup::run(inputs, step)),
+            Module::Jump => return Started::Done(jump::run(inputs)),
+            Module::Language => return Started::Done(language::run(inputs, step)),
+            Module::Menu => return menu::start(inputs, step),
+            Module::Set => return Started::Done(set::run(inputs)),
+            Module::Silence => Activity::Silence(silence::Silence::start(inputs, step)),
+            Module::Transfer => return transfer::start(inputs, step),
+        };
+        Started::Running(activity)
+    }
+
+    /// Gives the event to the module; `Some` when it is done.
+    pub fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
+        match self {
+            Activity::Announce(announce) => announce.handle(event, step),
+            Activity::Deter(farewell) => farewell.handle(event, step),
+            Activity::Distribute(distribute) => distribute.handle(event, step),
+            Activity::Echo(echo) => echo.handle(event, step),
+            Activity::Gather(gather) => gather.handle(event, step),
+            Activity::Menu(menu) => menu.handle(event, step),
+            Activity::Silence(silence) => silence.handle(event, step),
+            Activity::Transfer(transfer) => transfer.handle(event, step),
+        }
+    }
+}

@@ -1,1 +1,296 @@
+//! RTP: threads that execute the engine's bridge commands on sockets, and tell it what they hear.
+//!
+//! `worker` decides and is tested without sockets; `thread` drives one worker with epoll and the clock; `stock` keeps
+//! bound ports ahead of need.
 
+mod error;
+mod io;
+mod leg;
+mod outgoing;
+mod player;
+mod sockets;
+mod source;
+mod stock;
+mod thread;
+mod voice;
+mod wheel;
+mod worker;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
+use dashmap::DashMap;
+use parking::Handles;
+
+use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
+use crate::ids::{CallId, Language, LegId};
+use crate::settings::Codec;
+
+pub use error::MediaError;
+pub use io::{Flow, MediaIo};
+pub use worker::{Setup, Tally, Worker};
+
+use sockets::{Shelf, SocketIo};
+use stock::{Chore, Stock};
+use thread::{Bell, Published, Thread};
+
+/// Commands that may wait for one thread. When it is full the thread has stood still for seconds; see `Media::send`.
+const COMMANDS: usize = 16_384;
+
+/// What the operator settles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaSettings {
+    pub address: IpAddr,
+    /// Lowest and highest UDP port; RTP takes the even ones, RTCP the next.
+    pub ports: (u16, u16),
+    /// A leg that should be sending and is silent this long is told `Dead`.
+    pub dead_leg: Duration,
+    /// The number of cores when `None`.
+    pub threads: Option<usize>,
+}
+
+/// Where prompts come from. Called on a media thread between ticks: it may look up, and must not wait.
+pub trait PromptSource: Send + Sync {
+    /// The prompt's payload, 8 octets a millisecond in every codec of `Codec`; `None` where there is no such prompt.
+    fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes>;
+}
+
+impl PromptSource for crate::prompts::Library {
+    fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes> {
+        crate::prompts::Library::encoded(self, name, language, codec).map(|prompt| prompt.frames.clone())
+    }
+}
+
+/// Counts since the start, over all threads; the last two and `legs` are present values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaCounters {
+    pub packets_received: u64,
+    pub packets_sent: u64,
+    /// Of those sent, forwarded from another leg as they came.
+    pub packets_relayed: u64,
+    /// From a source that was neither negotiated nor latched: dropped.
+    pub strangers: u64,
+    /// For a leg whose offer and answer were not through yet: dropped.
+    pub early: u64,
+    /// Neither RTP nor RTCP, or of a payload type that was not agreed on: dropped.
+    pub malformed: u64,
+    /// Packets that the kernel did not take.
+    pub send_failures: u64,
+    /// Ticks more than 2 ms late, and turns of 64 ms that were skipped after a standstill.
+    pub late_ticks: u64,
+    pub lost_turns: u64,
+    /// Keys and other events that found the engine's queue and the backlog full, and commands that found a thread's.
+    pub keys_lost: u64,
+    pub events_lost: u64,
+    pub commands_lost: u64,
+    pub legs: u64,
+    pub ports_bound: u64,
+    pub ports_free: u64,
+}
+
+/// The media shell. Dropping it without `stop` leaves its threads running.
+pub struct Media {
+    threads: Vec<Line>,
+    legs: DashMap<LegId, usize>,
+    events: Sender<MediaEvent>,
+    chores: Sender<Chore>,
+    commands_lost: AtomicU64,
+    shelf: Arc<Shelf>,
+    handles: Handles,
+}
+
+/// What leads to one thread.
+struct Line {
+    commands: Sender<MediaCommand>,
+    bell: Arc<Bell>,
+    published: Arc<Published>,
+}
+
+impl Media {
+    /// Binds the first ports, announces them, and starts the threads.
+    pub fn start(
+        settings: MediaSettings,
+        prompts: Arc<dyn PromptSource>,
+        events: Sender<MediaEvent>,
+    ) -> Result<Media, MediaError> {
+        let shelf = Arc::new(Shelf::new());
+        let (chores, todo) = unbounded();
+        let mut stock = Stock::new(&settings, shelf.clone(), events.clone())?;
+        stock.first_batch()?;
+        let count = settings.threads.or_else(cores).unwrap_or(1).max(1);
+        let mut handles = Vec::new();
+        let mut threads = Vec::new();
+        for number in 0..count {
+            let line = start_thread(number, &settings, &prompts, &events, &chores, &shelf, &mut handles)?;
+            threads.push(line);
+        }
+        let bells: Vec<_> = threads.iter().map(|line| (line.commands.clone(), line.bell.clone())).collect();
+        let keeper = std::thread::Builder::new()
+            .name("rtp-stock".to_owned())
+            .spawn(move || stock.run(&todo, &bells))
+            .map_err(MediaError::Thread)?;
+        handles.push(keeper);
+        Ok(Media {
+            threads,
+            legs: DashMap::new(),
+            events,
+            chores,
+            commands_lost: AtomicU64::new(0),
+            shelf,
+            handles: Handles::new(handles),
+        })
+    }
+
+    /// Hands a command to the thread of its call; never waits. When that thread's queue is full, which takes a
+    /// standstill of seconds, a `Close` is handed in later, an `Open` is answered with `Dead` and `Closed` at once, and
+    /// anything else is dropped and counted.
+    pub fn send(&self, command: MediaCommand) {
+        let Some(number) = self.route(&command) else { return };
+        let Some(line) = self.threads.get(number) else { return };
+        match line.commands.try_send(command) {
+            Ok(()) => line.bell.ring(),
+            Err(TrySendError::Full(command) | TrySendError::Disconnected(command)) => self.refuse(number, command),
+        }
+    }
+
+    fn route(&self, command: &MediaCommand) -> Option<usize> {
+        match command {
+            MediaCommand::Open { leg, call, .. } => {
+                let number = self.thread_of(*call);
+                self.legs.insert(*leg, number);
+                Some(number)
+            }
+            MediaCommand::Close { leg } => self.legs.remove(leg).map(|(_, number)| number),
+            MediaCommand::Configure { leg, .. }
+            | MediaCommand::Hear { leg, .. }
+            | MediaCommand::Play { leg, .. }
+            | MediaCommand::StopPlay { leg, .. }
+            | MediaCommand::SendDigit { leg, .. } => self.legs.get(leg).map(|number| *number),
+        }
+    }
+
+    /// All legs of a call live on one thread; the low bits of a call's id are random.
+    fn thread_of(&self, call: CallId) -> usize {
+        (call.0 % self.threads.len().max(1) as u128) as usize
+    }
+
+    fn refuse(&self, number: usize, command: MediaCommand) {
+        match command {
+            MediaCommand::Close { .. } => {
+                let _ = self.chores.send(Chore::HandIn { thread: number, command });
+                return;
+            }
+            MediaCommand::Open { leg, .. } => {
+                self.legs.remove(&leg);
+                let _ = self.events.try_send(MediaEvent::Dead { leg });
+                let _ = self.events.try_send(MediaEvent::Closed { leg, stats: RtpStats::default() });
+            }
+            _ => {}
+        }
+        if self.commands_lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!(thread = number, "an RTP thread stands still; commands to it are dropped");
+        }
+    }
+
+    /// What has been counted; at most a few milliseconds old.
+    pub fn counters(&self) -> MediaCounters {
+        let mut sum = MediaCounters {
+            commands_lost: self.commands_lost.load(Ordering::Relaxed),
+            ports_bound: self.shelf.bound(),
+            ports_free: self.shelf.free(),
+            ..MediaCounters::default()
+        };
+        for line in &self.threads {
+            let tally = line.published.read();
+            sum.packets_received += tally.packets_in;
+            sum.packets_sent += tally.packets_out;
+            sum.packets_relayed += tally.relayed;
+            sum.strangers += tally.strangers;
+            sum.early += tally.early;
+            sum.malformed += tally.malformed;
+            sum.send_failures += tally.send_failures;
+            sum.late_ticks += tally.late_ticks;
+            sum.lost_turns += tally.lost_turns;
+            sum.keys_lost += tally.keys_lost;
+            sum.events_lost += tally.events_lost;
+            sum.legs += tally.legs;
+        }
+        sum
+    }
+
+    /// Ends the threads and waits for them; legs that are still open fall silent. A second call does nothing.
+    pub fn stop(&self) {
+        for line in &self.threads {
+            line.bell.stop();
+        }
+        let _ = self.chores.send(Chore::Stop);
+        self.handles.join();
+    }
+}
+
+fn cores() -> Option<usize> {
+    std::thread::available_parallelism().ok().map(usize::from)
+}
+
+fn start_thread(
+    number: usize,
+    settings: &MediaSettings,
+    prompts: &Arc<dyn PromptSource>,
+    events: &Sender<MediaEvent>,
+    chores: &Sender<Chore>,
+    shelf: &Arc<Shelf>,
+    handles: &mut Vec<JoinHandle<()>>,
+) -> Result<Line, MediaError> {
+    let (commands, orders): (_, Receiver<MediaCommand>) = bounded(COMMANDS);
+    let bell = Arc::new(Bell::new()?);
+    let published = Arc::new(Published::default());
+    let io = SocketIo::new(shelf.clone(), chores.clone(), &bell)?;
+    let mut seed = [0u8; 32];
+    getrandom::fill(&mut seed).map_err(|_| MediaError::Entropy)?;
+    let setup = Setup { dead_leg: settings.dead_leg, ntp_at_zero: ntp_now(), seed, prompts: prompts.clone() };
+    let thread = Thread::new(io, setup, orders, bell.clone(), events.clone(), chores.clone(), published.clone());
+    let handle = std::thread::Builder::new()
+        .name(format!("rtp-{number}"))
+        .spawn(move || thread.run())
+        .map_err(MediaError::Thread)?;
+    handles.push(handle);
+    Ok(Line { commands, bell, published })
+}
+
+/// The present as NTP time (RFC 3550 §4): seconds since 1900 and their fraction in 32 bits each.
+fn ntp_now() -> u64 {
+    const UNIX_IN_NTP: u64 = 2_208_988_800;
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let fraction = (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
+    (unix.as_secs().wrapping_add(UNIX_IN_NTP) << 32) | fraction
+}
+
+/// Threads to be waited for, once.
+mod parking {
+    use std::sync::Mutex;
+    use std::thread::JoinHandle;
+
+    pub(super) struct Handles(Mutex<Vec<JoinHandle<()>>>);
+
+    impl Handles {
+        pub fn new(handles: Vec<JoinHandle<()>>) -> Self {
+            Handles(Mutex::new(handles))
+        }
+
+        pub fn join(&self) {
+            let handles = self.0.lock().map(|mut handles| std::mem::take(&mut *handles)).unwrap_or_default();
+            for handle in handles {
+                // A thread that panicked has said so on stderr.
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,187 @@
+//! Sockets for SIP: messages come in parsed, with the flow they came by; bytes go out without waiting.
 
+mod counters;
+mod resolve;
+mod stream;
+mod udp;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crossbeam_channel::{Sender, TrySendError};
+
+pub use counters::{Counters, Figures};
+pub use resolve::Resolver;
+
+use crate::settings::{Listen, Transport};
+use crate::sip::message::{Host, Message, Method, Request};
+use crate::sip::{Destination, Flow, Transmit};
+use stream::Streams;
+use udp::Datagrams;
+
+/// What the sockets tell the engine.
+#[derive(Debug)]
+pub enum NetEvent {
+    Message {
+        flow: Flow,
+        message: Message,
+    },
+    /// What was sent there could not be delivered.
+    TransportError {
+        to: Destination,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    #[error(
+        "SIP port {}:{} is in use by another program; stop that one, or take another with --sip {}:ADDR:PORT",
+        .0.transport.name(), .0.address, .0.transport.name()
+    )]
+    InUse(Listen),
+    #[error("cannot listen for SIP on {}:{}: {error}; give an address of this machine with --sip", .listen.transport.name(), .listen.address)]
+    Bind { listen: Listen, error: io::Error },
+    #[error("{}: SIP over {} is not there yet; use udp or tcp", .0.address, .0.transport.name())]
+    Transport(Listen),
+}
+
+impl NetError {
+    fn bind(listen: Listen, error: io::Error) -> NetError {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => NetError::InUse(listen),
+            _ => NetError::Bind { listen, error },
+        }
+    }
+}
+
+/// The way from the sockets to the engine's thread, with its bound.
+#[derive(Clone)]
+pub(self) struct Inbox {
+    events: Sender<NetEvent>,
+    counters: Arc<Counters>,
+}
+
+/// Above this share of the channel new calls are refused, so that running ones keep their messages.
+const HIGH_WATER_PERCENT: usize = 75;
+
+impl Inbox {
+    /// Reads one message and hands it on. `Some` is what to send back at once: the refusal of what cannot be read, or a
+    /// 503 where the engine is too busy for a new call.
+    fn take(&self, bytes: &[u8], flow: Flow) -> Option<Bytes> {
+        let mut message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                self.counters.malformed();
+                return error.refusal();
+            }
+        };
+        self.counters.received();
+        if let Message::Request(request) = &mut message {
+            note_source(request, flow.remote);
+            if self.is_busy() && begins_a_call(request) {
+                self.counters.refused();
+                let mut response = request.response(503.into(), Some("busy"));
+                response.headers.push("Retry-After", "5");
+                return Some(response.to_bytes());
+            }
+        }
+        self.tell(NetEvent::Message { flow, message });
+        None
+    }
+
+    fn is_busy(&self) -> bool {
+        let capacity = self.events.capacity().unwrap_or(usize::MAX);
+        self.events.len() > capacity / 100 * HIGH_WATER_PERCENT
+    }
+
+    /// What does not fit is dropped and counted: over UDP the peer sends it again.
+    fn tell(&self, event: NetEvent) {
+        if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
+            self.counters.dropped();
+        }
+    }
+}
+
+fn begins_a_call(request: &Request) -> bool {
+    request.method == Method::Invite && request.core.to.tag().is_none()
+}
+
+/// RFC 3261 §18.2.1 and RFC 3581 §4: the address the request came from is written into its top Via.
+fn note_source(request: &mut Request, remote: SocketAddr) {
+    let Some(via) = request.core.via.first_mut() else { return };
+    let asked = via.params.contains("rport");
+    if asked {
+        via.params.set("rport", Some(remote.port().to_string()));
+    }
+    if asked || via.host != Host::Address(remote.ip()) {
+        via.params.set("received", Some(remote.ip().to_string()));
+    }
+}
+
+/// All SIP sockets.
+pub struct Net {
+    datagrams: Vec<Datagrams>,
+    streams: Streams,
+    inbox: Inbox,
+    listening: Vec<Listen>,
+}
+
+impl Net {
+    /// Binds every address and starts to receive. Needs a tokio runtime.
+    pub async fn bind(listen: &[Listen], events: Sender<NetEvent>) -> Result<Net, NetError> {
+        let inbox = Inbox { events, counters: Arc::new(Counters::default()) };
+        let streams = Streams::new(inbox.clone());
+        let mut net = Net { datagrams: Vec::new(), streams, inbox, listening: Vec::new() };
+        for wanted in listen {
+            let address = match wanted.transport {
+                Transport::Udp => {
+                    let socket = Datagrams::bind(*wanted, net.inbox.clone())?;
+                    let address = socket.local();
+                    net.datagrams.push(socket);
+                    address
+                }
+                Transport::Tcp => net.streams.listen(*wanted).await?,
+                _ => return Err(NetError::Transport(*wanted)),
+            };
+            net.listening.push(Listen { transport: wanted.transport, address });
+        }
+        Ok(net)
+    }
+
+    /// The bound addresses, with the port that the system chose where 0 was asked for.
+    pub fn listening(&self) -> &[Listen] {
+        &self.listening
+    }
+
+    pub fn figures(&self) -> Figures {
+        self.inbox.counters.figures(self.streams.len())
+    }
+
+    /// Sends, or queues on a stream. Never waits: what cannot go is dropped and reported.
+    pub fn send(&self, transmit: Transmit) {
+        let Transmit { to, bytes } = transmit;
+        let sent = match to {
+            Destination::Flow(flow) if flow.transport == Transport::Udp => {
+                self.send_datagram(Some(flow.local), flow.remote, &bytes)
+            }
+            Destination::Address { transport: Transport::Udp, address } => self.send_datagram(None, address, &bytes),
+            Destination::Flow(flow) => self.streams.send(flow.connection, flow.remote, bytes),
+            Destination::Address { transport: Transport::Tcp, address } => self.streams.send(None, address, bytes),
+            Destination::Address { .. } => false,
+        };
+        if sent {
+            self.inbox.counters.sent();
+        } else {
+            self.inbox.tell(NetEvent::TransportError { to });
+        }
+    }
+
+    /// From the socket the flow came by, else from the first that can reach the address's family.
+    fn send_datagram(&self, local: Option<SocketAddr>, remote: SocketAddr, bytes: &[u8]) -> bool {
+        let by_local = self.datagrams.iter().find(|socket| Some(socket.local()) == local);
+        let by_family = || self.datagrams.iter().find(|socket| socket.local().is_ipv4() == remote.is_ipv4());
+        by_local.or_else(by_family).is_some_and(|socket| socket.send(remote, bytes, &self.inbox.counters))
+    }
+}

@@ -1,1 +1,245 @@
+//! The appliance as a process: the real clock, the engine's thread, the shells around it, and how it starts, drains,
+//! reloads and stops.
 
+mod engine_loop;
+mod execute;
+mod figures;
+mod signals;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded};
+use tokio::sync::oneshot;
+
+use crate::config::{self, Overrides};
+use crate::engine::{Engine, Input, LostPlace};
+use crate::findings::Finding;
+use crate::media::{Media, MediaSettings};
+use crate::net::{Net, Resolver};
+use crate::prompts::Library;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::web::metrics::Meters;
+use crate::web::{self, Shared, Tokens, Views};
+use engine_loop::{Clock, EngineLoop, Inputs};
+use execute::{Replies, Shells};
+use signals::{Signals, Wish};
+
+/// Inputs that may wait for the engine before the shells refuse or drop more (each shell says which).
+const SIP_QUEUE: usize = 4_096;
+const MEDIA_QUEUE: usize = 16_384;
+const REQUEST_QUEUE: usize = 256;
+const CONTROL_QUEUE: usize = 64;
+
+/// Why the appliance does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Wrong configuration: exit code 2.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Config(Vec<Finding>),
+    /// Anything else at run time: exit code 1.
+    #[error("{0}")]
+    Runtime(String),
+}
+
+impl ServerError {
+    fn runtime(error: impl std::fmt::Display) -> ServerError {
+        ServerError::Runtime(error.to_string())
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServerError::Config(_) => 2,
+            ServerError::Runtime(_) => 1,
+        }
+    }
+}
+
+/// Runs until it is told to stop and the last call has ended.
+pub fn run(config: &Path, overrides: &Overrides) -> Result<(), ServerError> {
+    let loaded = config::load(config, overrides).map_err(ServerError::Config)?;
+    std::fs::create_dir_all(&loaded.settings.data)
+        .map_err(|error| ServerError::Runtime(format!("data folder {}: {error}", loaded.settings.data.display())))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(ServerError::runtime)?;
+    let source = Source { config: config.to_owned(), overrides: overrides.clone() };
+    let served = runtime.block_on(serve(source, loaded));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+/// Where the configuration comes from, to read it again.
+struct Source {
+    config: PathBuf,
+    overrides: Overrides,
+}
+
+async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError> {
+    let clock = Clock::new();
+    let settings = Arc::new(loaded.settings);
+    let mut signals = Signals::new().map_err(ServerError::runtime)?;
+    let metrics = web::metrics::install().map_err(ServerError::runtime)?;
+    let meters = Meters::register();
+
+    let (control, control_inputs) = bounded(CONTROL_QUEUE);
+    let (media_events, media_inputs) = bounded(MEDIA_QUEUE);
+    let (requests, request_inputs) = bounded(REQUEST_QUEUE);
+    let (net_events, net_inputs) = bounded(SIP_QUEUE);
+    let net_waiting = net_inputs.clone();
+
+    let net = Arc::new(Net::bind(&settings.sip.listen, net_events).await.map_err(ServerError::runtime)?);
+    let listener = web::bind(settings.web.listen).await.map_err(ServerError::runtime)?;
+    let web_address = listener.local_addr().map_err(ServerError::runtime)?;
+    let (library, missing) = Library::load(std::slice::from_ref(&settings.prompts), &settings.languages);
+    for finding in missing {
+        tracing::warn!("{finding}");
+    }
+    let media =
+        Media::start(media_settings(&settings), Arc::new(library), media_events).map_err(ServerError::runtime)?;
+    let media = Arc::new(media);
+    let data = settings.data.clone();
+    // The store drives its database by a runtime of its own.
+    let opened = tokio::task::spawn_blocking(move || Store::open(&data)).await.map_err(ServerError::runtime)?;
+    let (store, recovered) = opened.map_err(ServerError::runtime)?;
+    let tokens = Arc::new(Tokens::open(&settings.data, clock.now().wall).map_err(ServerError::runtime)?);
+    let views = Arc::new(Views::new(clock.now().wall, web::live::EVENTS_KEPT));
+
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(ServerError::runtime)?;
+    let mut listening = (*settings).clone();
+    listening.sip.listen = net.listening().to_vec();
+    let settings = Arc::new(listening);
+    let mut engine = Engine::new(settings.clone(), Arc::new(loaded.plans), seed, clock.now());
+    engine.publish_all();
+    let lost = recovered.lost_places.into_iter().map(|place| LostPlace {
+        from: place.from,
+        queue: place.queue,
+        waiting_since: place.waiting_since,
+        lost_at: place.lost_at,
+    });
+    engine.handle_input(Input::LostPlaces(lost.collect()), clock.now());
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let counted =
+        figures::Counted { net: net.clone(), media: media.clone(), store: store.counters(), waiting: net_waiting };
+    tokio::spawn(figures::gather(counted, meters.clone()));
+    let shells = Shells {
+        net: net.clone(),
+        media: media.clone(),
+        store,
+        views: views.clone(),
+        resolver: Arc::new(Resolver::new()),
+        control: control.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        replies: Replies::default(),
+    };
+    let inputs = Inputs { control: control_inputs, media: media_inputs, api: request_inputs, net: net_inputs };
+    let (ended, mut engine_ended) = oneshot::channel();
+    let engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
+    let thread = std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || {
+            engine_loop.run();
+            // The receiver waits as long as the process lives.
+            let _ = ended.send(());
+        })
+        .map_err(ServerError::runtime)?;
+
+    let ready = Arc::new(AtomicBool::new(true));
+    let shared = Shared {
+        views,
+        requests: Box::new(move |asked| requests.try_send(asked).map_err(|_| web::Busy)),
+        ready: ready.clone(),
+        tokens,
+        metrics,
+    };
+    let (stop_web, web_stops) = oneshot::channel::<()>();
+    let web = tokio::spawn(web::serve(listener, shared, async {
+        // A dropped sender stops it as well.
+        let _ = web_stops.await;
+    }));
+
+    say_ready(&net, web_address);
+    loop {
+        tokio::select! {
+            wish = signals.next() => follow(wish, &source, &settings, &control, &ready),
+            _ = &mut engine_ended => break,
+        }
+    }
+    drop(stop_web);
+    // What still reads the API is given the web shell's own time to end.
+    let _ = tokio::time::timeout(Duration::from_secs(2), web).await;
+    let outcome =
+        thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()));
+    outcome
+}
+
+/// One line on standard output: calls are taken from now on.
+fn say_ready(net: &Net, web: std::net::SocketAddr) {
+    let sip: Vec<String> =
+        net.listening().iter().map(|listen| format!("{}:{}", listen.transport.name(), listen.address)).collect();
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading.
+    let _ = writeln!(out, "ready sip={} web={web}", sip.join(","));
+    let _ = out.flush();
+}
+
+fn follow(wish: Wish, source: &Source, running: &Settings, control: &Sender<Input>, ready: &AtomicBool) {
+    let input = match wish {
+        Wish::Drain => {
+            tracing::info!("draining: new calls get 503, running ones go on; a second signal stops at once");
+            ready.store(false, Ordering::Relaxed);
+            Input::Drain
+        }
+        Wish::Stop => {
+            tracing::info!("stopping: running calls are ended");
+            Input::Stop
+        }
+        Wish::Reload => match reload(source, running) {
+            Some(input) => input,
+            None => return,
+        },
+    };
+    if control.try_send(input).is_err() {
+        tracing::warn!("the engine is too busy for this signal; send it again");
+    }
+}
+
+/// Reads everything anew. A fault anywhere keeps what is running, and is said.
+fn reload(source: &Source, running: &Settings) -> Option<Input> {
+    match config::load(&source.config, &source.overrides) {
+        Ok(loaded) => {
+            let mut settings = loaded.settings;
+            // Sockets stay as they are: what is bound at start is changed by a restart.
+            settings.sip.listen = running.sip.listen.clone();
+            settings.rtp = running.rtp.clone();
+            settings.web = running.web.clone();
+            settings.data = running.data.clone();
+            tracing::info!("configuration reloaded");
+            Some(Input::Reload { settings: Arc::new(settings), plans: Arc::new(loaded.plans) })
+        }
+        Err(findings) => {
+            for finding in &findings {
+                tracing::error!("{finding}");
+            }
+            tracing::error!("not reloaded: {} findings; what was running goes on", findings.len());
+            None
+        }
+    }
+}
+
+fn media_settings(settings: &Settings) -> MediaSettings {
+    MediaSettings {
+        address: settings.rtp.address,
+        ports: settings.rtp.ports,
+        dead_leg: settings.rtp.dead_leg,
+        threads: settings.rtp.threads,
+    }
+}

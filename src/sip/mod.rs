@@ -1,6 +1,11 @@
 //! SIP (RFC 3261) without sockets: messages, transactions, dialogs, the registrar and digest authentication.
 
+pub mod auth;
+pub mod dialog;
 pub mod message;
+pub mod registrar;
+pub mod session_timer;
+pub mod transaction;
 pub mod ua;
 
 use std::net::SocketAddr;

@@ -1,1 +1,210 @@
+//! The HTTP API: health, figures, live state, the stream of events, and requests to the engine. It reads what the
+//! engine published and hands requests to it; it decides nothing about calls.
 
+pub mod access;
+mod events;
+mod extract;
+pub mod live;
+pub mod metrics;
+mod openapi;
+mod refusal;
+mod routes;
+pub mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+pub use live::Views;
+pub use tokens::Tokens;
+
+use crate::views::{ApiError, ApiRequest};
+
+/// A request on its way to the engine. The engine publishes what it changed, then answers; a dropped `reply` tells the
+/// client that nothing was done.
+#[derive(Debug)]
+pub struct Asked {
+    pub request: ApiRequest,
+    pub reply: oneshot::Sender<Result<serde_json::Value, ApiError>>,
+}
+
+/// The engine's queue of requests is full (or closed); the client gets 503 with Retry-After.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+/// Puts a request into the engine's bounded queue, without waiting.
+pub type Requests = Box<dyn Fn(Asked) -> Result<(), Busy> + Send + Sync>;
+
+/// What the web shell shares with the rest of the server.
+pub struct Shared {
+    pub views: Arc<Views>,
+    pub requests: Requests,
+    /// Whether new calls are taken: false while starting and draining.
+    pub ready: Arc<AtomicBool>,
+    pub tokens: Arc<Tokens>,
+    pub metrics: PrometheusHandle,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    #[error("web address {0} is in use by another program; stop that one, or take another port with --web ADDR:PORT")]
+    InUse(SocketAddr),
+    #[error("web address {address} cannot be listened on: {error}; give one of this machine's with --web ADDR:PORT")]
+    Bind { address: SocketAddr, error: io::Error },
+}
+
+/// Listens on `address`; port 0 takes a free one.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, WebError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => WebError::InUse(address),
+        _ => WebError::Bind { address, error },
+    })
+}
+
+/// Bounds of the web shell.
+#[derive(Clone, Debug)]
+struct Limits {
+    /// Connections at once, WebSockets not counted; the next one gets 503 and is closed.
+    connections: usize,
+    web_sockets: usize,
+    /// The head of a request must be here within this time; also how long a connection may be idle.
+    head: Duration,
+    /// How long the engine may take for an answer.
+    engine: Duration,
+    /// How long a WebSocket may take to accept a message before it is dropped.
+    web_socket_send: Duration,
+    /// A WebSocket is asked for a sign of life this often, and dropped when it gave none.
+    web_socket_beat: Duration,
+    /// How long running requests may take to end when the server stops.
+    drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 512,
+            web_sockets: 256,
+            head: Duration::from_secs(20),
+            engine: Duration::from_secs(5),
+            web_socket_send: Duration::from_secs(5),
+            web_socket_beat: Duration::from_secs(20),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What every handler sees.
+struct Context {
+    views: Arc<Views>,
+    requests: Requests,
+    ready: Arc<AtomicBool>,
+    tokens: Arc<Tokens>,
+    metrics: PrometheusHandle,
+    limits: Limits,
+    sockets: Arc<Semaphore>,
+    /// Its sender is dropped when the server stops.
+    stopping: watch::Receiver<()>,
+}
+
+/// Serves the API until `shutdown` is done, then lets running requests end and closes the WebSockets.
+pub async fn serve(listener: TcpListener, shared: Shared, shutdown: impl Future<Output = ()>) {
+    serve_within(Limits::default(), listener, shared, shutdown).await;
+}
+
+async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shutdown: impl Future<Output = ()>) {
+    let (stop, stopping) = watch::channel(());
+    let connections = Arc::new(Semaphore::new(limits.connections));
+    let drain = limits.drain;
+    let context = Arc::new(Context {
+        views: shared.views,
+        requests: shared.requests,
+        ready: shared.ready,
+        tokens: shared.tokens,
+        metrics: shared.metrics,
+        sockets: Arc::new(Semaphore::new(limits.web_sockets)),
+        limits,
+        stopping,
+    });
+    let router = routes::router(context.clone());
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut upkeep = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = upkeep.tick() => {
+                context.metrics.run_upkeep();
+                continue;
+            }
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, _)) => match connections.clone().try_acquire_owned() {
+                Ok(permit) => drop(tokio::spawn(connection(stream, router.clone(), context.clone(), permit))),
+                Err(_) => turn_away(&stream),
+            },
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => {
+                // Out of file descriptors: wait for some to come free instead of spinning.
+                tracing::error!("web: a connection could not be accepted: {error}");
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+    drop(listener);
+    drop(stop);
+    let _ = timeout(drain, connections.acquire_many(context.limits.connections as u32)).await;
+    let _ = timeout(drain, context.sockets.acquire_many(context.limits.web_sockets as u32)).await;
+}
+
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Serves one connection (HTTP/1.1, keep-alive).
+async fn connection(stream: TcpStream, router: axum::Router, context: Arc<Context>, permit: OwnedSemaphorePermit) {
+    let _ = stream.set_nodelay(true);
+    // A peer that asks and does not read the answer is cut off by the kernel.
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(context.limits.head));
+    let mut stopping = context.stopping.clone();
+    let serving = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(context.limits.head)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let done = tokio::select! {
+        done = serving.as_mut() => done,
+        _ = stopping.changed() => {
+            serving.as_mut().graceful_shutdown();
+            timeout(context.limits.drain, serving).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = done {
+        tracing::debug!("web: a connection broke off: {error}");
+    }
+    drop(permit);
+}
+
+/// Tells a client over the bound to come again, as far as that goes without waiting.
+fn turn_away(stream: &TcpStream) {
+    const BODY: &str = r#"{"error":{"code":"too_many_connections","message":"too many connections are open; close some or try again in a second"}}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}

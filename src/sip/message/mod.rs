@@ -1,14 +1,38 @@
-//! SIP messages in canonical form. This is the one place that names `rsip`: it gives methods, status codes, header
-//! names and header generation; reading bytes off the wire is ours, because it must accept every valid message.
+//! SIP messages in canonical form. This folder is the one place that names `rsip`: it gives methods, status codes and
+//! header types; reading bytes off the wire is ours, because it must accept every valid message.
+
+mod address;
+mod cursor;
+mod derive;
+mod fault;
+mod framer;
+mod headers;
+mod lines;
+mod names;
+mod params;
+mod reader;
+mod text;
+mod uri;
+mod writer;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use derive::reason_phrase;
+pub use fault::{Fault, ParseError};
+pub use framer::{Framed, Framer};
+pub use headers::Contacts;
 pub use rsip::{Method, StatusCode};
 
-use super::Transport;
+/// The longest message that is read, head and body.
+pub const LARGEST: usize = 65_535;
+
+/// The grammar's rule that a value breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
@@ -16,8 +40,15 @@ pub enum Message {
     Response(Response),
 }
 
+impl Message {
+    /// Reads a datagram, or one message that a [`Framer`] has cut out of a stream.
+    pub fn parse(bytes: &[u8]) -> Result<Message, ParseError> {
+        reader::read(bytes, reader::Origin::Wire)
+    }
+}
+
 /// What every message carries (RFC 3261 §8.1.1), parsed; all else stays in `headers`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Core {
     /// Top first. Never empty in a message read from the wire.
     pub via: Vec<Via>,
@@ -46,7 +77,8 @@ pub struct Response {
     pub body: Bytes,
 }
 
-/// The headers beside [`Core`], one entry a value, names in their long form, in wire order.
+/// The headers beside [`Core`], names in their long form, in wire order. Addresses are one entry a value; token lists
+/// (`Allow`, `Supported`, `Require`, …) stay on their line and are read by `tokens` and `lists`.
 /// Content-Length is not among them: it is computed when a message is written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Headers(pub Vec<rsip::Header>);
@@ -57,7 +89,8 @@ pub struct CSeq {
     pub method: Method,
 }
 
-/// Parameters in order; a flag has no value. Names compare case-insensitively.
+/// Parameters in order; a flag has no value. Names compare case-insensitively. A value stands as written, a quoted one
+/// with its quotes; `get` takes them off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Params(pub Vec<(String, Option<String>)>);
 
@@ -111,17 +144,5 @@ pub enum Host {
     Address(std::net::IpAddr),
 }
 
-impl SipUri {
-    /// The transport parameter, or what the scheme implies.
-    pub fn transport(&self) -> Option<Transport> {
-        let named = self.params.0.iter().find(|(name, _)| name.eq_ignore_ascii_case("transport"));
-        match named.and_then(|(_, value)| value.as_deref()) {
-            Some(value) if value.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
-            Some(value) if value.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
-            Some(value) if value.eq_ignore_ascii_case("tls") => Some(Transport::Tls),
-            Some(value) if value.eq_ignore_ascii_case("ws") => Some(Transport::Ws),
-            Some(value) if value.eq_ignore_ascii_case("wss") => Some(Transport::Wss),
-            _ => None,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# What the scripts of deploy/ share. Messages go to stderr, so that a program's own stdout stays clean.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034
+target=${CARGO_TARGET_DIR:-$root/target}
+
+say() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# quietly LOG COMMAND…: keeps the command's words in LOG and shows a dot every two seconds while it works.
+quietly() {
+    local log=$1 status=0 dots=0
+    shift
+    "$@" >"$log" 2>&1 </dev/null &
+    local job=$!
+    while sleep 0.2 && kill -0 "$job" 2>/dev/null; do
+        dots=$((dots + 1))
+        ((dots % 10)) || printf '.' >&2
+    done
+    wait "$job" || status=$?
+    ((dots < 10)) || printf '\n' >&2
+    return "$status"
+}
+
+# as_root COMMAND…
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
+}
+
+# need_debian COMMAND:PACKAGE…: installs the packages whose command (or file, where it has a slash) is not there.
+need_debian() {
+    local pair missing=()
+    for pair in "$@"; do
+        case ${pair%%:*} in
+            */*) [[ -e ${pair%%:*} ]] || missing+=("${pair#*:}") ;;
+            *) command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}") ;;
+        esac
+    done
+    ((${#missing[@]} == 0)) || install_debian "${missing[@]}"
+}
+
+# install_debian PACKAGE…
+install_debian() {
+    local log
+    command -v apt-get >/dev/null || fail "this is no Debian: install what stands for $* yourself"
+    ((EUID == 0)) || command -v sudo >/dev/null || fail "run this as root, or install first: $*"
+    say "installing from Debian: $*"
+    log=$(mktemp)
+    quietly "$log" as_root apt-get update || fail "Debian's package lists cannot be had: $(tail -n 1 "$log")"
+    quietly "$log" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
+        fail "cannot install $*: $(grep -m 1 '^E:' "$log" || tail -n 1 "$log")"
+    rm -f "$log"
+}
+
+# What a build needs besides crates: a C compiler for SQLite.
+need_rust() {
+    command -v cargo >/dev/null || PATH=$HOME/.cargo/bin:$PATH
+    command -v cargo >/dev/null || fail "no Rust toolchain: install Rust 1.95 or later, with cargo on the PATH"
+    need_debian cc:gcc /usr/include/stdio.h:libc6-dev
+}

@@ -1,0 +1,18 @@
+//! `relais run`: the appliance.
+
+use std::process::ExitCode;
+
+use super::RunArgs;
+use crate::server;
+
+pub fn run(args: &RunArgs) -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RELAIS_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    match server::run(&args.config, &args.overrides()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The whole file: tables to drafts, with the command line's word over it.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Overrides;
+use super::address::{LOOPBACK, check_ports, is_host_name, parse_listen};
+use super::calendar::{self, CalendarDraft};
+use super::files::resolve;
+use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
+use super::trunk::{self, TrunkDraft};
+use crate::dialplan::reader::{At, Table};
+use crate::findings::Findings;
+use crate::ids::Language;
+use crate::settings::{Listen, Rtp, Settings, Sip, Transport, Web};
+
+/// Settings as read, and the places of what is checked against other parts.
+pub(super) struct Draft {
+    pub settings: Settings,
+    pub prompts: At<()>,
+    pub plan_files: Vec<At<String>>,
+    pub trunks: Vec<TrunkDraft>,
+    pub agents: Vec<AgentDraft>,
+    pub queues: Vec<QueueDraft>,
+    pub experts: Vec<ExpertDraft>,
+    pub calendars: Vec<CalendarDraft>,
+}
+
+pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, findings: &mut Findings<'_>) -> Draft {
+    let data = table.text("data", findings).map_or_else(|| "data".to_owned(), |data| data.value);
+    let prompts = table.text("prompts", findings).unwrap_or(At { value: "prompts".to_owned(), span: 0..0 });
+    let languages = read_languages(&mut table, findings);
+    let language = languages.first().cloned().unwrap_or_else(|| Language::from("en"));
+    let plan_files = match table.texts("plans", findings) {
+        Some(texts) => texts.value,
+        None => vec![At { value: "plans/*.toml".to_owned(), span: 0..0 }],
+    };
+    let pause_reasons = read_pause_reasons(&mut table, findings);
+    let sip = read_sip(table.table("sip", findings), overrides, findings);
+    let first_address = sip.listen.first().map_or(LOOPBACK, |listen| listen.address.ip());
+    let rtp = read_rtp(table.table("rtp", findings), first_address, overrides, findings);
+    let web = read_web(table.table("web", findings), overrides, findings);
+    let trunks: Vec<_> =
+        table.tables("trunk", findings).into_iter().filter_map(|trunk| trunk::read(trunk, findings)).collect();
+    let agents: Vec<_> = table
+        .tables("agent", findings)
+        .into_iter()
+        .filter_map(|agent| people::read_agent(agent, &language, findings))
+        .collect();
+    let queues: Vec<_> =
+        table.tables("queue", findings).into_iter().filter_map(|queue| people::read_queue(queue, findings)).collect();
+    let experts: Vec<_> = table
+        .tables("expert", findings)
+        .into_iter()
+        .filter_map(|expert| people::read_expert(expert, findings))
+        .collect();
+    let calendars: Vec<_> = table
+        .tables("calendar", findings)
+        .into_iter()
+        .filter_map(|calendar| calendar::read(calendar, findings))
+        .collect();
+    table.finish(findings);
+    let settings = Settings {
+        sip,
+        rtp,
+        web,
+        data: overrides.data.clone().unwrap_or_else(|| resolve(folder, &data)),
+        prompts: resolve(folder, &prompts.value),
+        language,
+        languages,
+        pause_reasons,
+        trunks: trunks.iter().map(|draft| draft.trunk.clone()).collect(),
+        agents: agents.iter().flat_map(|draft| draft.agents.iter().cloned()).collect(),
+        queues: queues.iter().map(|draft| draft.queue.clone()).collect(),
+        experts: experts.iter().map(|draft| draft.expert.clone()).collect(),
+    };
+    Draft { settings, prompts: prompts.map(|_| ()), plan_files, trunks, agents, queues, experts, calendars }
+}
+
+fn read_languages(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Language> {
+    let Some(texts) = table.texts("languages", findings) else { return vec![Language::from("en")] };
+    if texts.value.is_empty() {
+        findings.error(texts.span, "languages is empty; name at least one, as [\"en\"]", None);
+    }
+    let mut languages: Vec<Language> = Vec::new();
+    for text in texts.value {
+        // BCP 47 (RFC 5646), as far as names of folders need it.
+        let fine = (2..=16).contains(&text.value.len())
+            && text.value.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let language = Language::from(text.value.as_str());
+        if !fine {
+            findings.error(
+                text.span,
+                format!("'{}' is no language", text.value),
+                "write \"en\" or \"pt-BR\"".to_owned(),
+            );
+        } else if languages.contains(&language) {
+            findings.error(text.span, format!("language '{}' stands twice", text.value), None);
+        } else {
+            languages.push(language);
+        }
+    }
+    languages
+}
+
+fn read_pause_reasons(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+    let mut reasons: Vec<String> = Vec::new();
+    for text in table.texts("pause_reasons", findings).map(|texts| texts.value).unwrap_or_default() {
+        if text.value.trim().is_empty() || text.value.len() > 64 {
+            findings.error(text.span, "a pause reason is empty or longer than 64 characters", None);
+        } else if reasons.contains(&text.value) {
+            findings.error(text.span, format!("pause reason '{}' stands twice", text.value), None);
+        } else {
+            reasons.push(text.value);
+        }
+    }
+    reasons
+}
+
+fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Findings<'_>) -> Sip {
+    let mut sip = Sip {
+        listen: Vec::new(),
+        domain: "relais.localhost".to_owned(),
+        public_address: None,
+        session_expires: Duration::from_secs(1_800),
+        max_calls: 2_000,
+        min_expires: Duration::from_secs(60),
+        max_expires: Duration::from_secs(3_600),
+    };
+    let address = std::net::SocketAddr::new(LOOPBACK, 5060);
+    let default = [Transport::Udp, Transport::Tcp].map(|transport| Listen { transport, address }).to_vec();
+    let mut listen = None;
+    if let Some(mut table) = table {
+        listen = read_listen(&mut table, findings);
+        if let Some(domain) = table.text("domain", findings) {
+            if domain.value.parse::<IpAddr>().is_err() && !is_host_name(&domain.value) {
+                let hint = "write the name of this centre, as \"pbx.example.com\"".to_owned();
+                findings.error(domain.span, format!("sip: '{}' is no host name", domain.value), hint);
+            }
+            sip.domain = domain.value;
+        }
+        sip.public_address = table.text("public_address", findings).and_then(|address| {
+            let parsed = address.value.parse().ok();
+            if parsed.is_none() {
+                findings.error(address.span, format!("sip: '{}' is no IP address", address.value), None);
+            }
+            parsed
+        });
+        let mut seconds = |key, low, high, into: &mut Duration, findings: &mut Findings<'_>| {
+            let given = table.integer(key, low..=high, findings);
+            if let Some(given) = &given {
+                *into = Duration::from_secs(given.value.unsigned_abs());
+            }
+            given.map(|given| given.span)
+        };
+        seconds("session_expires_s", 90, 86_400, &mut sip.session_expires, findings);
+        let lowest = seconds("min_expires_s", 10, 3_600, &mut sip.min_expires, findings);
+        let highest = seconds("max_expires_s", 60, 86_400, &mut sip.max_expires, findings);
+        if let (true, Some(span)) = (sip.min_expires > sip.max_expires, lowest.or(highest)) {
+            findings.error(span, "sip: min_expires_s is above max_expires_s", None);
+        }
+        if let Some(most) = table.integer("max_calls", 1..=1_000_000, findings) {
+            sip.max_calls = usize::try_from(most.value).unwrap_or(sip.max_calls);
+        }
+        table.finish(findings);
+    }
+    sip.listen = match (overrides.sip.is_empty(), listen) {
+        (false, _) => overrides.sip.clone(),
+        (true, Some(listen)) => listen,
+        (true, None) => default,
+    };
+    sip
+}
+
+fn read_listen(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<Listen>> {
+    let texts = table.texts("listen", findings)?;
+    if texts.value.is_empty() {
+        findings.error(texts.span, "sip: listen is empty; write [\"udp:127.0.0.1:5060\"]", None);
+    }
+    let mut listen: Vec<Listen> = Vec::new();
+    for text in texts.value {
+        match parse_listen(&text.value) {
+            Ok(place) if listen.contains(&place) => {
+                findings.error(text.span, format!("sip: {} stands twice", text.value), None);
+            }
+            Ok(place) => listen.push(place),
+            Err(fault) => findings.error(text.span, format!("sip: listen: {fault}"), None),
+        }
+    }
+    Some(listen)
+}
+
+fn read_rtp(table: Option<Table<'_>>, sip_address: IpAddr, overrides: &Overrides, findings: &mut Findings<'_>) -> Rtp {
+    let mut rtp =
+        Rtp { address: sip_address, ports: (30_000, 39_999), dead_leg: Duration::from_secs(60), threads: None };
+    if let Some(mut table) = table {
+        if let Some(address) = table.text("address", findings) {
+            match address.value.parse() {
+                Ok(parsed) => rtp.address = parsed,
+                Err(_) => findings.error(address.span, format!("rtp: '{}' is no IP address", address.value), None),
+            }
+        }
+        if let Some((span, ports)) = read_ports(&mut table, findings) {
+            match check_ports(ports.0, ports.1) {
+                Ok(()) => rtp.ports = ports,
+                Err(fault) => findings.error(span, format!("rtp: {fault}"), None),
+            }
+        }
+        if let Some(seconds) = table.integer("dead_leg_s", 5..=86_400, findings) {
+            rtp.dead_leg = Duration::from_secs(seconds.value.unsigned_abs());
+        }
+        rtp.threads =
+            table.integer("threads", 1..=256, findings).and_then(|threads| usize::try_from(threads.value).ok());
+        table.finish(findings);
+    }
+    if let Some((address, low, high)) = overrides.rtp {
+        rtp.address = address;
+        rtp.ports = (low, high);
+    }
+    rtp
+}
+
+fn read_ports(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<(std::ops::Range<usize>, (u16, u16))> {
+    let value = table.value("ports")?;
+    let numbers: Option<Vec<u16>> = value.get_ref().as_array().and_then(|items| {
+        let number = |item: &toml::Spanned<toml::de::DeValue<'_>>| {
+            crate::dialplan::reader::integer_of(item.get_ref()).and_then(|number| u16::try_from(number).ok())
+        };
+        items.iter().map(number).collect()
+    });
+    match numbers.as_deref() {
+        Some(&[low, high]) => Some((value.span(), (low, high))),
+        _ => {
+            let hint = "write ports = [30000, 39999]".to_owned();
+            findings.error(value.span(), "rtp: ports is to be the lowest and the highest port", hint);
+            None
+        }
+    }
+}
+
+fn read_web(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Findings<'_>) -> Web {
+    let mut web = Web { listen: std::net::SocketAddr::new(LOOPBACK, 8080) };
+    if let Some(mut table) = table {
+        if let Some(listen) = table.text("listen", findings) {
+            match listen.value.parse() {
+                Ok(address) => web.listen = address,
+                Err(_) => {
+                    let hint = "write \"127.0.0.1:8080\"".to_owned();
+                    findings.error(listen.span, format!("web: '{}' is no address with a port", listen.value), hint);
+                }
+            }
+        }
+        table.finish(findings);
+    }
+    web.listen = overrides.web.unwrap_or(web.listen);
+    web
+}

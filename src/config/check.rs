@@ -1,0 +1,198 @@
+//! What only shows when the parts are laid side by side: names, doubles, and what must not be open to the world.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address::is_loopback;
+use super::centre::Draft;
+use crate::dialplan::reader::At;
+use crate::dialplan::{Names, Plans};
+use crate::findings::{Findings, suggest};
+use crate::ids::Language;
+use crate::prompts::Index;
+use crate::settings::{Listen, Transport};
+
+/// A password of the demo: `demo-` and the agent's id.
+fn is_demo_password(id: &str, password: &str) -> bool {
+    password.strip_prefix("demo-") == Some(id)
+}
+
+/// The names that plans may use. Says where a folder of prompts is not there.
+pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
+    let settings = &draft.settings;
+    if !settings.prompts.is_dir() {
+        let message = format!("prompts: there is no folder '{}'", settings.prompts.display());
+        findings.error(
+            draft.prompts.span.clone(),
+            message,
+            "name the folder that holds en/, fr/ and music/".to_owned(),
+        );
+    }
+    Names {
+        default_language: Some(settings.language.clone()),
+        queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
+        calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
+        agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+        experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
+        // What is wrong with the sound files is told where they are read: by `relais check` and at the start.
+        prompts: Index::scan(std::slice::from_ref(&settings.prompts), &settings.languages).0.names(),
+    }
+}
+
+pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
+    doubles("trunk", draft.trunks.iter().map(|trunk| &trunk.id), findings);
+    doubles("queue", draft.queues.iter().map(|queue| &queue.id), findings);
+    doubles("calendar", draft.calendars.iter().map(|calendar| &calendar.id), findings);
+    people(draft, findings);
+    trunk_addresses(draft, findings);
+    queue_members(draft, findings);
+    music(draft, names, findings);
+    languages(draft, findings);
+    ports(draft, findings);
+    passwords(draft, findings);
+}
+
+fn doubles<'a>(what: &str, ids: impl Iterator<Item = &'a At<String>>, findings: &mut Findings<'_>) {
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        if !seen.insert(id.value.as_str()) {
+            findings.error(id.span.clone(), format!("there are two of {what} '{}'", id.value), None);
+        }
+    }
+}
+
+/// Agents and experts are dialled by their ids, so no two people share one.
+fn people(draft: &Draft, findings: &mut Findings<'_>) {
+    let mut seen: BTreeMap<&str, &'static str> = BTreeMap::new();
+    let agents = draft.agents.iter().flat_map(|draft| draft.agents.iter().map(move |agent| (agent.id.as_str(), draft)));
+    for (id, place) in agents {
+        if seen.insert(id, "agent").is_some() {
+            findings.error(place.id.span.clone(), format!("there are two agents '{id}'"), None);
+        }
+    }
+    for expert in &draft.experts {
+        if let Some(other) = seen.insert(expert.expert.id.as_str(), "expert") {
+            let message = format!("'{}' is the id of an {other} already", expert.id.value);
+            findings.error(expert.id.span.clone(), message, "people are dialled by their ids".to_owned());
+        }
+    }
+}
+
+/// An address belongs to one trunk: a call is known by where it comes from.
+fn trunk_addresses(draft: &Draft, findings: &mut Findings<'_>) {
+    for (index, trunk) in draft.trunks.iter().enumerate() {
+        for net in &trunk.addresses {
+            let other = draft.trunks.iter().take(index).find(|other| {
+                other.addresses.iter().any(|taken| taken.value.contains(&net.value) || net.value.contains(&taken.value))
+            });
+            if let Some(other) = other {
+                let message = format!(
+                    "trunk '{}': {} is an address of trunk '{}' too",
+                    trunk.id.value, net.value, other.id.value
+                );
+                findings.error(net.span.clone(), message, "an address belongs to one trunk".to_owned());
+            }
+        }
+    }
+}
+
+fn queue_members(draft: &Draft, findings: &mut Findings<'_>) {
+    let known: BTreeSet<&str> = draft.queues.iter().map(|queue| queue.queue.id.as_str()).collect();
+    let mut staffed = BTreeSet::new();
+    for agent in &draft.agents {
+        let mut own = BTreeSet::new();
+        for queue in &agent.queues {
+            staffed.insert(queue.value.as_str());
+            if !known.contains(queue.value.as_str()) {
+                let message = format!("agent '{}': there is no queue '{}'", agent.id.value, queue.value);
+                findings.error(queue.span.clone(), message, suggest(&queue.value, known.iter().copied()));
+            } else if !own.insert(queue.value.as_str()) {
+                let message = format!("agent '{}': queue '{}' stands twice", agent.id.value, queue.value);
+                findings.error(queue.span.clone(), message, None);
+            }
+        }
+    }
+    for queue in draft.queues.iter().filter(|queue| !staffed.contains(queue.queue.id.as_str())) {
+        let message = format!("queue '{}' has no agents, so nobody answers its callers", queue.id.value);
+        findings.warning(queue.id.span.clone(), message, "name it in the queues of an agent".to_owned());
+    }
+}
+
+fn music(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
+    let Some(there) = names.prompts.get(&draft.settings.language) else { return };
+    for queue in &draft.queues {
+        if !there.contains(&queue.queue.music) {
+            let span = queue.music.as_ref().map_or(queue.id.span.clone(), |music| music.span.clone());
+            let message = format!("queue '{}': there is no music '{}'", queue.id.value, queue.queue.music);
+            findings.error(span, message, suggest(&queue.queue.music, there.iter().map(String::as_str)));
+        }
+    }
+}
+
+fn languages(draft: &Draft, findings: &mut Findings<'_>) {
+    let known = &draft.settings.languages;
+    for language in draft.agents.iter().filter_map(|agent| agent.language.as_ref()) {
+        if !known.iter().any(|known| known.as_str() == language.value) {
+            let hint = suggest(&language.value, known.iter().map(Language::as_str));
+            let message = format!("language '{}' is not among languages", language.value);
+            findings.error(language.span.clone(), message, hint);
+        }
+    }
+}
+
+/// SIP over UDP inside the range of RTP ports would take a port from it, sooner or later the wrong one.
+fn ports(draft: &Draft, findings: &mut Findings<'_>) {
+    let (low, high) = draft.settings.rtp.ports;
+    for listen in draft.settings.sip.listen.iter().filter(|listen| listen.transport == Transport::Udp) {
+        if (low..=high).contains(&listen.address.port()) {
+            let message = format!("sip: udp:{} is among the RTP ports {low} to {high}", listen.address);
+            findings.error(0..0, message, "choose RTP ports that hold no SIP port".to_owned());
+        }
+    }
+    let taken = |listen: &Listen| listen.transport == Transport::Tcp && listen.address == draft.settings.web.listen;
+    if draft.settings.web.listen.port() != 0 && draft.settings.sip.listen.iter().any(taken) {
+        let message = format!("web: {} is listened on for SIP over TCP too", draft.settings.web.listen);
+        findings.error(0..0, message, "give the web another port".to_owned());
+    }
+}
+
+/// Passwords that everybody knows are for a machine that nobody else reaches.
+fn passwords(draft: &Draft, findings: &mut Findings<'_>) {
+    let settings = &draft.settings;
+    let sip = settings.sip.listen.iter().map(|listen| listen.address);
+    let open = sip.chain([settings.web.listen]).find(|address| !is_loopback(address.ip()));
+    for draft in &draft.agents {
+        let Some(place) = &draft.password else { continue };
+        let own = |test: &dyn Fn(&str, &str) -> bool| {
+            draft.agents.iter().find(|agent| test(agent.id.as_str(), agent.password.as_deref().unwrap_or_default()))
+        };
+        if let (Some(agent), Some(open)) = (own(&is_demo_password), open) {
+            let message = format!("agent '{}' has a demo password, and {open} can be reached from outside", agent.id);
+            let hint = "give every agent a password of their own, or listen on 127.0.0.1 only".to_owned();
+            findings.error(place.span.clone(), message, hint);
+        } else if let Some(agent) = own(&|id, password| password == id) {
+            let message = format!("the password of agent '{}' is the id", agent.id);
+            findings.warning(place.span.clone(), message, "anybody can guess it; choose another".to_owned());
+        }
+    }
+}
+
+/// Trunks offer plans by name, and a number that a person is dialled by is no plan's.
+pub(super) fn against_plans(draft: &Draft, plans: &Plans, findings: &mut Findings<'_>) {
+    for trunk in &draft.trunks {
+        for plan in &trunk.plans {
+            if !plans.iter().any(|known| known.id.as_str() == plan.value) {
+                let hint = suggest(&plan.value, plans.iter().map(|known| known.id.as_str()));
+                let message = format!("trunk '{}': there is no plan '{}'", trunk.id.value, plan.value);
+                findings.error(plan.span.clone(), message, hint);
+            }
+        }
+    }
+    let agents = draft.agents.iter().flat_map(|draft| draft.agents.iter().map(move |a| (a.id.as_str(), &draft.id)));
+    let experts = draft.experts.iter().map(|draft| (draft.expert.id.as_str(), &draft.id));
+    for (id, place) in agents.chain(experts) {
+        if let Some(plan) = plans.find(id, &[]) {
+            let message = format!("'{id}' is also a number of plan '{plan}'");
+            findings.warning(place.span.clone(), message, "from outside it reaches the plan".to_owned());
+        }
+    }
+}

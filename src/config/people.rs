@@ -1,0 +1,184 @@
+//! `[[agent]]`, `[[queue]]` and `[[expert]]`.
+
+use std::time::Duration;
+
+use super::address::check_sip_uri;
+use super::trunk::read_codecs;
+use crate::dialplan::reader::{At, Table};
+use crate::findings::Findings;
+use crate::ids::{AgentId, ExpertId, Language, QueueId};
+use crate::settings::{Agent, Codec, Expert, Queue};
+
+/// A range of agents holds at most so many.
+const MOST_AGENTS: u64 = 10_000;
+
+/// One `[[agent]]`, which may stand for many, and the places of what is checked later.
+pub(super) struct AgentDraft {
+    pub agents: Vec<Agent>,
+    pub id: At<String>,
+    pub password: Option<At<String>>,
+    pub queues: Vec<At<String>>,
+    pub language: Option<At<String>>,
+}
+
+pub(super) struct QueueDraft {
+    pub queue: Queue,
+    pub id: At<String>,
+    pub music: Option<At<String>>,
+}
+
+pub(super) struct ExpertDraft {
+    pub expert: Expert,
+    pub id: At<String>,
+}
+
+pub(super) fn read_agent(
+    mut table: Table<'_>,
+    default_language: &Language,
+    findings: &mut Findings<'_>,
+) -> Option<AgentDraft> {
+    let id = table.required_text("id", findings);
+    table.what = id.as_ref().map_or("agent".to_owned(), |id| format!("agent '{}'", id.value));
+    let ids = id.as_ref().map(|id| expand(&id.value).map_err(|fault| (fault, id.span.clone())));
+    let name = table.text("name", findings);
+    let password = table.text("password", findings);
+    if let Some(password) = password.as_ref().filter(|password| password.value.is_empty()) {
+        let hint = "give a password, or leave the key out and give a contact".to_owned();
+        findings.error(password.span.clone(), format!("{}: password is empty", table.what), hint);
+    }
+    let contact = table.text("contact", findings);
+    if let Some(contact) = &contact
+        && let Err(fault) = check_sip_uri(&contact.value.replace("{id}", "1"))
+    {
+        findings.error(contact.span.clone(), format!("{}: contact: {fault}", table.what), None);
+    }
+    if !table.has("password") && !table.has("contact") {
+        let hint = "give a password to register with, or the contact of a phone that stands there always".to_owned();
+        findings.error(table.span.clone(), format!("{} has neither password nor contact", table.what), hint);
+    }
+    let queues = table.texts("queues", findings).map(|texts| texts.value).unwrap_or_default();
+    let codecs = read_codecs(&mut table, findings).unwrap_or_else(|| vec![Codec::Pcmu, Codec::Pcma, Codec::G722]);
+    let language = table.text("language", findings);
+    table.finish(findings);
+    let ids = match ids? {
+        Ok(ids) => ids,
+        Err((fault, span)) => {
+            findings.error(span, fault, "write \"201\", or \"201..209\" for a range".to_owned());
+            return None;
+        }
+    };
+    let spell = |text: &str, id: &str| text.replace("{id}", id);
+    let agents = ids.iter().map(|id| Agent {
+        id: AgentId::from(id.as_str()),
+        name: name.as_ref().map_or_else(|| format!("Agent {id}"), |name| spell(&name.value, id)),
+        password: password.as_ref().map(|password| spell(&password.value, id)),
+        contact: contact.as_ref().map(|contact| spell(&contact.value, id)),
+        queues: queues.iter().map(|queue| QueueId::from(queue.value.as_str())).collect(),
+        codecs: codecs.clone(),
+        language: language.as_ref().map_or_else(|| default_language.clone(), |at| Language::from(at.value.as_str())),
+    });
+    Some(AgentDraft { agents: agents.collect(), id: id?, password, queues, language })
+}
+
+/// `201`, or every id of `201..209` or `a1..a500`. Leading zeros keep their width.
+fn expand(text: &str) -> Result<Vec<String>, String> {
+    let Some((first, last)) = text.split_once("..") else {
+        return check_id(text).map(|()| vec![text.to_owned()]);
+    };
+    let split = |id: &str| {
+        let digits = id.len() - id.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (stem, number) = id.split_at(id.len() - digits);
+        (stem.to_owned(), number.to_owned())
+    };
+    let ((stem, low), (other_stem, high)) = (split(first), split(last));
+    let (Ok(from), Ok(to)) = (low.parse::<u64>(), high.parse::<u64>()) else {
+        return Err(format!("the range '{text}' does not end in numbers"));
+    };
+    if stem != other_stem || from > to {
+        return Err(format!("'{text}' is no range"));
+    }
+    if to - from >= MOST_AGENTS {
+        return Err(format!("the range '{text}' holds more than {MOST_AGENTS} agents"));
+    }
+    let width = if low.starts_with('0') { low.len() } else { 0 };
+    let ids: Vec<String> = (from..=to).map(|number| format!("{stem}{number:0width$}")).collect();
+    ids.iter().try_for_each(|id| check_id(id))?;
+    Ok(ids)
+}
+
+/// Ids of people are the users of their SIP addresses, and are dialled.
+fn check_id(id: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    if id.is_empty() || id.len() > 32 || !id.chars().all(fine) {
+        return Err(format!("'{id}' cannot be an id: use up to 32 letters, digits, '.', '_', '-', '+'"));
+    }
+    Ok(())
+}
+
+pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<QueueDraft> {
+    let id = table.required_text("id", findings);
+    table.what = id.as_ref().map_or("queue".to_owned(), |id| format!("queue '{}'", id.value));
+    if let Some(Err(fault)) = id.as_ref().map(|id| check_id(&id.value)) {
+        findings.error(table.span.clone(), fault, None);
+    }
+    let mut seconds = |key, low: i64, high: i64, default: u64, findings: &mut Findings<'_>| {
+        let given = table.integer(key, low..=high, findings);
+        Duration::from_secs(given.map_or(default, |seconds| seconds.value.unsigned_abs()))
+    };
+    let ring_timeout = seconds("ring_timeout_s", 3, 300, 20, findings);
+    let wrap_up = seconds("wrap_up_s", 0, 3_600, 10, findings);
+    let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
+    let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
+    let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
+    let music = table.text("music", findings);
+    let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
+    table.finish(findings);
+    let id = id?;
+    let queue = Queue {
+        id: QueueId::from(id.value.as_str()),
+        ring_timeout,
+        wrap_up,
+        max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
+        retry_delay,
+        music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),
+        announce_position,
+        max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
+    };
+    Some(QueueDraft { queue, id, music })
+}
+
+pub(super) fn read_expert(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<ExpertDraft> {
+    let id = table.required_text("id", findings);
+    table.what = id.as_ref().map_or("expert".to_owned(), |id| format!("expert '{}'", id.value));
+    if let Some(Err(fault)) = id.as_ref().map(|id| check_id(&id.value)) {
+        findings.error(table.span.clone(), fault, None);
+    }
+    let name = table.text("name", findings);
+    let address = table.required_text("address", findings);
+    if let Some((address, Err(fault))) = address.as_ref().map(|address| (address, check_sip_uri(&address.value))) {
+        findings.error(address.span.clone(), format!("{}: address: {fault}", table.what), None);
+    }
+    table.finish(findings);
+    let id = id?;
+    let expert = Expert {
+        id: ExpertId::from(id.value.as_str()),
+        name: name.map_or_else(|| format!("Expert {}", id.value), |name| name.value),
+        address: address?.value,
+    };
+    Some(ExpertDraft { expert, id })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_agents_are_spelt_out() {
+        assert_eq!(expand("201"), Ok(vec!["201".into()]));
+        assert_eq!(expand("a9..a11"), Ok(vec!["a9".into(), "a10".into(), "a11".into()]));
+        assert_eq!(expand("008..010"), Ok(vec!["008".into(), "009".into(), "010".into()]));
+        for bad in ["", "a b", "a1..b3", "3..1", "a..b", "1..20000", "1..", "..", "99999999999999999999..1"] {
+            assert!(expand(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Configurations as operators write them, in a folder of the test's own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+use tempfile::TempDir;
+
+use super::*;
+use crate::findings::Finding;
+use crate::ids::{AgentId, Language};
+use crate::settings::{Codec, Transport};
+
+/// Prompts that the shipped plans play; their sound does not matter here.
+const PROMPTS: [&str; 12] = [
+    "en/greeting",
+    "en/menu",
+    "en/hours",
+    "en/invalid",
+    "en/no-input",
+    "en/goodbye",
+    "en/closed-always",
+    "en/echo",
+    "en/bench",
+    "en/queue-full",
+    "en/closed",
+    "music/default",
+];
+
+const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
+                    [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
+
+/// A copy of what is shipped, with a folder of prompts.
+struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    fn new() -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        for prompt in PROMPTS {
+            let file = folder.path().join("prompts").join(format!("{prompt}.wav"));
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for part in ["deploy/demo", "deploy/bench", "dialplans"] {
+            copy(&root.join(part), &folder.path().join(part));
+        }
+        let small = folder.path().join("small");
+        fs::create_dir_all(small.join("plans")).unwrap();
+        fs::write(small.join("plans/front.toml"), PLAN).unwrap();
+        Project { folder }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Loads `text` as the configuration of a small centre with one plan.
+    fn load(&self, text: &str) -> Result<Loaded, Vec<Finding>> {
+        let path = self.path("small/relais.toml");
+        fs::write(&path, format!("prompts = '../prompts'\n{text}")).unwrap();
+        load(&path, &Overrides::default())
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &target) } else { fs::copy(&path, &target).map(|_| ()).unwrap() }
+    }
+}
+
+fn lines(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn loaded(path: &Path) -> Loaded {
+    load(path, &Overrides::default()).unwrap_or_else(|findings| panic!("{}", lines(&findings)))
+}
+
+#[test]
+fn the_demo_is_what_the_contract_says() {
+    let project = Project::new();
+    let demo = loaded(&project.path("deploy/demo/relais.toml"));
+    assert_eq!(lines(&demo.warnings), "");
+    let settings = &demo.settings;
+    let queue_of = |id: &str| -> Vec<String> {
+        let agent = settings.agents.iter().find(|agent| agent.id.as_str() == id).unwrap();
+        assert_eq!(agent.password, Some(format!("demo-{id}")));
+        agent.queues.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(settings.agents.len(), 9);
+    for (id, queues) in
+        [("201", vec!["sales"]), ("204", vec!["sales", "support"]), ("206", vec!["support"]), ("209", vec![])]
+    {
+        assert_eq!(queue_of(id), queues, "{id}");
+    }
+    assert!(settings.queues.iter().all(|queue| queue.wrap_up.as_secs() == 5));
+    assert_eq!(settings.pause_reasons, ["break", "lunch", "meeting", "training"]);
+    let experts: Vec<&str> = settings.experts.iter().map(|expert| expert.address.as_str()).collect();
+    assert_eq!(experts, ["sip:301@127.0.0.1:5090", "sip:302@127.0.0.1:5091"]);
+    assert_eq!(settings.language.as_str(), "en");
+    assert_eq!(settings.trunks[0].addresses[0].to_string(), "127.0.0.0/8");
+    assert_eq!(settings.prompts, project.path("prompts"));
+    assert_eq!(settings.data, project.path("var/demo"));
+    for number in ["600", "601", "610", "611", "620"] {
+        assert!(demo.plans.find(number, &[]).is_some(), "{number}");
+    }
+    for number in ["201", "301", "999"] {
+        assert!(demo.plans.find(number, &[]).is_none(), "{number}");
+    }
+}
+
+#[test]
+fn the_bench_has_its_agents_at_fixed_addresses() {
+    let project = Project::new();
+    let bench = loaded(&project.path("deploy/bench/relais.toml"));
+    assert_eq!(lines(&bench.warnings), "");
+    assert_eq!(bench.settings.agents.len(), 502);
+    let last = bench.settings.agents.iter().find(|agent| agent.id == AgentId::from("a500")).unwrap();
+    assert_eq!((last.contact.as_deref(), &last.password), (Some("sip:a500@127.0.0.1:6060"), &None));
+    for number in ["500", "501", "600", "700", "702", "71042"] {
+        assert!(bench.plans.find(number, &[]).is_some(), "{number}");
+    }
+}
+
+#[test]
+fn the_company_to_start_from_is_sound() {
+    let project = Project::new();
+    assert_eq!(lines(&loaded(&project.path("dialplans/relais.toml")).warnings), "");
+}
+
+#[test]
+fn defaults_are_safe() {
+    let project = Project::new();
+    let settings = project.load("").unwrap_or_else(|findings| panic!("{}", lines(&findings))).settings;
+    assert!(settings.sip.listen.iter().all(|listen| listen.address.ip().is_loopback()));
+    assert!(settings.web.listen.ip().is_loopback() && settings.rtp.address.is_loopback());
+    assert!(settings.trunks.is_empty() && settings.agents.is_empty());
+    assert_eq!(settings.languages, [Language::from("en")]);
+}
+
+#[test]
+fn the_command_line_overrides_the_file() {
+    let project = Project::new();
+    let overrides = Overrides {
+        sip: vec![parse_listen("udp:127.0.0.1:5999").unwrap()],
+        rtp: Some(parse_rtp("127.0.0.2:40000-40099").unwrap()),
+        web: Some("127.0.0.1:9000".parse().unwrap()),
+        data: Some("/elsewhere".into()),
+    };
+    let settings = load(&project.path("deploy/demo/relais.toml"), &overrides).unwrap().settings;
+    assert_eq!((settings.sip.listen.len(), settings.sip.listen[0].address.port()), (1, 5999));
+    assert_eq!((settings.rtp.ports, settings.web.listen.port()), ((40_000, 40_099), 9_000));
+    assert_eq!(settings.data, PathBuf::from("/elsewhere"));
+}
+
+#[test]
+fn a_demo_password_keeps_the_centre_on_loopback() {
+    let project = Project::new();
+    let demo = project.path("deploy/demo/relais.toml");
+    let text = fs::read_to_string(&demo).unwrap();
+    let password = text.lines().position(|line| line.starts_with("password")).unwrap() + 1;
+    for overrides in [
+        Overrides { sip: vec![parse_listen("udp:0.0.0.0:5060").unwrap()], ..Overrides::default() },
+        Overrides { sip: vec![parse_listen("tcp:192.0.2.1:5060").unwrap()], ..Overrides::default() },
+        Overrides { sip: vec![parse_listen("udp:[::]:5060").unwrap()], ..Overrides::default() },
+        Overrides { web: Some("0.0.0.0:8080".parse().unwrap()), ..Overrides::default() },
+    ] {
+        let findings = load(&demo, &overrides).unwrap_err();
+        assert!(lines(&findings).contains("agent '201' has a demo password"), "{}", lines(&findings));
+        assert_eq!(findings[0].line, password, "at the password");
+    }
+    let own = "[sip]\nlisten = ['udp:0.0.0.0:5060']\n[[agent]]\nid = '201'\npassword = 'long and its own'\n";
+    assert!(project.load(own).is_ok());
+    assert!(project.load(&own.replace("long and its own", "demo-202")).is_ok(), "another's is no demo password");
+}
+
+#[test]
+fn a_trunk_is_read_whole() {
+    let project = Project::new();
+    let text = "[[trunk]]\nid = 'acme'\naddresses = ['192.0.2.1', '198.51.100.7/28']\nservers = ['sip.acme.example', '192.0.2.9:5070;tcp']\n\
+                codecs = ['g722', 'PCMA']\nplans = ['front']\noptions_interval_s = 30\nallow = ['+33', '0033']\n\
+                [trunk.register]\nuser = 'u'\npassword = 'p'\naor = 'sip:u@acme.example'\n";
+    let loaded = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    let trunk = &loaded.settings.trunks[0];
+    assert_eq!(
+        trunk.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["192.0.2.1/32", "198.51.100.0/28"]
+    );
+    assert_eq!(trunk.servers[1].transport, Transport::Tcp);
+    assert_eq!(trunk.codecs, [Codec::G722, Codec::Pcma]);
+    assert_eq!(trunk.register.as_ref().unwrap().aor, "sip:u@acme.example");
+    assert_eq!((trunk.options_interval.as_secs(), trunk.allow.len()), (30, 2));
+}
+
+/// Each fault alone: where it is found (the first line is the folder of prompts), and a word of what is said.
+#[test]
+fn every_fault_is_found_at_its_place() {
+    let project = Project::new();
+    let agent = "[[agent]]\nid = '1'\npassword = 'secret'\n";
+    let queue = "[[queue]]\nid = 'sales'\n";
+    let cases: Vec<(String, (usize, usize), &str)> = vec![
+        ("langages = ['en']".into(), (2, 1), "did you mean 'languages'?"),
+        ("languages = []".into(), (2, 13), "languages is empty"),
+        ("languages = ['e/n']".into(), (2, 14), "is no language"),
+        ("plans = ['none/*.toml']".into(), (2, 10), "no file fits"),
+        ("sip = 5".into(), (2, 7), "not a table"),
+        ("[sip]\nlisten = ['udp:127.0.0.1']".into(), (3, 11), "no address with a port"),
+        ("[sip]\nlisten = ['tls:127.0.0.1:5061']".into(), (3, 11), "no transport that can be listened on"),
+        ("[sip]\nlisten = []".into(), (3, 10), "listen is empty"),
+        ("[sip]\nlisten = 'udp:127.0.0.1:5060'".into(), (3, 10), "a list of texts"),
+        ("[sip]\ndomain = 'a b'".into(), (3, 10), "is no host name"),
+        ("[sip]\nsession_expires_s = 20".into(), (3, 21), "from 90 to"),
+        ("[sip]\nmax_calls = 'many'".into(), (3, 13), "a whole number"),
+        ("[sip]\nmin_expires_s = 900\nmax_expires_s = 600".into(), (3, 17), "above max_expires_s"),
+        ("[rtp]\nports = [40000, 30000]".into(), (3, 9), "at least four ports"),
+        ("[rtp]\nports = [80, 30000]".into(), (3, 9), "begin at 1024"),
+        ("[rtp]\nports = 7".into(), (3, 9), "the lowest and the highest"),
+        ("[rtp]\nports = [5000, 6000]".into(), (1, 1), "is among the RTP ports"),
+        ("[rtp]\naddress = 'here'".into(), (3, 11), "is no IP address"),
+        ("[web]\nlisten = '8080'".into(), (3, 10), "is no address with a port"),
+        ("[web]\nlisten = '127.0.0.1:5060'".into(), (1, 1), "SIP over TCP too"),
+        (
+            "[[trunk]]\nid = 'acme'\naddresses = ['10.0.0.0/8']\ncodecs = []".into(),
+            (5, 10),
+            "trunk 'acme': codecs is empty; name at least one of pcmu, pcma, g722",
+        ),
+        ("[[trunk]]\nid = 'a'\naddresses = ['10.0.0.0/8']\ncodecs = ['opus']".into(), (5, 11), "no codec 'opus'"),
+        ("[[trunk]]\nid = 'a'\naddresses = ['10.0.0.0/99']".into(), (4, 14), "no address and no network"),
+        ("[[trunk]]\nid = 'a'".into(), (2, 1), "neither addresses nor servers"),
+        ("[[trunk]]\nid = 'a'\nservers = ['a b']".into(), (4, 12), "neither an address nor a host name"),
+        ("[[trunk]]\nid = 'a'\naddresses = ['10.0.0.1']\nplans = ['frnt']".into(), (5, 10), "did you mean 'front'?"),
+        ("[[trunk]]\nid = 'a'\naddresses = ['10.0.0.1']\nallow = ['abc']".into(), (5, 10), "no beginning of a number"),
+        (
+            "[[trunk]]\nid = 'a'\nservers = ['s.example']\n[trunk.register]\nuser = 'u'\naor = 'sip:u@s.example'"
+                .into(),
+            (5, 1),
+            "password is missing",
+        ),
+        (
+            "[[trunk]]\nid = 'a'\naddresses = ['10.0.0.0/8']\n[[trunk]]\nid = 'b'\naddresses = ['10.1.0.0/16']".into(),
+            (7, 14),
+            "an address of trunk 'a' too",
+        ),
+        ("[[trunk]]\naddresses = ['10.0.0.0/8']".into(), (2, 1), "id is missing"),
+        (format!("{queue}{queue}{agent}queues = ['sales']"), (5, 6), "two of queue 'sales'"),
+        (format!("{agent}{agent}"), (6, 6), "two agents '1'"),
+        (format!("{queue}{agent}queues = ['salse']"), (7, 11), "did you mean 'sales'?"),
+        (format!("{queue}ring_timeout_s = 0"), (4, 18), "from 3 to 300"),
+        (format!("{queue}ring_timeout = 20"), (4, 1), "did you mean 'ring_timeout_s'?"),
+        (format!("{queue}music = 'music/jazz'"), (4, 9), "there is no music 'music/jazz'"),
+        ("[[agent]]\nid = '1'".into(), (2, 1), "neither password nor contact"),
+        ("[[agent]]\nid = '1'\npassword = ''".into(), (4, 12), "password is empty"),
+        ("[[agent]]\nid = '1'\ncontact = '1@here'".into(), (4, 11), "does not begin with sip:"),
+        ("[[agent]]\nid = '1..x'\npassword = 'p'".into(), (3, 6), "does not end in numbers"),
+        ("[[agent]]\nid = 'a b'\npassword = 'p'".into(), (3, 6), "cannot be an id"),
+        (format!("{agent}language = 'fr'"), (5, 12), "is not among languages"),
+        (format!("{agent}[[expert]]\nid = '1'\naddress = 'sip:1@10.0.0.1'"), (6, 6), "the id of an agent already"),
+        ("[[expert]]\nid = '301'\naddress = '301'".into(), (4, 11), "does not begin with sip:"),
+        ("[[expert]]\nid = '301'".into(), (2, 1), "address is missing"),
+        ("[[calendar]]\nid = 'c'\ntime_zone = 'Europe/Pari'".into(), (4, 13), "no time zone 'Europe/Pari'"),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { monday = '09:00-18:00' }".into(),
+            (5, 11),
+            "no day of the week",
+        ),
+        ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { mon = '9-18' }".into(), (5, 17), "are no hours"),
+        ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nclosed = ['25.12.2026']".into(), (5, 11), "is no date"),
+        ("a = 1\na = 2".into(), (3, 1), "duplicate key"),
+        ("[sip".into(), (2, 5), ""),
+    ];
+    for (text, (line, column), word) in cases {
+        let findings = project.load(&text).expect_err(&text);
+        let found = findings
+            .iter()
+            .any(|finding| (finding.line, finding.column) == (line, column) && finding.to_string().contains(word));
+        assert!(found, "{text}\nwanted {line}:{column} {word}, found\n{}", lines(&findings));
+    }
+}
+
+#[test]
+fn findings_of_all_files_come_at_once() {
+    let project = Project::new();
+    fs::write(project.path("small/plans/front.toml"), PLAN.replace("echo", "eco")).unwrap();
+    let findings = project.load("bogus = 1\n[web]\nlisten = 'x'").unwrap_err();
+    let files: Vec<&str> = findings.iter().map(|finding| finding.file.rsplit('/').next().unwrap()).collect();
+    assert_eq!(files, ["relais.toml", "relais.toml", "front.toml"], "{}", lines(&findings));
+}
+
+#[test]
+fn what_is_probably_a_slip_is_a_warning() {
+    let project = Project::new();
+    let text = "[[queue]]\nid = 'lonely'\n[[agent]]\nid = '600'\npassword = '600'\n";
+    let warnings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).warnings;
+    let words = ["has no agents", "also a number of plan", "is the id"];
+    assert!(words.iter().all(|word| lines(&warnings).contains(word)), "{}", lines(&warnings));
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_one_finding() {
+    let findings = load(Path::new("/nonexistent/relais.toml"), &Overrides::default()).unwrap_err();
+    assert!(findings[0].to_string().starts_with("/nonexistent/relais.toml:1:1: cannot be read"));
+}
+
+#[test]
+fn names_of_plan_files_may_hold_stars() {
+    for (pattern, name, expected) in [
+        ("*.toml", "a.toml", true),
+        ("*.toml", "a.txt", false),
+        ("a*b*c", "a12b34c", true),
+        ("a*b*c", "acb", false),
+        ("a*a", "a", false),
+        ("*", "x", true),
+        ("a*", "b", false),
+    ] {
+        let project = tempfile::tempdir().unwrap();
+        fs::write(project.path().join(name), PLAN).unwrap();
+        let source = Source { path: String::new(), text: String::new() };
+        let mut findings = Findings::new(&source);
+        let patterns = [reader::At { value: pattern.to_owned(), span: 0..0 }];
+        let sources = files::plan_sources(&patterns, project.path(), &mut findings);
+        assert_eq!(sources.len() == 1, expected, "{pattern} {name}");
+    }
+}
+
+/// However the file is damaged, reading it neither panics nor points outside of it.
+#[test]
+fn a_damaged_configuration_is_survived() {
+    let project = Project::new();
+    let original = fs::read_to_string(project.path("deploy/demo/relais.toml")).unwrap();
+    let seed = 0x636f6e66;
+    let mut rng = ChaCha12Rng::seed_from_u64(seed);
+    let pieces =
+        ["[", "]", "{", "\"", "'", "=", "\n", "..", "[[agent]]", "é", "\0", "{id}", "99999999999999999999", "-1"];
+    for round in 0..400 {
+        let mut text = original.clone();
+        for _ in 0..=rng.next_u32() % 3 {
+            let mut at = rng.next_u32() as usize % (text.len() + 1);
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            let piece = pieces[rng.next_u32() as usize % pieces.len()];
+            if rng.next_u32() % 2 == 0 { text.insert_str(at, piece) } else { text.truncate(at) }
+        }
+        let path = project.path("deploy/demo/relais.toml");
+        fs::write(&path, &text).unwrap();
+        let Err(findings) = load(&path, &Overrides::default()) else { continue };
+        for finding in findings.iter().filter(|finding| finding.file == path.display().to_string()) {
+            let line = text.split('\n').nth(finding.line - 1);
+            let fits = line.is_some_and(|line| (1..=line.chars().count() + 1).contains(&finding.column));
+            assert!(fits, "seed {seed:#x} round {round}: {finding}\n{text}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The checked form of plan files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::condition::{Computed, Condition, Scope};
+use crate::findings::{Finding, Source, has_errors};
+use crate::ids::{Language, PlanId};
+use crate::ivr::{Module, Names, Pattern, Value};
+
+/// Every plan of a configuration. Cheap to clone; serialised as its sources and compiled again when read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Plans {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    sources: Vec<Source>,
+    names: Names,
+    plans: Vec<Plan>,
+    warnings: Vec<Finding>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    sources: Vec<Source>,
+    names: Names,
+}
+
+/// One plan file.
+#[derive(Debug)]
+pub struct Plan {
+    pub id: PlanId,
+    pub numbers: Vec<Pattern>,
+    pub language: Option<Language>,
+    /// Constants of the file, seen by conditions as `params.NAME`.
+    pub params: BTreeMap<String, Value>,
+    pub levels: Vec<Level>,
+}
+
+#[derive(Debug)]
+pub struct Level {
+    pub name: String,
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+pub struct Rule {
+    pub module: Module,
+    pub when: Option<Condition>,
+    /// Inputs as written, and those to be computed at run time.
+    pub fixed: BTreeMap<String, Value>,
+    pub computed: BTreeMap<String, Computed>,
+    /// Output to variable.
+    pub out: BTreeMap<String, String>,
+}
+
+impl Rule {
+    /// The inputs with the computed ones worked out. One that cannot be, or is not of its kind, is left out, so that its
+    /// default stands.
+    pub(super) fn inputs(&self, scope: &Scope<'_>) -> BTreeMap<String, Value> {
+        let mut values = self.fixed.clone();
+        for (name, computed) in &self.computed {
+            let kind = self.module.spec().input(name).map(|input| input.kind);
+            if let Some(value) = computed.value(scope).filter(|value| kind.is_none_or(|kind| kind.fits(value))) {
+                values.insert(name.clone(), value);
+            }
+        }
+        values
+    }
+}
+
+impl Plans {
+    /// Reads and checks plan files: every finding of every file, or the plans. Warnings do not refuse.
+    pub fn load(sources: Vec<Source>, names: Names) -> Result<Plans, Vec<Finding>> {
+        let (plans, findings) = super::load::load(&sources, &names);
+        if has_errors(&findings) {
+            return Err(findings);
+        }
+        Ok(Plans { inner: Arc::new(Inner { sources, names, plans, warnings: findings }) })
+    }
+
+    /// The plan of a number among those offered (all where none are named): of several that fit, the one whose
+    /// pattern has most fixed places; of those the first.
+    pub fn find(&self, number: &str, offered: &[PlanId]) -> Option<PlanId> {
+        let mut best: Option<(usize, &Plan)> = None;
+        for plan in self.inner.plans.iter().filter(|plan| offered.is_empty() || offered.contains(&plan.id)) {
+            for pattern in plan.numbers.iter().filter(|pattern| pattern.capture(number).is_some()) {
+                if best.is_none_or(|(fixed, _)| pattern.fixed_places() > fixed) {
+                    best = Some((pattern.fixed_places(), plan));
+                }
+            }
+        }
+        best.map(|(_, plan)| plan.id.clone())
+    }
+
+    pub fn get(&self, id: &PlanId) -> Option<&Plan> {
+        self.inner.plans.iter().find(|plan| plan.id == *id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Plan> {
+        self.inner.plans.iter()
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.inner.names
+    }
+
+    pub fn sources(&self) -> &[Source] {
+        &self.inner.sources
+    }
+
+    pub fn warnings(&self) -> &[Finding] {
+        &self.inner.warnings
+    }
+}
+
+impl PartialEq for Plans {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.sources == other.inner.sources && self.inner.names == other.inner.names
+    }
+}
+
+impl From<Plans> for Stored {
+    fn from(plans: Plans) -> Stored {
+        Stored { sources: plans.inner.sources.clone(), names: plans.inner.names.clone() }
+    }
+}
+
+impl TryFrom<Stored> for Plans {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
+        Plans::load(stored.sources, stored.names)
+            .map_err(|findings| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+}

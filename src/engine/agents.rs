@@ -1,0 +1,216 @@
+//! Ringing agents: an offer of the distributor becomes an INVITE to each phone of the agent; the first to answer talks.
+
+use super::calls::EndReason;
+use super::{Engine, LogLevel, Timer};
+use crate::bridge::{Latch, MediaCommand, PlayItem};
+use crate::call::{Leg, NewLeg, Offer, Phase};
+use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
+use crate::ids::{AgentId, CallId, LegId};
+use crate::queue::NoAnswer;
+use crate::record::{Outcome, Party};
+use crate::sdp::Direction;
+use crate::settings::{Agent, Codec};
+use crate::sip::Destination;
+use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
+use crate::sip::ua::Invite;
+use crate::time::Now;
+
+/// A phone of an agent: what to write into the request line, and the way there.
+struct Phone {
+    uri: Uri,
+    to: Destination,
+}
+
+/// Phones of one agent that ring at once.
+const MAX_PHONES: usize = 4;
+
+impl Engine {
+    /// Rings every phone of the agent. When none can be rung the distributor is told at once.
+    pub(super) fn ring_agent(&mut self, id: CallId, agent: &AgentId, now: Now) {
+        let mut legs = Vec::new();
+        for phone in self.phones(agent).into_iter().take(MAX_PHONES) {
+            match self.invite_agent(id, agent, phone, now) {
+                Some(leg) => legs.push(leg),
+                None => break,
+            }
+        }
+        let Some(live) = self.live(id) else { return self.acd.leave(id, now) };
+        if legs.is_empty() {
+            self.log(
+                LogLevel::Warn,
+                format!("agent {agent} cannot be rung: no phone is registered, or no RTP port is free"),
+            );
+            self.acd.agent_failed(id, agent, NoAnswer::Unreachable, now);
+            return;
+        }
+        live.call.offer = Some(Offer { agent: agent.clone(), legs });
+        self.changed.insert(id);
+    }
+
+    fn phones(&self, id: &AgentId) -> Vec<Phone> {
+        let Some(agent) = self.settings.agents.iter().find(|agent| agent.id == *id) else { return Vec::new() };
+        if let Some(contact) = &agent.contact {
+            return fixed_phone(contact).into_iter().collect();
+        }
+        let bindings = self.registrar.bindings(id.as_str());
+        bindings.map(|binding| Phone { uri: binding.contact.clone(), to: Destination::Flow(binding.flow) }).collect()
+    }
+
+    fn invite_agent(&mut self, id: CallId, agent: &AgentId, phone: Phone, now: Now) -> Option<LegId> {
+        let settings = self.settings.agents.iter().find(|known| known.id == *agent)?;
+        let caller = self.calls.get(&id)?;
+        let codecs = codecs_for(settings, caller.call.caller());
+        let from = self.caller_identity(&caller.call.from);
+        let to_header = self.own_address(agent.as_str());
+        let latch = latch_of(&phone.to);
+        let port = self.ports.pop_front()?;
+        let leg_id = self.next_leg_id();
+        let mut negotiator = self.negotiator(port, leg_id, &codecs);
+        let sdp = negotiator.offer(Direction::BOTH);
+        let invite = Invite {
+            to: phone.to,
+            request_uri: phone.uri,
+            from,
+            to_header,
+            headers: Headers::default(),
+            sdp: Some(sdp),
+            credentials: None,
+        };
+        let session = self.ua.invite(invite, now.instant);
+        let leg = Leg::new(NewLeg {
+            id: leg_id,
+            role: Party::Agent,
+            agent: Some(agent.clone()),
+            address: agent.to_string(),
+            session,
+            port,
+            negotiator,
+            latch,
+        });
+        self.media(MediaCommand::Open { leg: leg_id, call: id, port });
+        self.sessions.insert(session, (id, leg_id));
+        self.legs.insert(leg_id, id);
+        self.live(id)?.call.legs.insert(leg_id, leg);
+        Some(leg_id)
+    }
+
+    /// `sip:33155501@our.domain`: what the agent's phone shows.
+    fn caller_identity(&self, from: &str) -> NameAddr {
+        NameAddr { display: Some(from.to_owned()), ..self.own_address(from) }
+    }
+
+    fn own_address(&self, user: &str) -> NameAddr {
+        let uri = SipUri {
+            secure: false,
+            user: Some(user.to_owned()),
+            password: None,
+            host: Host::Name(self.settings.sip.domain.clone()),
+            port: None,
+            params: Default::default(),
+            headers: None,
+        };
+        NameAddr { display: None, uri: Uri::Sip(uri), params: Default::default() }
+    }
+
+    /// The distributor takes its offer back.
+    pub(super) fn stop_ringing(&mut self, id: CallId, agent: &AgentId, now: Now) {
+        let Some(live) = self.live(id) else { return };
+        let Some(offer) = live.call.offer.take_if(|offer| offer.agent == *agent) else { return };
+        for leg in offer.legs {
+            self.drop_leg(id, leg, &EndReason::normal(Outcome::Abandoned, Party::System), now);
+        }
+        self.changed.insert(id);
+    }
+
+    /// One phone of an offer refused, or cannot be reached. The agent has failed when it was the last.
+    pub(super) fn phone_failed(&mut self, id: CallId, leg: LegId, why: NoAnswer, now: Now) {
+        let Some(live) = self.live(id) else { return };
+        let Some(offer) = live.call.offer.as_mut().filter(|offer| offer.legs.contains(&leg)) else { return };
+        offer.legs.retain(|other| *other != leg);
+        if offer.legs.is_empty() {
+            let agent = offer.agent.clone();
+            live.call.offer = None;
+            self.changed.insert(id);
+            self.agent_failed(id, &agent, why, now);
+        }
+    }
+
+    /// A phone of an offer was picked up: the others stop, caller and agent talk.
+    pub(super) fn phone_answered(&mut self, id: CallId, leg: LegId, now: Now) {
+        let reason = EndReason::normal(Outcome::Handled, Party::System);
+        let offered = self.live(id).and_then(|live| live.call.offer.take_if(|offer| offer.legs.contains(&leg)));
+        let valid = offered.is_some() && self.acd.agent_answered(id, now);
+        for other in offered.into_iter().flat_map(|offer| offer.legs).filter(|other| *other != leg) {
+            self.drop_leg(id, other, &reason, now);
+        }
+        if !valid {
+            self.drop_leg(id, leg, &reason, now);
+            return;
+        }
+        self.answer_caller(id, now);
+        let Some(live) = self.live(id) else { return };
+        let told = match live.call.phase {
+            Phase::Dialling => RunInput::Transferred(TransferOutcome::Answered),
+            _ => RunInput::Queued(QueueOutcome::Answered),
+        };
+        live.call.talk(leg, now);
+        self.timers.clear(&Timer::Dial(id));
+        self.timers.clear(&Timer::Wait(id));
+        self.wire(id, now);
+        self.run_plan(id, told, now);
+    }
+
+    /// Tells the caller who waits where they stand.
+    pub(super) fn announce_position(&mut self, id: CallId, position: usize) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let language = live.call.language.clone();
+        let items =
+            position_items(position).into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() });
+        let items = items.collect();
+        let mut out = Vec::new();
+        if let Some(leg) = live.call.caller_mut().filter(|leg| leg.is_up()) {
+            leg.announce(items, &mut self.next_play, &mut out);
+        }
+        out.into_iter().for_each(|command| self.media(command));
+    }
+
+    /// Agents whose phone stands at a fixed address are there from the start.
+    pub(super) fn reach_fixed_phones(&mut self, now: Now) {
+        let settings = self.settings.clone();
+        for agent in settings.agents.iter().filter(|agent| agent.contact.is_some()) {
+            self.acd.set_reachable(&agent.id, true, now);
+        }
+    }
+}
+
+/// The prompts that say a position: one of their own for the head, a number up to twenty, then only that one waits.
+fn position_items(position: usize) -> Vec<String> {
+    match position {
+        1 => vec!["position-first".to_owned()],
+        2..=20 => vec!["position-number".to_owned(), format!("number-{position}")],
+        _ => vec!["please-wait".to_owned()],
+    }
+}
+
+/// The codec that the caller speaks comes first, so that nothing need be transcoded.
+fn codecs_for(agent: &Agent, caller: Option<&Leg>) -> Vec<Codec> {
+    let spoken = caller.and_then(|leg| leg.negotiator.agreed()).map(|agreed| agreed.codec);
+    let first = spoken.filter(|codec| agent.codecs.contains(codec));
+    first.into_iter().chain(agent.codecs.iter().copied().filter(|codec| Some(*codec) != first)).collect()
+}
+
+fn fixed_phone(contact: &str) -> Option<Phone> {
+    let uri: Uri = contact.parse().ok()?;
+    let Uri::Sip(sip) = &uri else { return None };
+    let Host::Address(address) = sip.host else { return None };
+    let transport = sip.transport().unwrap_or(crate::sip::Transport::Udp);
+    let to = Destination::Address { transport, address: (address, sip.port.unwrap_or(5060)).into() };
+    Some(Phone { uri, to })
+}
+
+fn latch_of(to: &Destination) -> Latch {
+    match to {
+        Destination::Flow(flow) => Latch::Address(flow.remote.ip()),
+        Destination::Address { address, .. } => Latch::Address(address.ip()),
+    }
+}

@@ -1,0 +1,94 @@
+//! Requests of the web shell: done whole or refused whole, with a sentence that says what to do.
+
+use serde_json::{Value, json};
+
+use super::{Command, Engine};
+use crate::ids::{AgentId, CallId, LegId, RequestId};
+use crate::queue::Wanted;
+use crate::record::Party;
+use crate::time::Now;
+use crate::views::{AgentState, ApiError, ApiRequest};
+
+impl Engine {
+    pub(super) fn handle_api(&mut self, id: RequestId, request: ApiRequest, now: Now) {
+        let result = match request {
+            ApiRequest::SetAgentState { agent, state, reason } => self.set_agent_state(&agent, state, reason, now),
+            ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
+            ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
+        };
+        self.commands.push_back(Command::Reply { id, result });
+    }
+
+    fn set_agent_state(
+        &mut self,
+        agent: &AgentId,
+        state: AgentState,
+        reason: Option<String>,
+        now: Now,
+    ) -> Result<Value, ApiError> {
+        let wanted = match state {
+            AgentState::Available => Wanted::Available,
+            AgentState::LoggedOut => Wanted::LoggedOut,
+            AgentState::Paused => Wanted::Paused(self.pause_reason(reason)?),
+            _ => {
+                return Err(refusal(
+                    422,
+                    "state_not_settable",
+                    "only available, paused and logged_out can be set; the other states follow from calls".to_owned(),
+                ));
+            }
+        };
+        self.change_agent(agent, wanted, now)
+    }
+
+    fn pause_reason(&self, reason: Option<String>) -> Result<String, ApiError> {
+        let known = &self.settings.pause_reasons;
+        match reason {
+            Some(reason) if known.contains(&reason) => Ok(reason),
+            other => Err(refusal(
+                422,
+                "unknown_reason",
+                match other {
+                    Some(reason) => {
+                        format!("pause reason '{reason}' is not configured; use one of {}", known.join(", "))
+                    }
+                    None => format!("a pause needs a reason; use one of {}", known.join(", ")),
+                },
+            )),
+        }
+    }
+
+    fn change_agent(&mut self, agent: &AgentId, wanted: Wanted, now: Now) -> Result<Value, ApiError> {
+        self.acd
+            .set_state(agent, wanted, now)
+            .map_err(|error| refusal(error.status(), error.code(), error.to_string()))?;
+        Ok(json!(self.acd.agent_view(agent)))
+    }
+
+    fn api_hang_up(&mut self, call: CallId, leg: Option<LegId>, by: Party, now: Now) -> Result<Value, ApiError> {
+        let Some(live) = self.live(call) else {
+            return Err(refusal(
+                404,
+                "unknown_call",
+                format!("call {call} is not running; GET /calls lists those that are"),
+            ));
+        };
+        let leg = match leg {
+            Some(leg) if live.call.legs.contains_key(&leg) => leg,
+            Some(leg) => {
+                return Err(refusal(
+                    404,
+                    "unknown_leg",
+                    format!("call {call} has no leg {leg}; GET /calls/{call} lists them"),
+                ));
+            }
+            None => live.call.caller,
+        };
+        self.hang_up_leg(call, leg, by, 16, now);
+        Ok(json!({ "call_id": call, "leg_id": leg }))
+    }
+}
+
+fn refusal(status: u16, code: &str, message: String) -> ApiError {
+    ApiError { status, code: code.to_owned(), message }
+}

@@ -1,0 +1,290 @@
+//! The life of a call: it begins, is answered, ends, and leaves its record.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use rand_core::RngCore;
+
+use super::incoming::{Dialled, Source};
+use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
+use crate::bridge::{Latch, MediaCommand, MediaPort};
+use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
+use crate::dialplan::{Facts, Run, RunInput};
+use crate::ids::{AgentId, CallId, LegId, SessionId};
+use crate::record::{Outcome, Party};
+use crate::sdp::{Direction, LocalAudio, Negotiator};
+use crate::settings::Codec;
+use crate::sip::Flow;
+use crate::sip::message::Headers;
+use crate::time::Now;
+use crate::views::Change;
+
+/// An INVITE that has been let in.
+pub(super) struct NewCall {
+    pub session: SessionId,
+    pub flow: Flow,
+    pub source: Source,
+    pub dialled: Dialled,
+    pub from: String,
+    pub to: String,
+    /// Empty for a late offer.
+    pub sdp: Bytes,
+}
+
+/// How a call's end is told to the legs that are still there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EndReason {
+    pub outcome: Outcome,
+    pub by: Party,
+    pub q850: u8,
+    /// The refusal a caller gets who has not been answered.
+    pub status: u16,
+}
+
+impl EndReason {
+    /// Q.850 cause 16: normal clearing.
+    pub fn normal(outcome: Outcome, by: Party) -> EndReason {
+        EndReason { outcome, by, q850: 16, status: 480 }
+    }
+}
+
+impl Engine {
+    /// Makes the call and starts what was dialled; `Err` is the status to refuse with.
+    pub(super) fn begin_call(&mut self, new: NewCall, now: Now) -> Result<(), u16> {
+        let (trunk, role, agent, codecs) = self.origin(&new.source);
+        let port = self.ports.pop_front().ok_or(503u16)?;
+        let id = CallId::new(
+            now.wall.as_millisecond(),
+            u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() as u16),
+        );
+        let leg_id = self.next_leg_id();
+        let mut negotiator = self.negotiator(port, leg_id, &codecs);
+        let agreed = if new.sdp.is_empty() {
+            None
+        } else {
+            match negotiator.take_offer(&new.sdp, Direction::BOTH) {
+                Ok(answer) => Some(answer),
+                Err(error) => {
+                    self.ports.push_back(port);
+                    return Err(error.status());
+                }
+            }
+        };
+        let mut leg = Leg::new(NewLeg {
+            id: leg_id,
+            role,
+            agent,
+            address: new.from.clone(),
+            session: new.session,
+            port,
+            negotiator,
+            latch: Latch::Address(new.flow.remote.ip()),
+        });
+        self.media(MediaCommand::Open { leg: leg_id, call: id, port });
+        if let Some((answer, agreed)) = agreed {
+            leg.answer = Some(answer);
+            let configure = leg.configure(&agreed);
+            self.media(configure);
+        }
+        self.sessions.insert(new.session, (id, leg_id));
+        self.legs.insert(leg_id, id);
+        let call = Call {
+            id,
+            trunk,
+            from: new.from.clone(),
+            to: new.to.clone(),
+            language: self.settings.language.clone(),
+            started_at: now.wall,
+            answered_at: None,
+            caller: leg_id,
+            legs: BTreeMap::from([(leg_id, leg)]),
+            phase: Phase::Plan,
+            offer: None,
+            ringing_told: false,
+            ending: None,
+            path: Vec::new(),
+            queue: None,
+            queued_at: None,
+            wait_ms: None,
+            agent: None,
+        };
+        self.journal(Journal::Began(Box::new(call.record())));
+        self.changed.insert(id);
+        self.start(call, &new.dialled, now);
+        Ok(())
+    }
+
+    fn start(&mut self, mut call: Call, dialled: &Dialled, now: Now) {
+        let id = call.id;
+        let plans = self.plans.clone();
+        match dialled {
+            Dialled::Plan(plan) => {
+                let facts = Facts {
+                    call_id: id,
+                    from: call.from.clone(),
+                    to: call.to.clone(),
+                    trunk: call.trunk.clone(),
+                    language: call.language.clone(),
+                };
+                let run = Run::new(&plans, plan, facts);
+                call.language = run.language().clone();
+                self.calls.insert(id, Live { call, run: Some(run), plans });
+                self.run_plan(id, RunInput::Start, now);
+            }
+            Dialled::Agent(agent) => {
+                self.calls.insert(id, Live { call, run: None, plans });
+                self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
+            }
+        }
+    }
+
+    fn origin(&self, source: &Source) -> (Option<crate::ids::TrunkId>, Party, Option<AgentId>, Vec<Codec>) {
+        match source {
+            Source::Trunk(id) => {
+                let codecs =
+                    self.settings.trunks.iter().find(|trunk| trunk.id == *id).map(|trunk| trunk.codecs.clone());
+                (Some(id.clone()), Party::Caller, None, codecs.unwrap_or_default())
+            }
+            Source::Agent(id) => {
+                let codecs =
+                    self.settings.agents.iter().find(|agent| agent.id == *id).map(|agent| agent.codecs.clone());
+                (None, Party::Caller, Some(id.clone()), codecs.unwrap_or_default())
+            }
+        }
+    }
+
+    pub(super) fn next_leg_id(&mut self) -> LegId {
+        let id = LegId(self.next_leg);
+        self.next_leg += 1;
+        id
+    }
+
+    pub(super) fn negotiator(&self, port: MediaPort, leg: LegId, codecs: &[Codec]) -> Negotiator {
+        let mut address = port.0;
+        if let Some(public) = self.settings.sip.public_address {
+            address.set_ip(public);
+        }
+        Negotiator::new(LocalAudio { address, codecs: codecs.to_vec(), session_id: leg.0 })
+    }
+
+    /// Answers the caller if that has not been done.
+    pub(super) fn answer_caller(&mut self, id: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        if live.call.answered_at.is_some() {
+            return;
+        }
+        live.call.answered_at = Some(now.wall);
+        let Some(leg) = live.call.caller_mut() else { return };
+        leg.join(now);
+        let sdp = leg.answer.take().unwrap_or_else(|| leg.negotiator.offer(Direction::BOTH));
+        let session = leg.session;
+        self.ua.accept(session, sdp, Headers::default(), now.instant);
+        self.changed.insert(id);
+    }
+
+    /// Ends the call for everybody. Its record follows as soon as the media threads have told their last figures.
+    pub(super) fn end_call(&mut self, id: CallId, reason: EndReason, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        if live.call.ending.is_some() {
+            return;
+        }
+        let answered = live.call.answered_at.is_some();
+        live.call.stop_waiting(now);
+        live.call.ending = Some(Ending {
+            outcome: reason.outcome,
+            by: reason.by,
+            at: now.wall,
+            sip_status: Some(if answered { 200 } else { reason.status }),
+            q850: Some(reason.q850),
+        });
+        live.call.phase = Phase::Ending;
+        live.call.offer = None;
+        let open: Vec<LegId> =
+            live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
+        for leg in open {
+            self.drop_leg(id, leg, &reason, now);
+        }
+        self.acd.leave(id, now);
+        self.timers.clear(&Timer::Plan(id));
+        self.timers.clear(&Timer::Wait(id));
+        self.timers.clear(&Timer::Dial(id));
+        self.timers.set(Timer::Finish(id), now.instant + FINISH_WAIT);
+        self.changed.insert(id);
+        self.finish_if_complete(id, now);
+    }
+
+    /// Tells one leg's far end that it is over, and closes its media.
+    pub(super) fn drop_leg(&mut self, id: CallId, leg_id: LegId, reason: &EndReason, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let unanswered_caller = leg_id == live.call.caller && live.call.answered_at.is_none();
+        let Some(leg) = live.call.legs.get(&leg_id) else { return };
+        let session = leg.session;
+        let mut headers = Headers::default();
+        if unanswered_caller {
+            self.ua.reject(session, reason.status, None, headers, now.instant);
+        } else {
+            // RFC 3326
+            headers.push("Reason", &format!("Q.850;cause={}", reason.q850));
+            self.ua.hang_up(session, headers, now.instant);
+        }
+        self.close_leg(id, leg_id, now);
+    }
+
+    /// The leg's SIP side is over: its media closes, its time is counted.
+    pub(super) fn close_leg(&mut self, id: CallId, leg_id: LegId, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let Some(leg) = live.call.legs.get_mut(&leg_id) else { return };
+        if leg.state == LegState::Gone {
+            return;
+        }
+        leg.leave(now);
+        let session = leg.session;
+        self.sessions.remove(&session);
+        self.media(MediaCommand::Close { leg: leg_id });
+        self.changed.insert(id);
+    }
+
+    pub(super) fn finish_if_complete(&mut self, id: CallId, now: Now) {
+        let complete = self.calls.get(&id).is_some_and(|live| live.call.ending.is_some() && live.call.is_complete());
+        if complete {
+            self.finish(id, now);
+        }
+    }
+
+    /// Writes the record, then tells the world.
+    pub(super) fn finish(&mut self, id: CallId, _now: Now) {
+        let Some(live) = self.calls.remove(&id) else { return };
+        self.timers.clear(&Timer::Finish(id));
+        for leg in live.call.legs.values() {
+            self.legs.remove(&leg.id);
+            self.sessions.remove(&leg.session);
+        }
+        let record = Box::new(live.call.record());
+        self.journal(Journal::Ended(record.clone()));
+        self.commands.push_back(super::Command::Publish(Change::Ended(record)));
+        self.changed.remove(&id);
+    }
+
+    /// Second SIGTERM: everybody is told that it is over.
+    pub(super) fn stop(&mut self, now: Now) {
+        self.draining = true;
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            let handled = self.calls.get(&id).is_some_and(|live| live.call.agent.is_some());
+            let outcome = if handled { Outcome::Handled } else { Outcome::Failed };
+            // Q.850 cause 41: temporary failure.
+            self.end_call(id, EndReason { outcome, by: Party::System, q850: 41, status: 503 }, now);
+        }
+    }
+
+    /// Re-computes who hears whom.
+    pub(super) fn wire(&mut self, id: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let music = live.call.queue.as_ref().and_then(|queue| self.settings.queues.iter().find(|q| q.id == *queue));
+        let music = music.or(self.settings.queues.first()).map_or("music/default", |queue| queue.music.as_str());
+        for command in live.call.wire(music, &mut self.next_play, now) {
+            self.commands.push_back(super::Command::Media(command));
+        }
+        self.changed.insert(id);
+    }
+}

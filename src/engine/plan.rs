@@ -1,0 +1,134 @@
+//! Carrying out what a call's dialplan run asks for.
+
+use super::calls::EndReason;
+use super::{Engine, LogLevel, PLACE_KEPT, Timer};
+use crate::bridge::{Digit, MediaCommand, Sources};
+use crate::call::{Phase, millis};
+use crate::dialplan::{QueueOutcome, RunAction, RunInput, Target};
+use crate::ids::{CallId, QueueId};
+use crate::queue::EnqueueError;
+use crate::record::Party;
+use crate::time::{Instant, Now};
+
+impl Engine {
+    /// Hands the run what happened, then does what it asks for.
+    pub(super) fn run_plan(&mut self, id: CallId, input: RunInput, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let Some(run) = &mut live.run else { return };
+        if live.call.ending.is_some() {
+            return;
+        }
+        run.handle(&live.plans, input, now);
+        let actions: Vec<RunAction> = std::iter::from_fn(|| run.poll_action()).collect();
+        live.call.language = run.language().clone();
+        live.call.path = run.path().to_vec();
+        match run.poll_timeout() {
+            Some(at) => self.timers.set(Timer::Plan(id), at),
+            None => self.timers.clear(&Timer::Plan(id)),
+        }
+        for action in actions {
+            self.act(id, action, now);
+        }
+    }
+
+    fn act(&mut self, id: CallId, action: RunAction, now: Now) {
+        let Some(live) = self.calls.get(&id) else { return };
+        let leg = live.call.caller;
+        match action {
+            RunAction::Answer => self.answer_caller(id, now),
+            RunAction::Play { play, items, repeat } => self.media(MediaCommand::Play { leg, play, items, repeat }),
+            RunAction::StopPlay(play) => self.media(MediaCommand::StopPlay { leg, play }),
+            RunAction::Echo(on) => {
+                let sources = if on { Sources::from_slice(&[leg]) } else { Sources::new() };
+                self.media(MediaCommand::Hear { leg, sources });
+            }
+            RunAction::Distribute { queue, max_wait, leave } => {
+                if let Some(limit) = max_wait {
+                    self.timers.set(Timer::Wait(id), now.instant + limit);
+                }
+                self.distribute(id, &queue, leave, now);
+            }
+            RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
+                self.dial_agent(id, &agent, ring_timeout, now);
+            }
+            RunAction::HangUp { status, q850, outcome } => {
+                self.end_call(id, EndReason { outcome, by: Party::System, q850, status }, now);
+            }
+        }
+    }
+
+    fn distribute(&mut self, id: CallId, queue: &QueueId, leave: Vec<Digit>, now: Now) {
+        let regained = self.regained_place(id, queue, now);
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
+        let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
+        live.call.enter_queue(queue, music.as_deref().unwrap_or("music/default"), leave, now);
+        let from = live.call.from.clone();
+        self.wire(id, now);
+        match self.acd.enqueue(id, queue, since, now) {
+            Ok(()) => {
+                let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
+                let since = now.wall - jiff::SignedDuration::from_millis(waited);
+                self.journal(super::Journal::Queued { call: id, queue: queue.clone(), from, since });
+            }
+            Err(error) => {
+                let outcome = match error {
+                    EnqueueError::Full { .. } => QueueOutcome::Full,
+                    _ => QueueOutcome::NoSuchQueue,
+                };
+                self.log(LogLevel::Warn, format!("call {id}: {error}"));
+                self.leave_queue(id, outcome, now);
+            }
+        }
+    }
+
+    /// The plan's longest wait is over.
+    pub(super) fn wait_is_over(&mut self, id: CallId, now: Now) {
+        if self.calls.get(&id).is_some_and(|live| matches!(live.call.phase, Phase::Queued { .. })) {
+            self.leave_queue(id, QueueOutcome::TimedOut, now);
+        }
+    }
+
+    /// A key of the caller: it may leave the queue, else it is the plan's.
+    pub(super) fn caller_digit(&mut self, id: CallId, digit: Digit, now: Now) {
+        let Some(live) = self.calls.get(&id) else { return };
+        match &live.call.phase {
+            Phase::Queued { leave, .. } if leave.contains(&digit) => {
+                self.leave_queue(id, QueueOutcome::Left(digit), now);
+            }
+            Phase::Plan => self.run_plan(id, RunInput::Digit(digit), now),
+            _ => {}
+        }
+    }
+
+    /// The call is out of its queue unanswered; the plan goes on.
+    fn leave_queue(&mut self, id: CallId, outcome: QueueOutcome, now: Now) {
+        self.timers.clear(&Timer::Wait(id));
+        self.acd.leave(id, now);
+        if let Some(live) = self.live(id) {
+            live.call.phase = Phase::Plan;
+        }
+        self.wire(id, now);
+        self.run_plan(id, RunInput::Queued(outcome), now);
+    }
+
+    /// When the same caller lost a place in this queue by a crash, within the last five minutes.
+    fn regained_place(&mut self, id: CallId, queue: &QueueId, now: Now) -> Option<Instant> {
+        let from = self.calls.get(&id)?.call.from.clone();
+        let kept = jiff::SignedDuration::try_from(PLACE_KEPT).ok()?;
+        self.lost_places.retain(|place| now.wall.duration_since(place.lost_at) <= kept);
+        let at = self.lost_places.iter().position(|place| place.from == from && place.queue == *queue)?;
+        let place = self.lost_places.remove(at);
+        let waited = now.wall.duration_since(place.waiting_since).unsigned_abs();
+        Some(now.instant - waited)
+    }
+
+    /// Puts a caller who lost their agent by a fault back into the queue, at the place they had.
+    pub(super) fn requeue(&mut self, id: CallId, now: Now) -> bool {
+        let Some(queue) = self.calls.get(&id).and_then(|live| live.call.queue.clone()) else { return false };
+        self.acd.talk_ended(id, now);
+        self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
+        self.distribute(id, &queue, Vec::new(), now);
+        true
+    }
+}

@@ -1,0 +1,80 @@
+//! `distribute`: puts the caller into a queue, where an agent is found.
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::step::{Done, Step};
+use super::{Action, Activity, Event, Inputs, QueueOutcome, Started, Value};
+use crate::ids::QueueId;
+use crate::record::Outcome;
+
+pub const SPEC: Spec = Spec {
+    name: "distribute",
+    summary: "Puts the caller into a queue; an agent who answers ends the plan.",
+    inputs: &[
+        Input { name: "queue", kind: Kind::Queue, need: Need::Required, doc: "which queue" },
+        Input {
+            name: "max_wait_s",
+            kind: Kind::Integer { min: 1, max: 86_400 },
+            need: Need::Optional,
+            doc: "how long to wait before the next level runs; for ever where it is not given",
+        },
+        Input {
+            name: "leave",
+            kind: Kind::Keys,
+            need: Need::Optional,
+            doc: "keys by which the caller leaves the queue",
+        },
+    ],
+    outputs: &[
+        Output { name: "result", doc: "why nobody answered: `full`, `timed_out`, `left`, `no_such_queue`" },
+        Output { name: "key", doc: "the key the caller left by, or an empty text" },
+    ],
+    ends: Ends::WhenAnswered,
+    free_inputs: false,
+};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Distribute {}
+
+pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
+    let Some(queue) = inputs.text("queue").filter(|queue| step.names.queues.contains(*queue)) else {
+        return Started::Done(unanswered("no_such_queue", ""));
+    };
+    // From here on the queue decides what the call was.
+    step.desk.served = false;
+    step.answer();
+    step.ask(Action::Distribute {
+        queue: QueueId::from(queue),
+        max_wait: inputs.seconds("max_wait_s"),
+        leave: inputs.keys("leave"),
+    });
+    Started::Running(Activity::Distribute(Distribute {}))
+}
+
+impl Distribute {
+    pub(super) fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
+        let Event::Queued(outcome) = event else { return None };
+        match outcome {
+            QueueOutcome::Answered => None,
+            QueueOutcome::Finished => Some(finished("answered")),
+            // Also after an answer: an agent's phone may be lost, and the caller be back in the queue.
+            QueueOutcome::Full => Some(unanswered("full", "")),
+            QueueOutcome::NoSuchQueue => Some(unanswered("no_such_queue", "")),
+            QueueOutcome::TimedOut => Some(unanswered("timed_out", "")),
+            QueueOutcome::Left(digit) => {
+                step.desk.chose = true;
+                Some(unanswered("left", &digit.key().to_string()))
+            }
+        }
+    }
+}
+
+fn unanswered(result: &str, key: &str) -> Done {
+    Done::Next { result: result.to_owned(), outputs: vec![("result", result.into()), ("key", Value::from(key))] }
+}
+
+/// The other side ended a talk.
+pub(super) fn finished(result: &str) -> Done {
+    Done::HangUp { status: 480, q850: 16, outcome: Outcome::Handled, result: result.to_owned() }
+}

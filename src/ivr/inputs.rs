@@ -1,0 +1,164 @@
+//! What modules are given: values, and the names they may refer to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::calendar::Calendar;
+use super::spec::{Module, Need};
+use crate::bridge::Digit;
+use crate::ids::{AgentId, ExpertId, Language, QueueId};
+
+/// A value of a plan: an input, an output or a variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    Flag(bool),
+    Integer(i64),
+    Text(String),
+    List(Vec<Value>),
+    Map(BTreeMap<String, Value>),
+}
+
+impl Value {
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The type, in words.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Value::Flag(_) => "true or false",
+            Value::Integer(_) => "a whole number",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a table",
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Flag(flag) => flag.fmt(f),
+            Value::Integer(integer) => integer.fmt(f),
+            Value::Text(text) => f.write_str(text),
+            Value::List(items) => {
+                f.write_str("[")?;
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        f.write_str(", ")?;
+                    }
+                    item.fmt(f)?;
+                }
+                f.write_str("]")
+            }
+            Value::Map(entries) => {
+                f.write_str("{")?;
+                for (i, (key, item)) in entries.iter().enumerate() {
+                    if i > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write!(f, "{key} = {item}")?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+/// The names a plan may refer to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    pub default_language: Option<Language>,
+    pub queues: BTreeSet<QueueId>,
+    pub calendars: BTreeMap<String, Calendar>,
+    pub agents: BTreeSet<AgentId>,
+    /// Experts with their SIP addresses: never a target.
+    pub experts: BTreeMap<ExpertId, String>,
+    /// The prompts there are, per language.
+    pub prompts: BTreeMap<Language, BTreeSet<String>>,
+}
+
+/// The checked inputs of one rule; the module's declared defaults stand behind them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inputs {
+    pub module: Module,
+    pub values: BTreeMap<String, Value>,
+}
+
+impl Inputs {
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// The text given, or the declared default.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match (self.get(name), self.need(name)) {
+            (Some(Value::Text(text)), _) => Some(text),
+            (_, Some(Need::Text(default))) => Some(default),
+            _ => None,
+        }
+    }
+
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match (self.get(name), self.need(name)) {
+            (Some(Value::Flag(flag)), _) => Some(*flag),
+            (_, Some(Need::Flag(default))) => Some(default),
+            _ => None,
+        }
+    }
+
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        match (self.get(name), self.need(name)) {
+            (Some(Value::Integer(integer)), _) => Some(*integer),
+            (_, Some(Need::Integer(default))) => Some(default),
+            _ => None,
+        }
+    }
+
+    pub fn count(&self, name: &str) -> usize {
+        self.integer(name).and_then(|integer| usize::try_from(integer).ok()).unwrap_or(0)
+    }
+
+    pub fn millis(&self, name: &str) -> Option<Duration> {
+        self.integer(name).and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis)
+    }
+
+    pub fn seconds(&self, name: &str) -> Option<Duration> {
+        self.integer(name).and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs)
+    }
+
+    /// One name or a list of names.
+    pub fn prompts(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some(Value::List(items)) => items.iter().filter_map(Value::as_text).map(str::to_owned).collect(),
+            _ => self.text(name).map(str::to_owned).into_iter().collect(),
+        }
+    }
+
+    pub fn keys(&self, name: &str) -> Vec<Digit> {
+        self.text(name).unwrap_or("").chars().filter_map(Digit::new).collect()
+    }
+
+    fn need(&self, name: &str) -> Option<Need> {
+        self.module.spec().input(name).map(|input| input.need)
+    }
+}

@@ -1,0 +1,189 @@
+//! What a module takes and gives, as tables: for checking the operator's files and for their documentation.
+
+use serde::{Deserialize, Serialize};
+
+use super::inputs::Value;
+use crate::bridge::Digit;
+
+/// A module, as it is documented and checked.
+#[derive(Debug)]
+pub struct Spec {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub inputs: &'static [Input],
+    pub outputs: &'static [Output],
+    pub ends: Ends,
+    /// Inputs of any other name are taken too, of any type (`set`).
+    pub free_inputs: bool,
+}
+
+#[derive(Debug)]
+pub struct Input {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub need: Need,
+    pub doc: &'static str,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    pub name: &'static str,
+    pub doc: &'static str,
+}
+
+/// Whether the plan goes on after the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// The next level runs.
+    Never,
+    /// The call is over.
+    Always,
+    /// The call is with a person; the next level runs only when nobody answered.
+    WhenAnswered,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Need {
+    Required,
+    Optional,
+    Text(&'static str),
+    Integer(i64),
+    Flag(bool),
+}
+
+/// The type of an input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Text,
+    Flag,
+    /// Inclusive bounds.
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    /// The name of a prompt, or a list of names played one after the other.
+    Prompt,
+    Queue,
+    /// Opening hours of the configuration.
+    Calendar,
+    /// A level of the same plan.
+    Level,
+    Language,
+    /// `agent:201`.
+    Target,
+    /// A table from keys to what they mean: `{ 1 = "sales", 2 = "support" }`.
+    Choices,
+    /// Telephone keys: `*0`.
+    Keys,
+    /// A number pattern: `NNNN`.
+    Pattern,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+impl Kind {
+    /// In words, for findings and documentation.
+    pub fn describe(self) -> String {
+        match self {
+            Kind::Text => "a text".into(),
+            Kind::Flag => "true or false".into(),
+            Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Prompt => "the name of a prompt, or a list of names".into(),
+            Kind::Queue => "the name of a queue".into(),
+            Kind::Calendar => "the name of a calendar".into(),
+            Kind::Level => "the name of a level of this plan".into(),
+            Kind::Language => "a language such as \"en\"".into(),
+            Kind::Target => "an agent, as \"agent:201\"".into(),
+            Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
+            Kind::Keys => "telephone keys, as \"*0\"".into(),
+            Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),
+            Kind::Word(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+}
+
+impl Kind {
+    /// Whether a value that was worked out at run time can be taken. Names are looked up by the modules themselves.
+    pub fn fits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Kind::Flag, Value::Flag(_)) => true,
+            (Kind::Integer { min, max }, Value::Integer(integer)) => (min..=max).contains(integer),
+            (Kind::Prompt, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
+            (Kind::Choices, Value::Map(entries)) => {
+                !entries.is_empty() && entries.keys().all(|keys| keys.chars().all(|key| Digit::new(key).is_some()))
+            }
+            (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
+            (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
+            (_, value) => value.as_text().is_some(),
+        }
+    }
+}
+
+/// Every module there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Module {
+    Announce,
+    Calendar,
+    Deter,
+    Distribute,
+    Echo,
+    Gather,
+    Hangup,
+    Jump,
+    Language,
+    Menu,
+    Set,
+    Silence,
+    Transfer,
+}
+
+impl Module {
+    pub const ALL: [Module; 13] = [
+        Module::Announce,
+        Module::Calendar,
+        Module::Deter,
+        Module::Distribute,
+        Module::Echo,
+        Module::Gather,
+        Module::Hangup,
+        Module::Jump,
+        Module::Language,
+        Module::Menu,
+        Module::Set,
+        Module::Silence,
+        Module::Transfer,
+    ];
+
+    pub fn spec(self) -> &'static Spec {
+        match self {
+            Module::Announce => &super::announce::SPEC,
+            Module::Calendar => &super::calendar::SPEC,
+            Module::Deter => &super::deter::SPEC,
+            Module::Distribute => &super::distribute::SPEC,
+            Module::Echo => &super::echo::SPEC,
+            Module::Gather => &super::gather::SPEC,
+            Module::Hangup => &super::hangup::SPEC,
+            Module::Jump => &super::jump::SPEC,
+            Module::Language => &super::language::SPEC,
+            Module::Menu => &super::menu::SPEC,
+            Module::Set => &super::set::SPEC,
+            Module::Silence => &super::silence::SPEC,
+            Module::Transfer => &super::transfer::SPEC,
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Module> {
+        Module::ALL.into_iter().find(|module| module.spec().name == name)
+    }
+}
+
+impl Spec {
+    pub fn input(&self, name: &str) -> Option<&'static Input> {
+        self.inputs.iter().find(|input| input.name == name)
+    }
+
+    pub fn has_output(&self, name: &str) -> bool {
+        self.outputs.iter().any(|output| output.name == name)
+    }
+}

@@ -1,0 +1,22 @@
+//! The edge between a worker and the sockets: what tests replace.
+
+use std::net::SocketAddr;
+
+use crate::bridge::MediaPort;
+
+/// The two flows of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flow {
+    Rtp,
+    Rtcp,
+}
+
+/// Where a worker's packets go. Legs are named by their place in the worker's table.
+pub trait MediaIo {
+    /// Takes the bound sockets of this port into use for the leg in this place; `false` where there are none.
+    fn open(&mut self, place: u32, port: MediaPort) -> bool;
+    /// Sends one datagram without waiting; `false` where the kernel refused it.
+    fn send(&mut self, place: u32, flow: Flow, to: SocketAddr, datagram: &[u8]) -> bool;
+    /// Gives the leg's sockets back to the stock.
+    fn close(&mut self, place: u32);
+}

@@ -1,0 +1,193 @@
+//! One media thread: a worker, its sockets and the clock.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::time::Timespec;
+
+use super::MediaError;
+use super::sockets::{Ready, SocketIo};
+use super::stock::Chore;
+use super::worker::{Setup, Tally, Worker};
+use crate::bridge::{MediaCommand, MediaEvent};
+use crate::time::Instant;
+
+/// Epoll events taken at once.
+const EVENTS: usize = 128;
+
+/// Packets worked off before the clock is looked at again.
+const PACKETS: usize = 16;
+
+/// Commands carried out before packets and ticks have their turn again.
+const COMMANDS: usize = 64;
+
+/// A datagram longer than this is cut off: no RTP packet of ours is.
+const DATAGRAM: usize = 2048;
+
+/// How long events wait while the engine takes none.
+const EVENT_RETRY: Duration = Duration::from_millis(5);
+
+/// Wakes a thread that waits for packets.
+pub(super) struct Bell {
+    fd: OwnedFd,
+    rung: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl Bell {
+    pub fn new() -> Result<Self, MediaError> {
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| MediaError::Poll(error.into()))?;
+        Ok(Bell { fd, rung: AtomicBool::new(false), stop: AtomicBool::new(false) })
+    }
+
+    /// One system call for however many rings before the thread answers.
+    pub fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+        }
+    }
+
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    fn answer(&self) {
+        let mut count = [0u8; 8];
+        let _ = rustix::io::read(&self.fd, &mut count);
+        // Before the queue is looked at: whoever puts something in after that rings again.
+        self.rung.store(false, Ordering::Release);
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A thread's tally where others can read it.
+#[derive(Default)]
+pub(super) struct Published([AtomicU64; 12]);
+
+impl Published {
+    fn write(&self, tally: &Tally) {
+        for (to, from) in self.0.iter().zip(tally.to_array()) {
+            to.store(from, Ordering::Relaxed);
+        }
+    }
+
+    pub fn read(&self) -> Tally {
+        Tally::from_array(std::array::from_fn(|at| self.0.get(at).map_or(0, |value| value.load(Ordering::Relaxed))))
+    }
+}
+
+pub(super) struct Thread {
+    worker: Worker<SocketIo>,
+    commands: Receiver<MediaCommand>,
+    bell: Arc<Bell>,
+    events: Sender<MediaEvent>,
+    chores: Sender<Chore>,
+    published: Arc<Published>,
+    start: std::time::Instant,
+}
+
+impl Thread {
+    pub fn new(
+        io: SocketIo,
+        setup: Setup,
+        commands: Receiver<MediaCommand>,
+        bell: Arc<Bell>,
+        events: Sender<MediaEvent>,
+        chores: Sender<Chore>,
+        published: Arc<Published>,
+    ) -> Self {
+        let worker = Worker::new(io, setup, Instant(0));
+        Thread { worker, commands, bell, events, chores, published, start: std::time::Instant::now() }
+    }
+
+    pub fn run(mut self) {
+        let mut events = [MaybeUninit::uninit(); EVENTS];
+        let mut datagram = [0u8; DATAGRAM];
+        while !self.bell.stop.load(Ordering::Acquire) {
+            self.tick_if_due();
+            let more = self.obey();
+            self.deliver();
+            self.published.write(&self.worker.tally);
+            let timeout = if more { Some(Duration::ZERO) } else { self.timeout() };
+            let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+            let Ok((ready, _)) = epoll::wait(self.worker.io.epoll(), &mut events, timeout.as_ref()) else { continue };
+            for (at, event) in ready.iter().enumerate() {
+                if at % PACKETS == 0 {
+                    self.tick_if_due();
+                }
+                match SocketIo::ready(event) {
+                    Ready::Bell => self.bell.answer(),
+                    Ready::Datagram { place, flow } => {
+                        let Some((length, from)) = self.worker.io.receive(place, flow, &mut datagram) else { continue };
+                        let now = self.now();
+                        let datagram = datagram.get_mut(..length).unwrap_or_default();
+                        self.worker.packet(place, flow, from, datagram, now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn tick_if_due(&mut self) {
+        let now = self.now();
+        if self.worker.next_tick().is_some_and(|due| due <= now) {
+            self.worker.tick(now);
+        }
+    }
+
+    /// Carries out some commands; whether more wait.
+    fn obey(&mut self) -> bool {
+        let now = self.now();
+        let mut obeyed = 0;
+        while obeyed < COMMANDS
+            && let Ok(command) = self.commands.try_recv()
+        {
+            obeyed += 1;
+            self.worker.command(command, now);
+        }
+        self.worker.settle();
+        if obeyed > 0 {
+            for (name, language) in self.worker.take_missing() {
+                let _ = self.chores.send(Chore::Missing { name, language });
+            }
+        }
+        obeyed == COMMANDS
+    }
+
+    /// Hands events to the engine, as many as its queue takes.
+    fn deliver(&mut self) {
+        while let Some(event) = self.worker.events.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => {
+                    self.worker.events.push_front(event);
+                    return;
+                }
+                Err(TrySendError::Disconnected(_)) => {}
+            }
+        }
+    }
+
+    /// How long to wait for packets; `None` for ever.
+    fn timeout(&self) -> Option<Duration> {
+        let tick = self.worker.next_tick().map(|due| due.since(self.now()));
+        let retry = (!self.worker.events.is_empty()).then_some(EVENT_RETRY);
+        [tick, retry].into_iter().flatten().min()
+    }
+}

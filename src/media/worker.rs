@@ -1,0 +1,402 @@
+//! A media thread's work without its sockets and its clock: legs, and what is done for them when a command, a packet or
+//! the time comes. Given the same inputs and seed it does the same.
+
+mod arrive;
+mod plan;
+mod report;
+mod tick;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+use smallvec::SmallVec;
+
+use crate::audio::Mixer;
+use crate::bridge::{Digit, MediaCommand, MediaEvent, MediaPort, PlayItem, RtpStats, Sources, Stream};
+use crate::ids::{CallId, Language, LegId, PlayId};
+use crate::rtp::{EventReceiver, ReceiveStats, RtcpTimer};
+use crate::settings::Codec;
+use crate::time::Instant;
+
+use super::PromptSource;
+use super::io::MediaIo;
+use super::leg::{Hearing, InBand, Key, Keys, Leg, Reports};
+use super::outgoing::{CLOCK_HZ, Outgoing};
+use super::player::{Playing, Studio};
+use super::source::FarEnd;
+use super::voice::{NARROW, WIDE};
+use super::wheel::Wheel;
+use plan::Room;
+
+/// The wheel's step: legs of one ptime are spread over ten of them.
+const STEP: Duration = Duration::from_millis(2);
+
+/// Slots of the wheel: 64 ms, more than the longest packet.
+const SLOTS: usize = 32;
+
+/// Slots of a 20 ms turn, over which new legs are spread.
+const TURN: usize = 10;
+
+/// The slow wheel is for reports and dead legs: 6.4 s in steps of 100 ms.
+const SLOW_STEP: Duration = Duration::from_millis(100);
+const SLOW_SLOTS: usize = 64;
+
+/// Events that may wait while the engine does not take any. Keys are refused at half of it, so that what the engine
+/// cannot do without (`Closed`, `PlayEnded`, `Dead`) still has room.
+const BACKLOG: usize = 2048;
+
+/// What a worker is given once.
+pub struct Setup {
+    pub dead_leg: Duration,
+    /// 64-bit NTP time at instant zero.
+    pub ntp_at_zero: u64,
+    pub seed: [u8; 32],
+    pub prompts: Arc<dyn PromptSource>,
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub packets_in: u64,
+    pub packets_out: u64,
+    pub relayed: u64,
+    /// From a source that was neither negotiated nor latched.
+    pub strangers: u64,
+    /// For a leg that was not configured yet.
+    pub early: u64,
+    /// Neither RTP nor RTCP, or of a payload type that was not agreed on.
+    pub malformed: u64,
+    /// The kernel took no more.
+    pub send_failures: u64,
+    /// Ticks that came more than one step late.
+    pub late_ticks: u64,
+    /// Turns of the wheel that were skipped after a standstill.
+    pub lost_turns: u64,
+    /// Keys that found no room, to the engine or to the far end.
+    pub keys_lost: u64,
+    /// Events that found no room.
+    pub events_lost: u64,
+    pub legs: u64,
+}
+
+impl Tally {
+    /// All counts in the order of their declaration, for a table of atomics.
+    pub(super) fn to_array(self) -> [u64; 12] {
+        [
+            self.packets_in,
+            self.packets_out,
+            self.relayed,
+            self.strangers,
+            self.early,
+            self.malformed,
+            self.send_failures,
+            self.late_ticks,
+            self.lost_turns,
+            self.keys_lost,
+            self.events_lost,
+            self.legs,
+        ]
+    }
+
+    pub(super) fn from_array(counts: [u64; 12]) -> Self {
+        let [
+            packets_in,
+            packets_out,
+            relayed,
+            strangers,
+            early,
+            malformed,
+            send_failures,
+            late_ticks,
+            lost_turns,
+            keys_lost,
+            events_lost,
+            legs,
+        ] = counts;
+        Tally {
+            packets_in,
+            packets_out,
+            relayed,
+            strangers,
+            early,
+            malformed,
+            send_failures,
+            late_ticks,
+            lost_turns,
+            keys_lost,
+            events_lost,
+            legs,
+        }
+    }
+}
+
+/// One thread's legs.
+pub struct Worker<Io> {
+    pub io: Io,
+    pub tally: Tally,
+    /// For the engine, oldest first.
+    pub events: VecDeque<MediaEvent>,
+    legs: Vec<Option<Box<Leg>>>,
+    free_places: Vec<u32>,
+    places: HashMap<LegId, u32>,
+    calls: HashMap<CallId, SmallVec<[u32; 4]>>,
+    rooms: Vec<Option<Box<Room>>>,
+    /// Plays that the tick has ended; `settle` frees them.
+    ended: Vec<Box<Playing>>,
+    /// Calls whose plan is to be made anew.
+    changed: Vec<CallId>,
+    /// Entries: legs at twice their place, rooms at twice theirs plus one.
+    wheel: Wheel<SLOTS>,
+    slow: Wheel<SLOW_SLOTS>,
+    mixers: [Mixer; 4],
+    studio: Studio,
+    rng: ChaCha12Rng,
+    dead_leg: Duration,
+    ntp_at_zero: u64,
+    prompts: Arc<dyn PromptSource>,
+}
+
+fn leg_entry(place: u32) -> u32 {
+    place * 2
+}
+
+fn room_entry(place: u32) -> u32 {
+    place * 2 + 1
+}
+
+impl<Io: MediaIo> Worker<Io> {
+    pub fn new(io: Io, setup: Setup, now: Instant) -> Self {
+        Worker {
+            io,
+            tally: Tally::default(),
+            events: VecDeque::with_capacity(BACKLOG),
+            legs: Vec::new(),
+            free_places: Vec::new(),
+            places: HashMap::new(),
+            calls: HashMap::new(),
+            rooms: Vec::new(),
+            ended: Vec::with_capacity(BACKLOG),
+            changed: Vec::new(),
+            wheel: Wheel::new(STEP, now),
+            slow: Wheel::new(SLOW_STEP, now),
+            mixers: [Mixer::new(NARROW), Mixer::new(NARROW), Mixer::new(WIDE), Mixer::new(WIDE)],
+            studio: Studio::new(),
+            rng: ChaCha12Rng::from_seed(setup.seed),
+            dead_leg: setup.dead_leg,
+            ntp_at_zero: setup.ntp_at_zero,
+            prompts: setup.prompts,
+        }
+    }
+
+    /// Carries out a command. `settle` must follow before the next packet or tick; several commands may come first.
+    pub fn command(&mut self, command: MediaCommand, now: Instant) {
+        self.wheel.keep_up(now);
+        self.slow.keep_up(now);
+        match command {
+            MediaCommand::Open { leg, call, port } => self.open(leg, call, port, now),
+            MediaCommand::Configure { leg, stream } => self.configure(leg, *stream, now),
+            MediaCommand::Hear { leg, sources } => self.hear(leg, sources),
+            MediaCommand::Play { leg, play, items, repeat } => self.play(leg, play, items, repeat, now),
+            MediaCommand::StopPlay { leg, play } => self.stop_play(leg, play),
+            MediaCommand::SendDigit { leg, digit, duration } => self.send_digit(leg, digit, duration, now),
+            MediaCommand::Close { leg } => self.close(leg, now),
+        }
+    }
+
+    /// Prompts that were asked for and not there, since the last call.
+    pub fn take_missing(&mut self) -> Vec<(String, Language)> {
+        self.studio.take_missing()
+    }
+
+    /// When `tick` is to be called next.
+    pub fn next_tick(&self) -> Option<Instant> {
+        [self.wheel.next(), self.slow.next()].into_iter().flatten().min()
+    }
+
+    fn leg(&self, place: u32) -> Option<&Leg> {
+        self.legs.get(place as usize)?.as_deref()
+    }
+
+    fn leg_mut(&mut self, place: u32) -> Option<&mut Leg> {
+        self.legs.get_mut(place as usize)?.as_deref_mut()
+    }
+
+    fn open(&mut self, id: LegId, call: CallId, port: MediaPort, now: Instant) {
+        if self.places.contains_key(&id) {
+            return;
+        }
+        let place = self.free_places.pop().unwrap_or(self.legs.len() as u32);
+        if !self.io.open(place, port) {
+            self.free_places.push(place);
+            if place as usize == self.legs.len() {
+                self.legs.push(None);
+            }
+            // A port that is not in the stock: the leg cannot live, and the engine is to know.
+            self.tell(MediaEvent::Dead { leg: id });
+            self.tell(MediaEvent::Closed { leg: id, stats: RtpStats::default() });
+            return;
+        }
+        let leg = self.new_leg(id, call, now);
+        if place as usize == self.legs.len() {
+            self.legs.push(None);
+        }
+        self.legs[place as usize] = Some(Box::new(leg));
+        self.places.insert(id, place);
+        self.calls.entry(call).or_default().push(place);
+        let entries = 2 * self.legs.len().max(self.rooms.len());
+        self.wheel.grow(entries);
+        self.slow.grow(self.legs.len());
+        self.tally.legs += 1;
+        self.changed.push(call);
+    }
+
+    fn new_leg(&mut self, id: LegId, call: CallId, now: Instant) -> Leg {
+        let mut random = [0u8; 8];
+        self.rng.fill_bytes(&mut random);
+        let mut cname = [0u8; 16];
+        // RFC 7022 §4.2: a short-term name from random bits, so that calls cannot be linked by it.
+        let _ = hex::encode_to_slice(random, &mut cname);
+        let out = Outgoing::new(self.rng.next_u32(), self.rng.next_u32() as u16, self.rng.next_u32());
+        Leg {
+            id,
+            call,
+            stream: None,
+            rtp: FarEnd::new(),
+            rtcp: FarEnd::new(),
+            sources: Sources::new(),
+            hearing: Hearing::Nothing,
+            relay_to: SmallVec::new(),
+            play: None,
+            keys: None,
+            called: Instant(0),
+            out,
+            arrivals: ReceiveStats::new(CLOCK_HZ),
+            events: EventReceiver::default(),
+            in_band: None,
+            voice: None,
+            ear: None,
+            reports: Reports { cname, timer: RtcpTimer::new(64_000), due: None, round_trip: None },
+            heard_at: now,
+            dead_told: false,
+        }
+    }
+
+    fn configure(&mut self, id: LegId, stream: Stream, now: Instant) {
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
+        let expected = leg.expects_media();
+        leg.rtp.negotiate(stream.remote, stream.latch);
+        leg.rtcp.negotiate(stream.remote_rtcp, stream.latch);
+        let codec = stream.codec;
+        let in_band = stream.receive_event_type.is_none();
+        leg.stream = Some(stream);
+        if !expected && leg.expects_media() {
+            leg.heard_at = now;
+            leg.dead_told = false;
+        }
+        if !in_band {
+            leg.in_band = None;
+        } else if leg.in_band.as_ref().is_none_or(|in_band| in_band.codec != codec) {
+            leg.in_band = Some(Box::new(InBand::new(codec)));
+        }
+        if let Some(keys) = &mut leg.keys {
+            keys.change_codec(codec);
+        }
+        if let Some(play) = &mut leg.play {
+            play.encode(codec, &mut self.studio, self.prompts.as_ref());
+        }
+        self.changed.push(leg.call);
+        self.wake(place, now);
+        self.begin_reports(place, now);
+    }
+
+    fn hear(&mut self, id: LegId, sources: Sources) {
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.leg_mut(place) else { return };
+        leg.sources = sources;
+        let call = leg.call;
+        self.changed.push(call);
+    }
+
+    fn play(&mut self, id: LegId, play: PlayId, items: Vec<PlayItem>, repeat: bool, now: Instant) {
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
+        let mut playing = Playing::new(play, items, repeat);
+        if let Some(stream) = &leg.stream {
+            playing.encode(stream.codec, &mut self.studio, self.prompts.as_ref());
+        }
+        leg.play = Some(Box::new(playing));
+        self.wake(place, now);
+    }
+
+    fn stop_play(&mut self, id: LegId, play: PlayId) {
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.leg_mut(place) else { return };
+        if leg.play.as_ref().is_some_and(|playing| playing.play == play) {
+            leg.play = None;
+        }
+    }
+
+    fn send_digit(&mut self, id: LegId, digit: Digit, duration: Duration, now: Instant) {
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.leg_mut(place) else { return };
+        let codec = leg.stream.as_ref().map_or(Codec::Pcmu, |stream| stream.codec);
+        let keys = leg.keys.get_or_insert_with(|| Box::new(Keys::new(codec)));
+        if !keys.push(Key { event: digit.event(), duration }) {
+            self.tally.keys_lost += 1;
+        }
+        self.wake(place, now);
+    }
+
+    fn close(&mut self, id: LegId, now: Instant) {
+        let Some(place) = self.places.remove(&id) else { return };
+        self.send_report(place, now, true);
+        let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::take) else { return };
+        self.wheel.cancel(leg_entry(place));
+        self.slow.cancel(place);
+        self.io.close(place);
+        self.free_places.push(place);
+        self.tally.legs -= 1;
+        if let Some(places) = self.calls.get_mut(&leg.call) {
+            places.retain(|other| *other != place);
+        }
+        self.changed.push(leg.call);
+        self.tell(MediaEvent::Closed { leg: id, stats: leg.figures() });
+    }
+
+    /// Puts a leg that makes packets of its own on the wheel, where it is not yet: in step with its last packets if
+    /// those are recent, else where there is the least to do.
+    fn wake(&mut self, place: u32, now: Instant) {
+        let Some(leg) = self.leg(place) else { return };
+        if leg.stream.is_none() || !leg.is_busy() || self.wheel.is_scheduled(leg_entry(place)) {
+            return;
+        }
+        let in_step = leg.called + leg.packet_time();
+        let recent = leg.called.0 > 0 && in_step > now;
+        self.wheel.keep_up(now);
+        if recent {
+            self.wheel.schedule(leg_entry(place), in_step);
+        } else {
+            self.wheel.schedule_where_idle(leg_entry(place), TURN);
+        }
+    }
+
+    /// An event for the engine, within the bounds of the backlog.
+    fn tell(&mut self, event: MediaEvent) {
+        let is_key = matches!(event, MediaEvent::Digit { .. });
+        let bound = if is_key { BACKLOG / 2 } else { BACKLOG };
+        if self.events.len() < bound {
+            self.events.push_back(event);
+        } else if is_key {
+            self.tally.keys_lost += 1;
+        } else {
+            self.tally.events_lost += 1;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A packet comes in: is it ours, what does it say, and who hears it at once.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::bridge::{Digit, DigitSource, MediaEvent};
+use crate::media::io::{Flow, MediaIo};
+use crate::media::leg::{Hearing, Key, Leg};
+use crate::rtp::{Arrival, Header, View, is_rtcp, rewrite};
+use crate::time::Instant;
+
+use super::Worker;
+
+/// How long a key sounds that we make anew because the far end could not be sent it as it came.
+const KEY: Duration = Duration::from_millis(120);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Audio,
+    Event,
+}
+
+impl<Io: MediaIo> Worker<Io> {
+    /// A datagram has come on a leg's port. Its header is overwritten if it is relayed.
+    pub fn packet(&mut self, place: u32, flow: Flow, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        self.tally.packets_in += 1;
+        let Some(leg) = self.leg(place) else { return };
+        let Some(stream) = &leg.stream else {
+            self.tally.early += 1;
+            return;
+        };
+        let muxed = stream.rtcp_mux;
+        match flow {
+            Flow::Rtp if is_rtcp(datagram) && muxed => self.report_arrived(place, from, true, datagram, now),
+            Flow::Rtp => self.rtp_arrived(place, from, datagram, now),
+            Flow::Rtcp => self.report_arrived(place, from, false, datagram, now),
+        }
+    }
+
+    fn rtp_arrived(&mut self, place: u32, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
+        let Some(view) = Header::parse(datagram) else {
+            self.tally.malformed += 1;
+            return;
+        };
+        let Some(kind) = kind(leg, view.header.payload_type) else {
+            self.tally.malformed += 1;
+            return;
+        };
+        if !leg.rtp.accepts(from) {
+            self.tally.strangers += 1;
+            return;
+        }
+        leg.heard_at = now;
+        leg.dead_told = false;
+        let arrival = leg.arrivals.receive(&view.header, now);
+        let heard = leg.stream.as_ref().is_some_and(|stream| stream.receive);
+        if !heard || arrival == Arrival::Suspect {
+            // We said that we would not listen (hold): what is still under way is for nobody's ear. Or a number far
+            // off the others: the next one tells whether the far end has started anew.
+            return;
+        }
+        let digit = take_in(leg, kind, &view, arrival == Arrival::Restarted, now);
+        let (header, octets, id) = (view.header, view.payload.len(), leg.id);
+        if let Some((digit, source)) = digit {
+            self.tell(MediaEvent::Digit { leg: id, digit, source });
+            if source == DigitSource::TelephoneEvent {
+                self.pass_on_key(place, digit, now);
+            }
+        }
+        self.relay(place, kind, &header, octets, datagram, now);
+    }
+
+    /// Sends the packet to every leg that hears this one alone and in the same codec.
+    fn relay(&mut self, place: u32, kind: Kind, header: &Header, octets: usize, datagram: &mut [u8], now: Instant) {
+        let mut at = 0;
+        while let Some(&listener) = self.leg(place).and_then(|leg| leg.relay_to.get(at)) {
+            at += 1;
+            let Some(leg) = self.legs.get_mut(listener as usize).and_then(Option::as_deref_mut) else { continue };
+            if leg.is_busy() {
+                continue;
+            }
+            let Some((to, stream)) = leg.sending() else { continue };
+            let payload_type = match kind {
+                Kind::Audio => Some(stream.send_payload_type),
+                Kind::Event => stream.send_event_type,
+            };
+            let Some(payload_type) = payload_type else { continue };
+            let Some(header) = leg.out.relayed(place, header, payload_type, octets, now) else { continue };
+            rewrite(datagram, &header);
+            self.tally.relayed += 1;
+            self.send(listener, Flow::Rtp, to, datagram);
+        }
+    }
+
+    /// Makes a key anew for the legs that hear this one but are not sent its event packets: those that have no
+    /// telephone-event, or another codec.
+    fn pass_on_key(&mut self, place: u32, digit: Digit, now: Instant) {
+        let mut at = 0;
+        while let Some(&listener) = self.leg(place).and_then(|leg| leg.relay_to.get(at)) {
+            at += 1;
+            let lacks = self
+                .leg(listener)
+                .and_then(|leg| leg.stream.as_ref())
+                .is_some_and(|stream| stream.send_event_type.is_none());
+            if lacks {
+                self.send_key_anew(listener, digit, now);
+            }
+        }
+        // A listener in a room of its own: there is one source, and it is this one.
+        let mut at = 0;
+        while let Some(listener) = self.sole_listener(place, at) {
+            at += 1;
+            if let Some(listener) = listener {
+                self.send_key_anew(listener, digit, now);
+            }
+        }
+    }
+
+    /// The ear in this place of the leg's call, if it hears only that leg and through a room; the outer `None` when
+    /// the call has no more legs.
+    fn sole_listener(&self, place: u32, at: usize) -> Option<Option<u32>> {
+        let source = self.leg(place)?;
+        let listener = *self.calls.get(&source.call)?.get(at)?;
+        let hears = self.leg(listener).is_some_and(|leg| {
+            matches!(leg.hearing, Hearing::Room(_)) && leg.sources.as_slice() == [source.id].as_slice()
+        });
+        Some(hears.then_some(listener))
+    }
+
+    fn send_key_anew(&mut self, listener: u32, digit: Digit, now: Instant) {
+        let Some(leg) = self.leg_mut(listener) else { return };
+        let Some(keys) = &mut leg.keys else { return };
+        if !keys.push_in_place(Key { event: digit.event(), duration: KEY }) {
+            self.tally.keys_lost += 1;
+        }
+        self.wake(listener, now);
+    }
+
+    pub(super) fn send(&mut self, place: u32, flow: Flow, to: SocketAddr, datagram: &[u8]) {
+        if self.io.send(place, flow, to, datagram) {
+            self.tally.packets_out += 1;
+        } else {
+            self.tally.send_failures += 1;
+        }
+    }
+}
+
+fn kind(leg: &Leg, payload_type: u8) -> Option<Kind> {
+    let stream = leg.stream.as_ref()?;
+    if payload_type == stream.receive_payload_type {
+        Some(Kind::Audio)
+    } else if stream.receive_event_type == Some(payload_type) {
+        Some(Kind::Event)
+    } else {
+        None
+    }
+}
+
+/// What the leg itself makes of the packet: a key it tells, and the audio for whoever mixes it.
+fn take_in(leg: &mut Leg, kind: Kind, view: &View<'_>, restarted: bool, now: Instant) -> Option<(Digit, DigitSource)> {
+    if kind == Kind::Event {
+        let code = leg.events.receive(&view.header, view.payload)?;
+        return Some((Digit::from_event(code)?, DigitSource::TelephoneEvent));
+    }
+    if let Some(voice) = &mut leg.voice {
+        if restarted {
+            voice.reset();
+        }
+        voice.insert(view, now);
+    }
+    let code = leg.in_band.as_mut()?.hear(view.payload)?;
+    Some((Digit::from_event(code)?, DigitSource::InBand))
+}

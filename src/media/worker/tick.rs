@@ -1,0 +1,296 @@
+//! The time comes: packets that we make ourselves, of plays, keys and mixes.
+
+use crate::audio::{Encoder, Mixer, Tone, sample_rate_hz};
+use crate::bridge::MediaEvent;
+use crate::media::io::{Flow, MediaIo};
+use crate::media::leg::{KEY_PAUSE, Key, Keys, Leg, Sending};
+use crate::media::outgoing::units;
+use crate::media::voice::{Frame, MAX_PTIME_OCTETS, WIDE};
+use crate::rtp::{EventPacket, EventSender, Header};
+use crate::settings::Codec;
+use crate::time::Instant;
+
+use super::plan::{Mix, Room};
+use super::{SLOW_STEP, STEP, Worker, leg_entry, room_entry};
+
+/// One packet under construction: header and payload.
+type Packet = [u8; Header::LEN + MAX_PTIME_OCTETS];
+
+/// What became of a leg's turn.
+enum Turn {
+    /// The leg is to be called again in a packet's time.
+    Again,
+    /// Likewise, and so many octets of payload of the codec stand in the packet.
+    Audio(usize),
+    /// A whole packet of this length.
+    Whole(usize),
+    /// The leg makes nothing any more.
+    Done,
+}
+
+impl<Io: MediaIo> Worker<Io> {
+    /// Does everything that is due at `now`. Allocates, locks and logs nothing.
+    pub fn tick(&mut self, now: Instant) {
+        self.tally.lost_turns += self.wheel.skip_lost_turns(now);
+        let mut late = false;
+        while let Some((entry, due)) = self.wheel.expire(now) {
+            late |= now.since(due) > STEP;
+            let place = entry / 2;
+            if entry == leg_entry(place) { self.leg_turn(place, due) } else { self.room_turn(place, due) }
+        }
+        self.tally.late_ticks += u64::from(late);
+        while let Some((place, _)) = self.slow.expire(now) {
+            self.look_after(place, now);
+        }
+    }
+
+    fn leg_turn(&mut self, place: u32, due: Instant) {
+        let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
+        leg.called = due;
+        let mut packet: Packet = [0; Header::LEN + MAX_PTIME_OCTETS];
+        let octets = leg.packet_octets();
+        let turn = match key_turn(leg, &mut packet, due) {
+            Some(turn) => turn,
+            None => play_turn(leg, packet.get_mut(Header::LEN..Header::LEN + octets).unwrap_or_default()),
+        };
+        let length = match turn {
+            Turn::Done => return self.end_play(place),
+            Turn::Again => None,
+            Turn::Whole(length) => Some(length),
+            Turn::Audio(filled) => {
+                self.fill_up(place, &mut packet, filled, octets);
+                self.frame(place, &mut packet, octets, due)
+            }
+        };
+        if let (Some(length), Some((to, _))) = (length, self.leg(place).and_then(Leg::sending)) {
+            self.send(place, Flow::Rtp, to, packet.get(..length).unwrap_or_default());
+        }
+        let Some(leg) = self.leg(place) else { return };
+        let next = due + leg.packet_time();
+        self.wheel.schedule(leg_entry(place), next);
+    }
+
+    fn end_play(&mut self, place: u32) {
+        let Some(leg) = self.leg_mut(place) else { return };
+        let id = leg.id;
+        if let Some(ended) = leg.play.take() {
+            self.tell(MediaEvent::PlayEnded { leg: id, play: ended.play });
+            // Freed between ticks. More than a list of them end only while nobody settles.
+            if self.ended.len() < self.ended.capacity() {
+                self.ended.push(ended);
+            }
+        }
+    }
+
+    /// The rest of the last packet of a play is silence.
+    fn fill_up(&self, place: u32, packet: &mut Packet, filled: usize, octets: usize) {
+        let Some(stream) = self.leg(place).and_then(|leg| leg.stream.as_ref()) else { return };
+        let (from, to) = (Header::LEN + filled, Header::LEN + octets);
+        if let (Some(rest), Some(silence)) =
+            (packet.get_mut(from..to), self.studio.silence(stream.codec).get(..octets - filled))
+        {
+            rest.copy_from_slice(silence);
+        }
+    }
+
+    /// Puts the header before a payload that we made; the packet's length, or `None` where it is not to be sent.
+    fn frame(&mut self, place: u32, packet: &mut Packet, octets: usize, due: Instant) -> Option<usize> {
+        let leg = self.leg_mut(place)?;
+        let (_, stream) = leg.sending()?;
+        let payload_type = stream.send_payload_type;
+        let header = leg.out.generated(payload_type, octets, due)?;
+        Some(header.write(packet)? + octets)
+    }
+
+    fn room_turn(&mut self, place: u32, due: Instant) {
+        // Taken out while its legs are worked on, and put back: a pointer moves, nothing is allocated.
+        let Some(mut room) = self.rooms.get_mut(place as usize).and_then(Option::take) else { return };
+        self.listen(&mut room, due);
+        let [narrow, narrow_part, wide, wide_part] = &mut self.mixers;
+        let (all, part) = if room.wide { (wide, wide_part) } else { (narrow, narrow_part) };
+        all.clear();
+        for (frame, spoke) in room.frames.iter().zip(&room.spoke) {
+            if *spoke {
+                all.add(samples(frame, room.wide));
+            }
+        }
+        for (ear, mix) in &room.ears {
+            let Some(leg) = self.legs.get_mut(*ear as usize).and_then(Option::as_deref_mut) else { continue };
+            let mut heard: Frame = [0; WIDE];
+            let speaks = hear(&room, mix, all, part, &mut heard);
+            let busy = leg.is_busy();
+            if let Some(ear) = &mut leg.ear {
+                if speaks && !busy { ear.push(&heard) } else { ear.clear() }
+            }
+        }
+        for (ear, _) in &room.ears {
+            self.send_heard(*ear, due);
+        }
+        if let Some(slot) = self.rooms.get_mut(place as usize) {
+            *slot = Some(room);
+        }
+        self.wheel.schedule(room_entry(place), due + 10 * STEP);
+    }
+
+    /// Takes this tick's audio of every voice.
+    fn listen(&mut self, room: &mut Room, due: Instant) {
+        let Room { voices, frames, spoke, .. } = room;
+        for ((place, frame), spoke) in voices.iter().zip(frames).zip(spoke) {
+            let leg = self.legs.get_mut(*place as usize).and_then(Option::as_deref_mut);
+            *spoke = match leg.and_then(|leg| leg.voice.as_mut()) {
+                Some(voice) => voice.frame(due, frame),
+                None => false,
+            };
+        }
+    }
+
+    fn send_heard(&mut self, place: u32, due: Instant) {
+        let mut packet: Packet = [0; Header::LEN + MAX_PTIME_OCTETS];
+        let Some(octets) = self.leg(place).map(Leg::packet_octets) else { return };
+        while self
+            .leg_mut(place)
+            .and_then(|leg| leg.ear.as_mut())
+            .zip(packet.get_mut(Header::LEN..Header::LEN + octets))
+            .is_some_and(|(ear, payload)| ear.pop(payload))
+        {
+            let Some(length) = self.frame(place, &mut packet, octets, due) else { continue };
+            let Some((to, _)) = self.leg(place).and_then(Leg::sending) else { continue };
+            self.send(place, Flow::Rtp, to, packet.get(..length).unwrap_or_default());
+        }
+    }
+
+    /// The slow wheel's visit: reports, and legs that have fallen silent.
+    fn look_after(&mut self, place: u32, now: Instant) {
+        let dead_leg = self.dead_leg;
+        let Some(leg) = self.leg_mut(place) else { return };
+        let mut next = now + 10 * SLOW_STEP;
+        if leg.expects_media() && !leg.dead_told {
+            let dead_at = leg.heard_at + dead_leg;
+            leg.dead_told = dead_at <= now;
+            next = next.min(dead_at);
+            if leg.dead_told {
+                let id = leg.id;
+                self.tell(MediaEvent::Dead { leg: id });
+            }
+        }
+        let mut report_at = self.leg(place).and_then(|leg| leg.reports.due);
+        if report_at.is_some_and(|due| due <= now) {
+            self.send_report(place, now, false);
+            report_at = Some(self.next_report(place, now));
+        }
+        self.slow.schedule(place, report_at.map_or(next, |due| next.min(due)));
+    }
+}
+
+fn samples(frame: &Frame, wide: bool) -> &[i16] {
+    if wide { frame } else { frame.get(..WIDE / 2).unwrap_or_default() }
+}
+
+/// What an ear hears of this tick; `false` if it is nothing.
+fn hear(room: &Room, mix: &Mix, all: &Mixer, part: &mut Mixer, heard: &mut Frame) -> bool {
+    let length = if room.wide { WIDE } else { WIDE / 2 };
+    let heard = heard.get_mut(..length).unwrap_or_default();
+    let spoke = |at: usize| room.spoke.get(at).copied().unwrap_or_default();
+    let frame = |at: usize| room.frames.get(at).map(|frame| samples(frame, room.wide)).unwrap_or_default();
+    match mix {
+        Mix::One(one) => {
+            heard.copy_from_slice(frame(*one));
+            spoke(*one)
+        }
+        Mix::All => {
+            all.hear(None, heard);
+            room.spoke.contains(&true)
+        }
+        Mix::AllBut(own) => {
+            all.hear(spoke(*own).then(|| frame(*own)), heard);
+            room.spoke.iter().enumerate().any(|(at, spoke)| *spoke && at != *own)
+        }
+        Mix::Some(some) => {
+            part.clear();
+            for at in some.iter().filter(|at| spoke(**at)) {
+                part.add(frame(*at));
+            }
+            part.hear(None, heard);
+            some.iter().any(|at| spoke(*at))
+        }
+    }
+}
+
+fn play_turn(leg: &mut Leg, payload: &mut [u8]) -> Turn {
+    let Some(play) = &mut leg.play else { return Turn::Done };
+    match play.take(payload) {
+        // For ever, but nothing to hear: it is silent until it is stopped.
+        0 if play.repeats() => Turn::Again,
+        0 => Turn::Done,
+        filled => Turn::Audio(filled),
+    }
+}
+
+/// The next packet of the keys that are being sent; `None` when there are none.
+fn key_turn(leg: &mut Leg, packet: &mut Packet, due: Instant) -> Option<Turn> {
+    let octets = leg.packet_octets();
+    let (codec, event_type) = leg.stream.as_ref().map(|stream| (stream.codec, stream.send_event_type))?;
+    let Leg { keys, out, .. } = leg;
+    let keys = keys.as_mut()?;
+    loop {
+        match &mut keys.sending {
+            None => match keys.next() {
+                Some(key) => keys.sending = Some(begin(key, codec, event_type, || out.begin_key(due))),
+                None => return None,
+            },
+            Some(Sending::Event { sender, payload_type }) => {
+                let Some(event) = sender.packet(octets as u16) else {
+                    pause(keys);
+                    continue;
+                };
+                let header = out.key(*payload_type, event.timestamp, event.marker, EventPacket::LEN, due);
+                let Some(length) = header.write(packet) else { return Some(Turn::Again) };
+                if let Some(payload) = packet.get_mut(length..length + EventPacket::LEN) {
+                    payload.copy_from_slice(&event.payload);
+                }
+                return Some(Turn::Whole(length + EventPacket::LEN));
+            }
+            Some(Sending::Tone { tone, octets: left }) => {
+                if *left == 0 {
+                    pause(keys);
+                    continue;
+                }
+                *left = left.saturating_sub(octets);
+                let payload = packet.get_mut(Header::LEN..Header::LEN + octets).unwrap_or_default();
+                return Some(Turn::Audio(sound(tone, &mut keys.encoder, codec, payload)));
+            }
+            Some(Sending::Pause { octets: left }) => {
+                if *left == 0 {
+                    keys.sending = None;
+                    continue;
+                }
+                *left = left.saturating_sub(octets);
+                return Some(Turn::Again);
+            }
+        }
+    }
+}
+
+fn begin(key: Key, codec: Codec, event_type: Option<u8>, timestamp: impl FnOnce() -> u32) -> Sending {
+    match event_type {
+        Some(payload_type) => {
+            Sending::Event { sender: EventSender::new(key.event, timestamp(), key.duration), payload_type }
+        }
+        None => {
+            Sending::Tone { tone: Tone::key(sample_rate_hz(codec), key.event), octets: units(key.duration) as usize }
+        }
+    }
+}
+
+fn pause(keys: &mut Keys) {
+    keys.sending = Some(Sending::Pause { octets: units(KEY_PAUSE) as usize });
+}
+
+/// Encodes the next part of a tone; returns the octets written.
+fn sound(tone: &mut Tone, encoder: &mut Encoder, codec: Codec, payload: &mut [u8]) -> usize {
+    let per_octet = (sample_rate_hz(codec) / 8000) as usize;
+    let mut pcm = [0i16; 2 * MAX_PTIME_OCTETS];
+    let pcm = pcm.get_mut(..payload.len() * per_octet).unwrap_or_default();
+    tone.fill(pcm);
+    encoder.encode(pcm, payload)
+}

@@ -1,0 +1,130 @@
+//! The one thread that owns the engine: it gathers inputs, tells the time, and has every command carried out in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Select};
+
+use super::execute::Shells;
+use crate::bridge::MediaEvent;
+use crate::engine::{Engine, Input};
+use crate::net::NetEvent;
+use crate::time::{Instant, Now};
+use crate::web::Asked;
+use crate::web::metrics::Meters;
+
+/// The real clocks. The monotonic one starts at zero when the process does.
+#[derive(Clone, Copy)]
+pub struct Clock {
+    start: std::time::Instant,
+}
+
+impl Clock {
+    pub fn new() -> Clock {
+        Clock { start: std::time::Instant::now() }
+    }
+
+    pub fn now(&self) -> Now {
+        let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Now { instant: Instant(elapsed), wall: jiff::Timestamp::now() }
+    }
+}
+
+/// Everything that can happen, each kind in a bounded channel of its own.
+pub struct Inputs {
+    pub control: Receiver<Input>,
+    pub media: Receiver<MediaEvent>,
+    pub api: Receiver<Asked>,
+    pub net: Receiver<NetEvent>,
+}
+
+/// Inputs taken from one channel before the others get their turn.
+const BATCH: usize = 64;
+/// Wake at least this often, so that a stop is noticed.
+const IDLE: Duration = Duration::from_millis(500);
+
+pub struct EngineLoop {
+    pub engine: Engine,
+    pub inputs: Inputs,
+    pub shells: Shells,
+    pub clock: Clock,
+    pub meters: Meters,
+    pub stop: Arc<AtomicBool>,
+}
+
+impl EngineLoop {
+    /// Runs until a drain is over or `stop` is set.
+    pub fn run(mut self) {
+        self.carry_out();
+        while !self.stop.load(Ordering::Relaxed) {
+            self.wait();
+            self.take_turns();
+            if self.engine.poll_timeout().is_some_and(|at| at <= self.clock.now().instant) {
+                self.handle(Input::Time);
+            }
+        }
+        self.shells.close();
+    }
+
+    /// Sleeps until a channel has something or the engine wants to be called.
+    fn wait(&self) {
+        let now = self.clock.now().instant;
+        let due = self.engine.poll_timeout().map_or(IDLE, |at| at.since(now).min(IDLE));
+        let mut select = Select::new();
+        select.recv(&self.inputs.control);
+        select.recv(&self.inputs.media);
+        select.recv(&self.inputs.api);
+        select.recv(&self.inputs.net);
+        // A time-out is as good an end of the wait as an input.
+        let _ = select.ready_timeout(due);
+    }
+
+    fn take_turns(&mut self) {
+        loop {
+            let mut taken = 0;
+            while let Ok(input) = self.inputs.control.try_recv() {
+                self.handle(input);
+                taken += 1;
+            }
+            for _ in 0..BATCH {
+                let Ok(event) = self.inputs.media.try_recv() else { break };
+                self.handle(Input::Media(event));
+                taken += 1;
+            }
+            for _ in 0..BATCH {
+                let Ok(call) = self.inputs.api.try_recv() else { break };
+                let id = self.shells.replies.expect(call.reply);
+                self.handle(Input::Api { id, request: call.request });
+                taken += 1;
+            }
+            for _ in 0..BATCH {
+                let Ok(event) = self.inputs.net.try_recv() else { break };
+                self.handle(match event {
+                    NetEvent::Message { flow, message } => Input::Sip { flow, message },
+                    NetEvent::TransportError { to } => Input::TransportError { to },
+                });
+                taken += 1;
+            }
+            if taken == 0 {
+                return;
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.engine.handle_input(input, now);
+        self.carry_out();
+        self.meters.engine_turn.record(self.clock.now().instant.since(now.instant));
+    }
+
+    fn carry_out(&mut self) {
+        let wall = self.clock.now().wall;
+        while let Some(command) = self.engine.poll_command() {
+            if self.shells.execute(command, wall) {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Carrying out the engine's commands: each goes to the shell that does it. Nothing here waits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use tokio::sync::oneshot;
+
+use crate::engine::{Command, Input, Journal, LogLevel, ServerId};
+use crate::ids::RequestId;
+use crate::media::Media;
+use crate::net::{Net, Resolver};
+use crate::settings::TrunkServer;
+use crate::store::{Entry, Store};
+use crate::time::Wall;
+use crate::views::ApiError;
+use crate::web::Views;
+
+pub type Reply = oneshot::Sender<Result<serde_json::Value, ApiError>>;
+
+/// The shells that carry commands out.
+pub struct Shells {
+    pub net: Arc<Net>,
+    pub media: Arc<Media>,
+    pub store: Store,
+    pub views: Arc<Views>,
+    pub resolver: Arc<Resolver>,
+    /// Where answers that take their time come back.
+    pub control: Sender<Input>,
+    pub runtime: tokio::runtime::Handle,
+    pub replies: Replies,
+}
+
+/// Where the answers to requests of the web shell go.
+#[derive(Default)]
+pub struct Replies {
+    waiting: HashMap<RequestId, Reply>,
+    last: u64,
+}
+
+impl Replies {
+    pub fn expect(&mut self, reply: Reply) -> RequestId {
+        self.last += 1;
+        let id = RequestId(self.last);
+        self.waiting.insert(id, reply);
+        id
+    }
+
+    fn give(&mut self, id: RequestId, result: Result<serde_json::Value, ApiError>) {
+        if let Some(reply) = self.waiting.remove(&id) {
+            // The one who asked may have gone.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+impl Shells {
+    /// Writes what is still under way and ends the threads.
+    pub fn close(self) {
+        self.media.stop();
+        self.store.close();
+    }
+
+    /// `true` when the engine says that a drain is over.
+    pub fn execute(&mut self, command: Command, at: Wall) -> bool {
+        match command {
+            Command::Send(transmit) => self.net.send(transmit),
+            Command::Media(command) => self.media.send(command),
+            Command::Journal(entry) => self.store.append(entry_of(entry)),
+            Command::Publish(change) => self.views.publish(change, at),
+            Command::Reply { id, result } => self.replies.give(id, result),
+            Command::Resolve { id, server } => self.resolve(id, server),
+            Command::Log { level: LogLevel::Info, text } => tracing::info!("{text}"),
+            Command::Log { level: LogLevel::Warn, text } => tracing::warn!("{text}"),
+            Command::Drained => return true,
+        }
+        false
+    }
+
+    fn resolve(&self, id: ServerId, server: TrunkServer) {
+        let (resolver, control) = (self.resolver.clone(), self.control.clone());
+        self.runtime.spawn(async move {
+            let targets = resolver.targets(&server).await;
+            // Dropped when the engine has no room for it; the name is looked up again soon.
+            let _ = control.try_send(Input::Resolved { id, targets });
+        });
+    }
+}
+
+fn entry_of(entry: Journal) -> Entry {
+    match entry {
+        Journal::Began(record) => Entry::Began(record),
+        Journal::Queued { call, queue, from, since } => Entry::Queued { call_id: call, queue, from, since },
+        Journal::Ended(record) => Entry::Ended(record),
+        Journal::WrapUp { call, acw_ms } => Entry::Completed { call_id: call, acw_ms },
+    }
+}

@@ -1,0 +1,142 @@
+use std::time::Duration;
+
+use super::*;
+use crate::settings::Credentials;
+use crate::sip::message::{Message, Request, Response};
+use crate::time::Instant;
+
+const REALM: &str = "relais.test";
+
+fn register(user: &str, authorization: Option<&str>) -> Request {
+    let authorization = authorization.map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
+    let text = format!(
+        "REGISTER sip:{REALM} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKa\r\nFrom: <sip:{user}@{REALM}>;tag=a\r\n\
+         To: <sip:{user}@{REALM}>\r\nCall-ID: c1\r\nCSeq: 1 REGISTER\r\n{authorization}Content-Length: 0\r\n\r\n"
+    );
+    match Message::parse(text.as_bytes()) {
+        Ok(Message::Request(request)) => request,
+        other => panic!("no request: {other:?}"),
+    }
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant(0) + Duration::from_secs(seconds)
+}
+
+fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { user: user.to_owned(), password: password.to_owned(), aor: format!("sip:{user}@{REALM}") }
+}
+
+/// The client's answer to the server's challenge: the request with it, and its header value.
+fn answer(server: &mut Authenticator, user: &str, password: &str, now: Instant) -> (Request, String) {
+    let mut request = register(user, None);
+    let response = challenge(server, &request, user, now);
+    assert!(authorize(&mut request, &response, &credentials(user, password), "abc"), "no answer to {response:?}");
+    let value = request.headers.get("Authorization").expect("a header").to_owned();
+    (request, value)
+}
+
+fn challenge(server: &mut Authenticator, request: &Request, user: &str, now: Instant) -> Response {
+    let Verdict::Challenge(headers) = server.verify(&register(user, None), user, Some("secret"), now) else {
+        panic!("no challenge")
+    };
+    let mut response = request.response(401.into(), Some("t"));
+    response.headers.extend(headers);
+    response
+}
+
+fn verdict(server: &mut Authenticator, user: &str, value: &str, password: Option<&str>, now: Instant) -> &'static str {
+    match server.verify(&register(user, Some(value)), user, password, now) {
+        Verdict::Accepted => "accepted",
+        Verdict::Challenge(headers) if headers.get("WWW-Authenticate").is_some_and(|v| v.contains("stale=true")) => {
+            "stale"
+        }
+        Verdict::Challenge(_) => "challenge",
+        Verdict::Refused => "refused",
+    }
+}
+
+#[test]
+fn the_right_password_is_accepted_and_any_other_refused_alike() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let right = answer(&mut server, "201", "secret", at(1)).1;
+    assert!(right.contains("algorithm=SHA-256"), "the stronger algorithm is chosen: {right}");
+    assert_eq!(verdict(&mut server, "201", &right, Some("secret"), at(1)), "accepted");
+    let wrong = answer(&mut server, "201", "guess", at(1)).1;
+    assert_eq!(verdict(&mut server, "201", &wrong, Some("secret"), at(1)), "refused");
+    let nobody = answer(&mut server, "299", "secret", at(1)).1;
+    assert_eq!(verdict(&mut server, "299", &nobody, None, at(1)), "refused");
+}
+
+#[test]
+fn an_answer_is_good_for_its_own_user_only() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let theirs = answer(&mut server, "202", "secret", at(1)).1;
+    assert_eq!(verdict(&mut server, "201", &theirs, Some("secret"), at(1)), "refused");
+}
+
+#[test]
+fn an_answer_cannot_be_used_twice_nor_for_ever() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let once = answer(&mut server, "201", "secret", at(1)).1;
+    assert_eq!(verdict(&mut server, "201", &once, Some("secret"), at(1)), "accepted");
+    assert_eq!(verdict(&mut server, "201", &once, Some("secret"), at(2)), "stale");
+    let late = answer(&mut server, "201", "secret", at(1)).1;
+    assert_eq!(verdict(&mut server, "201", &late, Some("secret"), at(302)), "stale");
+}
+
+#[test]
+fn a_nonce_of_somebody_elses_making_is_stale() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let mut other = Authenticator::new(REALM.to_owned(), [8; 32]);
+    let forged = answer(&mut other, "201", "secret", at(1)).1;
+    assert_eq!(verdict(&mut server, "201", &forged, Some("secret"), at(1)), "stale");
+}
+
+#[test]
+fn broken_answers_are_refused_or_challenged_never_accepted() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    for value in [
+        "Digest realm=\"relais.test\"",
+        "Digest realm=\"elsewhere\", username=\"201\"",
+        "NoOneKnowsThisScheme opaque-data=here",
+        "Digest username=\"201\", realm=\"relais.test\", nonce=\"\", uri=\"sip:x\", response=\"\", algorithm=SHA-512",
+        "Digest username=\"201\", realm=\"relais.test\", nonce=\"00\", uri=\"sip:x\", response=\"\", qop=auth-int",
+    ] {
+        assert_ne!(verdict(&mut server, "201", value, Some("secret"), at(1)), "accepted", "{value}");
+    }
+}
+
+#[test]
+fn a_client_whose_password_is_refused_gives_up_whatever_nonce_it_is_given() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let (mut request, _) = answer(&mut server, "201", "wrong", at(1));
+    let again = challenge(&mut server, &request, "201", at(2));
+    assert!(!authorize(&mut request, &again, &credentials("201", "wrong"), "abd"));
+}
+
+#[test]
+fn a_client_whose_nonce_was_old_tries_with_the_new_one() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let (mut request, _) = answer(&mut server, "201", "secret", at(1));
+    let Verdict::Challenge(headers) = server.verify(&request, "201", Some("secret"), at(400)) else {
+        panic!("no challenge")
+    };
+    let mut response = request.response(401.into(), Some("t"));
+    response.headers.extend(headers);
+    assert!(authorize(&mut request, &response, &credentials("201", "secret"), "abd"));
+    assert_eq!(request.headers.get_all("Authorization").count(), 1);
+    assert!(matches!(server.verify(&request, "201", Some("secret"), at(400)), Verdict::Accepted));
+}
+
+#[test]
+fn remembered_nonces_are_forgotten_in_time() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    for n in 0..100 {
+        let value = answer(&mut server, "201", "secret", at(n)).1;
+        assert_eq!(verdict(&mut server, "201", &value, Some("secret"), at(n)), "accepted");
+    }
+    assert_eq!(server.remembered(), 100);
+    server.verify(&register("201", None), "201", Some("secret"), at(1_000));
+    assert_eq!(server.remembered(), 0);
+}

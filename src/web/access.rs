@@ -1,0 +1,114 @@
+//! Who may do what: one table of routes, rules and roles, and the layer that holds requests to it.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Context;
+use super::refusal::Refusal;
+use super::tokens::{Identity, Role};
+
+/// Whom a route serves.
+///
+/// | rule | no token | agent | supervisor | operator | admin |
+/// |---|---|---|---|---|---|
+/// | `Open` | yes | yes | yes | yes | yes |
+/// | `Read` | 401 | yes | yes | yes | yes |
+/// | `Own` | 401 | what is theirs, else 403 | yes | yes | yes |
+/// | `Admin` | 401 | 403 | 403 | 403 | yes |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Open,
+    Read,
+    /// An agent may change their own state and hang up the call they are on.
+    Own,
+    Admin,
+}
+
+/// Every route of the API, below `/api/v1`.
+pub const ROUTES: &[(&str, &str, Rule)] = &[
+    ("GET", "/healthz", Rule::Open),
+    ("GET", "/readyz", Rule::Open),
+    ("GET", "/metrics", Rule::Open),
+    ("GET", "/openapi.json", Rule::Open),
+    ("GET", "/calls", Rule::Read),
+    ("GET", "/calls/{id}", Rule::Read),
+    ("POST", "/calls/{id}/hangup", Rule::Own),
+    ("GET", "/queues", Rule::Read),
+    ("GET", "/agents", Rule::Read),
+    ("POST", "/agents/{id}/state", Rule::Own),
+    ("DELETE", "/agents/{id}/state", Rule::Own),
+    ("GET", "/events", Rule::Read),
+    ("GET", "/tokens", Rule::Admin),
+    ("POST", "/tokens", Rule::Admin),
+    ("DELETE", "/tokens/{id}", Rule::Admin),
+];
+
+/// The routes that are at the root as well.
+pub const AT_ROOT: &[&str] = &["/healthz", "/readyz", "/metrics"];
+pub const PREFIX: &str = "/api/v1";
+
+fn rule_of(method: &Method, matched: &str) -> Option<Rule> {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let path = matched.strip_prefix(PREFIX).unwrap_or(matched);
+    ROUTES.iter().find(|route| route.0 == method && route.1 == path).map(|route| route.2)
+}
+
+/// Lets a request through to its handler, with its `Identity` as an extension, or refuses it.
+pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    // A method the table does not have goes on to the router's 405.
+    let rule = matched.and_then(|matched| rule_of(request.method(), matched)).unwrap_or(Rule::Open);
+    if rule == Rule::Open {
+        return next.run(request).await;
+    }
+    let identity = match identify(&context, &request) {
+        Ok(identity) => identity,
+        Err(refusal) => return refusal.into_response(),
+    };
+    if rule == Rule::Admin && identity.role != Role::Admin {
+        let message = format!("role {} may not manage tokens; use a token with role admin", identity.role.name());
+        return Refusal::forbidden(message).into_response();
+    }
+    if *request.method() != Method::GET && *request.method() != Method::HEAD {
+        tracing::info!(token = identity.token_id, method = %request.method(), path = request.uri().path(), "api");
+    }
+    request.extensions_mut().insert(identity);
+    next.run(request).await
+}
+
+fn identify(context: &Context, request: &Request) -> Result<Identity, Refusal> {
+    let refuse = |message: &str| Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else {
+        return Err(refuse(
+            "this needs a token: send 'Authorization: Bearer TOKEN' (the first one is in DATA/admin.token)",
+        ));
+    };
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.trim().split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let Some(token) = token else {
+        return Err(refuse(
+            "the Authorization header is not of the form 'Bearer TOKEN'; send the word Bearer, then the token",
+        ));
+    };
+    context.tokens.identify(token).ok_or_else(|| {
+        refuse("this token is not known or was deleted; make a new one with 'relais token create --role ROLE'")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_follows_the_rule_of_get_and_other_methods_have_none() {
+        assert_eq!(rule_of(&Method::HEAD, "/api/v1/calls"), Some(Rule::Read));
+        assert_eq!(rule_of(&Method::GET, "/metrics"), Some(Rule::Open));
+        assert_eq!(rule_of(&Method::PUT, "/api/v1/tokens"), None);
+    }
+}

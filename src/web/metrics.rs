@@ -1,0 +1,284 @@
+//! Every figure the appliance gives to Prometheus: one table of names, units and descriptions.
+
+use std::fmt::Write;
+
+use metrics::{Counter, Gauge, Histogram, Unit};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::live::Views;
+use crate::record::Outcome;
+use crate::views::AgentState;
+
+pub const CALLS_OFFERED: &str = "relais_calls_offered_total";
+pub const CALLS_ANSWERED: &str = "relais_calls_answered_total";
+/// Label `outcome`.
+pub const CALLS_ENDED: &str = "relais_calls_ended_total";
+pub const SIP_RECEIVED: &str = "relais_sip_messages_received_total";
+pub const SIP_SENT: &str = "relais_sip_messages_sent_total";
+pub const SIP_MALFORMED: &str = "relais_sip_messages_malformed_total";
+pub const SIP_DROPPED: &str = "relais_sip_messages_dropped_total";
+pub const RTP_RECEIVED: &str = "relais_rtp_packets_received_total";
+pub const RTP_SENT: &str = "relais_rtp_packets_sent_total";
+pub const RTP_STRANGERS: &str = "relais_rtp_strangers_dropped_total";
+pub const RTP_PORTS_FREE: &str = "relais_rtp_ports_free";
+pub const RECORDS_WRITTEN: &str = "relais_records_written_total";
+pub const RECORDS_WAITING: &str = "relais_records_waiting";
+pub const RECORDS_MEMORY: &str = "relais_records_memory_bytes";
+pub const RECORDS_LOST: &str = "relais_records_lost_total";
+pub const DATABASE_FAILURES: &str = "relais_database_failures_total";
+pub const ENGINE_TURN: &str = "relais_engine_turn_seconds";
+pub const ENGINE_WAITING: &str = "relais_engine_inputs_waiting";
+pub const ENGINE_REFUSED: &str = "relais_engine_inputs_refused_total";
+
+/// Upper bounds in seconds: a turn of the engine takes microseconds; a millisecond is slow, 20 ms are heard.
+const TURN_BUCKETS: &[f64] = &[5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 1.0];
+
+const COUNTERS: &[(&str, &str)] = &[
+    (CALLS_OFFERED, "Calls that came in and were let in."),
+    (CALLS_ANSWERED, "Calls answered by the appliance."),
+    (CALLS_ENDED, "Calls that are over, by the outcome of their record."),
+    (SIP_RECEIVED, "SIP messages received, whatever became of them."),
+    (SIP_SENT, "SIP messages sent, retransmissions included."),
+    (SIP_MALFORMED, "SIP messages received that were no valid messages."),
+    (SIP_DROPPED, "SIP messages not handled because a queue was full or a limit reached."),
+    (RTP_RECEIVED, "RTP packets accepted."),
+    (RTP_SENT, "RTP packets sent."),
+    (RTP_STRANGERS, "RTP packets dropped because their source was not the negotiated one."),
+    (RECORDS_WRITTEN, "Entries of call records written to the database."),
+    (RECORDS_LOST, "Entries of call records that fitted neither spool nor memory; should be 0."),
+    (DATABASE_FAILURES, "Attempts to write to the database that failed."),
+    (ENGINE_REFUSED, "Requests refused because the engine had too much to do."),
+];
+
+const GAUGES: &[(&str, Option<Unit>, &str)] = &[
+    (RTP_PORTS_FREE, None, "Bound RTP ports in stock; at 0 new calls get 503."),
+    (RECORDS_WAITING, None, "Entries of call records that the database has not taken yet."),
+    (RECORDS_MEMORY, Some(Unit::Bytes), "Of those, held in memory because the spool is full; should be 0."),
+    (ENGINE_WAITING, None, "Inputs that wait for the engine."),
+];
+
+/// Makes the recorder of this process and describes every figure. Call once, before anything is counted.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = builder()?.install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(ENGINE_TURN.to_owned()), TURN_BUCKETS)
+}
+
+fn describe() {
+    for (name, text) in COUNTERS {
+        metrics::describe_counter!(*name, *text);
+    }
+    for (name, unit, text) in GAUGES {
+        match unit {
+            Some(unit) => metrics::describe_gauge!(*name, *unit, *text),
+            None => metrics::describe_gauge!(*name, *text),
+        }
+    }
+    metrics::describe_histogram!(ENGINE_TURN, Unit::Seconds, "Time one input took in the engine, commands included.");
+}
+
+/// Handles for what the server's threads count: adding to one is an atomic addition, no look-up. Made once by
+/// `register`, which also makes every figure appear from the start with 0.
+#[derive(Clone)]
+pub struct Meters {
+    pub sip_received: Counter,
+    pub sip_sent: Counter,
+    pub sip_malformed: Counter,
+    pub sip_dropped: Counter,
+    pub rtp_received: Counter,
+    pub rtp_sent: Counter,
+    pub rtp_strangers: Counter,
+    pub rtp_ports_free: Gauge,
+    pub records_written: Counter,
+    pub records_waiting: Gauge,
+    /// Bytes.
+    pub records_memory: Gauge,
+    pub records_lost: Counter,
+    pub database_failures: Counter,
+    /// Seconds.
+    pub engine_turn: Histogram,
+    pub engine_waiting: Gauge,
+    pub engine_refused: Counter,
+}
+
+impl Meters {
+    pub fn register() -> Meters {
+        Meters {
+            sip_received: counter(SIP_RECEIVED),
+            sip_sent: counter(SIP_SENT),
+            sip_malformed: counter(SIP_MALFORMED),
+            sip_dropped: counter(SIP_DROPPED),
+            rtp_received: counter(RTP_RECEIVED),
+            rtp_sent: counter(RTP_SENT),
+            rtp_strangers: counter(RTP_STRANGERS),
+            rtp_ports_free: gauge(RTP_PORTS_FREE),
+            records_written: counter(RECORDS_WRITTEN),
+            records_waiting: gauge(RECORDS_WAITING),
+            records_memory: gauge(RECORDS_MEMORY),
+            records_lost: counter(RECORDS_LOST),
+            database_failures: counter(DATABASE_FAILURES),
+            engine_turn: metrics::histogram!(ENGINE_TURN),
+            engine_waiting: gauge(ENGINE_WAITING),
+            engine_refused: counter(ENGINE_REFUSED),
+        }
+    }
+}
+
+fn counter(name: &'static str) -> Counter {
+    let counter = metrics::counter!(name);
+    counter.increment(0);
+    counter
+}
+
+fn gauge(name: &'static str) -> Gauge {
+    let gauge = metrics::gauge!(name);
+    gauge.set(0.0);
+    gauge
+}
+
+/// What `Views` counts as calls come, are answered and end.
+pub(super) struct CallCounters {
+    pub offered: Counter,
+    pub answered: Counter,
+    ended: [Counter; OUTCOMES.len()],
+}
+
+const OUTCOMES: [(Option<Outcome>, &str); 9] = [
+    (Some(Outcome::Handled), "handled"),
+    (Some(Outcome::Abandoned), "abandoned"),
+    (Some(Outcome::Deterred), "deterred"),
+    (Some(Outcome::Overflowed), "overflowed"),
+    (Some(Outcome::Callback), "callback"),
+    (Some(Outcome::Voicemail), "voicemail"),
+    (Some(Outcome::SelfService), "self_service"),
+    (Some(Outcome::Failed), "failed"),
+    (None, "unknown"),
+];
+
+impl CallCounters {
+    pub fn register() -> CallCounters {
+        let ended = OUTCOMES.map(|(_, name)| {
+            let counter = metrics::counter!(CALLS_ENDED, "outcome" => name);
+            counter.increment(0);
+            counter
+        });
+        CallCounters { offered: counter(CALLS_OFFERED), answered: counter(CALLS_ANSWERED), ended }
+    }
+
+    pub fn ended(&self, outcome: Option<Outcome>) {
+        let place = OUTCOMES.iter().position(|(known, _)| *known == outcome);
+        if let Some(counter) = place.and_then(|place| self.ended.get(place)) {
+            counter.increment(1);
+        }
+    }
+}
+
+const STATES: [(AgentState, &str); 9] = [
+    (AgentState::LoggedOut, "logged_out"),
+    (AgentState::Available, "available"),
+    (AgentState::Reserved, "reserved"),
+    (AgentState::Ringing, "ringing"),
+    (AgentState::Talking, "talking"),
+    (AgentState::Holding, "holding"),
+    (AgentState::WrapUp, "wrap_up"),
+    (AgentState::Paused, "paused"),
+    (AgentState::NotResponding, "not_responding"),
+];
+
+/// The whole page: what was counted, and the live figures, which are read now and so can never drift.
+pub(super) fn page(handle: &PrometheusHandle, views: &Views) -> String {
+    let mut page = handle.render();
+    let mut figure = |name: &str, text: &str, rows: &mut dyn Iterator<Item = (String, usize)>| {
+        let _ = writeln!(page, "# HELP {name} {text}\n# TYPE {name} gauge");
+        for (labels, value) in rows {
+            let _ = writeln!(page, "{name}{labels} {value}");
+        }
+    };
+    let mut calls = std::iter::once((String::new(), views.calls_active()));
+    figure("relais_calls_active", "Calls that are up.", &mut calls);
+    let agents = views.agents();
+    let mut states = STATES.iter().map(|(state, name)| {
+        (format!("{{state=\"{name}\"}}"), agents.iter().filter(|agent| agent.state == *state).count())
+    });
+    figure("relais_agents", "Agents, by state.", &mut states);
+    let queues = views.queues();
+    let labels = |queue: &str| format!("{{queue=\"{}\"}}", escaped(queue));
+    let mut waiting = queues.iter().map(|queue| (labels(queue.id.as_str()), queue.waiting as usize));
+    figure("relais_queue_waiting", "Callers that wait in a queue.", &mut waiting);
+    let mut free = queues.iter().map(|queue| (labels(queue.id.as_str()), queue.agents_available as usize));
+    figure("relais_queue_agents_available", "Agents of a queue that could take a call now.", &mut free);
+    page
+}
+
+/// A label's value as the text format wants it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::live::EVENTS_KEPT;
+    use super::super::tests::sample;
+    use super::*;
+    use crate::views::Change;
+
+    #[test]
+    fn the_page_shows_what_was_counted_and_what_is_live() {
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        let (views, meters) = metrics::with_local_recorder(&recorder, || {
+            describe();
+            (Views::new(sample::at(), EVENTS_KEPT), Meters::register())
+        });
+        let call = sample::call(1);
+        views.publish(Change::Call(Box::new(call.clone())), sample::at());
+        views.publish(Change::Call(Box::new(call)), sample::at());
+        let over = sample::call(2);
+        views.publish(Change::Call(Box::new(over.clone())), sample::at());
+        views.publish(Change::Ended(Box::new(sample::record(&over))), sample::at());
+        views.publish(Change::Agent(sample::agent("201")), sample::at());
+        views.publish(Change::Queue(sample::queue("a\"b\\")), sample::at());
+        meters.sip_malformed.increment(3);
+        meters.engine_turn.record(3e-5);
+        let page = page(&handle, &views);
+        for line in [
+            "relais_calls_offered_total 2",
+            "relais_calls_answered_total 2",
+            "relais_calls_ended_total{outcome=\"handled\"} 1",
+            "relais_calls_ended_total{outcome=\"failed\"} 0",
+            "relais_calls_active 1",
+            "relais_agents{state=\"available\"} 1",
+            "relais_agents{state=\"talking\"} 0",
+            "relais_queue_waiting{queue=\"a\\\"b\\\\\"} 2",
+            "relais_sip_messages_malformed_total 3",
+            "relais_engine_turn_seconds_bucket{le=\"0.00005\"} 1",
+            "relais_engine_turn_seconds_bucket{le=\"0.00002\"} 0",
+            "# TYPE relais_records_waiting gauge",
+        ] {
+            assert!(page.lines().any(|found| found == line), "'{line}' is missing in\n{page}");
+        }
+    }
+
+    #[test]
+    fn every_figure_has_a_description_and_a_name_by_the_rules() {
+        let recorder = builder().unwrap().build_recorder();
+        let page = metrics::with_local_recorder(&recorder, || {
+            describe();
+            let _meters = Meters::register();
+            page(&recorder.handle(), &Views::new(sample::at(), 1))
+        });
+        let mut names = 0;
+        for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, kind) = line.split_once(' ').unwrap();
+            assert!(page.contains(&format!("# HELP {name} ")), "{name} has no description");
+            assert!(name.starts_with("relais_"), "{name}");
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
+            names += 1;
+        }
+        assert!(names >= COUNTERS.len() + GAUGES.len(), "{names} figures");
+    }
+}

@@ -1,0 +1,98 @@
+//! The description of the API for machines, made from the handlers themselves.
+
+use std::sync::OnceLock;
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{events, routes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Relais", description = "A contact centre's live state, and what may be done to it."),
+    servers((url = "/api/v1")),
+    paths(
+        routes::healthz,
+        routes::readyz,
+        routes::metrics_page,
+        routes::calls,
+        routes::call,
+        routes::hang_up,
+        routes::queues,
+        routes::agents,
+        routes::set_agent_state,
+        routes::log_out,
+        events::open,
+        routes::tokens,
+        routes::create_token,
+        routes::delete_token,
+    ),
+    components(schemas(events::Reset)),
+    modifiers(&Bearer),
+    security(("bearer" = [])),
+)]
+struct Description;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        description.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+/// The OpenAPI document as JSON; written once.
+pub(super) fn document() -> &'static str {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    // Writing it to memory cannot fail; the test below reads it.
+    DOCUMENT.get_or_init(|| Description::openapi().to_json().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::access::{ROUTES, Rule};
+    use super::*;
+
+    #[test]
+    fn it_describes_every_route_and_no_other() {
+        let document: serde_json::Value = serde_json::from_str(document()).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let open = operation.get("security").is_some_and(|security| security == &serde_json::json!([{}]));
+                described.insert((method.to_uppercase(), path.clone(), open));
+            }
+        }
+        let routes: BTreeSet<_> = ROUTES
+            .iter()
+            .filter(|route| route.1 != "/openapi.json")
+            .map(|route| (route.0.to_owned(), route.1.to_owned(), route.2 == Rule::Open))
+            .collect();
+        assert_eq!(described, routes);
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn references(value: &serde_json::Value, found: &mut Vec<String>) {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    found.extend(fields.get("$ref").and_then(|to| to.as_str()).map(str::to_owned));
+                    fields.values().for_each(|value| references(value, found));
+                }
+                serde_json::Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+                _ => {}
+            }
+        }
+        let document: serde_json::Value = serde_json::from_str(document()).unwrap();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Every route with every role.
+
+use super::*;
+use crate::ids::{CallId, LegId};
+use crate::record::Party;
+use crate::web::access::{ROUTES, Rule};
+
+const CALL: &str = "00000000000000000000000000000001";
+
+/// Who asks, in the order of the columns below.
+fn askers(server: &Server) -> [Option<String>; 6] {
+    [
+        None,
+        Some(server.token_of(Role::Agent, Some("201"))),
+        Some(server.token_of(Role::Agent, Some("202"))),
+        Some(server.token(Role::Supervisor)),
+        Some(server.token(Role::Operator)),
+        Some(server.token(Role::Admin)),
+    ]
+}
+
+/// The statuses a route gives: no token, agent 201 (whom it concerns), agent 202, supervisor, operator, admin.
+fn expected(method: &str, path: &str) -> [u16; 6] {
+    match (method, path) {
+        ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 6],
+        ("GET", "/calls" | "/calls/{id}" | "/queues" | "/agents") => [401, 200, 200, 200, 200, 200],
+        ("GET", "/events") => [401, 101, 101, 101, 101, 101],
+        ("POST", "/calls/{id}/hangup") => [401, 200, 403, 200, 200, 200],
+        ("POST" | "DELETE", "/agents/{id}/state") => [401, 200, 403, 200, 200, 200],
+        ("GET", "/tokens") => [401, 403, 403, 403, 403, 200],
+        ("POST", "/tokens") => [401, 403, 403, 403, 403, 201],
+        ("DELETE", "/tokens/{id}") => [401, 403, 403, 403, 403, 204],
+        other => panic!("say here what {other:?} gives"),
+    }
+}
+
+async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) -> u16 {
+    let (id, body) = match path {
+        "/calls/{id}" => (CALL.to_owned(), None),
+        "/calls/{id}/hangup" => (CALL.to_owned(), None),
+        "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
+        "/tokens/{id}" => {
+            let token = server.token(Role::Operator);
+            (token.split('-').nth(1).unwrap().to_owned(), None)
+        }
+        "/tokens" => (String::new(), (method == "POST").then_some(r#"{"role":"supervisor"}"#)),
+        _ => (String::new(), None),
+    };
+    let path = format!("/api/v1{}", path.replace("{id}", &id));
+    if path.ends_with("/events") {
+        return stream::Socket::open(server, &path, token).await.map_or_else(|answer| answer.status, |_| 101);
+    }
+    server.send(method, &path, token, body).await.status
+}
+
+#[tokio::test]
+async fn every_route_serves_the_roles_it_should_and_no_other() {
+    let server = Server::start().await;
+    let askers = askers(&server);
+    for (method, path, _) in ROUTES {
+        let wanted = expected(method, path);
+        for (asker, wanted) in askers.iter().zip(wanted) {
+            let got = status(&server, method, path, asker.as_deref()).await;
+            let whose =
+                asker.as_deref().map_or("no token".into(), |token| format!("{:?}", server.tokens.identify(token)));
+            assert_eq!(got, wanted, "{method} {path} by {whose}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_engine_hears_nothing_of_a_refused_request() {
+    let server = Server::start().await;
+    let [_, _, other, ..] = askers(&server);
+    for asker in [None, Some("relais-00000000-00"), other.as_deref()] {
+        for (method, path, rule) in ROUTES {
+            if *rule == Rule::Own {
+                status(&server, method, path, asker).await;
+            }
+        }
+    }
+    assert_eq!(server.asked(), []);
+}
+
+#[tokio::test]
+async fn wrong_tokens_of_every_shape_get_401_with_a_challenge() {
+    let server = Server::start().await;
+    let good = server.token(Role::Admin);
+    let head = "GET /api/v1/calls HTTP/1.1\r\nHost: relais\r\nConnection: close\r\n";
+    for value in ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer wrong", &good, &format!("Bearer {good}x")] {
+        let answer = server.raw(&format!("{head}Authorization: {value}\r\n\r\n")).await;
+        assert_eq!(answer.status, 401, "{value:?}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"relais\""));
+        assert!(answer.refusal().1.contains("oken"), "{answer:?}");
+    }
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        assert_eq!(server.raw(&format!("{head}Authorization: {scheme} {good}\r\n\r\n")).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_hangs_up_their_own_leg_and_the_record_will_say_so() {
+    let server = Server::start().await;
+    let agent = server.token(Role::Agent);
+    let path = format!("/api/v1/calls/{CALL}/hangup");
+    assert_eq!(server.send("POST", &path, Some(&agent), None).await.status, 200);
+    let hang_up = |leg, by| ApiRequest::HangUp { call: CallId(1), leg: Some(LegId(leg)), by };
+    assert_eq!(server.asked(), [hang_up(2, Party::Agent)]);
+    let answer = server.send("POST", &path, Some(&agent), Some(r#"{"leg_id":1}"#)).await;
+    assert_eq!((answer.status, server.asked().len()), (403, 0), "{answer:?}");
+    let supervisor = server.token(Role::Supervisor);
+    assert_eq!(server.send("POST", &path, Some(&supervisor), Some(r#"{"leg_id":1}"#)).await.status, 200);
+    let operator = server.token(Role::Operator);
+    assert_eq!(server.send("POST", &path, Some(&operator), Some("{}")).await.status, 200);
+    assert_eq!(server.asked(), [hang_up(1, Party::Supervisor), hang_up(2, Party::System)]);
+}
+
+#[tokio::test]
+async fn a_leg_must_be_named_where_the_call_has_not_exactly_one_agent() {
+    let server = Server::start().await;
+    let admin = server.token(Role::Admin);
+    let mut waiting = sample::call(5);
+    waiting.agent = None;
+    waiting.legs.truncate(1);
+    let mut two = sample::call(6);
+    two.legs.push(crate::views::LegView {
+        leg_id: LegId(3),
+        address: "sip:202@127.0.0.4".into(),
+        ..two.legs[1].clone()
+    });
+    for call in [&waiting, &two] {
+        server.views.publish(Change::Call(Box::new(call.clone())), sample::at());
+        let path = format!("/api/v1/calls/{}/hangup", call.call_id);
+        let answer = server.send("POST", &path, Some(&admin), None).await;
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert!(answer.refusal().1.contains("1 (sip:33155501@127.0.0.2:5070)"), "{answer:?}");
+        let answer = server.send("POST", &path, Some(&admin), Some(r#"{"leg_id":9}"#)).await;
+        assert_eq!((answer.status, answer.refusal().0.as_str()), (404, "unknown_leg"));
+    }
+    // Agent 202 is the second agent of call 6: their own leg is found by its address.
+    let view = crate::views::AgentView { call_id: Some(two.call_id), ..sample::agent("202") };
+    server.views.publish(Change::Agent(view), sample::at());
+    let token = server.token_of(Role::Agent, Some("202"));
+    let path = format!("/api/v1/calls/{}/hangup", two.call_id);
+    assert_eq!(server.send("POST", &path, Some(&token), None).await.status, 200);
+    let wanted = ApiRequest::HangUp { call: two.call_id, leg: Some(LegId(3)), by: Party::Agent };
+    assert_eq!(server.asked(), [wanted]);
+}
+
+#[tokio::test]
+async fn agents_are_paused_made_available_and_logged_out() {
+    let server = Server::start().await;
+    let agent = server.token(Role::Agent);
+    let path = "/api/v1/agents/201/state";
+    let paused = server.send("POST", path, Some(&agent), Some(r#"{"state":"paused","reason":"lunch"}"#)).await;
+    assert_eq!(paused.status, 200, "{paused:?}");
+    assert_eq!((paused.json()["state"].as_str(), paused.json()["reason"].as_str()), (Some("paused"), Some("lunch")));
+    let out = server.send("DELETE", path, Some(&agent), None).await;
+    assert_eq!((out.status, out.json()["state"].as_str()), (200, Some("logged_out")));
+    let id = AgentId::from("201");
+    assert_eq!(
+        server.asked(),
+        [
+            ApiRequest::SetAgentState { agent: id.clone(), state: AgentState::Paused, reason: Some("lunch".into()) },
+            ApiRequest::LogOut { agent: id },
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_token_made_by_the_api_works_until_it_is_deleted() {
+    let server = Server::start().await;
+    let admin = server.token(Role::Admin);
+    let made = server.send("POST", "/api/v1/tokens", Some(&admin), Some(r#"{"role":"agent","agent":"202"}"#)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let (token, id) =
+        (made.json()["token"].as_str().unwrap().to_owned(), made.json()["id"].as_str().unwrap().to_owned());
+    assert_eq!(server.get("/api/v1/calls", Some(&token)).await.status, 200);
+    let list = server.get("/api/v1/tokens", Some(&admin)).await;
+    assert!(list.body.contains(&id) && !list.body.contains(&token) && !list.body.contains("sha256"), "{list:?}");
+    let path = format!("/api/v1/tokens/{id}");
+    assert_eq!(server.send("DELETE", &path, Some(&admin), None).await.status, 204);
+    assert_eq!(server.get("/api/v1/calls", Some(&token)).await.status, 401);
+    assert_eq!(server.send("DELETE", &path, Some(&admin), None).await.status, 404);
+}

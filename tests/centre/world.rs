@@ -1,0 +1,330 @@
+//! The clock, the agenda and the invariants: everything that holds after every step and at the end of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::SeedableRng;
+use relais::engine::{Command, Counts, Engine, Input, Journal};
+use relais::ids::{AgentId, CallId, RequestId};
+use relais::record::Party;
+use relais::settings::Transport;
+use relais::sip::message::Message;
+use relais::sip::{Destination, Flow};
+use relais::time::{Instant, Now, Wall};
+use relais::views::{AgentState, ApiRequest, Change};
+
+use crate::media::{Media, PORTS};
+use crate::network::{Network, Packet, below, below_one_of};
+use crate::people::{Act, SERVER, Side};
+
+const CALLS: usize = 50;
+const AGENTS: [&str; 6] = ["201", "202", "203", "204", "205", "206"];
+/// All transactions, wrap-ups and registrations are over by then.
+const QUIET: Duration = Duration::from_secs(4_000);
+
+pub struct World {
+    now: Instant,
+    start: Wall,
+    rng: ChaCha12Rng,
+    engine: Engine,
+    media: Media,
+    network: Network,
+    sides: Vec<Side>,
+    meddling: BTreeMap<Instant, ApiRequest>,
+    pub journal: Vec<Journal>,
+    began: BTreeSet<CallId>,
+    ended: BTreeSet<CallId>,
+    /// Which call each agent is part of, as published.
+    with: BTreeMap<CallId, BTreeSet<AgentId>>,
+    steps: u64,
+    pub narrate: bool,
+    /// Serialise and restore the engine every so many steps.
+    pub snapshot_every: Option<u64>,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let start: Wall = "2026-11-25T10:00:00Z".parse().expect("a time");
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/demo/relais.toml");
+        let loaded = relais::config::load(&config, &Default::default())
+            .unwrap_or_else(|findings| panic!("the demo does not load: {findings:?}"));
+        let now = Now { instant: Instant(0), wall: start };
+        let mut engine_seed = [0; 32];
+        engine_seed[..8].copy_from_slice(&seed.to_le_bytes());
+        let engine = Engine::new(Arc::new(loaded.settings), Arc::new(loaded.plans), engine_seed, now);
+        let network = Network::new(&mut rng);
+        let (media, ports) = Media::new();
+        let mut world = World {
+            now: Instant(0),
+            start,
+            engine,
+            media,
+            network,
+            sides: Vec::new(),
+            meddling: BTreeMap::new(),
+            journal: Vec::new(),
+            began: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            with: BTreeMap::new(),
+            steps: 0,
+            narrate: false,
+            snapshot_every: None,
+            rng,
+        };
+        world.engine.handle_input(Input::Media(ports), now);
+        world.populate();
+        world
+    }
+
+    fn populate(&mut self) {
+        let rng = &mut self.rng;
+        let mut trunk = Side::new(SocketAddr::from(([127, 0, 0, 2], 5060)), None, rng);
+        let mut at = Instant(0) + Duration::from_secs(2);
+        for _ in 0..CALLS {
+            let number = ["600", "601", "601", "610", "610", "610", "611", "611", "999"][below(rng, 9) as usize];
+            trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
+            at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
+        }
+        self.sides.push(trunk);
+        for (n, agent) in AGENTS.iter().enumerate() {
+            let mut phone = Side::new(SocketAddr::from(([127, 0, 1, n as u8 + 1], 5060)), Some(agent), rng);
+            phone.plan(Instant(0) + Duration::from_millis(below(rng, 30_000).into()), Act::Register { expires: 3_600 });
+            if below(rng, 4) == 0 {
+                phone.plan(at, Act::Register { expires: 0 });
+            }
+            self.sides.push(phone);
+            for _ in 0..below(rng, 3) {
+                let when =
+                    Instant(0) + Duration::from_millis(u64::from(below(rng, 120_000))) + Duration::from_nanos(n as u64);
+                let agent = AgentId::from(*agent);
+                let (state, reason) = match below(rng, 3) {
+                    0 => (AgentState::Paused, Some("break".to_owned())),
+                    1 => (AgentState::LoggedOut, None),
+                    _ => (AgentState::Available, None),
+                };
+                self.meddling.insert(when, ApiRequest::SetAgentState { agent, state, reason });
+            }
+        }
+    }
+
+    fn at(&self) -> Now {
+        let elapsed = jiff::SignedDuration::from_nanos(self.now.0 as i64);
+        Now { instant: self.now, wall: self.start + elapsed }
+    }
+
+    /// Runs until nothing is left to happen, then looks for what should not be there.
+    pub fn run(&mut self) -> Result<(), String> {
+        self.drain()?;
+        while let Some(next) = self.next() {
+            if next > Instant(0) + QUIET {
+                break;
+            }
+            self.now = next.max(self.now);
+            self.steps += 1;
+            if self.steps > 200_000 {
+                return Err(format!("still busy after {} steps at {:?}", self.steps, self.now));
+            }
+            self.step()?;
+            if self.snapshot_every.is_some_and(|every| self.steps.is_multiple_of(every)) {
+                let snapshot = serde_json::to_vec(&self.engine).map_err(|error| format!("snapshot: {error}"))?;
+                self.engine = serde_json::from_slice(&snapshot).map_err(|error| format!("restore: {error}"))?;
+            }
+        }
+        self.nothing_left()
+    }
+
+    fn next(&self) -> Option<Instant> {
+        [self.engine.poll_timeout(), self.media.next(), self.network.next(), self.meddling.keys().next().copied()]
+            .into_iter()
+            .chain(self.sides.iter().map(Side::next))
+            .flatten()
+            .min()
+    }
+
+    /// Everything that is due now, each followed by what the engine makes of it.
+    fn step(&mut self) -> Result<(), String> {
+        if let Some(packet) = self.network.receive(self.now) {
+            return self.deliver(&packet);
+        }
+        if let Some(event) = self.media.poll(self.now) {
+            return self.input(Input::Media(event));
+        }
+        if self.meddling.keys().next().is_some_and(|at| *at <= self.now)
+            && let Some((_, request)) = self.meddling.pop_first()
+        {
+            return self.input(Input::Api { id: RequestId(self.steps), request });
+        }
+        if self.engine.poll_timeout().is_some_and(|at| at <= self.now) {
+            return self.input(Input::Time);
+        }
+        for n in 0..self.sides.len() {
+            if self.sides[n].next().is_some_and(|at| at <= self.now) {
+                if let Some((port, key)) = self.sides[n].act(self.now, &mut self.rng) {
+                    self.media.press(port, key, self.now);
+                }
+                self.side_sends(n);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, packet: &Packet) -> Result<(), String> {
+        let message = Message::parse(&packet.bytes).map_err(|error| {
+            format!("unreadable message from {}: {error}\n{}", packet.from, String::from_utf8_lossy(&packet.bytes))
+        })?;
+        if self.narrate {
+            let first = String::from_utf8_lossy(&packet.bytes).lines().next().unwrap_or_default().to_owned();
+            println!("{:>10.3} {} -> {} {first}", self.now.0 as f64 / 1e9, packet.from, packet.to);
+        }
+        let flow = Flow { transport: Transport::Udp, local: packet.to, remote: packet.from, connection: None };
+        if packet.to == SERVER {
+            return self.input(Input::Sip { flow, message });
+        }
+        if let Some(n) = self.sides.iter().position(|side| side.address == packet.to) {
+            self.sides[n].ua.handle_message(flow, message, self.now);
+            self.side_sends(n);
+        }
+        Ok(())
+    }
+
+    fn side_sends(&mut self, n: usize) {
+        let side = &mut self.sides[n];
+        side.listen(self.now, &mut self.rng);
+        while let Some(transmit) = side.ua.poll_transmit() {
+            let packet = Packet { from: side.address, to: address(&transmit.to), bytes: transmit.bytes };
+            self.network.send(packet, self.now, &mut self.rng);
+        }
+        side.listen(self.now, &mut self.rng);
+    }
+
+    fn input(&mut self, input: Input) -> Result<(), String> {
+        if self.narrate && !matches!(input, Input::Sip { .. } | Input::Time) {
+            println!("{:>10.3} {input:?}", self.now.0 as f64 / 1e9);
+        }
+        self.engine.handle_input(input, self.at());
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Result<(), String> {
+        while let Some(command) = self.engine.poll_command() {
+            match command {
+                Command::Send(transmit) => {
+                    let packet = Packet { from: SERVER, to: address(&transmit.to), bytes: transmit.bytes };
+                    self.network.send(packet, self.now, &mut self.rng);
+                }
+                Command::Media(command) => {
+                    if self.narrate {
+                        println!("{:>10.3} {command:?}", self.now.0 as f64 / 1e9);
+                    }
+                    self.media.handle(&command, self.now, &mut self.rng)?;
+                }
+                Command::Journal(entry) => self.written(entry)?,
+                Command::Publish(change) => self.published(change)?,
+                Command::Reply { .. } => {}
+                Command::Log { text, .. } if self.narrate => println!("{:>10.3} log: {text}", self.now.0 as f64 / 1e9),
+                Command::Log { .. } | Command::Resolve { .. } | Command::Drained => {}
+            }
+        }
+        self.one_call_an_agent()
+    }
+
+    fn written(&mut self, entry: Journal) -> Result<(), String> {
+        match &entry {
+            Journal::Began(record) if !self.began.insert(record.call_id) => {
+                return Err(format!("call {} begins twice", record.call_id));
+            }
+            Journal::Ended(record) => {
+                if !self.ended.insert(record.call_id) {
+                    return Err(format!("call {} has two records", record.call_id));
+                }
+                if !self.began.contains(&record.call_id) {
+                    return Err(format!("call {} ends and never began", record.call_id));
+                }
+                if record.outcome.is_none() || record.ended_by.is_none() || record.ended_at.is_none() {
+                    return Err(format!("record without an end: {record:?}"));
+                }
+                let talked = record.legs.iter().any(|leg| leg.role == Party::Agent);
+                if talked != record.agent.is_some() {
+                    return Err(format!("record's agent and legs disagree: {record:?}"));
+                }
+            }
+            _ => {}
+        }
+        self.journal.push(entry);
+        Ok(())
+    }
+
+    fn published(&mut self, change: Change) -> Result<(), String> {
+        match change {
+            Change::Call(view) => {
+                if self.ended.contains(&view.call_id) {
+                    return Err(format!("call {} is shown as running after its end", view.call_id));
+                }
+                let agents = view
+                    .legs
+                    .iter()
+                    .filter(|leg| leg.role == Party::Agent)
+                    .map(|leg| AgentId::from(leg.address.as_str()));
+                self.with.insert(view.call_id, agents.collect());
+                Ok(())
+            }
+            Change::Ended(record) => {
+                self.with.remove(&record.call_id);
+                if !self.ended.contains(&record.call_id) {
+                    return Err(format!("the end of call {} is told before its record is written", record.call_id));
+                }
+                Ok(())
+            }
+            Change::Agent(_) | Change::Queue(_) => Ok(()),
+        }
+    }
+
+    fn one_call_an_agent(&self) -> Result<(), String> {
+        let mut seen = BTreeMap::new();
+        for (call, agents) in &self.with {
+            for agent in agents {
+                if let Some(other) = seen.insert(agent, call) {
+                    return Err(format!("agent {agent} has two calls at once: {other} and {call}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn nothing_left(&self) -> Result<(), String> {
+        let missing: Vec<_> = self.began.difference(&self.ended).collect();
+        if !missing.is_empty() {
+            return Err(format!("{} calls have no record: {missing:?}", missing.len()));
+        }
+        let counts = self.engine.counts();
+        let clean = Counts { ports_free: usize::from(PORTS), ..Counts::default() };
+        if counts != clean {
+            return Err(format!("left over in the engine: {counts:?}"));
+        }
+        if self.media.legs() > 0 {
+            return Err(format!("{} media legs are left over", self.media.legs()));
+        }
+        for side in &self.sides {
+            if !side.sessions.is_empty() {
+                return Err(format!("{} sessions are left over at {}", side.sessions.len(), side.address));
+            }
+        }
+        if self.began.is_empty() {
+            return Err("no call got through: the run proves nothing".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn address(to: &Destination) -> SocketAddr {
+    match to {
+        Destination::Flow(flow) => flow.remote,
+        Destination::Address { address, .. } => *address,
+    }
+}

@@ -1,0 +1,261 @@
+//! What runs for every packet and every tick allocates nothing: each kind of work is counted by an allocator of ours.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use relais::bridge::{Digit, Latch, MediaCommand, MediaPort, PlayItem, Stream};
+use relais::ids::{CallId, Language, LegId, PlayId};
+use relais::media::{Flow, MediaIo, PromptSource, Setup, Worker};
+use relais::rtp::{EventPacket, Header};
+use relais::settings::Codec;
+use relais::time::Instant;
+
+thread_local! {
+    static COUNT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+struct Counting;
+
+// SAFETY: every call is handed to the system's allocator as it is; counting touches a thread-local cell without a
+// destructor and allocates nothing.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note();
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn note() {
+    let _ = COUNT.try_with(|count| count.set(count.get().map(|calls| calls + 1)));
+}
+
+/// Calls of the allocator while `work` runs.
+fn allocations(work: impl FnOnce()) -> u64 {
+    COUNT.with(|count| count.set(Some(0)));
+    work();
+    COUNT.with(|count| count.replace(None)).unwrap_or_default()
+}
+
+/// Sockets that only count.
+#[derive(Default)]
+struct Sink {
+    sent: u64,
+}
+
+impl MediaIo for Sink {
+    fn open(&mut self, _: u32, _: MediaPort) -> bool {
+        true
+    }
+
+    fn send(&mut self, _: u32, _: Flow, _: SocketAddr, _: &[u8]) -> bool {
+        self.sent += 1;
+        true
+    }
+
+    fn close(&mut self, _: u32) {}
+}
+
+struct Shelf;
+
+impl PromptSource for Shelf {
+    fn encoded(&self, _: &str, _: &Language, _: Codec) -> Option<Bytes> {
+        Some(Bytes::from(vec![0x55; 8000]))
+    }
+}
+
+/// A worker whose legs are numbered as their places are: leg 1 is in place 0.
+struct Scene {
+    worker: Worker<Sink>,
+    now: Instant,
+    legs: Vec<Codec>,
+    sequence: u16,
+}
+
+impl Scene {
+    fn new(legs: &[Codec], events: bool) -> Scene {
+        let setup =
+            Setup { dead_leg: Duration::from_secs(60), ntp_at_zero: 1 << 40, seed: [5; 32], prompts: Arc::new(Shelf) };
+        let mut worker = Worker::new(Sink::default(), setup, Instant(0));
+        for (leg, codec) in (1..).zip(legs) {
+            let port = MediaPort(SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * leg as u16)));
+            worker.command(MediaCommand::Open { leg: LegId(leg), call: CallId(1), port }, Instant(0));
+            let stream = Box::new(stream(leg, *codec, events));
+            worker.command(MediaCommand::Configure { leg: LegId(leg), stream }, Instant(0));
+        }
+        worker.settle();
+        Scene { worker, now: Instant(0), legs: legs.to_vec(), sequence: 0 }
+    }
+
+    fn hear(&mut self, leg: u64, sources: &[u64]) {
+        let sources = sources.iter().map(|leg| LegId(*leg)).collect();
+        self.worker.command(MediaCommand::Hear { leg: LegId(leg), sources }, self.now);
+        self.worker.settle();
+    }
+
+    /// All legs speak for so many packets of 20 ms; the worker ticks as it asks for.
+    fn speak(&mut self, packets: u16) {
+        for _ in 0..packets {
+            for place in 0..self.legs.len() {
+                let codec = self.legs[place];
+                let payload = [self.sequence as u8; 160];
+                self.arrive(place, payload_type(codec), u32::from(self.sequence) * 160, &payload);
+            }
+            self.sequence = self.sequence.wrapping_add(1);
+            let end = self.now + Duration::from_millis(20);
+            while let Some(next) = self.worker.next_tick().filter(|next| *next <= end) {
+                self.worker.tick(next);
+            }
+            self.now = end;
+        }
+    }
+
+    fn arrive(&mut self, place: usize, payload_type: u8, timestamp: u32, payload: &[u8]) {
+        let mut packet = [0; 172];
+        let header = Header { marker: false, payload_type, sequence: self.sequence, timestamp, ssrc: place as u32 };
+        header.write(&mut packet);
+        let packet = &mut packet[..Header::LEN + payload.len()];
+        packet[Header::LEN..].copy_from_slice(payload);
+        self.worker.packet(place as u32, Flow::Rtp, far_end(place as u64 + 1), packet, self.now);
+    }
+
+    /// The allocator's calls in ten seconds of everybody speaking, reports and source checks included.
+    fn measure(&mut self) -> u64 {
+        self.speak(50);
+        self.worker.events.clear();
+        let sent = self.worker.io.sent;
+        let calls = allocations(|| self.speak(500));
+        assert!(self.worker.io.sent > sent + 400, "nothing was at work");
+        calls
+    }
+}
+
+fn payload_type(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcmu => 0,
+        Codec::Pcma => 8,
+        Codec::G722 => 9,
+    }
+}
+
+fn far_end(leg: u64) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 9], 40_000 + 2 * leg as u16))
+}
+
+fn stream(leg: u64, codec: Codec, events: bool) -> Stream {
+    let remote = far_end(leg);
+    Stream {
+        remote: Some(remote),
+        remote_rtcp: Some(SocketAddr::new(remote.ip(), remote.port() + 1)),
+        rtcp_mux: false,
+        codec,
+        send_payload_type: payload_type(codec),
+        receive_payload_type: payload_type(codec),
+        send_event_type: events.then_some(101),
+        receive_event_type: events.then_some(101),
+        ptime: Duration::from_millis(20),
+        send: true,
+        receive: true,
+        latch: Latch::Never,
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    assert!(allocations(|| drop(std::hint::black_box(vec![1u8; 100]))) >= 2);
+}
+
+#[test]
+fn a_relay_allocates_nothing() {
+    let mut scene = Scene::new(&[Codec::Pcmu; 2], true);
+    scene.hear(1, &[2]);
+    scene.hear(2, &[1]);
+    assert_eq!(scene.measure(), 0);
+}
+
+#[test]
+fn a_play_allocates_nothing() {
+    let mut scene = Scene::new(&[Codec::Pcmu], true);
+    let tone =
+        PlayItem::Tone { frequencies_hz: [425, 0], on: Duration::from_millis(500), off: Duration::from_millis(500) };
+    let prompt = PlayItem::Prompt { name: "any".to_owned(), language: Language::from("en") };
+    let items = vec![prompt, PlayItem::Silence(Duration::from_millis(333)), tone];
+    scene.worker.command(MediaCommand::Play { leg: LegId(1), play: PlayId(1), items, repeat: true }, scene.now);
+    assert_eq!(scene.measure(), 0);
+}
+
+#[test]
+fn a_mix_of_all_codecs_allocates_nothing() {
+    let mut scene = Scene::new(&[Codec::Pcmu, Codec::Pcma, Codec::G722], true);
+    scene.hear(1, &[2, 3]);
+    scene.hear(2, &[1, 3]);
+    scene.hear(3, &[1, 2]);
+    assert_eq!(scene.measure(), 0);
+}
+
+#[test]
+fn a_pair_of_unlike_codecs_allocates_nothing() {
+    let mut scene = Scene::new(&[Codec::Pcmu, Codec::G722], true);
+    scene.hear(1, &[2]);
+    scene.hear(2, &[1]);
+    assert_eq!(scene.measure(), 0);
+}
+
+#[test]
+fn listening_for_keys_in_band_allocates_nothing() {
+    let mut scene = Scene::new(&[Codec::G722, Codec::G722], false);
+    scene.hear(1, &[2]);
+    assert_eq!(scene.measure(), 0);
+}
+
+#[test]
+fn keys_by_event_are_told_and_passed_on_without_allocating() {
+    let mut scene = Scene::new(&[Codec::Pcmu, Codec::Pcma], true);
+    scene.hear(2, &[1]);
+    scene.speak(50);
+    scene.worker.events.clear();
+    let calls = allocations(|| {
+        for key in 0..8u8 {
+            let payload = EventPacket { event: key, end: false, volume: 10, duration: 160 }.write();
+            let timestamp = u32::from(scene.sequence) * 160;
+            scene.arrive(0, 101, timestamp, &payload);
+            scene.sequence += 1;
+            scene.speak(20);
+        }
+    });
+    assert_eq!(calls, 0);
+    assert_eq!(scene.worker.events.len(), 8);
+}
+
+#[test]
+fn keys_that_are_sent_in_band_allocate_nothing_once_they_are_commanded() {
+    let mut scene = Scene::new(&[Codec::G722], false);
+    scene.hear(1, &[1]);
+    scene.speak(50);
+    for key in "0123456789".chars() {
+        let digit = Digit::new(key).expect("a key");
+        let duration = Duration::from_millis(100);
+        scene.worker.command(MediaCommand::SendDigit { leg: LegId(1), digit, duration }, scene.now);
+    }
+    assert_eq!(allocations(|| scene.speak(100)), 0);
+}

@@ -1,0 +1,39 @@
+//! End to end with real peers over loopback: SIPp as trunk and as agents, baresip as an agent's phone, and RTP endpoints
+//! of our own that measure what arrives. Each test starts its own appliance on free ports with its own data folder.
+//!
+//! Tools that are not installed, and material that is not there, skip their tests with a printed note; with
+//! RELAIS_STRICT=1 a skip is a failure.
+
+// Real time is what these tests are about.
+#![allow(clippy::disallowed_methods)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod appliance;
+mod baresip;
+mod rtp;
+mod sipp;
+mod sound;
+
+mod agents;
+mod bridged;
+mod crash;
+mod hundred;
+mod menu;
+mod torture;
+mod transport;
+
+use std::time::{Duration, Instant};
+
+/// Asks again until there is an answer; panics with `what` when there is none in time.
+pub fn eventually<T>(within: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + within;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(Instant::now() < end, "not within {within:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
