@@ -285,6 +285,7 @@ impl Engine {
         for command in live.call.wire(music, &mut self.next_play, now) {
             self.commands.push_back(super::Command::Media(command));
         }
+        self.track_hold(id, now);
         self.changed.insert(id);
     }
 }

@@ -24,7 +24,7 @@ use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::dialplan::{Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
-use crate::queue::{Acd, AcdEvent};
+use crate::queue::{Acd, AcdCounts, AcdEvent};
 use crate::record::CallRecord;
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
@@ -196,6 +196,7 @@ pub struct Counts {
     pub timers: usize,
     pub ports_free: usize,
     pub ua: UaCounts,
+    pub acd: AcdCounts,
 }
 
 impl Engine {
@@ -277,6 +278,7 @@ impl Engine {
             timers: self.timers.len(),
             ports_free: self.ports.len(),
             ua: self.ua.counts(),
+            acd: self.acd.counts(),
         }
     }
 

@@ -92,7 +92,6 @@ impl Engine {
                     self.ua.answer(session, answer, now.instant);
                     self.media(configure);
                     self.wire(call, now);
-                    self.track_hold(call, now);
                 }
                 Err(error) => self.ua.refuse(session, error.status(), now.instant),
             },
@@ -103,8 +102,9 @@ impl Engine {
         }
     }
 
-    /// The distributor shows an agent who holds, or is held, as holding.
-    fn track_hold(&mut self, call: CallId, now: Now) {
+    /// The distributor shows an agent who holds, or is held, as holding: also one who is put through to a caller that
+    /// holds already.
+    pub(super) fn track_hold(&mut self, call: CallId, now: Now) {
         let Some(live) = self.live(call) else { return };
         if matches!(live.call.phase, Phase::Talking { .. }) {
             let on_hold = live.call.on_hold();

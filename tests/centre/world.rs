@@ -20,6 +20,7 @@ use relais::views::{AgentState, ApiRequest, Change};
 use crate::media::{Media, PORTS};
 use crate::network::{Network, Packet, below, below_one_of};
 use crate::people::{Act, SERVER, Side};
+use crate::truth::{Line, Truth, ended_by_people};
 
 const CALLS: usize = 50;
 const AGENTS: [&str; 6] = ["201", "202", "203", "204", "205", "206"];
@@ -40,6 +41,7 @@ pub struct World {
     ended: BTreeSet<CallId>,
     /// Which call each agent is part of, as published.
     with: BTreeMap<CallId, BTreeSet<AgentId>>,
+    truth: Truth,
     steps: u64,
     pub narrate: bool,
     /// Serialise and restore the engine every so many steps.
@@ -71,6 +73,7 @@ impl World {
             began: BTreeSet::new(),
             ended: BTreeSet::new(),
             with: BTreeMap::new(),
+            truth: Truth::default(),
             steps: 0,
             narrate: false,
             snapshot_every: None,
@@ -208,7 +211,13 @@ impl World {
             println!("{:>10.3} {input:?}", self.now.0 as f64 / 1e9);
         }
         self.engine.handle_input(input, self.at());
-        self.drain()
+        self.drain()?;
+        self.truth.check(&self.engine.counts(), &self.media, &self.sides, self.line(), self.now)
+    }
+
+    fn line(&self) -> Line {
+        let loss = self.network.loss();
+        Line { sound: loss <= 100, clear: loss <= 20 }
     }
 
     fn drain(&mut self) -> Result<(), String> {
@@ -250,17 +259,22 @@ impl World {
                     return Err(format!("record without an end: {record:?}"));
                 }
                 let talked = record.legs.iter().any(|leg| leg.role == Party::Agent);
+                if self.line().sound {
+                    ended_by_people(record)?;
+                }
                 if talked != record.agent.is_some() {
                     return Err(format!("record's agent and legs disagree: {record:?}"));
                 }
             }
-            _ => {}
+            Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
+            Journal::Began(_) | Journal::Queued { .. } => {}
         }
         self.journal.push(entry);
         Ok(())
     }
 
     fn published(&mut self, change: Change) -> Result<(), String> {
+        self.truth.published(&change, self.now)?;
         match change {
             Change::Call(view) => {
                 if self.ended.contains(&view.call_id) {
@@ -315,6 +329,7 @@ impl World {
                 return Err(format!("{} sessions are left over at {}", side.sessions.len(), side.address));
             }
         }
+        self.truth.at_the_end()?;
         if self.began.is_empty() {
             return Err("no call got through: the run proves nothing".to_owned());
         }
