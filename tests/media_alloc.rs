@@ -205,6 +205,16 @@ fn a_play_allocates_nothing() {
 }
 
 #[test]
+fn the_end_of_a_play_allocates_nothing() {
+    let mut scene = Scene::new(&[Codec::Pcmu], true);
+    let prompt = PlayItem::Prompt { name: "any".to_owned(), language: Language::from("en") };
+    let play = MediaCommand::Play { leg: LegId(1), play: PlayId(1), items: vec![prompt], repeat: false };
+    scene.worker.command(play, scene.now);
+    assert_eq!(allocations(|| scene.speak(100)), 0);
+    assert_eq!(scene.worker.events.len(), 1, "PlayEnded");
+}
+
+#[test]
 fn a_mix_of_all_codecs_allocates_nothing() {
     let mut scene = Scene::new(&[Codec::Pcmu, Codec::Pcma, Codec::G722], true);
     scene.hear(1, &[2, 3]);

@@ -46,7 +46,7 @@ pub(super) struct Leg {
     pub hearing: Hearing,
     /// The legs to which this one's packets are relayed.
     pub relay_to: SmallVec<[u32; 4]>,
-    pub play: Option<Box<Playing>>,
+    pub play: Option<Playing>,
     pub keys: Option<Box<Keys>>,
     /// Where the wheel called last.
     pub called: Instant,

@@ -29,6 +29,7 @@ use parking::Handles;
 
 use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
 use crate::ids::{CallId, Language, LegId};
+use crate::prompts::Library;
 use crate::settings::Codec;
 
 pub use error::MediaError;
@@ -60,9 +61,9 @@ pub trait PromptSource: Send + Sync {
     fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes>;
 }
 
-impl PromptSource for crate::prompts::Library {
+impl PromptSource for Library {
     fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes> {
-        crate::prompts::Library::encoded(self, name, language, codec).map(|prompt| prompt.frames.clone())
+        Library::encoded(self, name, language, codec).map(|encoded| encoded.frames.clone())
     }
 }
 

@@ -26,6 +26,10 @@ pub(super) const LOW_WATER: u64 = 512;
 /// A port rests this long after a leg, so that what the old far end still sends is not taken for the new one's.
 const REST: Duration = Duration::from_secs(2);
 
+/// It rests only so long while fewer than `SCARCE` pairs are free.
+const SHORT_REST: Duration = Duration::from_millis(200);
+const SCARCE: u64 = 16;
+
 /// How often the keeper looks whether a port has rested.
 const BEAT: Duration = Duration::from_millis(100);
 
@@ -64,6 +68,7 @@ pub(super) struct Stock {
     try_again_at: Instant,
     /// Pairs that the limit of open files allows.
     most: u64,
+    /// By the time of their return.
     resting: VecDeque<(Instant, MediaPort, PortPair)>,
     /// Ready, but the engine's queue was full when it was to be told.
     untold: Vec<MediaPort>,
@@ -138,7 +143,7 @@ impl Stock {
             match chores.recv_timeout(BEAT) {
                 Ok(Chore::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Chore::Refill) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Chore::Returned { port, pair }) => self.resting.push_back((Instant::now() + REST, port, pair)),
+                Ok(Chore::Returned { port, pair }) => self.resting.push_back((Instant::now(), port, pair)),
                 Ok(Chore::Missing { name, language }) => self.note_missing(name, language),
                 Ok(Chore::HandIn { thread, command }) => self.undelivered.push_back((thread, command)),
             }
@@ -164,7 +169,11 @@ impl Stock {
     /// Ports that have rested are free again, emptied of what came meanwhile.
     fn put_back(&mut self) {
         let now = Instant::now();
-        while self.resting.front().is_some_and(|(until, ..)| *until <= now) {
+        let rested = |shelf: &Shelf, since: Instant| {
+            let rest = if shelf.free() < SCARCE { SHORT_REST } else { REST };
+            now.duration_since(since) >= rest
+        };
+        while self.resting.front().is_some_and(|(since, ..)| rested(&self.shelf, *since)) {
             let Some((_, port, pair)) = self.resting.pop_front() else { return };
             pair.empty();
             self.shelf.put(port, pair);

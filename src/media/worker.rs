@@ -148,7 +148,7 @@ pub struct Worker<Io> {
     calls: HashMap<CallId, SmallVec<[u32; 4]>>,
     rooms: Vec<Option<Box<Room>>>,
     /// Plays that the tick has ended; `settle` frees them.
-    ended: Vec<Box<Playing>>,
+    ended: Vec<Playing>,
     /// Calls whose plan is to be made anew.
     changed: Vec<CallId>,
     /// Entries: legs at twice their place, rooms at twice theirs plus one.
@@ -331,7 +331,7 @@ impl<Io: MediaIo> Worker<Io> {
         if let Some(stream) = &leg.stream {
             playing.encode(stream.codec, &mut self.studio, self.prompts.as_ref());
         }
-        leg.play = Some(Box::new(playing));
+        leg.play = Some(playing);
         self.wake(place, now);
     }
 

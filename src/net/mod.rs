@@ -3,11 +3,14 @@
 mod counters;
 mod resolve;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Sender, TrySendError};
@@ -18,7 +21,7 @@ pub use resolve::Resolver;
 use crate::settings::{Listen, Transport};
 use crate::sip::message::{Host, Message, Method, Request};
 use crate::sip::{Destination, Flow, Transmit};
-use stream::Streams;
+use stream::{Limits, Streams};
 use udp::Datagrams;
 
 /// What the sockets tell the engine.
@@ -28,7 +31,7 @@ pub enum NetEvent {
         flow: Flow,
         message: Message,
     },
-    /// What was sent there could not be delivered.
+    /// What was sent there could not be delivered, or the connection is gone by which an answer would have come.
     TransportError {
         to: Destination,
     },
@@ -65,18 +68,25 @@ pub(self) struct Inbox {
 
 /// Above this share of the channel new calls are refused, so that running ones keep their messages.
 const HIGH_WATER_PERCENT: usize = 75;
+/// How often a stream tries again to hand its message to a busy engine.
+const TURN: Duration = Duration::from_millis(2);
+
+/// Bytes that are not for the engine.
+struct TurnedAway {
+    /// It was a message; the engine is only too busy for it.
+    readable: bool,
+    /// To be sent back at once.
+    answer: Option<Bytes>,
+}
 
 impl Inbox {
-    /// Reads one message and hands it on. `Some` is what to send back at once: the refusal of what cannot be read, or a
-    /// 503 where the engine is too busy for a new call.
-    fn take(&self, bytes: &[u8], flow: Flow) -> Option<Bytes> {
-        let mut message = match Message::parse(bytes) {
-            Ok(message) => message,
-            Err(error) => {
-                self.counters.malformed();
-                return error.refusal();
-            }
-        };
+    /// Reads one message. What cannot be read is turned away with its refusal, and a new call with 503 where the engine
+    /// is too busy for one.
+    fn admit(&self, bytes: &[u8], flow: Flow) -> Result<NetEvent, TurnedAway> {
+        let mut message = Message::parse(bytes).map_err(|error| {
+            self.counters.malformed();
+            TurnedAway { readable: false, answer: error.refusal() }
+        })?;
         self.counters.received();
         if let Message::Request(request) = &mut message {
             note_source(request, flow.remote);
@@ -84,22 +94,30 @@ impl Inbox {
                 self.counters.refused();
                 let mut response = request.response(503.into(), Some("busy"));
                 response.headers.push("Retry-After", "5");
-                return Some(response.to_bytes());
+                return Err(TurnedAway { readable: true, answer: Some(response.to_bytes()) });
             }
         }
-        self.tell(NetEvent::Message { flow, message });
-        None
+        Ok(NetEvent::Message { flow, message })
     }
 
     fn is_busy(&self) -> bool {
         let capacity = self.events.capacity().unwrap_or(usize::MAX);
-        self.events.len() > capacity / 100 * HIGH_WATER_PERCENT
+        self.events.len().saturating_mul(100) > capacity.saturating_mul(HIGH_WATER_PERCENT)
     }
 
     /// What does not fit is dropped and counted: over UDP the peer sends it again.
     fn tell(&self, event: NetEvent) {
         if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
             self.counters.dropped();
+        }
+    }
+
+    /// Waits for room: over a stream nobody sends anything again. While it waits nothing is read, and the peer is held
+    /// back by the stream itself.
+    async fn tell_in_turn(&self, mut event: NetEvent) {
+        while let Err(TrySendError::Full(back)) = self.events.try_send(event) {
+            event = back;
+            tokio::time::sleep(TURN).await;
         }
     }
 }
@@ -131,8 +149,12 @@ pub struct Net {
 impl Net {
     /// Binds every address and starts to receive. Needs a tokio runtime.
     pub async fn bind(listen: &[Listen], events: Sender<NetEvent>) -> Result<Net, NetError> {
+        Net::bind_with(listen, events, Limits::default()).await
+    }
+
+    async fn bind_with(listen: &[Listen], events: Sender<NetEvent>, limits: Limits) -> Result<Net, NetError> {
         let inbox = Inbox { events, counters: Arc::new(Counters::default()) };
-        let streams = Streams::new(inbox.clone());
+        let streams = Streams::new(inbox.clone(), limits);
         let mut net = Net { datagrams: Vec::new(), streams, inbox, listening: Vec::new() };
         for wanted in listen {
             let address = match wanted.transport {
@@ -167,8 +189,8 @@ impl Net {
                 self.send_datagram(Some(flow.local), flow.remote, &bytes)
             }
             Destination::Address { transport: Transport::Udp, address } => self.send_datagram(None, address, &bytes),
-            Destination::Flow(flow) => self.streams.send(flow.connection, flow.remote, bytes),
-            Destination::Address { transport: Transport::Tcp, address } => self.streams.send(None, address, bytes),
+            Destination::Flow(flow) => self.streams.send(to, flow.connection, flow.remote, bytes),
+            Destination::Address { transport: Transport::Tcp, address } => self.streams.send(to, None, address, bytes),
             Destination::Address { .. } => false,
         };
         if sent {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Inbox, NetError, NetEvent};
 use crate::ids::ConnectionId;
@@ -19,19 +19,31 @@ use crate::settings::{Listen, Transport};
 use crate::sip::message::{Framed, Framer};
 use crate::sip::{Destination, Flow};
 
-/// Messages waiting for a slow peer; one more closes its connection.
+/// Messages waiting for a slow peer; what comes on top cannot be delivered.
 const OUTGOING: usize = 128;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection on which no whole message has come yet, or a message stays half sent, is closed after this.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A connection that has carried messages may be silent this long (RFC 5626 keep-alives come every 120 s at most).
-const IDLE: Duration = Duration::from_secs(900);
 /// A write that does not get through in this time closes the connection.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_CONNECTIONS: usize = 16_384;
 const MOST_FROM_ONE_ADDRESS: usize = 4_096;
 /// Read from a connection at once.
 const CHUNK: usize = 16 << 10;
+
+/// How long a connection is kept that does not do its part.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until the first message that can be read is whole, and from the first byte of every later one to its last. Bytes
+    /// that drip in, keep-alives and messages that cannot be read do not prolong it.
+    pub patience: Duration,
+    /// Between messages (RFC 5626 keep-alives come every 120 s at most).
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { patience: Duration::from_secs(30), idle: Duration::from_secs(900) }
+    }
+}
 
 #[derive(Clone)]
 pub struct Streams {
@@ -41,6 +53,7 @@ pub struct Streams {
 
 struct Shared {
     inbox: Inbox,
+    limits: Limits,
     open: DashMap<ConnectionId, mpsc::Sender<Bytes>>,
     by_remote: DashMap<SocketAddr, ConnectionId>,
     from_address: DashMap<IpAddr, usize>,
@@ -49,9 +62,10 @@ struct Shared {
 }
 
 impl Streams {
-    pub fn new(inbox: Inbox) -> Streams {
+    pub fn new(inbox: Inbox, limits: Limits) -> Streams {
         let shared = Shared {
             inbox,
+            limits,
             open: DashMap::new(),
             by_remote: DashMap::new(),
             from_address: DashMap::new(),
@@ -82,16 +96,16 @@ impl Streams {
     }
 
     /// Queues on the connection, on another to the same address, or on a new one. `false`: cannot be delivered.
-    pub fn send(&self, connection: Option<ConnectionId>, remote: SocketAddr, bytes: Bytes) -> bool {
+    pub fn send(&self, to: Destination, connection: Option<ConnectionId>, remote: SocketAddr, bytes: Bytes) -> bool {
         let known = connection.filter(|id| self.shared.open.contains_key(id));
         let id = known.or_else(|| self.shared.by_remote.get(&remote).map(|id| *id));
         match id.and_then(|id| self.shared.open.get(&id).map(|sender| sender.clone())) {
             Some(sender) => sender.try_send(bytes).is_ok(),
-            None => self.connect(remote, bytes),
+            None => self.connect(to, remote, bytes),
         }
     }
 
-    fn connect(&self, remote: SocketAddr, first: Bytes) -> bool {
+    fn connect(&self, to: Destination, remote: SocketAddr, first: Bytes) -> bool {
         if self.len() >= MOST_CONNECTIONS {
             return false;
         }
@@ -100,17 +114,17 @@ impl Streams {
         let id = self.shared.enter(sender, remote);
         let shared = self.shared.clone();
         self.runtime.spawn(async move {
-            match timeout(CONNECT_TIMEOUT, TcpStream::connect(remote)).await {
+            let flow = match timeout(CONNECT_TIMEOUT, TcpStream::connect(remote)).await {
                 Ok(Ok(stream)) => {
                     let local = stream.local_addr().unwrap_or(remote);
-                    shared.serve(stream, receiver, id, local, remote).await;
+                    let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
+                    shared.serve(stream, receiver, flow, true).await;
+                    Some(Destination::Flow(flow))
                 }
-                _ => {
-                    let to = Destination::Address { transport: Transport::Tcp, address: remote };
-                    shared.inbox.tell(NetEvent::TransportError { to });
-                }
-            }
+                _ => None,
+            };
             shared.leave(id, remote);
+            shared.lost(remote, flow.unwrap_or(to));
         });
         queued
     }
@@ -126,9 +140,23 @@ impl Shared {
         let id = shared.enter(sender, remote);
         let shared = shared.clone();
         tokio::spawn(async move {
-            shared.serve(stream, receiver, id, local, remote).await;
+            let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
+            let proven = shared.serve(stream, receiver, flow, false).await;
             shared.leave(id, remote);
+            // Strangers who come and go are nothing to the engine.
+            if proven {
+                shared.lost(remote, Destination::Flow(flow));
+            }
         });
+    }
+
+    /// What went by this connection, or was to go, has no answer to wait for.
+    fn lost(&self, remote: SocketAddr, to: Destination) {
+        let address = Destination::Address { transport: Transport::Tcp, address: remote };
+        self.inbox.tell(NetEvent::TransportError { to });
+        if to != address {
+            self.inbox.tell(NetEvent::TransportError { to: address });
+        }
     }
 
     fn enter(&self, sender: mpsc::Sender<Bytes>, remote: SocketAddr) -> ConnectionId {
@@ -150,56 +178,63 @@ impl Shared {
         self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
-    async fn serve(
-        &self,
-        stream: TcpStream,
-        outgoing: mpsc::Receiver<Bytes>,
-        id: ConnectionId,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) {
+    /// Carries messages both ways until the connection ends. Whether a message that could be read has come by it, or it
+    /// was `ours` from the start.
+    async fn serve(&self, stream: TcpStream, outgoing: mpsc::Receiver<Bytes>, flow: Flow, ours: bool) -> bool {
         // Messages are whole when they are written: waiting to fill a segment would only delay them.
         let _ = stream.set_nodelay(true);
         let (reading, writing) = stream.into_split();
-        let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
-        let answers = self.open.get(&id).map(|sender| sender.clone());
+        let proven = AtomicBool::new(ours);
         tokio::select! {
-            () = self.read(reading, flow, answers) => {}
+            () = self.read(reading, flow, &proven) => {}
             () = write(writing, outgoing) => {}
         }
+        proven.into_inner()
     }
 
-    async fn read(&self, mut stream: OwnedReadHalf, flow: Flow, answers: Option<mpsc::Sender<Bytes>>) {
+    async fn read(&self, mut stream: OwnedReadHalf, flow: Flow, proven: &AtomicBool) {
+        let answers = flow.connection.and_then(|id| self.open.get(&id).map(|sender| sender.clone()));
+        let Some(answers) = answers else { return };
         let mut framer = Framer::default();
         let mut chunk = BytesMut::with_capacity(CHUNK);
-        let mut proven = false;
+        // When the message that is on its way must be whole.
+        let mut due = Instant::now() + self.limits.patience;
         loop {
-            let limit = if proven && framer.is_empty() { IDLE } else { PATIENCE };
+            let between = proven.load(Ordering::Relaxed) && framer.is_empty();
+            let until = if between { Instant::now() + self.limits.idle } else { due };
             chunk.clear();
-            match timeout(limit, stream.read_buf(&mut chunk)).await {
+            match timeout_at(until, stream.read_buf(&mut chunk)).await {
                 Ok(Ok(length)) if length > 0 => framer.push(&chunk),
                 _ => return,
             }
+            if between {
+                due = Instant::now() + self.limits.patience;
+            }
             while let Some(framed) = framer.next() {
                 let answer = match framed {
-                    Framed::Message(bytes) => {
-                        proven = true;
-                        self.inbox.take(&bytes, flow)
-                    }
+                    Framed::Message(bytes) => match self.inbox.admit(&bytes, flow) {
+                        Ok(event) => {
+                            self.inbox.tell_in_turn(event).await;
+                            proven.store(true, Ordering::Relaxed);
+                            due = Instant::now() + self.limits.patience;
+                            None
+                        }
+                        Err(turned_away) => {
+                            proven.fetch_or(turned_away.readable, Ordering::Relaxed);
+                            turned_away.answer
+                        }
+                    },
                     // RFC 5626 §3.5.1: the double CRLF is answered with one.
                     Framed::Ping => Some(Bytes::from_static(b"\r\n")),
                     Framed::Broken(refusal) => {
-                        if let (Some(answers), Some(refusal)) = (&answers, refusal) {
-                            let _ = answers.try_send(refusal);
+                        if refusal.is_some_and(|refusal| answers.try_send(refusal).is_ok()) {
                             // The writer gets a moment to send it before the connection is closed.
                             tokio::time::sleep(Duration::from_millis(100)).await;
                         }
                         return;
                     }
                 };
-                if let (Some(answers), Some(answer)) = (&answers, answer)
-                    && answers.try_send(answer).is_err()
-                {
+                if answer.is_some_and(|answer| answers.try_send(answer).is_err()) {
                     return;
                 }
             }

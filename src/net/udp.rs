@@ -69,10 +69,14 @@ async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, inbox: Inbox) {
             match socket.try_recv_from(&mut buffer) {
                 Ok((length, remote)) => {
                     let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
-                    let refusal = buffer.get(..length).and_then(|bytes| inbox.take(bytes, flow));
-                    if let Some(refusal) = refusal {
-                        // As lost as any datagram may be.
-                        let _ = socket.try_send_to(&refusal, remote);
+                    match inbox.admit(buffer.get(..length).unwrap_or_default(), flow) {
+                        Ok(event) => inbox.tell(event),
+                        Err(turned_away) => {
+                            if let Some(answer) = turned_away.answer {
+                                // As lost as any datagram may be.
+                                let _ = socket.try_send_to(&answer, remote);
+                            }
+                        }
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -237,7 +237,7 @@ impl Monkey {
                     self.hear(text);
                 }
                 _ => {
-                    let pause = self.below(if self.seed % 2 == 0 { 300 } else { 20_000 });
+                    let pause = self.below(if self.seed.is_multiple_of(2) { 300 } else { 20_000 });
                     self.wait(ms(u64::try_from(pause).unwrap()));
                 }
             }
