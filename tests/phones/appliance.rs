@@ -50,6 +50,12 @@ pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The binary under test: what RELAIS_BIN names (a release build is quicker to start and keeps better time), else the one
+/// that was built with the tests.
+fn binary() -> PathBuf {
+    std::env::var_os("RELAIS_BIN").map_or_else(|| env!("CARGO_BIN_EXE_relais").into(), PathBuf::from)
+}
+
 impl Appliance {
     /// The demo.
     pub fn demo() -> Appliance {
@@ -88,7 +94,7 @@ impl Appliance {
 
     fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_relais"))
+        let mut child = Command::new(binary())
             .args(&self.arguments)
             .current_dir(project())
             .stdin(Stdio::null())
@@ -206,7 +212,7 @@ impl Appliance {
 
     /// All call records, by `relais cdr`.
     pub fn records(&self) -> Vec<Value> {
-        let output = Command::new(env!("CARGO_BIN_EXE_relais"))
+        let output = Command::new(binary())
             .args(["cdr", "--json", "--data"])
             .arg(&self.data)
             .output()

@@ -23,13 +23,14 @@ pub fn missing(test: &str) -> bool {
 pub struct Sipp {
     scenario: &'static str,
     port: u16,
+    media: SocketAddr,
     arguments: Vec<String>,
 }
 
 impl Sipp {
     /// Plays `scenarios/NAME.xml` on a free port, without media.
     pub fn new(scenario: &'static str) -> Sipp {
-        Sipp { scenario, port: free_port(), arguments: Vec::new() }.media(([127, 0, 0, 1], 9).into())
+        Sipp { scenario, port: free_port(), media: ([127, 0, 0, 1], 9).into(), arguments: Vec::new() }
     }
 
     /// A caller `from` who dials `to` and hangs up after `talk`.
@@ -55,9 +56,9 @@ impl Sipp {
         self.with(&["-key", name, value])
     }
 
-    /// Where this side wants its RTP. SIPp takes the last of two keys of one name.
+    /// Where this side wants its RTP.
     pub fn media(self, address: SocketAddr) -> Sipp {
-        self.key("rtp_ip", &address.ip().to_string()).key("rtp_port", &address.port().to_string())
+        Sipp { media: address, ..self }
     }
 
     pub fn dial(self, number: &str) -> Sipp {
@@ -96,6 +97,8 @@ impl Sipp {
         command.arg(appliance.sip.to_string());
         command.args(["-sf"]).arg(project().join(format!("tests/phones/scenarios/{}.xml", self.scenario)));
         command.args(["-i", "127.0.0.1", "-p", &self.port.to_string(), "-nostdin"]);
+        command.args(["-key", "rtp_ip", &self.media.ip().to_string()]);
+        command.args(["-key", "rtp_port", &self.media.port().to_string()]);
         command.args(["-trace_err", "-error_file"]).arg(&errors);
         command.args(["-trace_shortmsg", "-shortmessage_file"]).arg(&messages);
         command.args(&self.arguments).current_dir(appliance.scratch()).env("TERM", "dumb");

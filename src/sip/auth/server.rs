@@ -136,11 +136,12 @@ impl Authenticator {
         }
     }
 
-    /// One challenge an algorithm, the stronger first (RFC 8760 §2.4).
+    /// One challenge an algorithm, in order of preference (RFC 8760 §2.4). MD5 comes first, because phones from before
+    /// RFC 8760 read one challenge only and never register when it is not theirs; newer ones choose for themselves.
     fn challenge(&mut self, stale: bool, now: Instant) -> Headers {
         let nonce = self.new_nonce(now);
         let mut headers = Headers::default();
-        for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
             let stale = if stale { ", stale=true" } else { "" };
             let value = format!(
                 "Digest realm={}, nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",

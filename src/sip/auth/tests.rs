@@ -69,6 +69,16 @@ fn the_right_password_is_accepted_and_any_other_refused_alike() {
 }
 
 #[test]
+fn a_phone_that_reads_one_challenge_only_is_asked_for_md5() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let Verdict::Challenge(headers) = server.verify(&register("201", None), "201", Some("secret"), at(1)) else {
+        panic!("no challenge")
+    };
+    let first = headers.get("WWW-Authenticate").unwrap();
+    assert!(first.contains("algorithm=MD5"), "{first}");
+}
+
+#[test]
 fn an_answer_is_good_for_its_own_user_only() {
     let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
     let theirs = answer(&mut server, "202", "secret", at(1)).1;

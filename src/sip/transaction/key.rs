@@ -37,6 +37,9 @@ pub(super) fn client(branch: &str, method: Method) -> String {
 /// of the request matches the one that created the transaction, except for ACK, where the method of the request that
 /// created the transaction is INVITE."
 ///
+/// A repeated request has the Call-ID of the first, and so have its ACK and CANCEL (§9.1, §17.1.1.3): it is asked for as
+/// well, because a client that uses one branch for everything would otherwise hear the answer to another request of its.
+///
 /// A branch without the cookie, or with nothing after it, is RFC 2543's: then Request-URI, From tag, Call-ID, CSeq and
 /// top Via stand for it. The To tag is left out, because the ACK to a refusal carries one that the INVITE had not; the
 /// other fields tell transactions apart as well.
@@ -47,7 +50,7 @@ pub(super) fn of_request(request: &Request, method: Method) -> String {
         let branch = param(&via.params, "branch").unwrap_or("");
         let unique = branch.len() > BRANCH_COOKIE.len()
             && branch.get(..BRANCH_COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(BRANCH_COOKIE));
-        let _ = write!(key, "{branch} {:?} {:?} ", via.host, via.port);
+        let _ = write!(key, "{branch} {:?} {:?} {} ", via.host, via.port, request.core.call_id);
         if !unique {
             write_2543(&mut key, request);
         }

@@ -420,6 +420,16 @@ mod server_non_invite {
         assert!(sent(&mut table).is_empty(), "a second final response is not sent");
     }
 
+    /// RFC 4475 §3.1.2.13 and others after it: one branch, host after host and call after call.
+    #[test]
+    fn another_call_with_the_same_branch_is_no_retransmission() {
+        let mut table = table();
+        serve(&mut table, Transport::Udp);
+        let mut other = request(Method::Options, "z9hG4bKx");
+        other.core.call_id = Arc::from("another call");
+        assert_eq!(table.receive_request(&other, at(1)), Received::New);
+    }
+
     #[test]
     fn timer_j_ends_it_after_64_t1_and_at_once_over_a_stream() {
         let mut table = table();
