@@ -19,12 +19,6 @@ pub struct Resolver {
     dns: Option<TokioResolver>,
 }
 
-impl Default for Resolver {
-    fn default() -> Resolver {
-        Resolver::new()
-    }
-}
-
 impl Resolver {
     /// Uses the system's configuration; without one, names have no addresses and trunks need to be given by address.
     pub fn from_system() -> Resolver {
