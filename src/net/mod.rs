@@ -27,7 +27,6 @@ use udp::Datagrams;
 
 /// What the sockets tell the engine.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages; a box would be one more allocation for each")]
 pub enum NetEvent {
     Message {
         flow: Flow,

@@ -39,7 +39,7 @@ impl Bench {
 
     fn message(&self) -> (Flow, Message) {
         match self.events.recv_timeout(SOON) {
-            Ok(NetEvent::Message { flow, message }) => (flow, message),
+            Ok(NetEvent::Message { flow, message }) => (flow, *message),
             other => panic!("no message: {other:?}"),
         }
     }

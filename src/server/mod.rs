@@ -178,9 +178,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     drop(stop_web);
     // What still reads the API is given the web shell's own time to end.
     let _ = tokio::time::timeout(Duration::from_secs(2), web).await;
-    let outcome =
-        thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()));
-    outcome
+    thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()))
 }
 
 /// A bounded queue into the engine's thread.

@@ -165,7 +165,7 @@ impl Side {
     fn register(&mut self, expires: u32, now: Instant) {
         let Some(agent) = self.agent.clone() else { return };
         let mut headers = Headers::default();
-        headers.push("Contact", &format!("<sip:{agent}@{}>;expires={expires}", self.address));
+        headers.push("Contact", format!("<sip:{agent}@{}>;expires={expires}", self.address));
         let aor = format!("sip:{agent}@{SERVER}");
         let request = SingleRequest {
             method: Method::Register,
