@@ -25,6 +25,8 @@ pub struct Media {
     open: BTreeMap<LegId, Ear>,
     used: BTreeSet<MediaPort>,
     ever: BTreeSet<LegId>,
+    /// Legs that were reported dead.
+    died: BTreeSet<LegId>,
     agenda: BTreeMap<(Instant, u64), MediaEvent>,
     sequence: u64,
 }
@@ -35,6 +37,7 @@ impl Media {
             open: BTreeMap::new(),
             used: BTreeSet::new(),
             ever: BTreeSet::new(),
+            died: BTreeSet::new(),
             agenda: BTreeMap::new(),
             sequence: 0,
         };
@@ -83,7 +86,14 @@ impl Media {
                 }
                 self.ear(*leg)?.sources = sources.clone();
             }
-            MediaCommand::Configure { leg, .. } | MediaCommand::SendDigit { leg, .. } => {
+            MediaCommand::Configure { leg, .. } => {
+                self.ear(*leg)?;
+                // Now and then a far end goes dumb.
+                if below(rng, 80) == 0 {
+                    self.later(now, 5_000 + below(rng, 20_000), MediaEvent::Dead { leg: *leg });
+                }
+            }
+            MediaCommand::SendDigit { leg, .. } => {
                 self.ear(*leg)?;
             }
         }
@@ -108,6 +118,10 @@ impl Media {
 
     pub fn sources(&self, leg: LegId) -> &[LegId] {
         self.open.get(&leg).map_or(&[], |ear| &ear.sources)
+    }
+
+    pub fn died(&self, leg: LegId) -> bool {
+        self.died.contains(&leg)
     }
 
     /// Whether a prompt or music is heard.
@@ -138,12 +152,16 @@ impl Media {
         while self.next()? <= now {
             let (_, event) = self.agenda.pop_first()?;
             match &event {
-                MediaEvent::Digit { leg, .. } if !self.open.contains_key(leg) => {}
+                MediaEvent::Digit { leg, .. } | MediaEvent::Dead { leg } if !self.open.contains_key(leg) => {}
                 MediaEvent::PlayEnded { leg, play } => {
                     let ear = self.open.get_mut(leg);
                     if ear.is_some_and(|ear| ear.play.take_if(|running| running == play).is_some()) {
                         return Some(event);
                     }
+                }
+                MediaEvent::Dead { leg } => {
+                    self.died.insert(*leg);
+                    return Some(event);
                 }
                 _ => return Some(event),
             }

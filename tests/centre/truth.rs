@@ -360,7 +360,10 @@ impl Truth {
 }
 
 /// What the network being sound means for a record: nothing ends because nobody answers any more.
-pub fn ended_by_people(record: &CallRecord) -> Result<(), String> {
+pub fn ended_by_people(record: &CallRecord, media: &Media) -> Result<(), String> {
+    if record.legs.iter().any(|leg| media.died(leg.leg_id)) {
+        return Ok(());
+    }
     let agents = record.legs.iter().filter(|leg| leg.role == Party::Agent).count();
     // Q.850 cause 102: recovery on timer expiry.
     if record.q850 == Some(102) || agents > 1 {
