@@ -19,6 +19,8 @@ struct Ear {
     call: CallId,
     sources: Sources,
     play: Option<PlayId>,
+    /// What offer and answer last said: whether we may send there. `None` before the first.
+    send: Option<bool>,
 }
 
 pub struct Media {
@@ -58,7 +60,7 @@ impl Media {
                 if !self.ever.insert(*leg) {
                     return Err(format!("leg {leg} is opened twice"));
                 }
-                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None };
+                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, send: None };
                 self.open.insert(*leg, ear);
             }
             MediaCommand::Close { leg } => {
@@ -86,8 +88,8 @@ impl Media {
                 }
                 self.ear(*leg)?.sources = sources.clone();
             }
-            MediaCommand::Configure { leg, .. } => {
-                self.ear(*leg)?;
+            MediaCommand::Configure { leg, stream } => {
+                self.ear(*leg)?.send = Some(stream.send);
                 // Now and then a far end goes dumb.
                 if below(rng, 80) == 0 {
                     self.later(now, 5_000 + below(rng, 20_000), MediaEvent::Dead { leg: *leg });
@@ -118,6 +120,11 @@ impl Media {
 
     pub fn sources(&self, leg: LegId) -> &[LegId] {
         self.open.get(&leg).map_or(&[], |ear| &ear.sources)
+    }
+
+    /// Whether the far end last said that it wants to hear nothing of us.
+    pub fn holds(&self, leg: LegId) -> Option<bool> {
+        Some(!self.open.get(&leg)?.send?)
     }
 
     pub fn died(&self, leg: LegId) -> bool {

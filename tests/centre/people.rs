@@ -143,7 +143,10 @@ impl Side {
             session,
             Talk { offer: Some(sdp(self.address, port, 1, "sendrecv")), version: 1, ..Talk::default() },
         );
-        let patience = 200 + below_one_of(rng, [300, 5_000, 60_000]);
+        let patience = match below(rng, 4) {
+            0 => 200_000 + below(rng, 200_000),
+            _ => 200 + below_one_of(rng, [300, 5_000, 60_000]),
+        };
         self.plan(now + Duration::from_millis(patience.into()), Act::HangUp(session));
         for _ in 0..below(rng, 4) {
             let at = Duration::from_millis(u64::from(500 + below(rng, 15_000)));

@@ -181,6 +181,10 @@ impl Truth {
     /// Two who talk hear each other; who is held hears music, who waits hears music; nobody hears anybody else.
     fn ears(&self, media: &Media) -> Result<(), String> {
         for call in self.calls.values() {
+            let untold = |leg: &&LegView| media.holds(leg.leg_id).is_some_and(|holds| holds != leg.on_hold);
+            if let Some(leg) = call.legs.iter().find(untold) {
+                return Err(format!("call {} shows {leg:?}, its far end said otherwise", call.call_id));
+            }
             match call.state {
                 CallState::Talking | CallState::Holding => match &call.legs[..] {
                     [a, b] => {

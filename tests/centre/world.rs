@@ -41,6 +41,7 @@ pub struct World {
     ended: BTreeSet<CallId>,
     /// Which call each agent is part of, as published.
     with: BTreeMap<CallId, BTreeSet<AgentId>>,
+    answered: BTreeSet<CallId>,
     truth: Truth,
     /// What the engine is told that it could not send.
     undelivered: Vec<Destination>,
@@ -79,6 +80,7 @@ impl World {
             began: BTreeSet::new(),
             ended: BTreeSet::new(),
             with: BTreeMap::new(),
+            answered: BTreeSet::new(),
             truth: Truth::default(),
             undelivered: Vec::new(),
             drain_at: None,
@@ -313,6 +315,12 @@ impl World {
         self.truth.published(&change, self.now)?;
         match change {
             Change::Call(view) => {
+                // A supervisor ends some calls, the first seconds after the answer being the most delicate.
+                if view.answered_at.is_some() && self.answered.insert(view.call_id) && below(&mut self.rng, 8) == 0 {
+                    let at = self.now + Duration::from_micros(u64::from(below(&mut self.rng, 1_500_000)));
+                    let request = ApiRequest::HangUp { call: view.call_id, leg: None, by: Party::Supervisor };
+                    self.meddling.insert(at, request);
+                }
                 if self.ended.contains(&view.call_id) {
                     return Err(format!("call {} is shown as running after its end", view.call_id));
                 }
