@@ -33,6 +33,9 @@ const DATAGRAM: usize = 2048;
 /// How long events wait while the engine takes none.
 const EVENT_RETRY: Duration = Duration::from_millis(5);
 
+/// Niceness of the media threads.
+const PRIORITY: i32 = -15;
+
 /// Wakes a thread that waits for packets.
 pub(super) struct Bell {
     fd: OwnedFd,
@@ -114,6 +117,9 @@ impl Thread {
     }
 
     pub fn run(mut self) {
+        // A packet that is late is heard: what else the machine does comes second. Where this user may not ask for it,
+        // the thread runs like any other.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), PRIORITY);
         let mut events = [MaybeUninit::uninit(); EVENTS];
         let mut datagram = [0u8; DATAGRAM];
         while !self.bell.stop.load(Ordering::Acquire) {
