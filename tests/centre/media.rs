@@ -19,12 +19,16 @@ struct Ear {
     call: CallId,
     sources: Sources,
     play: Option<PlayId>,
+    /// What offer and answer last said: whether we may send there. `None` before the first.
+    send: Option<bool>,
 }
 
 pub struct Media {
     open: BTreeMap<LegId, Ear>,
     used: BTreeSet<MediaPort>,
     ever: BTreeSet<LegId>,
+    /// Legs that were reported dead.
+    died: BTreeSet<LegId>,
     agenda: BTreeMap<(Instant, u64), MediaEvent>,
     sequence: u64,
 }
@@ -35,6 +39,7 @@ impl Media {
             open: BTreeMap::new(),
             used: BTreeSet::new(),
             ever: BTreeSet::new(),
+            died: BTreeSet::new(),
             agenda: BTreeMap::new(),
             sequence: 0,
         };
@@ -55,7 +60,7 @@ impl Media {
                 if !self.ever.insert(*leg) {
                     return Err(format!("leg {leg} is opened twice"));
                 }
-                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None };
+                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, send: None };
                 self.open.insert(*leg, ear);
             }
             MediaCommand::Close { leg } => {
@@ -83,7 +88,14 @@ impl Media {
                 }
                 self.ear(*leg)?.sources = sources.clone();
             }
-            MediaCommand::Configure { leg, .. } | MediaCommand::SendDigit { leg, .. } => {
+            MediaCommand::Configure { leg, stream } => {
+                self.ear(*leg)?.send = Some(stream.send);
+                // Now and then a far end goes dumb.
+                if below(rng, 80) == 0 {
+                    self.later(now, 5_000 + below(rng, 20_000), MediaEvent::Dead { leg: *leg });
+                }
+            }
+            MediaCommand::SendDigit { leg, .. } => {
                 self.ear(*leg)?;
             }
         }
@@ -108,6 +120,15 @@ impl Media {
 
     pub fn sources(&self, leg: LegId) -> &[LegId] {
         self.open.get(&leg).map_or(&[], |ear| &ear.sources)
+    }
+
+    /// Whether the far end last said that it wants to hear nothing of us.
+    pub fn holds(&self, leg: LegId) -> Option<bool> {
+        Some(!self.open.get(&leg)?.send?)
+    }
+
+    pub fn died(&self, leg: LegId) -> bool {
+        self.died.contains(&leg)
     }
 
     /// Whether a prompt or music is heard.
@@ -138,12 +159,16 @@ impl Media {
         while self.next()? <= now {
             let (_, event) = self.agenda.pop_first()?;
             match &event {
-                MediaEvent::Digit { leg, .. } if !self.open.contains_key(leg) => {}
+                MediaEvent::Digit { leg, .. } | MediaEvent::Dead { leg } if !self.open.contains_key(leg) => {}
                 MediaEvent::PlayEnded { leg, play } => {
                     let ear = self.open.get_mut(leg);
                     if ear.is_some_and(|ear| ear.play.take_if(|running| running == play).is_some()) {
                         return Some(event);
                     }
+                }
+                MediaEvent::Dead { leg } => {
+                    self.died.insert(*leg);
+                    return Some(event);
                 }
                 _ => return Some(event),
             }

@@ -181,6 +181,10 @@ impl Truth {
     /// Two who talk hear each other; who is held hears music, who waits hears music; nobody hears anybody else.
     fn ears(&self, media: &Media) -> Result<(), String> {
         for call in self.calls.values() {
+            let untold = |leg: &&LegView| media.holds(leg.leg_id).is_some_and(|holds| holds != leg.on_hold);
+            if let Some(leg) = call.legs.iter().find(untold) {
+                return Err(format!("call {} shows {leg:?}, its far end said otherwise", call.call_id));
+            }
             match call.state {
                 CallState::Talking | CallState::Holding => match &call.legs[..] {
                     [a, b] => {
@@ -360,7 +364,10 @@ impl Truth {
 }
 
 /// What the network being sound means for a record: nothing ends because nobody answers any more.
-pub fn ended_by_people(record: &CallRecord) -> Result<(), String> {
+pub fn ended_by_people(record: &CallRecord, media: &Media) -> Result<(), String> {
+    if record.legs.iter().any(|leg| media.died(leg.leg_id)) {
+        return Ok(());
+    }
     let agents = record.legs.iter().filter(|leg| leg.role == Party::Agent).count();
     // Q.850 cause 102: recovery on timer expiry.
     if record.q850 == Some(102) || agents > 1 {
