@@ -37,11 +37,20 @@ pub struct Limits {
     pub patience: Duration,
     /// Between messages (RFC 5626 keep-alives come every 120 s at most).
     pub idle: Duration,
+    /// Connections that were accepted and have carried no message that can be read. While there are more, each new one
+    /// has only `hurry` for its first, so that idle ones by the thousand keep nobody out for long.
+    pub strangers: usize,
+    pub hurry: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { patience: Duration::from_secs(30), idle: Duration::from_secs(900) }
+        Limits {
+            patience: Duration::from_secs(30),
+            idle: Duration::from_secs(900),
+            strangers: 1_024,
+            hurry: Duration::from_secs(2),
+        }
     }
 }
 
@@ -58,7 +67,17 @@ struct Shared {
     by_remote: DashMap<SocketAddr, ConnectionId>,
     from_address: DashMap<IpAddr, usize>,
     count: AtomicUsize,
+    strangers: AtomicUsize,
     next: AtomicU64,
+}
+
+/// Counts a connection among the strangers as long as it lives.
+struct Stranger<'a>(&'a AtomicUsize);
+
+impl Drop for Stranger<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Streams {
@@ -70,6 +89,7 @@ impl Streams {
             by_remote: DashMap::new(),
             from_address: DashMap::new(),
             count: AtomicUsize::new(0),
+            strangers: AtomicUsize::new(0),
             next: AtomicU64::new(1),
         };
         Streams { shared: Arc::new(shared), runtime: tokio::runtime::Handle::current() }
@@ -178,6 +198,13 @@ impl Shared {
         self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// A new connection among the strangers, and the time it has for its first message.
+    fn stranger(&self) -> (Stranger<'_>, Duration) {
+        let before = self.strangers.fetch_add(1, Ordering::Relaxed);
+        let patience = if before < self.limits.strangers { self.limits.patience } else { self.limits.hurry };
+        (Stranger(&self.strangers), patience)
+    }
+
     /// Carries messages both ways until the connection ends. Whether a message that could be read has come by it, or it
     /// was `ours` from the start.
     async fn serve(&self, stream: TcpStream, outgoing: mpsc::Receiver<Bytes>, flow: Flow, ours: bool) -> bool {
@@ -197,8 +224,15 @@ impl Shared {
         let Some(answers) = answers else { return };
         let mut framer = Framer::default();
         let mut chunk = BytesMut::with_capacity(CHUNK);
+        let (mut stranger, patience) = match proven.load(Ordering::Relaxed) {
+            true => (None, self.limits.patience),
+            false => {
+                let (stranger, patience) = self.stranger();
+                (Some(stranger), patience)
+            }
+        };
         // When the message that is on its way must be whole.
-        let mut due = Instant::now() + self.limits.patience;
+        let mut due = Instant::now() + patience;
         loop {
             let between = proven.load(Ordering::Relaxed) && framer.is_empty();
             let until = if between { Instant::now() + self.limits.idle } else { due };
@@ -216,6 +250,7 @@ impl Shared {
                         Ok(event) => {
                             self.inbox.tell_in_turn(event).await;
                             proven.store(true, Ordering::Relaxed);
+                            drop(stranger.take());
                             due = Instant::now() + self.limits.patience;
                             None
                         }

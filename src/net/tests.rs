@@ -197,7 +197,7 @@ fn a_stream_that_cannot_be_followed_is_refused_and_closed() {
 
 #[test]
 fn drips_keep_alives_and_garbage_do_not_keep_a_connection_open() {
-    let limits = Limits { patience: Duration::from_millis(300), idle: SOON };
+    let limits = Limits { patience: Duration::from_millis(300), idle: SOON, ..Limits::default() };
     let bench = bench(Transport::Tcp, 16, limits);
     let garbage = text("OPTIONS", 1).replace("CSeq: 1", "CSeq: x");
     for (what, piece) in [("drips", "a"), ("keep-alives", "\r\n\r\n"), ("garbage", garbage.as_str())] {
@@ -215,7 +215,7 @@ fn drips_keep_alives_and_garbage_do_not_keep_a_connection_open() {
 
 #[test]
 fn a_connection_that_has_carried_a_message_may_be_silent_longer() {
-    let limits = Limits { patience: Duration::from_millis(200), idle: SOON };
+    let limits = Limits { patience: Duration::from_millis(200), idle: SOON, ..Limits::default() };
     let bench = bench(Transport::Tcp, 16, limits);
     let mut phone = bench.connect();
     phone.write_all(text("OPTIONS", 1).as_bytes()).expect("sent");
@@ -229,6 +229,24 @@ fn a_connection_that_has_carried_a_message_may_be_silent_longer() {
     bench.message();
     phone.write_all(start.as_bytes()).expect("sent");
     assert_eq!(phone.read(&mut [0; 16]).expect("the end"), 0, "half a message is not waited for");
+}
+
+#[test]
+fn idle_connections_by_the_hundred_keep_nobody_out() {
+    let limits = Limits { strangers: 10, hurry: Duration::from_millis(200), ..Limits::default() };
+    let bench = bench(Transport::Tcp, 16, limits);
+    let mut phone = bench.connect();
+    phone.write_all(text("OPTIONS", 1).as_bytes()).expect("sent");
+    bench.message();
+    let idle: Vec<_> = (0..200).map(|_| bench.connect()).collect();
+    let begun = std::time::Instant::now();
+    while bench.net.figures().connections > 11 {
+        assert!(begun.elapsed() < SOON, "{} connections are still open", bench.net.figures().connections);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    phone.write_all(text("OPTIONS", 2).as_bytes()).expect("the phone that was known is not among them");
+    bench.message();
+    drop(idle);
 }
 
 #[test]
