@@ -33,6 +33,9 @@ pub struct Line {
     pub sound: bool,
     /// So little is lost that every phone is reached by the first few INVITEs.
     pub clear: bool,
+    /// No transport error was told so far: one ends a request that is still being repeated (RFC 3261 §17.1.4), and with it
+    /// the last that a phone would have heard.
+    pub tells: bool,
 }
 
 #[derive(Default)]
@@ -158,7 +161,10 @@ impl Truth {
             }
         }
         for (n, side) in sides.iter().enumerate() {
-            let gone = side.sessions.iter().filter(|(_, talk)| talk.far_port.is_some_and(|port| !media.is_open(port)));
+            let gone = side
+                .sessions
+                .iter()
+                .filter(|(_, talk)| line.tells && talk.far_port.is_some_and(|port| !media.is_open(port)));
             found.extend(gone.map(|(session, _)| Passing::Orphan(n, *session)));
         }
         let ending = self.calls.values().filter(|call| call.state == CallState::Ending);

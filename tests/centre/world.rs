@@ -45,6 +45,7 @@ pub struct World {
     truth: Truth,
     /// What the engine is told that it could not send.
     undelivered: Vec<Destination>,
+    error_told: bool,
     /// When no new calls are taken any more, in some runs.
     drain_at: Option<Instant>,
     draining: bool,
@@ -83,6 +84,7 @@ impl World {
             answered: BTreeSet::new(),
             truth: Truth::default(),
             undelivered: Vec::new(),
+            error_told: false,
             drain_at: None,
             draining: false,
             drained: false,
@@ -169,6 +171,7 @@ impl World {
     /// Everything that is due now, each followed by what the engine makes of it.
     fn step(&mut self) -> Result<(), String> {
         if let Some(to) = self.undelivered.pop() {
+            self.error_told = true;
             return self.input(Input::TransportError { to });
         }
         if self.drain_at.is_some_and(|at| at <= self.now) {
@@ -242,7 +245,7 @@ impl World {
 
     fn line(&self) -> Line {
         let loss = self.network.loss();
-        Line { sound: loss <= 100, clear: loss <= 20 }
+        Line { sound: loss <= 100, clear: loss <= 20, tells: !self.error_told }
     }
 
     fn drain(&mut self) -> Result<(), String> {
@@ -250,7 +253,7 @@ impl World {
             match command {
                 Command::Send(transmit) => {
                     // On a bad line some hosts say that the other is not there (ICMP port unreachable).
-                    if !self.line().sound && below(&mut self.rng, 400) == 0 {
+                    if !self.line().sound && below(&mut self.rng, 2_000) == 0 {
                         self.undelivered.push(transmit.to);
                         continue;
                     }
