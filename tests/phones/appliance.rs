@@ -212,11 +212,8 @@ impl Appliance {
 
     /// All call records, by `relais cdr`.
     pub fn records(&self) -> Vec<Value> {
-        let output = Command::new(binary())
-            .args(["cdr", "--json", "--data"])
-            .arg(&self.data)
-            .output()
-            .expect("relais cdr");
+        let output =
+            Command::new(binary()).args(["cdr", "--json", "--data"]).arg(&self.data).output().expect("relais cdr");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
