@@ -103,8 +103,8 @@ impl Scene {
             dead_leg: Duration::from_secs(60),
             threads: Some(1),
         };
-        let media =
-            Media::start(settings, Arc::new(Shelf(Bytes::from(vec![0x55; 8000 * 30]))), sender).expect("free ports");
+        let media = Media::start(settings, Arc::new(Shelf(Bytes::from(vec![0x55; 8000 * 30]))), sender.into())
+            .expect("free ports");
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket2::SockRef::from(&socket).set_recv_buffer_size(8 << 20).expect("a large buffer");
         socket.set_nonblocking(true).expect("a socket that does not wait");

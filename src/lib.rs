@@ -4,6 +4,7 @@
 
 pub mod findings;
 pub mod ids;
+pub mod outbox;
 pub mod record;
 pub mod settings;
 pub mod time;

@@ -225,7 +225,7 @@ impl Engine {
             self.ua.reject(session, reason.status, None, headers, now.instant);
         } else {
             // RFC 3326
-            headers.push("Reason", &format!("Q.850;cause={}", reason.q850));
+            headers.push("Reason", format!("Q.850;cause={}", reason.q850));
             self.ua.hang_up(session, headers, now.instant);
         }
         self.close_leg(id, leg_id, now);
@@ -286,6 +286,7 @@ impl Engine {
         for command in live.call.wire(music, &mut self.next_play, now) {
             self.commands.push_back(super::Command::Media(command));
         }
+        self.track_hold(id, now);
         self.changed.insert(id);
     }
 }

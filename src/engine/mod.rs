@@ -24,7 +24,7 @@ use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::dialplan::{Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
-use crate::queue::{Acd, AcdEvent};
+use crate::queue::{Acd, AcdCounts, AcdEvent};
 use crate::record::CallRecord;
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
@@ -42,7 +42,7 @@ use trunks::Trunks;
 pub enum Input {
     Sip {
         flow: Flow,
-        message: Message,
+        message: Box<Message>,
     },
     /// What was sent there could not be delivered.
     TransportError {
@@ -207,6 +207,7 @@ pub struct Counts {
     pub timers: usize,
     pub ports_free: usize,
     pub ua: UaCounts,
+    pub acd: AcdCounts,
 }
 
 impl Engine {
@@ -252,7 +253,7 @@ impl Engine {
 
     pub fn handle_input(&mut self, input: Input, now: Now) {
         match input {
-            Input::Sip { flow, message } => self.ua.handle_message(flow, message, now.instant),
+            Input::Sip { flow, message } => self.ua.handle_message(flow, *message, now.instant),
             Input::TransportError { to } => self.ua.handle_transport_error(&to, now.instant),
             Input::Media(event) => self.handle_media(event, now),
             Input::Api { id, request } => self.handle_api(id, request, now),
@@ -288,6 +289,7 @@ impl Engine {
             timers: self.timers.len(),
             ports_free: self.ports.len(),
             ua: self.ua.counts(),
+            acd: self.acd.counts(),
         }
     }
 

@@ -31,6 +31,8 @@ impl Engine {
         let Some((call, leg)) = self.leg_of(session) else { return };
         let agreed = match sdp {
             Some(Sdp::Answer(answer)) => self.take_answer(call, leg, &answer),
+            // Settled before the 200, by an early answer or an UPDATE.
+            None if self.has_agreed(call, leg) => Ok(()),
             _ => Err("the 200 has no SDP".to_owned()),
         };
         match agreed {
@@ -53,6 +55,11 @@ impl Engine {
         }
     }
 
+    fn has_agreed(&self, call: CallId, leg: LegId) -> bool {
+        let leg = self.calls.get(&call).and_then(|live| live.call.legs.get(&leg));
+        leg.is_some_and(|leg| leg.negotiator.agreed().is_some())
+    }
+
     /// Applies the peer's answer to our offer.
     fn take_answer(&mut self, call: CallId, leg: LegId, sdp: &[u8]) -> Result<(), String> {
         let leg = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)).ok_or("the leg is gone")?;
@@ -64,7 +71,13 @@ impl Engine {
 
     pub(super) fn leg_confirmed(&mut self, session: SessionId, sdp: Option<Sdp>, now: Now) {
         let Some((call, leg)) = self.leg_of(session) else { return };
-        let Some(Sdp::Answer(answer)) = sdp else { return };
+        let Some(Sdp::Answer(answer)) = sdp else {
+            // RFC 3264 §4: an offer in our 200 must be answered in the ACK.
+            if !self.has_agreed(call, leg) {
+                self.hang_up_leg(call, leg, Party::System, 88, now);
+            }
+            return;
+        };
         if let Err(why) = self.take_answer(call, leg, &answer) {
             self.log(LogLevel::Warn, format!("call {call}: the answer in the ACK cannot be used: {why}"));
             self.hang_up_leg(call, leg, Party::System, 88, now);
@@ -92,7 +105,6 @@ impl Engine {
                     self.ua.answer(session, answer, now.instant);
                     self.media(configure);
                     self.wire(call, now);
-                    self.track_hold(call, now);
                 }
                 Err(error) => self.ua.refuse(session, error.status(), now.instant),
             },
@@ -103,8 +115,9 @@ impl Engine {
         }
     }
 
-    /// The distributor shows an agent who holds, or is held, as holding.
-    fn track_hold(&mut self, call: CallId, now: Now) {
+    /// The distributor shows an agent who holds, or is held, as holding: also one who is put through to a caller that
+    /// holds already.
+    pub(super) fn track_hold(&mut self, call: CallId, now: Now) {
         let Some(live) = self.live(call) else { return };
         if matches!(live.call.phase, Phase::Talking { .. }) {
             let on_hold = live.call.on_hold();

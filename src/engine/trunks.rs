@@ -138,8 +138,8 @@ impl Engine {
         let mut headers = Headers::default();
         let own = match &credentials {
             Some(credentials) => {
-                headers.push("Contact", &format!("<sip:{}@{}>", credentials.user, self.contact_host()));
-                headers.push("Expires", &REGISTER_EXPIRES.as_secs().to_string());
+                headers.push("Contact", format!("<sip:{}@{}>", credentials.user, self.contact_host()));
+                headers.push("Expires", REGISTER_EXPIRES.as_secs().to_string());
                 credentials.aor.parse().unwrap_or_else(|_| host.clone())
             }
             None => plain_uri(Some("relais"), Host::Name(self.settings.sip.domain.clone())),

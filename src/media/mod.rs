@@ -29,6 +29,7 @@ use parking::Handles;
 
 use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
 use crate::ids::{CallId, Language, LegId};
+use crate::outbox::Outbox;
 use crate::prompts::Library;
 use crate::settings::Codec;
 
@@ -98,7 +99,7 @@ pub struct MediaCounters {
 pub struct Media {
     threads: Vec<Line>,
     legs: DashMap<LegId, usize>,
-    events: Sender<MediaEvent>,
+    events: Outbox<MediaEvent>,
     chores: Sender<Chore>,
     commands_lost: AtomicU64,
     shelf: Arc<Shelf>,
@@ -117,7 +118,7 @@ impl Media {
     pub fn start(
         settings: MediaSettings,
         prompts: Arc<dyn PromptSource>,
-        events: Sender<MediaEvent>,
+        events: Outbox<MediaEvent>,
     ) -> Result<Media, MediaError> {
         let shelf = Arc::new(Shelf::new());
         let (chores, todo) = unbounded();
@@ -242,7 +243,7 @@ fn start_thread(
     number: usize,
     settings: &MediaSettings,
     prompts: &Arc<dyn PromptSource>,
-    events: &Sender<MediaEvent>,
+    events: &Outbox<MediaEvent>,
     chores: &Sender<Chore>,
     shelf: &Arc<Shelf>,
     handles: &mut Vec<JoinHandle<()>>,

@@ -13,6 +13,7 @@ use super::thread::Bell;
 use super::{MediaError, MediaSettings};
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::ids::Language;
+use crate::outbox::Outbox;
 
 /// Pairs bound before the first call.
 const FIRST_BATCH: usize = 64;
@@ -29,6 +30,9 @@ const REST: Duration = Duration::from_secs(2);
 /// It rests only so long while fewer than `SCARCE` pairs are free.
 const SHORT_REST: Duration = Duration::from_millis(200);
 const SCARCE: u64 = 16;
+
+/// Between two wakings.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How often the keeper looks whether a port has rested.
 const BEAT: Duration = Duration::from_millis(100);
@@ -75,11 +79,11 @@ pub(super) struct Stock {
     named: HashSet<(String, Language)>,
     undelivered: VecDeque<(usize, MediaCommand)>,
     shelf: Arc<Shelf>,
-    events: Sender<MediaEvent>,
+    events: Outbox<MediaEvent>,
 }
 
 impl Stock {
-    pub fn new(settings: &MediaSettings, shelf: Arc<Shelf>, events: Sender<MediaEvent>) -> Result<Self, MediaError> {
+    pub fn new(settings: &MediaSettings, shelf: Arc<Shelf>, events: Outbox<MediaEvent>) -> Result<Self, MediaError> {
         let (low, high) = settings.ports;
         let untried: VecDeque<u16> = (low..high).filter(|port| port % 2 == 0).collect();
         if untried.is_empty() {
@@ -141,17 +145,35 @@ impl Stock {
     pub fn run(mut self, chores: &Receiver<Chore>, threads: &[(Sender<MediaCommand>, Arc<Bell>)]) {
         loop {
             match chores.recv_timeout(BEAT) {
-                Ok(Chore::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Chore::Refill) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Chore::Returned { port, pair }) => self.resting.push_back((Instant::now(), port, pair)),
-                Ok(Chore::Missing { name, language }) => self.note_missing(name, language),
-                Ok(Chore::HandIn { thread, command }) => self.undelivered.push_back((thread, command)),
+                Ok(chore) => {
+                    for chore in std::iter::once(chore).chain(chores.try_iter()) {
+                        if !self.take(chore) {
+                            return;
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             self.hand_in(threads);
             self.put_back();
             self.refill();
             self.announce();
+            // None of it is urgent: what comes in the meantime is done at one waking.
+            std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Notes what is to be done; `false` when it is to stop.
+    fn take(&mut self, chore: Chore) -> bool {
+        match chore {
+            Chore::Stop => return false,
+            Chore::Refill => {}
+            Chore::Returned { port, pair } => self.resting.push_back((Instant::now(), port, pair)),
+            Chore::Missing { name, language } => self.note_missing(name, language),
+            Chore::HandIn { thread, command } => self.undelivered.push_back((thread, command)),
+        }
+        true
     }
 
     fn hand_in(&mut self, threads: &[(Sender<MediaCommand>, Arc<Bell>)]) {

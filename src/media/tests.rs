@@ -34,7 +34,7 @@ impl Shell {
             dead_leg: Duration::from_secs(60),
             threads: Some(2),
         };
-        let media = Media::start(settings, Arc::new(Shelf), sender).unwrap();
+        let media = Media::start(settings, Arc::new(Shelf), sender.into()).unwrap();
         let mut shell = Shell { media, events, free: Vec::new() };
         shell.until("ports", |shell| !shell.free.is_empty());
         shell
@@ -229,7 +229,7 @@ fn wrong_ports_are_named() {
             threads: Some(1),
         };
         let (sender, _events) = bounded(16);
-        match Media::start(settings, Arc::new(Shelf), sender) {
+        match Media::start(settings, Arc::new(Shelf), sender.into()) {
             Ok(media) => {
                 media.stop();
                 String::new()

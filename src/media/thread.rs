@@ -15,6 +15,7 @@ use super::sockets::{Ready, SocketIo};
 use super::stock::Chore;
 use super::worker::{Setup, Tally, Worker};
 use crate::bridge::{MediaCommand, MediaEvent};
+use crate::outbox::Outbox;
 use crate::time::Instant;
 
 /// Epoll events taken at once.
@@ -92,7 +93,7 @@ pub(super) struct Thread {
     worker: Worker<SocketIo>,
     commands: Receiver<MediaCommand>,
     bell: Arc<Bell>,
-    events: Sender<MediaEvent>,
+    events: Outbox<MediaEvent>,
     chores: Sender<Chore>,
     published: Arc<Published>,
     start: std::time::Instant,
@@ -104,7 +105,7 @@ impl Thread {
         setup: Setup,
         commands: Receiver<MediaCommand>,
         bell: Arc<Bell>,
-        events: Sender<MediaEvent>,
+        events: Outbox<MediaEvent>,
         chores: Sender<Chore>,
         published: Arc<Published>,
     ) -> Self {

@@ -13,11 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::TrySendError;
 
 pub use counters::{Counters, Figures};
 pub use resolve::Resolver;
 
+use crate::outbox::Outbox;
 use crate::settings::{Listen, Transport};
 use crate::sip::message::{Host, Message, Method, Request};
 use crate::sip::{Destination, Flow, Transmit};
@@ -29,7 +30,7 @@ use udp::Datagrams;
 pub enum NetEvent {
     Message {
         flow: Flow,
-        message: Message,
+        message: Box<Message>,
     },
     /// What was sent there could not be delivered, or the connection is gone by which an answer would have come.
     TransportError {
@@ -61,8 +62,8 @@ impl NetError {
 
 /// The way from the sockets to the engine's thread, with its bound.
 #[derive(Clone)]
-pub(self) struct Inbox {
-    events: Sender<NetEvent>,
+struct Inbox {
+    events: Outbox<NetEvent>,
     counters: Arc<Counters>,
 }
 
@@ -97,7 +98,7 @@ impl Inbox {
                 return Err(TurnedAway { readable: true, answer: Some(response.to_bytes()) });
             }
         }
-        Ok(NetEvent::Message { flow, message })
+        Ok(NetEvent::Message { flow, message: Box::new(message) })
     }
 
     fn is_busy(&self) -> bool {
@@ -148,11 +149,11 @@ pub struct Net {
 
 impl Net {
     /// Binds every address and starts to receive. Needs a tokio runtime.
-    pub async fn bind(listen: &[Listen], events: Sender<NetEvent>) -> Result<Net, NetError> {
+    pub async fn bind(listen: &[Listen], events: Outbox<NetEvent>) -> Result<Net, NetError> {
         Net::bind_with(listen, events, Limits::default()).await
     }
 
-    async fn bind_with(listen: &[Listen], events: Sender<NetEvent>, limits: Limits) -> Result<Net, NetError> {
+    async fn bind_with(listen: &[Listen], events: Outbox<NetEvent>, limits: Limits) -> Result<Net, NetError> {
         let inbox = Inbox { events, counters: Arc::new(Counters::default()) };
         let streams = Streams::new(inbox.clone(), limits);
         let mut net = Net { datagrams: Vec::new(), streams, inbox, listening: Vec::new() };

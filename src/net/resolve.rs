@@ -21,7 +21,7 @@ pub struct Resolver {
 
 impl Resolver {
     /// Uses the system's configuration; without one, names have no addresses and trunks need to be given by address.
-    pub fn new() -> Resolver {
+    pub fn from_system() -> Resolver {
         let dns = TokioResolver::builder_tokio().ok().and_then(|builder| builder.build().ok());
         if dns.is_none() {
             tracing::warn!("no usable /etc/resolv.conf: trunks are reached only where they are given by address");

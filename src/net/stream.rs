@@ -210,7 +210,7 @@ impl Shared {
             if between {
                 due = Instant::now() + self.limits.patience;
             }
-            while let Some(framed) = framer.next() {
+            for framed in framer.by_ref() {
                 let answer = match framed {
                     Framed::Message(bytes) => match self.inbox.admit(&bytes, flow) {
                         Ok(event) => {

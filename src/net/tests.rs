@@ -22,7 +22,7 @@ fn bench(transport: Transport, room: usize, limits: Limits) -> Bench {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let (sender, events) = bounded(room);
     let listen = [Listen { transport, address: ([127, 0, 0, 1], 0).into() }];
-    let net = runtime.block_on(Net::bind_with(&listen, sender, limits)).expect("a port");
+    let net = runtime.block_on(Net::bind_with(&listen, sender.into(), limits)).expect("a port");
     Bench { net, events, runtime }
 }
 
@@ -39,7 +39,7 @@ impl Bench {
 
     fn message(&self) -> (Flow, Message) {
         match self.events.recv_timeout(SOON) {
-            Ok(NetEvent::Message { flow, message }) => (flow, message),
+            Ok(NetEvent::Message { flow, message }) => (flow, *message),
             other => panic!("no message: {other:?}"),
         }
     }
@@ -250,7 +250,8 @@ fn a_port_in_use_is_named_with_the_remedy() {
     for transport in [Transport::Udp, Transport::Tcp] {
         let first = bench(transport, 1, Limits::default());
         let listen = [Listen { transport, address: first.address() }];
-        let error = first.runtime.block_on(Net::bind(&listen, bounded(1).0)).err().expect("an error").to_string();
+        let error =
+            first.runtime.block_on(Net::bind(&listen, bounded(1).0.into())).err().expect("an error").to_string();
         let port = first.address().port();
         assert!(error.contains(&format!("127.0.0.1:{port} is in use")) && error.contains("--sip"), "{error}");
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select};
+use crossbeam_channel::Receiver;
 
 use super::execute::Shells;
 use crate::bridge::MediaEvent;
 use crate::engine::{Engine, Input};
 use crate::net::NetEvent;
+use crate::outbox::Bell;
 use crate::time::{Instant, Now};
 use crate::web::Asked;
 use crate::web::metrics::Meters;
@@ -24,7 +25,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    pub fn new() -> Clock {
+    pub fn start() -> Clock {
         Clock { start: std::time::Instant::now() }
     }
 
@@ -35,6 +36,7 @@ impl Clock {
 
 /// Everything that can happen, each kind in a bounded channel of its own.
 pub struct Inputs {
+    pub bell: Arc<Bell>,
     pub control: Receiver<Input>,
     pub media: Receiver<MediaEvent>,
     pub api: Receiver<Asked>,
@@ -73,13 +75,7 @@ impl EngineLoop {
     fn wait(&self) {
         let now = self.clock.now().instant;
         let due = self.engine.poll_timeout().map_or(IDLE, |at| at.since(now).min(IDLE));
-        let mut select = Select::new();
-        select.recv(&self.inputs.control);
-        select.recv(&self.inputs.media);
-        select.recv(&self.inputs.api);
-        select.recv(&self.inputs.net);
-        // A time-out is as good an end of the wait as an input.
-        let _ = select.ready_timeout(due);
+        self.inputs.bell.wait(due);
     }
 
     fn take_turns(&mut self) {

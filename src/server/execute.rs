@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
 use crate::engine::{Command, Input, Journal, LogLevel, ServerId};
 use crate::ids::RequestId;
 use crate::media::Media;
 use crate::net::{Net, Resolver};
+use crate::outbox::Outbox;
 use crate::settings::TrunkServer;
 use crate::store::{Entry, Store};
 use crate::time::Wall;
@@ -26,7 +26,7 @@ pub struct Shells {
     pub views: Arc<Views>,
     pub resolver: Arc<Resolver>,
     /// Where answers that take their time come back.
-    pub control: Sender<Input>,
+    pub control: Outbox<Input>,
     pub runtime: tokio::runtime::Handle,
     pub replies: Replies,
 }

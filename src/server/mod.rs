@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use tokio::sync::oneshot;
 
 use crate::config::{self, Overrides};
@@ -20,6 +20,7 @@ use crate::engine::{Engine, Input, LostPlace};
 use crate::findings::Finding;
 use crate::media::{Media, MediaSettings};
 use crate::net::{Net, Resolver};
+use crate::outbox::{Bell, Outbox};
 use crate::prompts::Library;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -82,16 +83,17 @@ struct Source {
 }
 
 async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError> {
-    let clock = Clock::new();
+    let clock = Clock::start();
     let settings = Arc::new(loaded.settings);
     let mut signals = Signals::new().map_err(ServerError::runtime)?;
     let metrics = web::metrics::install().map_err(ServerError::runtime)?;
     let meters = Meters::register();
 
-    let (control, control_inputs) = bounded(CONTROL_QUEUE);
-    let (media_events, media_inputs) = bounded(MEDIA_QUEUE);
-    let (requests, request_inputs) = bounded(REQUEST_QUEUE);
-    let (net_events, net_inputs) = bounded(SIP_QUEUE);
+    let bell = Arc::new(Bell::default());
+    let (control, control_inputs) = queue(CONTROL_QUEUE, &bell);
+    let (media_events, media_inputs) = queue(MEDIA_QUEUE, &bell);
+    let (requests, request_inputs) = queue(REQUEST_QUEUE, &bell);
+    let (net_events, net_inputs) = queue(SIP_QUEUE, &bell);
     let net_waiting = net_inputs.clone();
 
     let net = Arc::new(Net::bind(&settings.sip.listen, net_events).await.map_err(ServerError::runtime)?);
@@ -135,12 +137,12 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
         media: media.clone(),
         store,
         views: views.clone(),
-        resolver: Arc::new(Resolver::new()),
+        resolver: Arc::new(Resolver::from_system()),
         control: control.clone(),
         runtime: tokio::runtime::Handle::current(),
         replies: Replies::default(),
     };
-    let inputs = Inputs { control: control_inputs, media: media_inputs, api: request_inputs, net: net_inputs };
+    let inputs = Inputs { bell, control: control_inputs, media: media_inputs, api: request_inputs, net: net_inputs };
     let (ended, mut engine_ended) = oneshot::channel();
     let engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
     let thread = std::thread::Builder::new()
@@ -176,9 +178,13 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     drop(stop_web);
     // What still reads the API is given the web shell's own time to end.
     let _ = tokio::time::timeout(Duration::from_secs(2), web).await;
-    let outcome =
-        thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()));
-    outcome
+    thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()))
+}
+
+/// A bounded queue into the engine's thread.
+fn queue<T>(capacity: usize, bell: &Arc<Bell>) -> (Outbox<T>, Receiver<T>) {
+    let (sender, receiver) = bounded(capacity);
+    (Outbox::new(sender, bell.clone()), receiver)
 }
 
 /// One line on standard output: calls are taken from now on.
@@ -191,7 +197,7 @@ fn say_ready(net: &Net, web: std::net::SocketAddr) {
     let _ = out.flush();
 }
 
-fn follow(wish: Wish, source: &Source, running: &Settings, control: &Sender<Input>, ready: &AtomicBool) {
+fn follow(wish: Wish, source: &Source, running: &Settings, control: &Outbox<Input>, ready: &AtomicBool) {
     let input = match wish {
         Wish::Drain => {
             tracing::info!("draining: new calls get 503, running ones go on; a second signal stops at once");

@@ -52,7 +52,7 @@ impl Registrar {
             Ok(()) => self.listing(request, user, now),
             Err(Fault::TooBrief) => {
                 let mut response = refusal(423);
-                response.headers.push("Min-Expires", &self.min_expires.as_secs().to_string());
+                response.headers.push("Min-Expires", self.min_expires.as_secs().to_string());
                 response
             }
             Err(Fault::OutOfOrder) => refusal(500),
@@ -120,7 +120,7 @@ impl Registrar {
         let mut response = request.response(200.into(), None);
         for binding in self.bindings(user) {
             let left = binding.expires_at.since(now).as_secs();
-            response.headers.push("Contact", &format!("<{}>;expires={left}", binding.contact));
+            response.headers.push("Contact", format!("<{}>;expires={left}", binding.contact));
         }
         response
     }

@@ -1,4 +1,10 @@
 //! Death at every byte and at any moment, a full spool, a locked database, readers beside the writer.
+//!
+//! Faults that were planted and are caught here: an entry applied twice; the spool read from its start whatever was
+//! moved; no checksum, or one without the sequence number; a segment overwritten before it is moved; a record shown
+//! from spool and database; a wrap-up counted twice by a reader; the database read before the spool; sequence numbers
+//! that begin anew; a place regained twice; calls cut off and not closed; a wrap-up wiped by the end of the call; memory
+//! not given back; a commit without its sequence number; a batch dropped when the database fails.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

@@ -16,7 +16,7 @@ use super::{Counters, StoreError};
 /// Entries a transaction.
 pub(super) const BATCH: usize = 500;
 /// At most one commit in this time, so that each serves many entries.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(250);
 /// The spool is synchronised and the sign of life renewed this often.
 const BEAT: Duration = Duration::from_secs(1);
 /// After a failure the database is tried again, first after this time, then after ever longer ones.

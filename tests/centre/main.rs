@@ -4,6 +4,7 @@
 mod media;
 mod network;
 mod people;
+mod truth;
 mod world;
 
 use world::World;

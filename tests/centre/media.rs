@@ -5,18 +5,30 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
-use relais::bridge::{Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, RtpStats};
-use relais::ids::LegId;
+use relais::bridge::{Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, RtpStats, Sources};
+use relais::ids::{CallId, LegId, PlayId};
 use relais::time::Instant;
 
 use crate::network::below;
 
 pub const PORTS: u16 = 60;
 
+/// One open leg: its port, whose call it is, and what it hears.
+struct Ear {
+    port: MediaPort,
+    call: CallId,
+    sources: Sources,
+    play: Option<PlayId>,
+    /// What offer and answer last said: whether we may send there. `None` before the first.
+    send: Option<bool>,
+}
+
 pub struct Media {
-    open: BTreeMap<LegId, MediaPort>,
+    open: BTreeMap<LegId, Ear>,
     used: BTreeSet<MediaPort>,
     ever: BTreeSet<LegId>,
+    /// Legs that were reported dead.
+    died: BTreeSet<LegId>,
     agenda: BTreeMap<(Instant, u64), MediaEvent>,
     sequence: u64,
 }
@@ -27,6 +39,7 @@ impl Media {
             open: BTreeMap::new(),
             used: BTreeSet::new(),
             ever: BTreeSet::new(),
+            died: BTreeSet::new(),
             agenda: BTreeMap::new(),
             sequence: 0,
         };
@@ -40,49 +53,92 @@ impl Media {
 
     pub fn handle(&mut self, command: &MediaCommand, now: Instant, rng: &mut ChaCha12Rng) -> Result<(), String> {
         match command {
-            MediaCommand::Open { leg, port, .. } => {
+            MediaCommand::Open { leg, port, call } => {
                 if !self.used.insert(*port) {
                     return Err(format!("port {} is given to leg {leg} while another leg has it", port.0));
                 }
                 if !self.ever.insert(*leg) {
                     return Err(format!("leg {leg} is opened twice"));
                 }
-                self.open.insert(*leg, *port);
+                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, send: None };
+                self.open.insert(*leg, ear);
             }
             MediaCommand::Close { leg } => {
-                let port = self.open.remove(leg).ok_or(format!("leg {leg} is closed and was not open"))?;
+                let port = self.open.remove(leg).ok_or(format!("leg {leg} is closed and was not open"))?.port;
                 self.used.remove(&port);
                 self.later(now, 1 + below(rng, 30), MediaEvent::Closed { leg: *leg, stats: RtpStats::default() });
                 self.later(now, 31, MediaEvent::Ports(vec![port]));
             }
-            MediaCommand::Play { leg, play, repeat: false, .. } => {
-                let event = MediaEvent::PlayEnded { leg: *leg, play: *play };
-                self.expect_open(*leg)?;
-                self.later(now, 100 + below(rng, 4_000), event);
-            }
-            MediaCommand::Configure { leg, .. }
-            | MediaCommand::Hear { leg, .. }
-            | MediaCommand::Play { leg, .. }
-            | MediaCommand::StopPlay { leg, .. }
-            | MediaCommand::SendDigit { leg, .. } => self.expect_open(*leg)?,
-        }
-        if let MediaCommand::Hear { leg, sources } = command {
-            for source in sources {
-                if !self.open.contains_key(source) {
-                    return Err(format!("leg {leg} is to hear leg {source}, which is not open"));
+            MediaCommand::Play { leg, play, repeat, .. } => {
+                self.ear(*leg)?.play = Some(*play);
+                if !repeat {
+                    let event = MediaEvent::PlayEnded { leg: *leg, play: *play };
+                    self.later(now, 100 + below(rng, 4_000), event);
                 }
+            }
+            MediaCommand::StopPlay { leg, play } => {
+                self.ear(*leg)?.play.take_if(|running| running == play);
+            }
+            MediaCommand::Hear { leg, sources } => {
+                let call = self.ear(*leg)?.call;
+                if let Some(other) =
+                    sources.iter().find(|source| self.open.get(source).is_none_or(|of| of.call != call))
+                {
+                    return Err(format!("leg {leg} is to hear leg {other}, which is closed or of another call"));
+                }
+                self.ear(*leg)?.sources = sources.clone();
+            }
+            MediaCommand::Configure { leg, stream } => {
+                self.ear(*leg)?.send = Some(stream.send);
+                // Now and then a far end goes dumb.
+                if below(rng, 80) == 0 {
+                    self.later(now, 5_000 + below(rng, 20_000), MediaEvent::Dead { leg: *leg });
+                }
+            }
+            MediaCommand::SendDigit { leg, .. } => {
+                self.ear(*leg)?;
             }
         }
         Ok(())
     }
 
-    fn expect_open(&self, leg: LegId) -> Result<(), String> {
-        self.open.contains_key(&leg).then_some(()).ok_or(format!("a command for leg {leg}, which is not open"))
+    fn ear(&mut self, leg: LegId) -> Result<&mut Ear, String> {
+        self.open.get_mut(&leg).ok_or(format!("a command for leg {leg}, which is not open"))
+    }
+
+    pub fn open_legs(&self) -> impl Iterator<Item = LegId> {
+        self.open.keys().copied()
+    }
+
+    pub fn is_open(&self, port: u16) -> bool {
+        self.open.values().any(|ear| ear.port.0.port() == port)
+    }
+
+    pub fn port(&self, leg: LegId) -> Option<u16> {
+        self.open.get(&leg).map(|ear| ear.port.0.port())
+    }
+
+    pub fn sources(&self, leg: LegId) -> &[LegId] {
+        self.open.get(&leg).map_or(&[], |ear| &ear.sources)
+    }
+
+    /// Whether the far end last said that it wants to hear nothing of us.
+    pub fn holds(&self, leg: LegId) -> Option<bool> {
+        Some(!self.open.get(&leg)?.send?)
+    }
+
+    pub fn died(&self, leg: LegId) -> bool {
+        self.died.contains(&leg)
+    }
+
+    /// Whether a prompt or music is heard.
+    pub fn plays(&self, leg: LegId) -> bool {
+        self.open.get(&leg).is_some_and(|ear| ear.play.is_some())
     }
 
     /// The caller whose far end is this port presses a key.
     pub fn press(&mut self, port: u16, key: Digit, now: Instant) {
-        let leg = self.open.iter().find(|(_, at)| at.0.port() == port).map(|(leg, _)| *leg);
+        let leg = self.open.iter().find(|(_, ear)| ear.port.0.port() == port).map(|(leg, _)| *leg);
         if let Some(leg) = leg {
             self.later(now, 1, MediaEvent::Digit { leg, digit: key, source: DigitSource::TelephoneEvent });
         }
@@ -97,12 +153,23 @@ impl Media {
         self.agenda.keys().next().map(|(at, _)| *at)
     }
 
-    /// The next event that is due; ends of plays of closed legs are forgotten, as the real threads do.
+    /// The next event that is due; ends of plays of closed legs, and of plays that were stopped or replaced, are
+    /// forgotten, as the real threads do.
     pub fn poll(&mut self, now: Instant) -> Option<MediaEvent> {
         while self.next()? <= now {
             let (_, event) = self.agenda.pop_first()?;
             match &event {
-                MediaEvent::PlayEnded { leg, .. } | MediaEvent::Digit { leg, .. } if !self.open.contains_key(leg) => {}
+                MediaEvent::Digit { leg, .. } | MediaEvent::Dead { leg } if !self.open.contains_key(leg) => {}
+                MediaEvent::PlayEnded { leg, play } => {
+                    let ear = self.open.get_mut(leg);
+                    if ear.is_some_and(|ear| ear.play.take_if(|running| running == play).is_some()) {
+                        return Some(event);
+                    }
+                }
+                MediaEvent::Dead { leg } => {
+                    self.died.insert(*leg);
+                    return Some(event);
+                }
                 _ => return Some(event),
             }
         }

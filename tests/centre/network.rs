@@ -37,6 +37,11 @@ impl Network {
         }
     }
 
+    /// Out of a thousand.
+    pub fn loss(&self) -> u32 {
+        self.loss
+    }
+
     pub fn send(&mut self, packet: Packet, now: Instant, rng: &mut ChaCha12Rng) {
         let copies = if below(rng, 1_000) < self.duplication { 2 } else { 1 };
         for _ in 0..copies {

@@ -24,11 +24,18 @@ const RINGS_AT_MOST: Duration = Duration::from_secs(180);
 /// What somebody is going to do.
 #[derive(Clone, Debug)]
 pub enum Act {
-    Dial { number: &'static str, late_offer: bool },
+    Dial {
+        number: &'static str,
+        late_offer: bool,
+    },
     Press(SessionId, char),
+    /// The same by INFO.
+    PressByInfo(SessionId, char),
     HangUp(SessionId),
     Hold(SessionId, bool),
-    Register { expires: u32 },
+    Register {
+        expires: u32,
+    },
     Answer(SessionId),
     Refuse(SessionId, u16),
 }
@@ -101,6 +108,10 @@ impl Side {
                 let port = self.sessions.get(&session).filter(|talk| talk.up).and_then(|talk| talk.far_port);
                 return port.zip(Digit::new(key));
             }
+            Act::PressByInfo(session, key) if self.sessions.get(&session).is_some_and(|talk| talk.up) => {
+                let body = Bytes::from(format!("Signal={key}\r\nDuration=160\r\n"));
+                self.ua.info(session, "application/dtmf-relay", body, now);
+            }
             Act::HangUp(session) if self.sessions.contains_key(&session) => {
                 self.ua.hang_up(session, Headers::default(), now);
             }
@@ -110,7 +121,7 @@ impl Side {
             Act::Refuse(session, status) if self.sessions.get(&session).is_some_and(|talk| !talk.up) => {
                 self.ua.reject(session, status, None, Headers::default(), now);
             }
-            Act::HangUp(_) | Act::Refuse(..) => {}
+            Act::HangUp(_) | Act::Refuse(..) | Act::PressByInfo(..) => {}
         }
         None
     }
@@ -132,12 +143,16 @@ impl Side {
             session,
             Talk { offer: Some(sdp(self.address, port, 1, "sendrecv")), version: 1, ..Talk::default() },
         );
-        let patience = 200 + below_one_of(rng, [300, 5_000, 60_000]);
+        let patience = match below(rng, 4) {
+            0 => 200_000 + below(rng, 200_000),
+            _ => 200 + below_one_of(rng, [300, 5_000, 60_000]),
+        };
         self.plan(now + Duration::from_millis(patience.into()), Act::HangUp(session));
         for _ in 0..below(rng, 4) {
             let at = Duration::from_millis(u64::from(500 + below(rng, 15_000)));
             let key = ['1', '2', '3', '0', '9', '#'][below(rng, 6) as usize];
-            self.plan(now + at, Act::Press(session, key));
+            let by_info = below(rng, 3) == 0;
+            self.plan(now + at, if by_info { Act::PressByInfo(session, key) } else { Act::Press(session, key) });
         }
         if below(rng, 4) == 0 {
             let at = now + Duration::from_millis(u64::from(1_000 + below(rng, 20_000)));
@@ -165,7 +180,7 @@ impl Side {
     fn register(&mut self, expires: u32, now: Instant) {
         let Some(agent) = self.agent.clone() else { return };
         let mut headers = Headers::default();
-        headers.push("Contact", &format!("<sip:{agent}@{}>;expires={expires}", self.address));
+        headers.push("Contact", format!("<sip:{agent}@{}>;expires={expires}", self.address));
         let aor = format!("sip:{agent}@{SERVER}");
         let request = SingleRequest {
             method: Method::Register,
@@ -234,6 +249,20 @@ impl Side {
             _ => {
                 let at = soon(rng, 9_000);
                 self.plan(at, Act::Answer(session));
+                match below(rng, 24) {
+                    // Phones that lie: a second answer, one after a hang-up, a registration anew in mid-call, or its end.
+                    0 => self.plan(at + Duration::from_millis(below(rng, 800).into()), Act::Answer(session)),
+                    1 => {
+                        self.plan(at, Act::HangUp(session));
+                        self.plan(at, Act::Answer(session));
+                    }
+                    2 => self.plan(at + Duration::from_secs(1), Act::Register { expires: 3_600 }),
+                    3 => {
+                        self.plan(at, Act::Register { expires: 0 });
+                        self.plan(at + Duration::from_secs(6), Act::Register { expires: 3_600 });
+                    }
+                    _ => {}
+                }
                 if below(rng, 2) == 0 {
                     let talk = below_one_of(rng, [50, 2_000, 30_000]);
                     self.plan(at + Duration::from_millis(talk.into()), Act::HangUp(session));

@@ -20,6 +20,7 @@ use relais::views::{AgentState, ApiRequest, Change};
 use crate::media::{Media, PORTS};
 use crate::network::{Network, Packet, below, below_one_of};
 use crate::people::{Act, SERVER, Side};
+use crate::truth::{Line, Truth, ended_by_people};
 
 const CALLS: usize = 50;
 const AGENTS: [&str; 6] = ["201", "202", "203", "204", "205", "206"];
@@ -40,6 +41,14 @@ pub struct World {
     ended: BTreeSet<CallId>,
     /// Which call each agent is part of, as published.
     with: BTreeMap<CallId, BTreeSet<AgentId>>,
+    answered: BTreeSet<CallId>,
+    truth: Truth,
+    /// What the engine is told that it could not send.
+    undelivered: Vec<Destination>,
+    /// When no new calls are taken any more, in some runs.
+    drain_at: Option<Instant>,
+    draining: bool,
+    drained: bool,
     steps: u64,
     pub narrate: bool,
     /// Serialise and restore the engine every so many steps.
@@ -71,6 +80,12 @@ impl World {
             began: BTreeSet::new(),
             ended: BTreeSet::new(),
             with: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            truth: Truth::default(),
+            undelivered: Vec::new(),
+            drain_at: None,
+            draining: false,
+            drained: false,
             steps: 0,
             narrate: false,
             snapshot_every: None,
@@ -89,6 +104,9 @@ impl World {
             let number = ["600", "601", "601", "610", "610", "610", "611", "611", "999"][below(rng, 9) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
+        }
+        if below(rng, 8) == 0 {
+            self.drain_at = Some(Instant(0) + Duration::from_millis(u64::from(40_000 + below(rng, 120_000))));
         }
         self.sides.push(trunk);
         for (n, agent) in AGENTS.iter().enumerate() {
@@ -139,7 +157,9 @@ impl World {
     }
 
     fn next(&self) -> Option<Instant> {
-        [self.engine.poll_timeout(), self.media.next(), self.network.next(), self.meddling.keys().next().copied()]
+        let meddling = self.meddling.keys().next().copied();
+        let undelivered = (!self.undelivered.is_empty()).then_some(self.now);
+        [self.engine.poll_timeout(), self.media.next(), self.network.next(), meddling, self.drain_at, undelivered]
             .into_iter()
             .chain(self.sides.iter().map(Side::next))
             .flatten()
@@ -148,6 +168,14 @@ impl World {
 
     /// Everything that is due now, each followed by what the engine makes of it.
     fn step(&mut self) -> Result<(), String> {
+        if let Some(to) = self.undelivered.pop() {
+            return self.input(Input::TransportError { to });
+        }
+        if self.drain_at.is_some_and(|at| at <= self.now) {
+            self.drain_at = None;
+            self.draining = true;
+            return self.input(Input::Drain);
+        }
         if let Some(packet) = self.network.receive(self.now) {
             return self.deliver(&packet);
         }
@@ -184,7 +212,7 @@ impl World {
         }
         let flow = Flow { transport: Transport::Udp, local: packet.to, remote: packet.from, connection: None };
         if packet.to == SERVER {
-            return self.input(Input::Sip { flow, message });
+            return self.input(Input::Sip { flow, message: Box::new(message) });
         }
         if let Some(n) = self.sides.iter().position(|side| side.address == packet.to) {
             self.sides[n].ua.handle_message(flow, message, self.now);
@@ -208,13 +236,24 @@ impl World {
             println!("{:>10.3} {input:?}", self.now.0 as f64 / 1e9);
         }
         self.engine.handle_input(input, self.at());
-        self.drain()
+        self.drain()?;
+        self.truth.check(&self.engine.counts(), &self.media, &self.sides, self.line(), self.now)
+    }
+
+    fn line(&self) -> Line {
+        let loss = self.network.loss();
+        Line { sound: loss <= 100, clear: loss <= 20 }
     }
 
     fn drain(&mut self) -> Result<(), String> {
         while let Some(command) = self.engine.poll_command() {
             match command {
                 Command::Send(transmit) => {
+                    // On a bad line some hosts say that the other is not there (ICMP port unreachable).
+                    if !self.line().sound && below(&mut self.rng, 400) == 0 {
+                        self.undelivered.push(transmit.to);
+                        continue;
+                    }
                     let packet = Packet { from: SERVER, to: address(&transmit.to), bytes: transmit.bytes };
                     self.network.send(packet, self.now, &mut self.rng);
                 }
@@ -228,7 +267,12 @@ impl World {
                 Command::Publish(change) => self.published(change)?,
                 Command::Reply { .. } => {}
                 Command::Log { text, .. } if self.narrate => println!("{:>10.3} log: {text}", self.now.0 as f64 / 1e9),
-                Command::Log { .. } | Command::Resolve { .. } | Command::Drained => {}
+                Command::Drained => {
+                    if !self.draining || std::mem::replace(&mut self.drained, true) || self.began != self.ended {
+                        return Err("drained is told before its time, or twice".to_owned());
+                    }
+                }
+                Command::Log { .. } | Command::Resolve { .. } => {}
             }
         }
         self.one_call_an_agent()
@@ -238,6 +282,9 @@ impl World {
         match &entry {
             Journal::Began(record) if !self.began.insert(record.call_id) => {
                 return Err(format!("call {} begins twice", record.call_id));
+            }
+            Journal::Began(record) if self.draining => {
+                return Err(format!("call {} begins in a drain", record.call_id));
             }
             Journal::Ended(record) => {
                 if !self.ended.insert(record.call_id) {
@@ -250,19 +297,30 @@ impl World {
                     return Err(format!("record without an end: {record:?}"));
                 }
                 let talked = record.legs.iter().any(|leg| leg.role == Party::Agent);
+                if self.line().sound {
+                    ended_by_people(record, &self.media)?;
+                }
                 if talked != record.agent.is_some() {
                     return Err(format!("record's agent and legs disagree: {record:?}"));
                 }
             }
-            _ => {}
+            Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
+            Journal::Began(_) | Journal::Queued { .. } => {}
         }
         self.journal.push(entry);
         Ok(())
     }
 
     fn published(&mut self, change: Change) -> Result<(), String> {
+        self.truth.published(&change, self.now)?;
         match change {
             Change::Call(view) => {
+                // A supervisor ends some calls, the first seconds after the answer being the most delicate.
+                if view.answered_at.is_some() && self.answered.insert(view.call_id) && below(&mut self.rng, 8) == 0 {
+                    let at = self.now + Duration::from_micros(u64::from(below(&mut self.rng, 1_500_000)));
+                    let request = ApiRequest::HangUp { call: view.call_id, leg: None, by: Party::Supervisor };
+                    self.meddling.insert(at, request);
+                }
                 if self.ended.contains(&view.call_id) {
                     return Err(format!("call {} is shown as running after its end", view.call_id));
                 }
@@ -314,6 +372,10 @@ impl World {
             if !side.sessions.is_empty() {
                 return Err(format!("{} sessions are left over at {}", side.sessions.len(), side.address));
             }
+        }
+        self.truth.at_the_end()?;
+        if self.draining != self.drained {
+            return Err("a drain has no end".to_owned());
         }
         if self.began.is_empty() {
             return Err("no call got through: the run proves nothing".to_owned());

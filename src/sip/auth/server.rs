@@ -158,7 +158,7 @@ impl Authenticator {
                 quoted(&self.realm),
                 algorithm.name()
             );
-            headers.push("WWW-Authenticate", &value);
+            headers.push("WWW-Authenticate", value);
         }
         headers
     }

@@ -99,17 +99,18 @@ pub enum EndCause {
 pub enum Event {
     /// A new call. Answer with `progress`, `accept` or `reject`; 100 has been sent.
     Incoming { session: SessionId, flow: Flow, request: Box<Request> },
-    /// 101–199 to our INVITE.
+    /// 101–199 to our INVITE. With `Sdp::Offer` (a reliable response to an INVITE without one) call `answer`.
     Progress { session: SessionId, status: u16, sdp: Option<Sdp> },
-    /// 2xx to our INVITE. With `Sdp::Offer` (late offer) call `answer` to send the ACK; else the ACK is sent.
+    /// 2xx to our INVITE. With `Sdp::Offer` (late offer) call `answer` to send the ACK; else the ACK is sent. An answer that
+    /// came in a provisional response of the same fork is told again; without SDP what was agreed by UPDATE stands.
     Answered { session: SessionId, response: Box<Response>, sdp: Option<Sdp> },
-    /// The ACK to our 2xx came; it carries the answer when we made the offer.
+    /// The ACK to our first 2xx came; it carries the answer when we made the offer.
     Confirmed { session: SessionId, sdp: Option<Sdp> },
     /// A final refusal, a time-out (408) or an unreachable peer (503) of our INVITE.
     Failed { session: SessionId, status: u16, reason: String, q850: Option<u8> },
     /// re-INVITE or UPDATE from the peer. `None` asks for our offer. Reply with `answer` or `refuse`.
     Reoffered { session: SessionId, sdp: Option<Sdp> },
-    /// The peer answered our `offer`.
+    /// The peer answered our `offer`, or the one we gave by `progress` or by `answer` to a `Reoffered` without SDP.
     Reanswered { session: SessionId, sdp: Bytes },
     /// The peer refused our `offer`; what was agreed before stands. 491 is re-tried by the user agent itself.
     OfferRefused { session: SessionId, status: u16 },

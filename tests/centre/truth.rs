@@ -1,0 +1,395 @@
+//! What holds after every input: what is published, what the media threads were told, what the engine keeps and what
+//! the far ends see are one story.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use relais::engine::Counts;
+use relais::ids::{AgentId, CallId, LegId, QueueId};
+use relais::record::{CallRecord, Outcome, Party};
+use relais::time::Instant;
+use relais::views::{AgentState, AgentView, CallState, CallView, Change, LegView, QueueView};
+
+use crate::media::Media;
+use crate::people::Side;
+
+/// An agent who is barred for a contact, or rests, is so for the queue's `retry_delay_s`; the demo leaves it at 10.
+const MAY_REST: Duration = Duration::from_secs(12);
+/// A BYE is sent again for 64*T1, and may itself have waited as long for the ACK before it (RFC 3261 §15).
+const TOLD_WITHIN: Duration = Duration::from_secs(70);
+/// Then an INVITE has been sent five times.
+const RINGS_WITHIN: Duration = Duration::from_secs(10);
+/// The media threads of the simulation tell the last figures within 30 ms.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(60);
+/// All transactions and repetitions of the last call are over: 64*T1 twice, and what lingers after.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(150);
+/// Two roundings to whole milliseconds.
+const ROUNDING_MS: u64 = 2;
+
+/// How good the network of a run is: what must never happen then.
+#[derive(Clone, Copy)]
+pub struct Line {
+    /// So little is lost that no exchange of messages can fail.
+    pub sound: bool,
+    /// So little is lost that every phone is reached by the first few INVITEs.
+    pub clear: bool,
+}
+
+#[derive(Default)]
+pub struct Truth {
+    calls: BTreeMap<CallId, CallView>,
+    agents: BTreeMap<AgentId, AgentView>,
+    queues: BTreeMap<QueueId, QueueView>,
+    /// When each call was first shown waiting, and with an agent.
+    waits: BTreeMap<CallId, Wait>,
+    /// Something that may be so for a while only: since when.
+    since: BTreeMap<Passing, Instant>,
+    /// Talks that came out of a queue, and wrap-ups that were told.
+    talks: BTreeMap<CallId, u32>,
+    wrapped_up: BTreeMap<CallId, u32>,
+}
+
+#[derive(Default)]
+struct Wait {
+    queued: Option<Instant>,
+    over: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Passing {
+    IdleWhileWaiting(AgentId, CallId),
+    NotRung(AgentId, CallId),
+    Orphan(usize, relais::ids::SessionId),
+    Ending(CallId),
+    NoCalls,
+}
+
+impl Truth {
+    pub fn published(&mut self, change: &Change, now: Instant) -> Result<(), String> {
+        match change {
+            Change::Call(view) => {
+                let wait = self.waits.entry(view.call_id).or_default();
+                if view.state == CallState::Queued {
+                    wait.queued.get_or_insert(now);
+                }
+                if wait.queued.is_some()
+                    && matches!(view.state, CallState::Talking | CallState::Holding | CallState::Ending)
+                {
+                    wait.over.get_or_insert(now);
+                }
+                self.calls.insert(view.call_id, (**view).clone());
+            }
+            Change::Ended(record) => {
+                let wait = self.waits.remove(&record.call_id).unwrap_or_default();
+                self.calls.remove(&record.call_id);
+                self.check_record(record, &wait)?;
+            }
+            Change::Agent(view) => {
+                self.agents.insert(view.id.clone(), view.clone());
+            }
+            Change::Queue(view) => {
+                self.queues.insert(view.id.clone(), view.clone());
+            }
+        }
+        Ok(())
+    }
+
+    pub fn wrapped_up(&mut self, call: CallId, acw_ms: u64) -> Result<(), String> {
+        *self.wrapped_up.entry(call).or_default() += 1;
+        // The demo's wrap_up_s.
+        if acw_ms > 5_000 { Err(format!("call {call} was wrapped up for {acw_ms} ms of 5000")) } else { Ok(()) }
+    }
+
+    /// Everything, after an input was taken in and all its commands were carried out.
+    pub fn check(
+        &mut self,
+        counts: &Counts,
+        media: &Media,
+        sides: &[Side],
+        line: Line,
+        now: Instant,
+    ) -> Result<(), String> {
+        self.ears(media)?;
+        self.what_is_kept(counts, media)?;
+        self.agents_and_calls()?;
+        self.queues_and_calls()?;
+        let passing = self.passing(counts, media, sides, line);
+        self.since.retain(|what, _| passing.contains(what));
+        for what in passing {
+            let since = *self.since.entry(what.clone()).or_insert(now);
+            let (most, saying) = match &what {
+                Passing::IdleWhileWaiting(agent, call) => {
+                    (MAY_REST, format!("agent {agent} is free while call {call} waits in their queue"))
+                }
+                Passing::NotRung(agent, call) => {
+                    (RINGS_WITHIN, format!("agent {agent} is reserved for call {call} and no phone of theirs rings"))
+                }
+                Passing::Orphan(side, session) => {
+                    let side = &sides[*side].address;
+                    (TOLD_WITHIN, format!("session {session} at {side} has not been told that its leg is gone"))
+                }
+                Passing::Ending(call) => (WRITTEN_WITHIN, format!("call {call} is over and its record not written")),
+                Passing::NoCalls => (FORGOTTEN_WITHIN, format!("no call is left, yet the engine keeps {counts:?}")),
+            };
+            if now.since(since) > most {
+                return Err(format!("{saying}, for {:.3} s", now.since(since).as_secs_f64()));
+            }
+        }
+        Ok(())
+    }
+
+    fn passing(&self, counts: &Counts, media: &Media, sides: &[Side], line: Line) -> BTreeSet<Passing> {
+        let mut found = BTreeSet::new();
+        let waiting: Vec<_> = self
+            .calls
+            .values()
+            .filter(|call| call.state == CallState::Queued && call.agent.is_none())
+            .filter_map(|call| Some((call.call_id, call.queue.as_ref()?)))
+            .collect();
+        for agent in self.agents.values() {
+            if agent.state == AgentState::Available {
+                let theirs = waiting.iter().filter(|(_, queue)| agent.queues.contains(queue));
+                found.extend(theirs.map(|(call, _)| Passing::IdleWhileWaiting(agent.id.clone(), *call)));
+            }
+            if let (true, AgentState::Reserved, Some(call)) = (line.clear, agent.state, agent.call_id)
+                && !self.is_rung(agent, call, media, sides)
+            {
+                found.insert(Passing::NotRung(agent.id.clone(), call));
+            }
+        }
+        for (n, side) in sides.iter().enumerate() {
+            let gone = side.sessions.iter().filter(|(_, talk)| talk.far_port.is_some_and(|port| !media.is_open(port)));
+            found.extend(gone.map(|(session, _)| Passing::Orphan(n, *session)));
+        }
+        let ending = self.calls.values().filter(|call| call.state == CallState::Ending);
+        found.extend(ending.map(|call| Passing::Ending(call.call_id)));
+        if counts.calls == 0 && counts.ua.sessions > 0 {
+            found.insert(Passing::NoCalls);
+        }
+        found
+    }
+
+    fn is_rung(&self, agent: &AgentView, call: CallId, media: &Media, sides: &[Side]) -> bool {
+        let Some(side) = sides.iter().find(|side| side.agent.as_deref() == Some(agent.id.as_str())) else {
+            return true;
+        };
+        let Some(leg) = self.calls.get(&call).and_then(|call| agent_leg(call, &agent.id)) else { return false };
+        let port = media.port(leg.leg_id);
+        side.sessions.values().any(|talk| talk.far_port == port)
+    }
+
+    /// Two who talk hear each other; who is held hears music, who waits hears music; nobody hears anybody else.
+    fn ears(&self, media: &Media) -> Result<(), String> {
+        for call in self.calls.values() {
+            let untold = |leg: &&LegView| media.holds(leg.leg_id).is_some_and(|holds| holds != leg.on_hold);
+            if let Some(leg) = call.legs.iter().find(untold) {
+                return Err(format!("call {} shows {leg:?}, its far end said otherwise", call.call_id));
+            }
+            match call.state {
+                CallState::Talking | CallState::Holding => match &call.legs[..] {
+                    [a, b] => {
+                        hears_partner(call, a, b, media)?;
+                        hears_partner(call, b, a, media)?;
+                        let holds = a.on_hold || b.on_hold;
+                        if holds != (call.state == CallState::Holding) {
+                            return Err(format!("call {} is {:?} with legs {:?}", call.call_id, call.state, call.legs));
+                        }
+                    }
+                    legs => return Err(format!("call {} is a talk of {} legs", call.call_id, legs.len())),
+                },
+                CallState::Queued => {
+                    for leg in &call.legs {
+                        if !media.sources(leg.leg_id).is_empty() {
+                            return Err(format!("leg {} of waiting call {} hears somebody", leg.leg_id, call.call_id));
+                        }
+                        if leg.role == Party::Caller && !media.plays(leg.leg_id) {
+                            return Err(format!("the caller of waiting call {} hears no music", call.call_id));
+                        }
+                        if leg.role != Party::Caller && media.plays(leg.leg_id) {
+                            return Err(format!("call {} plays to a phone that rings", call.call_id));
+                        }
+                    }
+                }
+                CallState::Ringing | CallState::Ivr => {
+                    let other = |leg: &&LegView| media.sources(leg.leg_id).iter().any(|source| *source != leg.leg_id);
+                    if let Some(leg) = call.legs.iter().find(other) {
+                        return Err(format!("leg {} of call {} hears another", leg.leg_id, call.call_id));
+                    }
+                }
+                CallState::Ending if !call.legs.is_empty() => {
+                    return Err(format!("call {} has ended with legs {:?}", call.call_id, call.legs));
+                }
+                CallState::Ending => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The engine keeps exactly what is shown.
+    fn what_is_kept(&self, counts: &Counts, media: &Media) -> Result<(), String> {
+        let legs: BTreeSet<LegId> = self.calls.values().flat_map(|call| &call.legs).map(|leg| leg.leg_id).collect();
+        let open: BTreeSet<LegId> = media.open_legs().collect();
+        if legs != open {
+            return Err(format!("legs {legs:?} are shown, media is open for {open:?}"));
+        }
+        if (counts.calls, counts.sessions) != (self.calls.len(), legs.len()) {
+            return Err(format!("{} calls with {} legs are shown, kept are {counts:?}", self.calls.len(), legs.len()));
+        }
+        // The dialplan, and the longest wait or ring or the record's last figures.
+        if counts.timers > 2 * counts.calls {
+            return Err(format!("timers are set for calls that are over: {counts:?}"));
+        }
+        let contacts = self.calls.values().filter(|call| call.state != CallState::Ending).count();
+        if counts.acd.contacts > contacts {
+            return Err(format!("{contacts} calls run, the distributor knows {:?}", counts.acd));
+        }
+        // Ring, retry and announcement of a contact; rest or wrap-up of an agent.
+        if counts.acd.timers > 3 * counts.acd.contacts + self.agents.len() {
+            return Err(format!("the distributor has timers of contacts that are gone: {:?}", counts.acd));
+        }
+        Ok(())
+    }
+
+    /// An agent who rings has an offer and a phone that rings; one who talks has a talk; the others have nothing.
+    fn agents_and_calls(&self) -> Result<(), String> {
+        for agent in self.agents.values() {
+            let call = agent.call_id.and_then(|call| self.calls.get(&call));
+            let leg = call.and_then(|call| agent_leg(call, &agent.id));
+            let state = call.map(|call| call.state);
+            let fits = match agent.state {
+                AgentState::Reserved | AgentState::Ringing => {
+                    let offered = call.is_some_and(|call| call.agent.as_ref() == Some(&agent.id));
+                    leg.is_some() && offered && !matches!(state, Some(CallState::Talking | CallState::Holding))
+                }
+                AgentState::Talking => leg.is_some() && state == Some(CallState::Talking),
+                AgentState::Holding => leg.is_some() && state == Some(CallState::Holding),
+                AgentState::WrapUp => leg.is_none() && agent.call_id.is_some(),
+                _ => agent.call_id.is_none(),
+            };
+            if !fits {
+                return Err(format!("agent and call do not fit: {agent:?} with {call:?}"));
+            }
+        }
+        for call in self.calls.values() {
+            for leg in call.legs.iter().filter(|leg| leg.role == Party::Agent) {
+                let agent = self.agents.get(leg.address.as_str()).map(|agent| agent.call_id);
+                if agent != Some(Some(call.call_id)) {
+                    return Err(format!("call {} rings or has agent {}, who is not its", call.call_id, leg.address));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn queues_and_calls(&self) -> Result<(), String> {
+        for queue in self.queues.values() {
+            let waiting = self.calls.values().filter(|call| call.queue.as_ref() == Some(&queue.id));
+            let waiting = waiting.filter(|call| call.state == CallState::Queued).count() as u64;
+            let theirs = || self.agents.values().filter(|agent| agent.queues.contains(&queue.id));
+            let available = theirs().filter(|agent| agent.state == AgentState::Available).count() as u64;
+            let logged_in = theirs().filter(|agent| agent.state != AgentState::LoggedOut).count() as u64;
+            let adds_up = queue.offered == queue.handled + queue.abandoned + queue.waiting;
+            if (queue.waiting, queue.agents_available, queue.agents_logged_in) != (waiting, available, logged_in)
+                || !adds_up
+            {
+                return Err(format!("{queue:?}, but {waiting} wait, {available} of {logged_in} agents are free"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_record(&mut self, record: &CallRecord, wait: &Wait) -> Result<(), String> {
+        let fault = |what: &str| Err(format!("{what}: {record:?}"));
+        let (Some(ended), Some(outcome)) = (record.ended_at, record.outcome) else { return fault("no end") };
+        let between = |from, to: relais::time::Wall| u64::try_from(to.duration_since(from).as_millis()).ok();
+        if between(record.started_at, ended).is_none() || record.answered_at.is_some_and(|at| at < record.started_at) {
+            return fault("times out of order");
+        }
+        if (outcome == Outcome::Handled) != record.agent.is_some() {
+            return fault("outcome and agent disagree");
+        }
+        if (record.sip_status == Some(200)) != record.answered_at.is_some() {
+            return fault("status and answer disagree");
+        }
+        let mut sums = (0, 0);
+        for leg in &record.legs {
+            let Some(joined) = leg.joined_at else { continue };
+            let present = leg.left_at.and_then(|left| between(joined, left));
+            let counted = leg.talk_ms + leg.hold_ms;
+            match leg.role {
+                Party::Agent if present.is_none_or(|there| there.abs_diff(counted) > ROUNDING_MS) => {
+                    return fault("an agent's talk and hold are not the time they were there");
+                }
+                Party::Agent => sums = (sums.0 + leg.talk_ms, sums.1 + leg.hold_ms),
+                _ if present.is_none_or(|there| there + ROUNDING_MS < counted) => return fault("a caller's times"),
+                _ => {}
+            }
+            if leg.rtp.is_none() {
+                return fault("a leg without figures");
+            }
+        }
+        let agents = record.legs.iter().filter(|leg| leg.role == Party::Agent).count();
+        if record.agent.is_some() && (record.talk_ms, record.hold_ms) != (Some(sums.0), Some(sums.1)) {
+            return fault("talk and hold do not add up");
+        }
+        let seen = wait.queued.map(|queued| wait.over.unwrap_or(queued).since(queued).as_millis() as u64);
+        let fits = match (seen, record.wait_ms) {
+            (None, None) => true,
+            (Some(seen), Some(told)) => seen.abs_diff(told) <= ROUNDING_MS,
+            _ => false,
+        };
+        if !fits {
+            return fault(&format!("the caller was seen to wait {seen:?} ms"));
+        }
+        if record.queue.is_some() && agents > 0 {
+            self.talks.insert(record.call_id, agents as u32);
+        }
+        Ok(())
+    }
+
+    /// At the end of a run: every talk was wrapped up once and counted once.
+    pub fn at_the_end(&self) -> Result<(), String> {
+        if self.talks != self.wrapped_up {
+            let differs = self.talks.iter().find(|(call, talks)| self.wrapped_up.get(call) != Some(*talks));
+            return Err(format!("talks and wrap-ups differ, first {differs:?}"));
+        }
+        let talks: u64 = self.talks.values().map(|talks| u64::from(*talks)).sum();
+        let by_agents: u64 = self.agents.values().map(|agent| agent.handled).sum();
+        let by_queues: u64 = self.queues.values().map(|queue| queue.handled).sum();
+        if (talks, talks) != (by_agents, by_queues) {
+            return Err(format!("{talks} talks, agents count {by_agents}, queues {by_queues}"));
+        }
+        Ok(())
+    }
+}
+
+/// What the network being sound means for a record: nothing ends because nobody answers any more.
+pub fn ended_by_people(record: &CallRecord, media: &Media) -> Result<(), String> {
+    if record.legs.iter().any(|leg| media.died(leg.leg_id)) {
+        return Ok(());
+    }
+    let agents = record.legs.iter().filter(|leg| leg.role == Party::Agent).count();
+    // Q.850 cause 102: recovery on timer expiry.
+    if record.q850 == Some(102) || agents > 1 {
+        return Err(format!("a call was lost though the network loses nothing that matters: {record:?}"));
+    }
+    Ok(())
+}
+
+fn agent_leg<'a>(call: &'a CallView, agent: &AgentId) -> Option<&'a LegView> {
+    call.legs.iter().find(|leg| leg.role == Party::Agent && leg.address == agent.as_str())
+}
+
+fn hears_partner(call: &CallView, leg: &LegView, partner: &LegView, media: &Media) -> Result<(), String> {
+    let (sources, plays) = (media.sources(leg.leg_id), media.plays(leg.leg_id));
+    let fits = match partner.on_hold {
+        true => sources.is_empty() && plays,
+        false => sources == [partner.leg_id] && !plays,
+    };
+    let id = call.call_id;
+    fits.then_some(()).ok_or(format!(
+        "call {id}: leg {} hears {sources:?} and {} though it talks with {partner:?}",
+        leg.leg_id,
+        if plays { "music" } else { "no music" },
+    ))
+}
