@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_clock_tells_apart_moments_before_its_process() {
-        let now = Clock::new().now().instant;
+        let now = Clock::start().now().instant;
         let (earlier, later) = (now - Duration::from_mins(10), now - Duration::from_mins(9));
         assert_eq!(later.since(earlier), Duration::from_mins(1));
     }
