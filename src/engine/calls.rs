@@ -128,11 +128,11 @@ impl Engine {
                 };
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
-                self.calls.insert(id, Live { call, run: Some(run), plans });
+                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });
                 self.run_plan(id, RunInput::Start, now);
             }
             Dialled::Agent(agent) => {
-                self.calls.insert(id, Live { call, run: None, plans });
+                self.calls.insert(id, Live { call, run: None, plans, shown: None });
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
         }
@@ -179,6 +179,7 @@ impl Engine {
         let sdp = leg.answer.take().unwrap_or_else(|| leg.negotiator.offer(Direction::BOTH));
         let session = leg.session;
         self.ua.accept(session, sdp, Headers::default(), now.instant);
+        self.journal(Journal::Answered { call: id, at: now.wall });
         self.changed.insert(id);
     }
 

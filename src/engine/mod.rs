@@ -117,6 +117,11 @@ pub enum LogLevel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Journal {
     Began(Box<CallRecord>),
+    /// Its caller is answered.
+    Answered {
+        call: CallId,
+        at: Wall,
+    },
     Queued {
         call: CallId,
         queue: QueueId,
@@ -146,6 +151,10 @@ enum Timer {
     Options(ServerId),
     Register(TrunkId),
 }
+
+/// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
+/// change of the call, so that the work does not grow with the queue.
+const FRONT: usize = 50;
 
 /// A caller who rings again within this time of a crash regains the place.
 const PLACE_KEPT: Duration = Duration::from_secs(300);
@@ -185,6 +194,8 @@ struct Live {
     /// `None` for a call that an agent's phone dialled directly.
     run: Option<Run>,
     plans: Arc<Plans>,
+    /// The position in a queue that was published last.
+    shown: Option<usize>,
 }
 
 /// What is alive, for leak checks.
@@ -358,7 +369,19 @@ impl Engine {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }
             AcdEvent::AgentChanged(agent) => self.publish_agent(&agent),
-            AcdEvent::QueueChanged(queue) => self.publish_queue(&queue),
+            AcdEvent::QueueChanged(queue) => {
+                self.publish_queue(&queue);
+                self.note_moved(&queue);
+            }
+        }
+    }
+
+    /// Those at the front who moved up, or back behind one who regained a place, are published again.
+    fn note_moved(&mut self, queue: &QueueId) {
+        for (position, id) in (1..).zip(self.acd.front(queue, FRONT)) {
+            if self.live(id).is_some_and(|live| live.shown != Some(position)) {
+                self.changed.insert(id);
+            }
         }
     }
 
@@ -401,8 +424,9 @@ impl Engine {
 
     fn publish_changed(&mut self) {
         for id in std::mem::take(&mut self.changed) {
-            let Some(live) = self.calls.get(&id) else { continue };
-            let view = live.call.view(self.acd.position(id));
+            let Some(live) = self.calls.get_mut(&id) else { continue };
+            live.shown = self.acd.position(id);
+            let view = live.call.view(live.shown);
             self.commands.push_back(Command::Publish(Change::Call(Box::new(view))));
         }
     }

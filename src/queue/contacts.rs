@@ -66,6 +66,12 @@ impl Acd {
         self.queues.get(&contact.queue?)?.line.position(&contact.place)
     }
 
+    /// The first so many who wait in a queue, in order.
+    pub fn front(&self, queue: &QueueId, most: usize) -> Vec<CallId> {
+        let queue = self.queue_index.get(queue).and_then(|index| self.queues.get(index));
+        queue.map_or_else(Vec::new, |queue| queue.line.iter().take(most).map(|place| place.contact).collect())
+    }
+
     /// What the contact is, as long as it is here.
     pub fn medium(&self, contact: CallId) -> Option<Medium> {
         self.contacts.get(&contact).map(|contact| contact.medium)

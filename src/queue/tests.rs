@@ -431,6 +431,7 @@ fn a_regained_place_comes_before_those_who_came_meanwhile() {
     let since = centre.now.instant - Duration::from_secs(90);
     centre.acd.enqueue(CallId(3), &"sales".into(), since, centre.now).unwrap();
     assert_eq!((centre.position(3), centre.position(1), centre.position(2)), (Some(1), Some(2), Some(3)));
+    assert_eq!(centre.acd.front(&"sales".into(), 2), [CallId(3), CallId(1)]);
     let head = centre.acd.queue_view(&"sales".into()).unwrap().longest_waiting_since.unwrap();
     assert_eq!(centre.now.wall.duration_since(head), jiff::SignedDuration::from_secs(90));
 }

@@ -15,7 +15,10 @@ use crate::time::{Instant, Now};
 use crate::web::Asked;
 use crate::web::metrics::Meters;
 
-/// The real clocks. The monotonic one starts at zero when the process does.
+/// How long before the process the monotonic clock begins: who regains a place after a restart has waited since before.
+const BEFORE: Duration = Duration::from_hours(24);
+
+/// The real clocks. The monotonic one stands at `BEFORE` when the process starts.
 #[derive(Clone, Copy)]
 pub struct Clock {
     start: std::time::Instant,
@@ -27,8 +30,7 @@ impl Clock {
     }
 
     pub fn now(&self) -> Now {
-        let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Now { instant: Instant(elapsed), wall: jiff::Timestamp::now() }
+        Now { instant: Instant::default() + BEFORE + self.start.elapsed(), wall: jiff::Timestamp::now() }
     }
 }
 
@@ -122,5 +124,17 @@ impl EngineLoop {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_tells_apart_moments_before_its_process() {
+        let now = Clock::start().now().instant;
+        let (earlier, later) = (now - Duration::from_mins(10), now - Duration::from_mins(9));
+        assert_eq!(later.since(earlier), Duration::from_mins(1));
     }
 }

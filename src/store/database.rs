@@ -133,6 +133,16 @@ async fn apply_one(connection: &mut SqliteConnection, entry: &Entry) -> Result<(
             .execute(connection)
             .await?;
         }
+        Entry::Answered { call_id, at } => {
+            // In the record's own way of writing times.
+            sqlx::query(
+                "UPDATE call SET record = json_set(record, '$.answered_at', ?) WHERE call_id = ? AND ended = 0",
+            )
+            .bind(format!("{at:.3}"))
+            .bind(call_id.to_string())
+            .execute(connection)
+            .await?;
+        }
         Entry::Queued { call_id, queue, from, since } => {
             sqlx::query(
                 "UPDATE call SET queued_from = ?, queued_in = ?, queued_since = ? WHERE call_id = ? AND ended = 0",

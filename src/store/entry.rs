@@ -11,6 +11,12 @@ use crate::time::Wall;
 pub enum Entry {
     /// A call is up; the record holds what is known so far.
     Began(Box<CallRecord>),
+    /// Its caller is answered.
+    Answered {
+        call_id: CallId,
+        #[serde(with = "crate::record::millis")]
+        at: Wall,
+    },
     /// A call waits in a queue, for the caller to regain the place if the process dies.
     Queued { call_id: CallId, queue: QueueId, from: String, since: Wall },
     /// A call is over.

@@ -361,7 +361,8 @@ fn what_was_moved_is_not_applied_again() {
 fn a_cut_off_call_is_closed_when_the_process_was_last_alive_and_its_place_is_told() {
     let data = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open(data.path()).unwrap();
-    store.append(began(1));
+    store.append(Entry::Began(Box::new(CallRecord { answered_at: None, ..record(1) })));
+    store.append(Entry::Answered { call_id: record(1).call_id, at: record(1).started_at });
     store.append(queued(1));
     all_moved(&store);
     let killed = as_killed_now(data.path());

@@ -308,7 +308,7 @@ impl World {
                 }
             }
             Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Queued { .. } => {}
+            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } => {}
         }
         self.journal.push(entry);
         Ok(())

@@ -40,6 +40,14 @@ pub struct Authenticator {
     forgotten: u64,
 }
 
+/// Whether the phone gives up as soon as any of the challenges is none it knows, against RFC 3261 §22.2: baresip until
+/// 3.10. Whoever claims to be one gains nothing by it, for MD5 is open to all.
+fn stumbles(request: &Request) -> bool {
+    let version = request.headers.get("User-Agent").and_then(|agent| agent.strip_prefix("baresip v"));
+    let mut numbers = version.unwrap_or_default().split(['.', ' ']).map(|number| number.parse::<u32>().ok());
+    matches!((numbers.next().flatten(), numbers.next().flatten()), (Some(major), Some(minor)) if (major, minor) < (3, 11))
+}
+
 impl Authenticator {
     pub fn new(realm: String, secret: [u8; 32]) -> Authenticator {
         Authenticator { realm, secret, issued: 0, used: HashMap::new(), forget: Deadlines::default(), forgotten: 0 }
@@ -57,11 +65,11 @@ impl Authenticator {
         while self.forget.expire(now).map(|nonce| self.used.remove(&nonce)).is_some() {}
         let ours = request.headers.get_all("Authorization").filter_map(Fields::parse);
         let Some(fields) = ours.into_iter().find(|fields| fields.get("realm") == Some(&self.realm)) else {
-            return Verdict::Challenge(self.challenge(false, now));
+            return Verdict::Challenge(self.challenge(request, false, now));
         };
         match self.judge(&fields, request, user, password, now) {
             Judgement::Good => Verdict::Accepted,
-            Judgement::Stale => Verdict::Challenge(self.challenge(true, now)),
+            Judgement::Stale => Verdict::Challenge(self.challenge(request, true, now)),
             Judgement::Bad => Verdict::Refused,
         }
     }
@@ -138,10 +146,12 @@ impl Authenticator {
 
     /// One challenge an algorithm, in order of preference (RFC 8760 §2.4). MD5 comes first, because phones from before
     /// RFC 8760 read one challenge only and never register when it is not theirs; newer ones choose for themselves.
-    fn challenge(&mut self, stale: bool, now: Instant) -> Headers {
+    fn challenge(&mut self, request: &Request, stale: bool, now: Instant) -> Headers {
         let nonce = self.new_nonce(now);
         let mut headers = Headers::default();
-        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+        let algorithms: &[Algorithm] =
+            if stumbles(request) { &[Algorithm::Md5] } else { &[Algorithm::Md5, Algorithm::Sha256] };
+        for algorithm in algorithms {
             let stale = if stale { ", stale=true" } else { "" };
             let value = format!(
                 "Digest realm={}, nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",

@@ -79,6 +79,25 @@ fn a_phone_that_reads_one_challenge_only_is_asked_for_md5() {
 }
 
 #[test]
+fn a_phone_that_stumbles_over_sha_256_is_not_shown_it() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    for (agent, challenges) in [
+        ("baresip v1.0.0 (x86_64/linux)", 1),
+        ("baresip v3.10.1 (x86_64/Linux)", 1),
+        ("baresip v3.11.0 (x86_64/Linux)", 2),
+        ("baresip v4", 2),
+        ("Linphone/5.0", 2),
+    ] {
+        let mut request = register("201", None);
+        request.headers.push("User-Agent", agent);
+        let Verdict::Challenge(headers) = server.verify(&request, "201", Some("secret"), at(1)) else {
+            panic!("no challenge")
+        };
+        assert_eq!(headers.get_all("WWW-Authenticate").count(), challenges, "{agent}");
+    }
+}
+
+#[test]
 fn an_answer_is_good_for_its_own_user_only() {
     let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
     let theirs = answer(&mut server, "202", "secret", at(1)).1;
