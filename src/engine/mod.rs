@@ -254,7 +254,7 @@ impl Engine {
     pub fn handle_input(&mut self, input: Input, now: Now) {
         match input {
             Input::Sip { flow, message } => self.ua.handle_message(flow, *message, now.instant),
-            Input::TransportError { to } => self.ua.handle_transport_error(&to, now.instant),
+            Input::TransportError { to } => self.transport_error(&to, now),
             Input::Media(event) => self.handle_media(event, now),
             Input::Api { id, request } => self.handle_api(id, request, now),
             Input::Reload { settings, plans } => self.reload(settings, plans, now),

@@ -2,10 +2,10 @@
 
 use super::Engine;
 use crate::ids::AgentId;
-use crate::sip::Flow;
 use crate::sip::auth::Verdict;
 use crate::sip::message::{Method, Request, Uri};
 use crate::sip::ua::RequestTicket;
+use crate::sip::{Destination, Flow};
 use crate::time::Now;
 
 impl Engine {
@@ -16,6 +16,19 @@ impl Engine {
             _ => request.response(405.into(), None),
         };
         self.ua.respond(ticket, response, now.instant);
+    }
+
+    /// What was sent could not be delivered. A phone that was reached by a connection that is gone is not reached any
+    /// more, until it registers by a new one (RFC 5626 §5.3).
+    pub(super) fn transport_error(&mut self, to: &Destination, now: Now) {
+        self.ua.handle_transport_error(to, now.instant);
+        if let Destination::Flow(flow) = to
+            && flow.connection.is_some()
+        {
+            for user in self.registrar.flow_lost(flow) {
+                self.acd.set_reachable(&AgentId::from(user), false, now);
+            }
+        }
     }
 
     fn register(&mut self, flow: Flow, request: &Request, now: Now) -> crate::sip::message::Response {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Command, Engine, LogLevel, Timer};
 use crate::ids::TrunkId;
-use crate::settings::{Trunk, TrunkServer};
+use crate::settings::{Transport, Trunk, TrunkServer};
 use crate::sip::Destination;
 use crate::sip::message::{Headers, Host, Method, NameAddr, Response, SipUri, Uri};
 use crate::sip::ua::{RequestTicket, SingleRequest};
@@ -87,7 +87,7 @@ impl Engine {
         let Some(server) = server_of(&self.settings.trunks, &id) else { return };
         match server.host.trim_matches(['[', ']']).parse() {
             Ok(ip) => {
-                let address = std::net::SocketAddr::new(ip, server.port.unwrap_or(5060));
+                let address = std::net::SocketAddr::new(ip, server.port.unwrap_or(default_port(server.transport)));
                 let to = Destination::Address { transport: server.transport, address };
                 self.trunk_found(id, vec![to], now);
             }
@@ -213,6 +213,14 @@ impl Engine {
             granted.or(response.headers.expires()).map_or(REGISTER_EXPIRES, |s| Duration::from_secs(s.into()));
         let refresh = (granted * 4 / 5).max(Duration::from_secs(30));
         self.timers.set(Timer::Register(id.trunk.clone()), now.instant + refresh);
+    }
+}
+
+/// RFC 3261 §19.1.2
+fn default_port(transport: Transport) -> u16 {
+    match transport {
+        Transport::Tls | Transport::Wss => 5061,
+        _ => 5060,
     }
 }
 

@@ -306,6 +306,18 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_is_gone_takes_its_bindings_with_it() {
+        let mut registrar = registrar();
+        let request = register("c", 1, "Contact: <sip:a@127.0.0.1>;expires=600\r\n");
+        registrar.handle(&request, flow(6000), "201", at(0));
+        let request = register("d", 1, "Contact: <sip:b@127.0.0.1>;expires=600\r\n");
+        registrar.handle(&request, flow(6001), "201", at(0));
+        assert!(registrar.flow_lost(&flow(6000)).is_empty(), "another way is left");
+        assert_eq!(registrar.flow_lost(&flow(6001)), ["201"]);
+        assert_eq!(registrar.bindings("201").count(), 0);
+    }
+
+    #[test]
     fn a_query_lists_what_is_there() {
         let mut registrar = registrar();
         let request = register("c", 1, "Contact: <sip:a@127.0.0.1>;expires=600\r\n");
