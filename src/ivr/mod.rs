@@ -13,6 +13,7 @@ mod jump;
 mod language;
 mod menu;
 mod pattern;
+mod question;
 mod set;
 mod silence;
 mod spec;
