@@ -6,6 +6,7 @@ mod api;
 mod calls;
 mod direct;
 mod incoming;
+mod journal;
 mod pairs;
 mod plan;
 mod registration;
@@ -25,7 +26,6 @@ use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::dialplan::{Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
-use crate::record::CallRecord;
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -34,6 +34,8 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+pub use journal::Journal;
+use journal::Written;
 pub use trunks::ServerId;
 use trunks::Trunks;
 
@@ -113,29 +115,6 @@ pub enum LogLevel {
     Warn,
 }
 
-/// What must survive the death of the process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Journal {
-    Began(Box<CallRecord>),
-    /// Its caller is answered.
-    Answered {
-        call: CallId,
-        at: Wall,
-    },
-    Queued {
-        call: CallId,
-        queue: QueueId,
-        from: String,
-        since: Wall,
-    },
-    Ended(Box<CallRecord>),
-    /// The agent's wrap-up for this call is over.
-    WrapUp {
-        call: CallId,
-        acw_ms: u64,
-    },
-}
-
 /// A point in time at which the engine wants to act.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Timer {
@@ -183,7 +162,10 @@ pub struct Engine {
     next_play: u64,
     draining: bool,
     drained: bool,
+    /// To be published when the input has been taken in.
     changed: BTreeSet<CallId>,
+    /// To be written down then, where there is news.
+    unwritten: BTreeSet<CallId>,
     commands: VecDeque<Command>,
 }
 
@@ -196,6 +178,7 @@ struct Live {
     plans: Arc<Plans>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
+    written: Written,
 }
 
 /// What is alive, for leak checks.
@@ -243,6 +226,7 @@ impl Engine {
             draining: false,
             drained: false,
             changed: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
             commands: VecDeque::new(),
         };
         engine.reach_fixed_phones(now);
@@ -333,6 +317,7 @@ impl Engine {
                 break;
             }
         }
+        self.write_down_changes();
         while let Some(transmit) = self.ua.poll_transmit() {
             self.commands.push_back(Command::Send(transmit));
         }
@@ -400,10 +385,6 @@ impl Engine {
 
     fn media(&mut self, command: MediaCommand) {
         self.commands.push_back(Command::Media(command));
-    }
-
-    fn journal(&mut self, entry: Journal) {
-        self.commands.push_back(Command::Journal(entry));
     }
 
     fn log(&mut self, level: LogLevel, text: String) {

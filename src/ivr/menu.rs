@@ -112,11 +112,7 @@ impl Menu {
         };
         Done::Next {
             result: if choice.is_empty() { result.to_owned() } else { format!("{result} {choice}") },
-            outputs: vec![
-                ("result", result.into()),
-                ("choice", Value::Text(choice)),
-                ("key", Value::Text(key)),
-            ],
+            outputs: vec![("result", result.into()), ("choice", Value::Text(choice)), ("key", Value::Text(key))],
         }
     }
 }

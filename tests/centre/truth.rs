@@ -97,6 +97,23 @@ impl Truth {
         Ok(())
     }
 
+    /// The call in which an agent talks on this leg to a caller who came out of a queue.
+    pub fn talk_of_agent(&self, leg: LegId) -> Option<CallId> {
+        let talks = |call: &&CallView| matches!(call.state, CallState::Talking | CallState::Holding);
+        let call = self.calls.values().filter(talks).find(|call| {
+            call.queue.is_some() && call.legs.iter().any(|known| known.leg_id == leg && known.role == Party::Agent)
+        })?;
+        Some(call.call_id)
+    }
+
+    /// An agent's phone sends nothing any more: that is the end of the agent's leg and not of the call.
+    pub fn lost_agent(&self, call: CallId, leg: LegId) -> Result<(), String> {
+        let view = self.calls.get(&call);
+        let waits =
+            view.is_some_and(|view| view.state == CallState::Queued && view.legs.iter().all(|l| l.leg_id != leg));
+        waits.then_some(()).ok_or(format!("agent's leg {leg} died, and the caller does not wait again: {view:?}"))
+    }
+
     pub fn wrapped_up(&mut self, call: CallId, acw_ms: u64) -> Result<(), String> {
         *self.wrapped_up.entry(call).or_default() += 1;
         // The demo's wrap_up_s.

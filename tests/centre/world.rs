@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
+use relais::bridge::MediaEvent;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
 use relais::ids::{AgentId, CallId, RequestId};
 use relais::record::Party;
@@ -183,7 +184,7 @@ impl World {
             return self.deliver(&packet);
         }
         if let Some(event) = self.media.poll(self.now) {
-            return self.input(Input::Media(event));
+            return self.media_tells(event);
         }
         if self.meddling.keys().next().is_some_and(|at| *at <= self.now)
             && let Some((_, request)) = self.meddling.pop_first()
@@ -203,6 +204,15 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn media_tells(&mut self, event: MediaEvent) -> Result<(), String> {
+        let died = match &event {
+            MediaEvent::Dead { leg } => self.truth.talk_of_agent(*leg).zip(Some(*leg)),
+            _ => None,
+        };
+        self.input(Input::Media(event))?;
+        died.map_or(Ok(()), |(call, leg)| self.truth.lost_agent(call, leg))
     }
 
     fn deliver(&mut self, packet: &Packet) -> Result<(), String> {
@@ -308,7 +318,7 @@ impl World {
                 }
             }
             Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } => {}
+            Journal::Began(_) | Journal::Progress { .. } | Journal::Queued { .. } => {}
         }
         self.journal.push(entry);
         Ok(())
