@@ -111,26 +111,22 @@ fn expected(entries: usize, died: Wall) -> CallRecord {
 
 #[test]
 fn a_record_tells_how_far_its_call_had_come_wherever_the_process_died() {
-    let history = history();
-    // In one batch from the spool, and with a part of it in the database already.
+    let history: Vec<(u64, Entry)> = (1..).zip(history()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for entries in 1..=history.len() {
-        for moved in 0..=entries {
+        // In two batches, the first of any size.
+        for first in 0..=entries {
             let data = tempfile::tempdir().unwrap();
-            let (mut store, _) = Store::open_sized(data.path(), SMALL).unwrap();
-            for entry in &history[..moved] {
-                store.append(entry.clone());
-                if entries % 2 == 0 {
-                    all_moved(&store);
+            let died = record(1).started_at + jiff::SignedDuration::from_secs(20);
+            let (cut_off, _) = runtime.block_on(async {
+                let mut database = Database::open(data.path()).await.unwrap();
+                for batch in [&history[..first], &history[first..entries]] {
+                    database.apply(batch.iter().map(|(sequence, entry)| (*sequence, entry))).await.unwrap();
                 }
-            }
-            all_moved(&store);
-            let locked = Locked::new(data.path());
-            history[moved..entries].iter().for_each(|entry| store.append(entry.clone()));
-            let killed = as_killed_now(data.path());
-            locked.release();
-            let (_store, recovered) = Store::open_sized(killed.path(), SMALL).unwrap();
-            let died = recovered.cut_off[0].ended_at.unwrap();
-            assert_eq!(recovered.cut_off, [expected(entries, died)], "{moved} of {entries} entries were moved");
+                database.close_cut_off(died).await.unwrap()
+            });
+            assert_eq!(cut_off, [expected(entries, died)], "{first} of {entries} entries in the first batch");
+            assert_eq!(records(data.path()), [expected(entries, died)]);
         }
     }
 }
