@@ -1,5 +1,6 @@
 //! Moving a batch of entries into the database: what it says of one call becomes one row, written once.
 
+use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection, SqliteConnection};
@@ -97,15 +98,16 @@ impl Batch {
     }
 
     async fn running(&mut self, connection: &mut SqliteConnection, id: CallId) -> Result<&mut Running, sqlx::Error> {
-        if !self.running.contains_key(&id) {
-            let record: Option<String> = sqlx::query_scalar("SELECT record FROM call WHERE call_id = ? AND ended = 0")
-                .bind(id.to_string())
-                .fetch_optional(connection)
-                .await?;
-            let record = record.and_then(|text| serde_json::from_str(&text).ok());
-            self.running.insert(id, Running { record, place: None });
-        }
-        Ok(self.running.entry(id).or_insert(Running { record: None, place: None }))
+        let vacant = match self.running.entry(id) {
+            btree_map::Entry::Occupied(known) => return Ok(known.into_mut()),
+            btree_map::Entry::Vacant(vacant) => vacant,
+        };
+        let record: Option<String> = sqlx::query_scalar("SELECT record FROM call WHERE call_id = ? AND ended = 0")
+            .bind(id.to_string())
+            .fetch_optional(connection)
+            .await?;
+        let record = record.and_then(|text| serde_json::from_str(&text).ok());
+        Ok(vacant.insert(Running { record, place: None }))
     }
 
     async fn write(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

@@ -317,9 +317,9 @@ impl World {
                     return Err(format!("record's agent and legs disagree: {record:?}"));
                 }
             }
-            Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Progress { .. } | Journal::Queued { .. } => {}
+            Journal::Began(_) | Journal::Progress { .. } | Journal::Queued { .. } | Journal::WrapUp { .. } => {}
         }
+        self.truth.written(&entry)?;
         self.journal.push(entry);
         Ok(())
     }
