@@ -36,6 +36,8 @@ fn each_once(appliance: &Appliance, calls: u32) {
 }
 
 fn moved(appliance: &Appliance) {
+    // The figures are told every second.
+    std::thread::sleep(Duration::from_millis(1_500));
     eventually(Duration::from_secs(20), "every record is in the database", || {
         (appliance.metric("relais_records_waiting") == 0.0).then_some(())
     });
