@@ -7,6 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::*;
+use crate::caller::{NumberList, Numbering};
 use crate::ids::Language;
 use crate::time::{Instant, Wall};
 
@@ -29,8 +30,20 @@ fn names() -> Names {
         calendars: BTreeMap::new(),
         agents: ["201".into()].into(),
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
+        services: [("crm".into(), false)].into(),
+        lists: lists(),
+        numbering: Numbering { country_code: "33".to_owned(), ..Numbering::default() },
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
     }
+}
+
+fn lists() -> BTreeMap<String, NumberList> {
+    let list = |entries: &[&str]| {
+        let mut list = NumberList::default();
+        entries.iter().for_each(|entry| assert!(list.add(entry, &Numbering::default())));
+        list
+    };
+    BTreeMap::from([("friends".to_owned(), list(&["+33155501"])), ("spam".to_owned(), list(&["+33899*", "+33155501"]))])
 }
 
 impl Bench {

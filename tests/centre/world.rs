@@ -275,7 +275,12 @@ impl World {
                         return Err("drained is told before its time, or twice".to_owned());
                     }
                 }
-                Command::Log { .. } | Command::Resolve { .. } => {}
+                Command::Log { .. }
+                | Command::Resolve { .. }
+                | Command::AskHistory { .. }
+                | Command::LookUp { .. }
+                | Command::Tell(_)
+                | Command::Configured(_) => {}
             }
         }
         self.one_call_an_agent()
