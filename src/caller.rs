@@ -256,7 +256,8 @@ mod tests {
             assert_eq!(france().read(from), CallerNumber::Anonymous, "{from:?}");
         }
         let long = "1".repeat(65_536);
-        let hostile = ["alice", "<script>", "+", "7", "12\"34", "12\\34", "12\r\n34", "++33", "33+1", "１２３４５", &long];
+        let hostile =
+            ["alice", "<script>", "+", "7", "12\"34", "12\\34", "12\r\n34", "++33", "33+1", "１２３４５", &long];
         for from in hostile.into_iter().chain(["+1234567890123456"]) {
             assert_eq!(france().read(from), CallerNumber::Malformed, "{:.40}", from);
         }

@@ -103,19 +103,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         customers,
     };
     let prompts = prompts.map(|_| ());
-    Draft {
-        settings,
-        prompts,
-        plan_files,
-        trunks,
-        agents,
-        queues,
-        experts,
-        calendars,
-        services,
-        lists,
-        file_findings,
-    }
+    Draft { settings, prompts, plan_files, trunks, agents, queues, experts, calendars, services, lists, file_findings }
 }
 
 fn read_languages(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Language> {

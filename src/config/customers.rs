@@ -41,14 +41,7 @@ impl Customers {
             Err(message) => {
                 let hint = "the first line names the columns: number,value,segment,name,language".to_owned();
                 let file = path.display().to_string();
-                found.push(Finding {
-                    file,
-                    line: 1,
-                    column: 1,
-                    severity: Severity::Error,
-                    message,
-                    hint: Some(hint),
-                });
+                found.push(Finding { file, line: 1, column: 1, severity: Severity::Error, message, hint: Some(hint) });
                 (Customers::default(), found)
             }
         }

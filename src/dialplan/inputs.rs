@@ -342,13 +342,7 @@ impl Checker<'_> {
 fn is_word(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Flag
-            | Kind::Integer { .. }
-            | Kind::Prompt
-            | Kind::Choices
-            | Kind::Template
-            | Kind::Values
-            | Kind::Fields
+        Kind::Flag | Kind::Integer { .. } | Kind::Prompt | Kind::Choices | Kind::Template | Kind::Values | Kind::Fields
     )
 }
 

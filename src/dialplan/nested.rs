@@ -49,10 +49,10 @@ impl Rule {
 
 /// `caller.…` and `call.attempt_today`; a bare `call` may be anything of it.
 fn is_history(reference: &Reference) -> bool {
-    match (reference.name.as_str(), reference.field.as_deref()) {
-        ("caller", _) | ("call", None | Some("attempt_today")) => true,
-        _ => false,
-    }
+    matches!(
+        (reference.name.as_str(), reference.field.as_deref()),
+        ("caller", _) | ("call", None | Some("attempt_today"))
+    )
 }
 
 impl Checker<'_> {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Scope;
 use super::plan::{Level, Plan, Plans, Rule};
-use crate::ids::{CallId, Language, PlanId, TrunkId};
 use crate::caller::CallerFacts;
+use crate::ids::{CallId, Language, PlanId, TrunkId};
 use crate::ivr::{Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, Started, Step, Value};
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};

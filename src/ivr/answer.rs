@@ -81,7 +81,8 @@ impl Answer {
                     match (name.as_str(), value) {
                         ("result", Value::Text(word)) => answer.result = known(word)?,
                         ("status", Value::Integer(status)) => {
-                            answer.status = u16::try_from(*status).map_err(|_| format!("{status} is no HTTP status"))?;
+                            answer.status =
+                                u16::try_from(*status).map_err(|_| format!("{status} is no HTTP status"))?;
                         }
                         (name, value) if fields.0.contains_key(name) => {
                             answer.values.insert(name.to_owned(), value.clone());
@@ -300,7 +301,10 @@ mod tests {
         assert_eq!((word.result, word.status), (LookUpResult::TimedOut, 0));
         let table = Value::Map([("tier".to_owned(), Value::from("gold"))].into());
         let answer = Answer::stated(&table, &fields).unwrap();
-        assert_eq!((answer.result, answer.status, &answer.values["tier"]), (LookUpResult::Ok, 200, &Value::from("gold")));
+        assert_eq!(
+            (answer.result, answer.status, &answer.values["tier"]),
+            (LookUpResult::Ok, 200, &Value::from("gold"))
+        );
         assert!(Answer::stated(&Value::from("timeout"), &fields).is_err());
         assert!(Answer::stated(&Value::Map([("teir".to_owned(), Value::from("x"))].into()), &fields).is_err());
     }

@@ -18,8 +18,7 @@ const LONGEST_HEADER: usize = 1_024;
 const LONGEST_BODY: usize = 32_768;
 
 /// Headers that say how the message is carried: HTTP's own business.
-const CARRIAGE: [&str; 7] =
-    ["connection", "content-length", "expect", "host", "te", "transfer-encoding", "upgrade"];
+const CARRIAGE: [&str; 7] = ["connection", "content-length", "expect", "host", "te", "transfer-encoding", "upgrade"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -261,10 +260,7 @@ mod tests {
         let mut no_header = inputs("/customers", &long);
         no_header.values.remove("headers");
         let body = json(no_header.get("body")).unwrap();
-        assert_eq!(
-            request(&no_header, Method::Post, Some(body)),
-            Err(RequestFault::TooLong("body", LONGEST_BODY))
-        );
+        assert_eq!(request(&no_header, Method::Post, Some(body)), Err(RequestFault::TooLong("body", LONGEST_BODY)));
         let quotes = "\"".repeat(3_000);
         assert_eq!(ask("/customers/{x}", &quotes), Err(RequestFault::TooLong("URL", LONGEST_URL)), "as it is encoded");
     }
@@ -278,12 +274,7 @@ mod tests {
     fn templates_are_taken_apart() {
         assert_eq!(
             parts("/a/{call.from}?b={x}"),
-            Ok(vec![
-                Part::Text("/a/"),
-                Part::Value("call.from", 4),
-                Part::Text("?b="),
-                Part::Value("x", 18)
-            ])
+            Ok(vec![Part::Text("/a/"), Part::Value("call.from", 4), Part::Text("?b="), Part::Value("x", 18)])
         );
         assert_eq!(parts(""), Ok(vec![]));
         assert_eq!(parts("/a{b"), Err((2, "'{' is not closed by '}'".to_owned())));

@@ -121,7 +121,8 @@ fn client(service: &Service, files: &Files) -> Result<Client, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in &service.headers {
         let name = HeaderName::try_from(name).map_err(|_| format!("header '{name}' cannot be sent"))?;
-        let value = HeaderValue::from_str(value).map_err(|_| format!("header {name} has a value that cannot be sent"))?;
+        let value =
+            HeaderValue::from_str(value).map_err(|_| format!("header {name} has a value that cannot be sent"))?;
         headers.insert(name, value);
     }
     if let Some(token) = &files.token {
@@ -179,8 +180,8 @@ pub(super) fn headers(request: &HttpRequest) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
         let name = HeaderName::try_from(name).map_err(|_| format!("header '{name}' cannot be sent"))?;
-        let value =
-            HeaderValue::from_bytes(value.as_bytes()).map_err(|_| format!("header {name} has a value that cannot be sent"))?;
+        let value = HeaderValue::from_bytes(value.as_bytes())
+            .map_err(|_| format!("header {name} has a value that cannot be sent"))?;
         headers.insert(name, value);
     }
     Ok(headers)

@@ -7,8 +7,8 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use tokio::time::timeout;
 
 use super::client::{Connected, Kept, Services, describe, headers};
-use crate::web::metrics::{LOOKUP_TIME, LOOKUPS, LOOKUPS_CACHED};
 use crate::ivr::{Answer, HttpRequest, LookUp, LookUpResult, Method};
+use crate::web::metrics::{LOOKUP_TIME, LOOKUPS, LOOKUPS_CACHED};
 
 /// A longer answer is none.
 pub(super) const LARGEST_ANSWER: usize = 256 << 10;
@@ -55,12 +55,7 @@ async fn ask(service: &Connected, question: LookUp) -> Answer {
 }
 
 fn taken(kept: &Kept, question: &LookUp) -> Answer {
-    Answer {
-        result: kept.result,
-        status: kept.status,
-        values: question.fields.take(&kept.json),
-        reason: String::new(),
-    }
+    Answer { result: kept.result, status: kept.status, values: question.fields.take(&kept.json), reason: String::new() }
 }
 
 /// Sends and reads the whole answer; `Err` holds the status (0 where there is none) and why there is no JSON.

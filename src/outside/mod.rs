@@ -20,8 +20,8 @@ use crate::outbox::Outbox;
 use crate::settings::Settings;
 use crate::store;
 
-pub use client::install_crypto;
 use client::Services;
+pub use client::install_crypto;
 use history::Histories;
 use webhook::Webhooks;
 

@@ -52,10 +52,11 @@ pub(super) async fn make(connection: &mut SqliteConnection) -> Result<(), sqlx::
     sqlx::raw_sql(TABLES).execute(&mut *connection).await?;
     let mut after = String::new();
     loop {
-        let rows = sqlx::query("SELECT call_id, record FROM call WHERE ended = 1 AND call_id > ? ORDER BY call_id LIMIT 500")
-            .bind(&after)
-            .fetch_all(&mut *connection)
-            .await?;
+        let rows =
+            sqlx::query("SELECT call_id, record FROM call WHERE ended = 1 AND call_id > ? ORDER BY call_id LIMIT 500")
+                .bind(&after)
+                .fetch_all(&mut *connection)
+                .await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.try_get(0)?;
         for row in &rows {
@@ -195,5 +196,124 @@ impl Contact {
             facts.calls_today += 1;
             facts.abandoned_today += i64::from(self.outcome == "abandoned");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::CallId;
+    use crate::record::{CallRecord, Outcome};
+    use crate::store::{Entry, Store};
+
+    fn wall(text: &str) -> Wall {
+        text.parse().unwrap()
+    }
+
+    fn ended(n: u64, from: &str, at: &str, outcome: Outcome, agent: Option<&str>) -> Entry {
+        let record = serde_json::json!({
+            "call_id": CallId::new(n as i64, n.into()), "trunk": "acme", "from": from, "to": "610", "started_at": at,
+            "answered_at": null, "ended_at": at, "outcome": outcome, "ended_by": "caller", "sip_status": 200, "q850": 16,
+            "queue": agent.map(|_| "sales"), "agent": agent, "wait_ms": null, "talk_ms": null, "hold_ms": null,
+            "acw_ms": null, "transfers": 0, "recording": null, "path": [], "legs": []
+        });
+        Entry::Ended(Box::new(serde_json::from_value::<CallRecord>(record).unwrap()))
+    }
+
+    fn france() -> Numbering {
+        Numbering { country_code: "33".to_owned(), ..Numbering::default() }
+    }
+
+    /// The facts about `number` on 25 November at noon, from a store that holds `entries`.
+    fn facts(entries: Vec<Entry>, number: &str) -> CallerFacts {
+        let data = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(data.path()).unwrap();
+        entries.into_iter().for_each(|entry| store.append(entry));
+        store.close();
+        asked(data.path(), number)
+    }
+
+    fn asked(data: &Path, number: &str) -> CallerFacts {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (now, today) = (wall("2026-11-25T12:00:00Z"), wall("2026-11-25T00:00:00+01:00"));
+        runtime.block_on(async { History::open(data).of(number, &france(), now, today).await.unwrap() })
+    }
+
+    #[test]
+    fn a_caller_is_known_by_earlier_contacts_however_the_number_was_dialled() {
+        let entries = vec![
+            ended(1, "0155501234", "2026-09-01T10:00:00Z", Outcome::Handled, Some("203")),
+            ended(2, "+33155501234", "2026-11-20T10:00:00Z", Outcome::Handled, Some("201")),
+            ended(3, "0033155501234", "2026-11-24T22:59:59Z", Outcome::Abandoned, None),
+            ended(4, "33155501234", "2026-11-24T23:00:00Z", Outcome::Abandoned, None),
+            ended(5, "+33155501234", "2026-11-25T11:00:00Z", Outcome::Deterred, None),
+            ended(6, "+33255501234", "2026-11-25T11:30:00Z", Outcome::Handled, Some("202")),
+        ];
+        let expected = CallerFacts {
+            known: true,
+            number: "+33155501234".to_owned(),
+            last_agent: "201".to_owned(),
+            last_outcome: "deterred".to_owned(),
+            last_contact_days: 0,
+            contacts_30d: 4,
+            calls_today: 2,
+            abandoned_today: 1,
+            ..CallerFacts::default()
+        };
+        assert_eq!(facts(entries, "+33155501234"), expected);
+    }
+
+    #[test]
+    fn nothing_is_known_of_who_never_called_and_of_calls_that_no_caller_made() {
+        let mut own = ended(1, "201", "2026-11-25T10:00:00Z", Outcome::Handled, None);
+        if let Entry::Ended(record) = &mut own {
+            record.trunk = None;
+        }
+        let entries = vec![own, ended(2, "anonymous", "2026-11-25T10:00:00Z", Outcome::Handled, None)];
+        let unknown = CallerFacts { number: "201".to_owned(), ..CallerFacts::default() };
+        assert_eq!(facts(entries, "201"), unknown);
+    }
+
+    #[test]
+    fn very_many_contacts_are_not_all_read() {
+        let entries = (0..1_200).map(|n| ended(n, "+33155501234", "2026-11-25T10:00:00Z", Outcome::Handled, None));
+        assert_eq!(facts(entries.collect(), "+33155501234").contacts_30d, MOST_CONTACTS);
+    }
+
+    #[test]
+    fn records_from_before_there_were_contacts_count_too() {
+        let data = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(data.path()).unwrap();
+        for n in 0..700 {
+            let from = if n % 7 == 0 { "+33155501234" } else { "+33155509999" };
+            store.append(ended(n, from, "2026-11-25T10:00:00Z", Outcome::Handled, None));
+        }
+        store.close();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let options = SqliteConnectOptions::new().filename(database::path(data.path()));
+            let mut connection = options.connect().await.unwrap();
+            sqlx::raw_sql("DROP TABLE contact").execute(&mut connection).await.unwrap();
+        });
+        Store::open(data.path()).unwrap().0.close();
+        assert_eq!(asked(data.path(), "+33155501234").contacts_30d, 100);
+    }
+
+    #[test]
+    fn an_event_is_told_again_by_the_next_process_until_it_is_taken() {
+        let data = tempfile::tempdir().unwrap();
+        let event = |n: u32| Entry::Told { id: format!("c-{n}"), event: format!("event {n}") };
+        let (mut store, recovered) = Store::open(data.path()).unwrap();
+        assert!(recovered.untold.is_empty());
+        [event(1), event(2), event(1), Entry::ToldOf { id: "c-1".to_owned() }, event(3)]
+            .into_iter()
+            .for_each(|entry| store.append(entry));
+        store.close();
+        let (mut store, recovered) = Store::open(data.path()).unwrap();
+        assert_eq!(recovered.untold, ["event 2", "event 3"]);
+        store.append(Entry::ToldOf { id: "c-2".to_owned() });
+        store.append(Entry::ToldOf { id: "c-3".to_owned() });
+        store.close();
+        assert!(Store::open(data.path()).unwrap().1.untold.is_empty());
     }
 }

@@ -138,7 +138,7 @@ pub struct Meters {
 
 impl Meters {
     pub fn register() -> Meters {
-        gauge(WEBHOOKS_WAITING);
+        gauge(WEBHOOKS_WAITING).set(0.0);
         Meters {
             sip_received: counter(SIP_RECEIVED),
             sip_sent: counter(SIP_SENT),

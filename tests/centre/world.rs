@@ -313,7 +313,7 @@ impl World {
                 }
             }
             Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } => {}
+            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } | Journal::Told(_) => {}
         }
         self.journal.push(entry);
         Ok(())
