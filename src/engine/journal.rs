@@ -29,6 +29,8 @@ pub enum Journal {
         call: CallId,
         acw_ms: u64,
     },
+    /// An event that `Command::Tell` wrote down is done.
+    Told(String),
 }
 
 /// How much of a call has been written down.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection, SqliteConnection};
 
+use super::contacts;
 use super::entry::Entry;
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, Progress};
@@ -38,9 +39,9 @@ pub(super) async fn end(connection: &mut SqliteConnection, record: &CallRecord) 
     .bind(record.call_id.to_string())
     .bind(record.started_at.as_millisecond())
     .bind(text(record))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    contacts::note(connection, record).await
 }
 
 #[derive(Default)]
@@ -93,6 +94,8 @@ impl Batch {
                 let sum = self.acw_ms.entry(*call_id).or_default();
                 *sum = sum.saturating_add(i64::try_from(*acw_ms).unwrap_or(i64::MAX));
             }
+            Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
+            Entry::ToldOf { id } => contacts::told(connection, id).await?,
         }
         Ok(())
     }

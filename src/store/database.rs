@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::batch::{self, end};
 use super::entry::Entry;
-use super::{LostPlace, StoreError};
+use super::{LostPlace, StoreError, contacts};
 use crate::ids::QueueId;
 use crate::record::CallRecord;
 use crate::time::Wall;
@@ -75,6 +75,11 @@ impl Database {
             sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await.map_err(failed)?;
             transaction.commit().await.map_err(failed)?;
         }
+        if !contacts::are_there(&mut connection).await.map_err(failed)? {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+            contacts::make(&mut transaction).await.map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+        }
         Ok(Database { path, connection })
     }
 
@@ -86,6 +91,12 @@ impl Database {
     pub(super) async fn applied(&mut self) -> Result<u64, StoreError> {
         let sequence = sqlx::query_scalar("SELECT sequence FROM applied").fetch_one(&mut self.connection).await;
         sequence.map(|sequence: i64| sequence as u64).map_err(|error| self.failed(error))
+    }
+
+    /// Events that no service has taken.
+    pub(super) async fn untold(&mut self) -> Result<Vec<String>, StoreError> {
+        let untold = contacts::untold(&mut self.connection).await;
+        untold.map_err(|error| self.failed(error))
     }
 
     /// All or nothing, each entry once: those that were applied before are passed over.

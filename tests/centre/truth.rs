@@ -133,6 +133,7 @@ impl Truth {
                 self.journal.remove(&record.call_id);
             }
             Journal::WrapUp { call, acw_ms } => self.wrapped_up(*call, *acw_ms)?,
+            Journal::Told(_) => {}
         }
         Ok(())
     }

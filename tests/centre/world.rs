@@ -285,7 +285,12 @@ impl World {
                         return Err("drained is told before its time, or twice".to_owned());
                     }
                 }
-                Command::Log { .. } | Command::Resolve { .. } => {}
+                Command::Log { .. }
+                | Command::Resolve { .. }
+                | Command::AskHistory { .. }
+                | Command::LookUp { .. }
+                | Command::Tell(_)
+                | Command::Configured(_) => {}
             }
         }
         self.one_call_an_agent()
@@ -317,7 +322,11 @@ impl World {
                     return Err(format!("record's agent and legs disagree: {record:?}"));
                 }
             }
-            Journal::Began(_) | Journal::Progress { .. } | Journal::Queued { .. } | Journal::WrapUp { .. } => {}
+            Journal::Began(_)
+            | Journal::Progress { .. }
+            | Journal::Queued { .. }
+            | Journal::WrapUp { .. }
+            | Journal::Told(_) => {}
         }
         self.truth.written(&entry)?;
         self.journal.push(entry);
