@@ -76,7 +76,8 @@ pub struct MediaCounters {
     pub packets_sent: u64,
     /// Of those sent, forwarded from another leg as they came.
     pub packets_relayed: u64,
-    /// From a source that was neither negotiated nor latched: dropped.
+    /// From a source that was neither negotiated nor latched: dropped. Once the far end is fixed the kernel drops them
+    /// uncounted.
     pub strangers: u64,
     /// For a leg whose offer and answer were not through yet: dropped.
     pub early: u64,
