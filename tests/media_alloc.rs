@@ -68,8 +68,6 @@ impl MediaIo for Sink {
         true
     }
 
-    fn fix(&mut self, _: u32, _: Option<SocketAddr>) {}
-
     fn send(&mut self, _: u32, _: Flow, _: SocketAddr, _: &[u8]) -> bool {
         self.sent += 1;
         true
