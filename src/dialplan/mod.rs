@@ -11,6 +11,9 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use crate::ivr::{Action as RunAction, Event as RunInput, Names, QueueOutcome, Target, TransferOutcome, Value};
+pub use crate::ivr::{
+    Action as RunAction, Event as RunInput, MessageEvent, Names, QueueOutcome, RecordingWish, Target, TransferOutcome,
+    Value,
+};
 pub use plan::{Plan, Plans};
 pub use run::{Facts, Run};

@@ -8,6 +8,7 @@ mod direct;
 mod incoming;
 mod pairs;
 mod plan;
+mod recordings;
 mod registration;
 mod sessions;
 mod trunks;
@@ -23,9 +24,9 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::dialplan::{Plans, Run};
-use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
-use crate::record::CallRecord;
+use crate::record::{CallRecord, Recording, SurveyAnswer};
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -34,6 +35,7 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+use recordings::Tape;
 pub use trunks::ServerId;
 use trunks::Trunks;
 
@@ -134,6 +136,13 @@ pub enum Journal {
         call: CallId,
         acw_ms: u64,
     },
+    /// A recording begins, or has ended: what is known of it now.
+    Recording(Box<Recording>),
+    RecordingDeleted(RecordingId),
+    Surveyed {
+        call: CallId,
+        answer: SurveyAnswer,
+    },
 }
 
 /// A point in time at which the engine wants to act.
@@ -179,6 +188,8 @@ pub struct Engine {
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
     trunks: Trunks,
+    #[serde(with = "pairs")]
+    tapes: BTreeMap<RecordingId, Tape>,
     next_leg: u64,
     next_play: u64,
     draining: bool,
@@ -206,6 +217,7 @@ pub struct Counts {
     pub sessions: usize,
     pub timers: usize,
     pub ports_free: usize,
+    pub tapes: usize,
     pub ua: UaCounts,
     pub acd: AcdCounts,
 }
@@ -238,6 +250,7 @@ impl Engine {
             timers: Deadlines::default(),
             lost_places: Vec::new(),
             trunks: Trunks::default(),
+            tapes: BTreeMap::new(),
             next_leg: 1,
             next_play: FIRST_ENGINE_PLAY,
             draining: false,
@@ -288,6 +301,7 @@ impl Engine {
             sessions: self.sessions.len(),
             timers: self.timers.len(),
             ports_free: self.ports.len(),
+            tapes: self.tapes.len(),
             ua: self.ua.counts(),
             acd: self.acd.counts(),
         }

@@ -38,6 +38,8 @@ pub enum Ends {
     Never,
     /// The call is over.
     Always,
+    /// The call is over, unless the caller chose something of an `offer`.
+    UnlessChosen,
     /// The call is with a person; the next level runs only when nobody answered.
     WhenAnswered,
 }
@@ -133,13 +135,16 @@ pub enum Module {
     Jump,
     Language,
     Menu,
+    Record,
     Set,
     Silence,
+    Survey,
     Transfer,
+    Voicemail,
 }
 
 impl Module {
-    pub const ALL: [Module; 13] = [
+    pub const ALL: [Module; 16] = [
         Module::Announce,
         Module::Calendar,
         Module::Deter,
@@ -150,9 +155,12 @@ impl Module {
         Module::Jump,
         Module::Language,
         Module::Menu,
+        Module::Record,
         Module::Set,
         Module::Silence,
+        Module::Survey,
         Module::Transfer,
+        Module::Voicemail,
     ];
 
     pub fn spec(self) -> &'static Spec {
@@ -167,9 +175,12 @@ impl Module {
             Module::Jump => &super::jump::SPEC,
             Module::Language => &super::language::SPEC,
             Module::Menu => &super::menu::SPEC,
+            Module::Record => &super::record::SPEC,
             Module::Set => &super::set::SPEC,
             Module::Silence => &super::silence::SPEC,
+            Module::Survey => &super::survey::SPEC,
             Module::Transfer => &super::transfer::SPEC,
+            Module::Voicemail => &super::voicemail::SPEC,
         }
     }
 

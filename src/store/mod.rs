@@ -18,6 +18,7 @@
 mod database;
 mod entry;
 mod read;
+mod recordings;
 mod spool;
 mod writer;
 
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use entry::Entry;
 pub use read::read_records;
+pub use recordings::read_voicemails;
 
 use crate::ids::QueueId;
 use crate::record::CallRecord;

@@ -43,6 +43,7 @@ fn record(n: u64) -> CallRecord {
         acw_ms: None,
         transfers: 0,
         recording: None,
+        survey: None,
         path: Vec::new(),
         legs: Vec::new(),
     }

@@ -20,7 +20,7 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, events, metrics, openapi};
+use super::{Asked, Context, events, metrics, openapi, recordings};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -44,6 +44,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
         .route("/events", get(events::open))
+        .route("/voicemails", get(recordings::voicemails))
+        .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
     Router::new()
@@ -368,7 +370,7 @@ fn agent_now(context: &Context, id: &AgentId) -> Result<Json<AgentView>, Refusal
 }
 
 /// Hands a request to the engine and waits for its answer; the engine publishes what changed before it answers.
-async fn ask(context: &Context, request: ApiRequest) -> Result<Value, Refusal> {
+pub(super) async fn ask(context: &Context, request: ApiRequest) -> Result<Value, Refusal> {
     let (reply, answer) = oneshot::channel();
     if (context.requests)(Asked { request, reply }).is_err() {
         return Err(Refusal::unavailable(
@@ -427,7 +429,7 @@ pub(super) async fn delete_token(State(context): State<Arc<Context>>, Id(id): Id
 }
 
 /// Runs what waits for the disk outside the threads that serve requests.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     context: Arc<Context>,
     work: impl FnOnce(&Context) -> T + Send + 'static,
 ) -> Result<T, Refusal> {
