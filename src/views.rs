@@ -127,6 +127,15 @@ pub enum Change {
     },
 }
 
+/// The recording of a call, as it is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingWish {
+    On,
+    Paused,
+    Off,
+}
+
 /// A request of the web shell to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ApiRequest {
@@ -144,6 +153,11 @@ pub enum ApiRequest {
         call: CallId,
         leg: Option<LegId>,
         by: Party,
+    },
+    /// The recording of a call is to run, pause or end. The web shell has checked who asks.
+    Record {
+        call: CallId,
+        wish: RecordingWish,
     },
     /// Deletes a recording that has ended; the web shell has seen that there is one. `by` is the token's, for the log.
     DeleteRecording {

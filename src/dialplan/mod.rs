@@ -12,8 +12,7 @@ mod run;
 mod tests;
 
 pub use crate::ivr::{
-    Action as RunAction, Event as RunInput, MessageEvent, Names, QueueOutcome, RecordingWish, Target, TransferOutcome,
-    Value,
+    Action as RunAction, Event as RunInput, MessageEvent, Names, QueueOutcome, Target, TransferOutcome, Value,
 };
 pub use plan::{Plan, Plans};
 pub use run::{Facts, Run};

@@ -14,6 +14,7 @@ impl Engine {
         let result = match request {
             ApiRequest::SetAgentState { agent, state, reason } => self.set_agent_state(&agent, state, reason, now),
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
+            ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
             ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
         };

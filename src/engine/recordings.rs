@@ -10,11 +10,11 @@ use super::api::refusal;
 use super::{Command, Engine, Journal, LogLevel};
 use crate::bridge::{MediaCommand, RecordTerms, Recorded, RecordingEvent};
 use crate::call::millis;
-use crate::dialplan::{MessageEvent, RecordingWish, Run, RunInput};
+use crate::dialplan::{MessageEvent, Run, RunInput};
 use crate::ids::{CallId, LegId, RecordingId};
 use crate::record::{Outcome, Recording, RecordingKind, RecordingState, SurveyAnswer};
 use crate::time::{Instant, Now};
-use crate::views::{ApiError, Change};
+use crate::views::{ApiError, Change, RecordingWish};
 
 /// The longest recording of a call.
 const LONGEST_CALL: Duration = Duration::from_hours(12);
@@ -38,6 +38,11 @@ impl Tape {
         self.entry.duration_ms.is_some()
     }
 
+    /// Neither ended nor told to.
+    fn goes_on(&self) -> bool {
+        !self.has_ended() && !self.stopped
+    }
+
     fn take_figures(&mut self, recorded: &Recorded, state: RecordingState) {
         self.entry.state = state;
         self.entry.duration_ms = Some(millis(recorded.duration));
@@ -59,9 +64,8 @@ impl Engine {
     pub(super) fn record_call(&mut self, id: CallId, wish: RecordingWish, now: Now) {
         let Some(live) = self.calls.get(&id) else { return };
         let refused = live.run.as_ref().is_some_and(Run::recording_refused);
-        let goes_on = |id: &RecordingId| self.tapes.get(id).is_some_and(|tape| !tape.has_ended() && !tape.stopped);
         let earlier = live.call.recording;
-        let running = earlier.filter(goes_on);
+        let running = earlier.filter(|id| self.tapes.get(id).is_some_and(Tape::goes_on));
         let leg = live.call.caller;
         match (wish, running) {
             (RecordingWish::On, _) if refused => {}
@@ -138,8 +142,7 @@ impl Engine {
 
     pub(super) fn stop_message(&mut self, id: CallId) {
         let Some(recording) = self.calls.get(&id).and_then(|live| live.call.message) else { return };
-        let running = |tape: &&mut Tape| !tape.has_ended() && !tape.stopped;
-        if let Some(tape) = self.tapes.get_mut(&recording).filter(running) {
+        if let Some(tape) = self.tapes.get_mut(&recording).filter(|tape| tape.goes_on()) {
             tape.stopped = true;
             let leg = tape.leg;
             self.media(MediaCommand::StopRecord { leg, recording });
@@ -265,6 +268,31 @@ impl Engine {
         let (queue, agent) = (live.call.queue.clone(), live.call.agent.clone());
         self.journal(Journal::Surveyed { call: id, answer: answer.clone() });
         self.commands.push_back(Command::Publish(Change::Survey { call_id: id, queue, agent, answer }));
+    }
+
+    pub(super) fn api_record(&mut self, id: CallId, wish: RecordingWish, now: Now) -> Result<Value, ApiError> {
+        let Some(live) = self.calls.get(&id).filter(|live| live.call.ending.is_none()) else {
+            let message = format!("call {id} is not running; GET /calls lists those that are");
+            return Err(refusal(404, "unknown_call", message));
+        };
+        if wish == RecordingWish::On && live.run.as_ref().is_some_and(Run::recording_refused) {
+            let message =
+                format!("the caller of call {id} has refused to be recorded; nobody can overrule that in this call");
+            return Err(refusal(409, "recording_refused", message));
+        }
+        if live.call.answered_at.is_none() {
+            let message = format!("call {id} is not answered yet; record it when it is");
+            return Err(refusal(409, "not_answered", message));
+        }
+        let running = live.call.recording.is_some_and(|id| self.tapes.get(&id).is_some_and(Tape::goes_on));
+        if wish == RecordingWish::Paused && !running {
+            let message =
+                format!("call {id} is not being recorded, so that there is nothing to pause; ask for on first");
+            return Err(refusal(409, "not_recording", message));
+        }
+        self.record_call(id, wish, now);
+        let recording = self.calls.get(&id).and_then(|live| live.call.recording);
+        Ok(json!({ "call_id": id, "state": wish, "recording_id": recording }))
     }
 
     pub(super) fn delete_recording(&mut self, recording: RecordingId, by: &str) -> Result<Value, ApiError> {

@@ -45,10 +45,7 @@ pub const SPEC: Spec = Spec {
         },
         Input { name: "invalid", kind: Kind::Prompt, need: Need::Text("invalid"), doc: "said after a wrong key" },
     ],
-    outputs: &[
-        Output { name: "choice", doc: "what the caller chose of the offer" },
-        Output { name: "result", doc: "`chosen`; otherwise the call is over" },
-    ],
+    outputs: &[Output { name: "choice", doc: "what the caller chose of the offer" }],
     ends: Ends::UnlessChosen,
     free_inputs: false,
 };
@@ -130,7 +127,7 @@ impl Deter {
         if let Some(choice) = self.offer.get(&self.pressed) {
             return Some(Done::Next {
                 result: format!("chosen {choice}"),
-                outputs: vec![("result", "chosen".into()), ("choice", Value::Text(choice.clone()))],
+                outputs: vec![("choice", Value::Text(choice.clone()))],
             });
         }
         self.pressed.clear();

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::{Digit, PlayItem};
 use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
+use crate::views::RecordingWish;
 
 pub use calendar::{Calendar, Hours};
 pub use deter::Farewell;
@@ -72,14 +73,6 @@ pub enum MessageEvent {
         voiced: Duration,
     },
     Failed,
-}
-
-/// The recording of a call, as it is wished for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RecordingWish {
-    On,
-    Paused,
-    Off,
 }
 
 impl Event {
@@ -253,7 +246,9 @@ impl Activity {
             Activity::Transfer(transfer) => transfer.handle(event, step),
             Activity::Voicemail(voicemail) => voicemail.handle(event, step),
         };
-        if let (true, Some(mut survey)) = (event.is_end_of_talk(), step.desk.survey.take_if(|_| done.is_some())) {
+        if event.is_end_of_talk()
+            && let Some(mut survey) = step.desk.survey.take_if(|_| done.is_some())
+        {
             survey.begin(step);
             *self = Activity::Survey(survey);
             return None;

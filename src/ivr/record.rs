@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::spec::{Ends, Input, Kind, Need, Output, Spec};
 use super::step::{Done, Step};
-use super::{Action, Activity, Event, Inputs, RecordingWish, Started};
+use super::{Action, Activity, Event, Inputs, Started};
 use crate::bridge::Digit;
 use crate::ids::PlayId;
+use crate::views::RecordingWish;
 
 pub const SPEC: Spec = Spec {
     name: "record",

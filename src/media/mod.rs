@@ -141,8 +141,13 @@ impl Media {
             );
         }
         let count = settings.threads.or_else(cores).unwrap_or(1).max(1);
-        let common =
-            Common { prompts, events: events.clone(), chores: chores.clone(), shelf: shelf.clone(), recorder: recorder.clone() };
+        let common = Common {
+            prompts,
+            events: events.clone(),
+            chores: chores.clone(),
+            shelf: shelf.clone(),
+            recorder: recorder.clone(),
+        };
         let mut handles = Vec::new();
         let mut threads = Vec::new();
         for number in 0..count {

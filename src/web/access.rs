@@ -24,7 +24,7 @@ use super::tokens::{Identity, Role};
 pub enum Rule {
     Open,
     Read,
-    /// An agent may change their own state and hang up the call they are on.
+    /// An agent may change their own state, and hang up or record the call they are on.
     Own,
     /// What callers said is not for every agent.
     Staff,
@@ -40,6 +40,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/calls", Rule::Read),
     ("GET", "/calls/{id}", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
+    ("POST", "/calls/{id}/record", Rule::Own),
     ("GET", "/queues", Rule::Read),
     ("GET", "/agents", Rule::Read),
     ("POST", "/agents/{id}/state", Rule::Own),

@@ -26,6 +26,7 @@ use super::{events, recordings, routes};
         routes::tokens,
         routes::create_token,
         routes::delete_token,
+        recordings::record,
         recordings::voicemails,
         recordings::audio,
         recordings::delete,

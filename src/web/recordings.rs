@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -18,13 +19,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Context;
 use super::access::PREFIX;
-use super::extract::Id;
+use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted};
-use super::routes::{ask, on_disk};
-use super::tokens::Identity;
-use crate::ids::RecordingId;
+use super::routes::{ask, find_call, is_on_call, on_disk};
+use super::tokens::{Identity, Role};
+use crate::ids::{AgentId, RecordingId};
 use crate::record::Recording;
-use crate::views::ApiRequest;
+use crate::views::{ApiRequest, RecordingWish};
 
 /// Messages of one answer.
 const MOST: usize = 1_000;
@@ -42,6 +43,35 @@ pub trait Archive: Send + Sync {
 
     /// Where the audio of a recording is, if there is such a recording.
     fn file(&self, recording: RecordingId) -> PathBuf;
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedRecording {
+    state: RecordingWish,
+}
+
+/// Starts, pauses (silence stands for what is said), resumes or ends the recording of both sides of a call. An agent
+/// does so in the call they are on. Who has refused to be recorded is not.
+#[utoipa::path(post, path = "/calls/{id}/record", params(("id" = String, Path, description = "call_id")),
+    request_body = WantedRecording, responses(
+    (status = 200, description = "Done; `recording_id` names the recording"),
+    (status = 403, description = "An agent, and not on this call", body = super::refusal::ErrorBody),
+    (status = 404, description = "No such call", body = super::refusal::ErrorBody),
+    (status = 409, description = "The caller has refused, or there is nothing to pause", body = super::refusal::ErrorBody)))]
+pub(super) async fn record(
+    State(context): State<Arc<Context>>,
+    Extension(who): Extension<Identity>,
+    Id(id): Id,
+    body: ApiJson<WantedRecording>,
+) -> Result<Json<Value>, Refusal> {
+    let call = find_call(&context, &id)?;
+    let wish = body.required(r#"{"state":"on"}"#)?.state;
+    let agent = who.agent.as_ref().map_or("", AgentId::as_str);
+    if who.role == Role::Agent && !is_on_call(&context, &call, agent) {
+        return Err(Refusal::forbidden("an agent may record only the call they are on; ask a supervisor"));
+    }
+    ask(&context, ApiRequest::Record { call: call.call_id, wish }).await.map(Json)
 }
 
 #[derive(Deserialize, IntoParams)]

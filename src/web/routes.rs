@@ -40,6 +40,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/calls", get(calls))
         .route("/calls/{id}", get(call))
         .route("/calls/{id}/hangup", post(hang_up))
+        .route("/calls/{id}/record", post(recordings::record))
         .route("/queues", get(queues))
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
@@ -158,7 +159,7 @@ pub(super) async fn call(State(context): State<Arc<Context>>, Id(id): Id) -> Res
     find_call(&context, &id).map(Json)
 }
 
-fn find_call(context: &Context, id: &str) -> Result<CallView, Refusal> {
+pub(super) fn find_call(context: &Context, id: &str) -> Result<CallView, Refusal> {
     let found = id.parse::<CallId>().ok().filter(|parsed| parsed.to_string() == id.to_ascii_lowercase());
     found.and_then(|id| context.views.call(id)).ok_or_else(|| {
         let message = format!(
@@ -206,9 +207,7 @@ pub(super) async fn hang_up(
 /// The leg of the agent who asks.
 fn own_leg(context: &Context, call: &CallView, who: &Identity, wanted: Option<LegId>) -> Result<LegId, Refusal> {
     let agent = who.agent.as_ref().map_or("", AgentId::as_str);
-    let on_call = call.agent.as_ref().is_some_and(|on| on.as_str() == agent)
-        || context.views.agent(agent).is_some_and(|view| view.call_id == Some(call.call_id));
-    if !on_call {
+    if !is_on_call(context, call, agent) {
         return Err(Refusal::forbidden("an agent may hang up only the call they are on; ask a supervisor"));
     }
     let legs: Vec<_> = call.legs.iter().filter(|leg| leg.role == Party::Agent).collect();
@@ -227,6 +226,11 @@ fn own_leg(context: &Context, call: &CallView, who: &Identity, wanted: Option<Le
         }
         _ => Ok(own.leg_id),
     }
+}
+
+pub(super) fn is_on_call(context: &Context, call: &CallView, agent: &str) -> bool {
+    call.agent.as_ref().is_some_and(|on| on.as_str() == agent)
+        || context.views.agent(agent).is_some_and(|view| view.call_id == Some(call.call_id))
 }
 
 /// `201` of `sip:201@host`, or the text itself.

@@ -106,7 +106,8 @@ impl World {
         let mut trunk = Side::new(SocketAddr::from(([127, 0, 0, 2], 5060)), None, rng);
         let mut at = Instant(0) + Duration::from_secs(2);
         for _ in 0..CALLS {
-            let number = ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999"][below(rng, 10) as usize];
+            let number =
+                ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999"][below(rng, 10) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
         }
@@ -315,7 +316,9 @@ impl World {
                 self.recordings.insert(recording.recording_id, recording.state);
             }
             Journal::RecordingDeleted(recording) => {
-                self.recordings.remove(recording).ok_or(format!("recording {recording} is deleted and was not there"))?;
+                self.recordings
+                    .remove(recording)
+                    .ok_or(format!("recording {recording} is deleted and was not there"))?;
             }
             Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } | Journal::Surveyed { .. } => {}
         }

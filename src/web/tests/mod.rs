@@ -147,7 +147,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                 let change = match &request {
                     ApiRequest::SetAgentState { agent, state, reason } => Some((agent, *state, reason.clone())),
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
-                    ApiRequest::HangUp { .. } | ApiRequest::DeleteRecording { .. } => None,
+                    ApiRequest::HangUp { .. } | ApiRequest::Record { .. } | ApiRequest::DeleteRecording { .. } => None,
                 };
                 if let Some((agent, state, reason)) = change {
                     let view = crate::views::AgentView { state, reason, ..sample::agent(agent.as_str()) };

@@ -27,7 +27,7 @@ async fn fetch(server: &Server, range: Option<&str>) -> (u16, String, Vec<u8>) {
 #[tokio::test]
 async fn audio_comes_whole_or_in_the_range_asked_for() {
     let server = Server::start().await;
-    let all: Vec<u8> = (0..200).collect();
+    let all = sample::audio();
     let (status, head, body) = fetch(&server, None).await;
     assert_eq!((status, body), (200, all.clone()));
     assert!(head.contains("content-type: audio/flac") && head.contains("accept-ranges: bytes"), "{head}");

@@ -87,8 +87,13 @@ pub fn record(call: &CallView) -> CallRecord {
     }
 }
 
-/// The one message there is; its audio is the numbers from 0 to 199.
+/// The one message there is.
 pub const RECORDING: RecordingId = RecordingId(0x5000_0000_0000_0000_0000_0000_0001);
+
+/// What stands for its audio.
+pub fn audio() -> Vec<u8> {
+    (0..200).map(|n| b' ' + n % 90).collect()
+}
 
 pub fn message() -> Recording {
     Recording {
@@ -112,7 +117,7 @@ pub struct Shelf(PathBuf);
 impl Shelf {
     pub fn new(folder: &Path) -> Shelf {
         let shelf = Shelf(folder.to_owned());
-        std::fs::write(shelf.file(RECORDING), (0..200).collect::<Vec<u8>>()).unwrap();
+        std::fs::write(shelf.file(RECORDING), audio()).unwrap();
         shelf
     }
 }
