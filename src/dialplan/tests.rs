@@ -157,7 +157,10 @@ impl<'p> Call<'p> {
             if self.run.is_over() || !self.distributed().is_empty() || self.actions.contains(&RunAction::Echo(true)) {
                 return self;
             }
-            let listens = self.run.path().last().is_some_and(|step| step.module == "menu" || step.module == "gather");
+            let listens =
+                self.run.path().last().is_some_and(|step| {
+                    ["menu", "gather", "deter", "survey", "record"].contains(&step.module.as_str())
+                });
             match (pending, self.playing) {
                 (Some(digit), _) if listens => {
                     pending = digits.next();
