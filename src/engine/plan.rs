@@ -62,6 +62,8 @@ impl Engine {
                 let answer = SurveyAnswer { name, score, min: lowest, max: highest, at: now.wall };
                 self.surveyed(id, answer);
             }
+            RunAction::LookUp { look_up, question } => self.look_up_for_plan(id, look_up, question),
+            RunAction::Webhook(webhook) => self.tell(id, *webhook, now),
             RunAction::HangUp { status, q850, outcome } => {
                 self.end_call(id, EndReason { outcome, by: Party::System, q850, status }, now);
             }

@@ -2,18 +2,22 @@
 //! and outputs in a table ([`Spec`]) that checks the operator's files, and runs as a small machine without I/O.
 
 mod announce;
+mod answer;
 mod calendar;
 mod deter;
 mod distribute;
 mod echo;
 mod gather;
 mod hangup;
+pub mod http;
 mod inputs;
 mod jump;
 mod language;
+mod lookup;
 mod menu;
 mod pattern;
 mod record;
+mod screen;
 mod set;
 mod silence;
 mod spec;
@@ -21,6 +25,7 @@ mod step;
 mod survey;
 mod transfer;
 mod voicemail;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -34,13 +39,17 @@ use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
 use crate::views::RecordingWish;
 
+pub use answer::{Answer, Field, Fields, LookUpResult};
 pub use calendar::{Calendar, Hours};
 pub use deter::Farewell;
+pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value};
+pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use record::default_prompt as consent_prompt;
 pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
-pub use step::{Desk, Done, Step, TypeAhead};
+pub use step::{Caller, Desk, Done, Step, TypeAhead};
+pub use webhook::Webhook;
 
 /// What a running plan is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +68,8 @@ pub enum Event {
     Transferred(TransferOutcome),
     /// What becomes of `RecordMessage`.
     Message(MessageEvent),
+    /// What was answered to `LookUp`. One that comes after its time is passed over.
+    LookedUp { look_up: u64, answer: Answer },
 }
 
 /// What becomes of a message that the caller leaves.
@@ -173,6 +184,14 @@ pub enum Action {
         lowest: i64,
         highest: i64,
     },
+    /// Ask a service outside; the answer is `Event::LookedUp` with the same number, unless the time given is over
+    /// before. Numbered within the run.
+    LookUp {
+        look_up: u64,
+        question: Box<LookUp>,
+    },
+    /// Tell a service outside; nobody waits for it.
+    Webhook(Box<Webhook>),
     /// End the call: BYE where it is answered, else `status`. The last action of a plan. `outcome` holds unless the
     /// call was handled before (an agent talked to the caller).
     HangUp {
@@ -191,6 +210,7 @@ pub enum Activity {
     Distribute(distribute::Distribute),
     Echo(echo::Echo),
     Gather(gather::Gather),
+    Lookup(lookup::Lookup),
     Menu(menu::Menu),
     Record(record::Record),
     Silence(silence::Silence),
@@ -219,13 +239,16 @@ impl Activity {
             Module::Hangup => return Started::Done(hangup::run(inputs, step)),
             Module::Jump => return Started::Done(jump::run(inputs)),
             Module::Language => return Started::Done(language::run(inputs, step)),
+            Module::Lookup => return lookup::start(inputs, step),
             Module::Menu => return menu::start(inputs, step),
             Module::Record => return record::start(inputs, step),
+            Module::Screen => return Started::Done(screen::run(inputs, step)),
             Module::Set => return Started::Done(set::run(inputs)),
             Module::Silence => Activity::Silence(silence::Silence::start(inputs, step)),
             Module::Survey => return survey::start(inputs, step),
             Module::Transfer => return transfer::start(inputs, step),
             Module::Voicemail => Activity::Voicemail(Box::new(voicemail::start(inputs, step))),
+            Module::Webhook => return Started::Done(webhook::run(inputs, step)),
         };
         Started::Running(activity)
     }
@@ -239,6 +262,7 @@ impl Activity {
             Activity::Distribute(distribute) => distribute.handle(event, step),
             Activity::Echo(echo) => echo.handle(event, step),
             Activity::Gather(gather) => gather.handle(event, step),
+            Activity::Lookup(lookup) => lookup.handle(event, step),
             Activity::Menu(menu) => menu.handle(event, step),
             Activity::Record(record) => record.handle(event, step),
             Activity::Silence(silence) => silence.handle(event, step),

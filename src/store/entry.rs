@@ -41,15 +41,28 @@ pub enum Entry {
         call_id: CallId,
         answer: SurveyAnswer,
     },
+    /// An event for a service outside, to be sent until it is taken; also by the next process.
+    Told {
+        id: String,
+        event: String,
+    },
+    /// It was taken, or given up.
+    ToldOf {
+        id: String,
+    },
 }
 
 impl Entry {
     /// Says something about a call that a user would miss; the others only serve recovery.
     pub(super) fn ends_something(&self) -> bool {
         match self {
-            Entry::Began(_) | Entry::Answered { .. } | Entry::Queued { .. } => false,
+            Entry::Began(_) | Entry::Answered { .. } | Entry::Queued { .. } | Entry::ToldOf { .. } => false,
             Entry::Recording(recording) => recording.state != RecordingState::Open,
-            Entry::Ended(_) | Entry::Completed { .. } | Entry::RecordingDeleted { .. } | Entry::Surveyed { .. } => true,
+            Entry::Ended(_)
+            | Entry::Completed { .. }
+            | Entry::Told { .. }
+            | Entry::RecordingDeleted { .. }
+            | Entry::Surveyed { .. } => true,
         }
     }
 

@@ -96,7 +96,9 @@ impl Overlay {
                 | Entry::Answered { .. }
                 | Entry::Queued { .. }
                 | Entry::Recording(_)
-                | Entry::RecordingDeleted { .. } => {}
+                | Entry::RecordingDeleted { .. }
+                | Entry::Told { .. }
+                | Entry::ToldOf { .. } => {}
             }
         }
         overlay

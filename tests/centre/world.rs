@@ -279,7 +279,12 @@ impl World {
                         return Err("drained is told before its time, or twice".to_owned());
                     }
                 }
-                Command::Log { .. } | Command::Resolve { .. } => {}
+                Command::Log { .. }
+                | Command::Resolve { .. }
+                | Command::AskHistory { .. }
+                | Command::LookUp { .. }
+                | Command::Tell(_)
+                | Command::Configured(_) => {}
             }
         }
         self.one_call_an_agent()
@@ -320,7 +325,11 @@ impl World {
                     .remove(recording)
                     .ok_or(format!("recording {recording} is deleted and was not there"))?;
             }
-            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } | Journal::Surveyed { .. } => {}
+            Journal::Began(_)
+            | Journal::Answered { .. }
+            | Journal::Queued { .. }
+            | Journal::Surveyed { .. }
+            | Journal::Told(_) => {}
         }
         self.journal.push(entry);
         Ok(())
