@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-macro_rules! long_id {
+macro_rules! unique_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
@@ -18,6 +18,11 @@ macro_rules! long_id {
             pub fn new(unix_ms: i64, random: u128) -> Self {
                 let high = (unix_ms.max(0) as u128) << 80;
                 $name(high | (random & ((1 << 80) - 1)))
+            }
+
+            /// When it was made, in Unix milliseconds.
+            pub fn unix_ms(self) -> i64 {
+                (self.0 >> 80) as i64
             }
         }
 
@@ -56,13 +61,17 @@ macro_rules! long_id {
     };
 }
 
-long_id!(
+unique_id!(
     /// One contact, from the trunk to its last leg.
     CallId
 );
-long_id!(
+unique_id!(
     /// A promise to call somebody back.
     CallbackId
+);
+unique_id!(
+    /// One recording; its file is named by it.
+    RecordingId
 );
 
 macro_rules! number_id {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Command, Engine};
 use crate::call::{Call, LegState};
-use crate::ids::{CallId, LegId, QueueId};
-use crate::record::{CallRecord, Progress};
+use crate::ids::{CallId, LegId, QueueId, RecordingId};
+use crate::record::{CallRecord, Progress, Recording, SurveyAnswer};
 use crate::time::Wall;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,13 @@ pub enum Journal {
     WrapUp {
         call: CallId,
         acw_ms: u64,
+    },
+    /// A recording begins, or has ended: what is known of it now.
+    Recording(Box<Recording>),
+    RecordingDeleted(RecordingId),
+    Surveyed {
+        call: CallId,
+        answer: SurveyAnswer,
     },
     /// An event that `Command::Tell` wrote down is done.
     Told(String),

@@ -10,6 +10,7 @@ mod journal;
 mod outside;
 mod pairs;
 mod plan;
+mod recordings;
 mod registration;
 mod sessions;
 mod trunks;
@@ -26,7 +27,7 @@ use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
-use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
@@ -40,6 +41,7 @@ pub use journal::Journal;
 use journal::Written;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
+use recordings::Tape;
 pub use trunks::ServerId;
 use trunks::Trunks;
 
@@ -192,6 +194,8 @@ pub struct Engine {
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
     trunks: Trunks,
+    #[serde(with = "pairs")]
+    tapes: BTreeMap<RecordingId, Tape>,
     earlier_calls: EarlierCalls,
     /// Events told to services outside, for their ids.
     told: u64,
@@ -226,6 +230,7 @@ pub struct Counts {
     pub sessions: usize,
     pub timers: usize,
     pub ports_free: usize,
+    pub tapes: usize,
     pub ua: UaCounts,
     pub acd: AcdCounts,
 }
@@ -258,6 +263,7 @@ impl Engine {
             timers: Deadlines::default(),
             lost_places: Vec::new(),
             trunks: Trunks::default(),
+            tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
             told: 0,
             next_leg: 1,
@@ -314,6 +320,7 @@ impl Engine {
             sessions: self.sessions.len(),
             timers: self.timers.len(),
             ports_free: self.ports.len(),
+            tapes: self.tapes.len(),
             ua: self.ua.counts(),
             acd: self.acd.counts(),
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{Connection, SqliteConnection};
 
 use super::contacts;
+use super::database::{self, json};
 use super::entry::Entry;
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, Progress};
@@ -38,7 +39,7 @@ pub(super) async fn end(connection: &mut SqliteConnection, record: &CallRecord) 
     )
     .bind(record.call_id.to_string())
     .bind(record.started_at.as_millisecond())
-    .bind(text(record))
+    .bind(json(record))
     .execute(&mut *connection)
     .await?;
     contacts::note(connection, record).await
@@ -50,6 +51,8 @@ struct Batch {
     ended: BTreeSet<CallId>,
     running: BTreeMap<CallId, Running>,
     acw_ms: BTreeMap<CallId, i64>,
+    /// Of surveys, as JSON.
+    answers: Vec<(CallId, String)>,
 }
 
 /// A call that is still up after this batch.
@@ -94,6 +97,14 @@ impl Batch {
                 let sum = self.acw_ms.entry(*call_id).or_default();
                 *sum = sum.saturating_add(i64::try_from(*acw_ms).unwrap_or(i64::MAX));
             }
+            Entry::Recording(recording) => database::put_recording(connection, recording).await?,
+            Entry::RecordingDeleted { recording_id } => {
+                sqlx::query("DELETE FROM recording WHERE recording_id = ?")
+                    .bind(recording_id.to_string())
+                    .execute(connection)
+                    .await?;
+            }
+            Entry::Surveyed { call_id, answer } => self.answers.push((*call_id, json(answer))),
             Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
             Entry::ToldOf { id } => contacts::told(connection, id).await?,
         }
@@ -130,7 +141,7 @@ impl Batch {
             )
             .bind(record.call_id.to_string())
             .bind(record.started_at.as_millisecond())
-            .bind(text(&record))
+            .bind(json(&record))
             .bind(from)
             .bind(queue)
             .bind(since)
@@ -145,6 +156,15 @@ impl Batch {
                 .execute(&mut *connection)
                 .await?;
         }
+        for (id, answer) in self.answers {
+            sqlx::query(
+                "UPDATE call SET survey = json_insert(coalesce(survey, '[]'), '$[#]', json(?)) WHERE call_id = ?",
+            )
+            .bind(answer)
+            .bind(id.to_string())
+            .execute(&mut *connection)
+            .await?;
+        }
         Ok(())
     }
 }
@@ -157,9 +177,4 @@ async fn forget_place(connection: &mut SqliteConnection, from: &str, queue: &Que
         .execute(connection)
         .await?;
     Ok(())
-}
-
-fn text(record: &CallRecord) -> String {
-    // A record is numbers, names and texts: nothing that JSON cannot hold.
-    serde_json::to_string(record).unwrap_or_default()
 }

@@ -20,6 +20,7 @@ mod contacts;
 mod database;
 mod entry;
 mod read;
+mod recordings;
 mod spool;
 mod writer;
 
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use contacts::History;
 pub use entry::Entry;
 pub use read::read_records;
+pub use recordings::read_voicemails;
 
 use crate::ids::QueueId;
 use crate::record::CallRecord;

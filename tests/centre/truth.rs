@@ -95,6 +95,7 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
         }
         Ok(())
     }
@@ -133,7 +134,7 @@ impl Truth {
                 self.journal.remove(&record.call_id);
             }
             Journal::WrapUp { call, acw_ms } => self.wrapped_up(*call, *acw_ms)?,
-            Journal::Told(_) => {}
+            Journal::Recording(_) | Journal::RecordingDeleted(_) | Journal::Surveyed { .. } | Journal::Told(_) => {}
         }
         Ok(())
     }
@@ -381,6 +382,9 @@ impl Truth {
         }
         if (outcome == Outcome::Handled) != record.agent.is_some() {
             return fault("outcome and agent disagree");
+        }
+        if outcome == Outcome::Voicemail && record.recording.is_none() {
+            return fault("a voicemail without a message");
         }
         if (record.sip_status == Some(200)) != record.answered_at.is_some() {
             return fault("status and answer disagree");

@@ -23,6 +23,7 @@ mod disk;
 mod hundred;
 mod limits;
 mod menu;
+mod recordings;
 mod torture;
 mod transport;
 
