@@ -143,6 +143,7 @@ impl Kind {
 pub enum Module {
     Announce,
     Calendar,
+    Callback,
     Deter,
     Distribute,
     Echo,
@@ -160,9 +161,10 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 16] = [
+    pub const ALL: [Module; 17] = [
         Module::Announce,
         Module::Calendar,
+        Module::Callback,
         Module::Deter,
         Module::Distribute,
         Module::Echo,
@@ -183,6 +185,7 @@ impl Module {
         match self {
             Module::Announce => &super::announce::SPEC,
             Module::Calendar => &super::calendar::SPEC,
+            Module::Callback => &super::callback::SPEC,
             Module::Deter => &super::deter::SPEC,
             Module::Distribute => &super::distribute::SPEC,
             Module::Echo => &super::echo::SPEC,

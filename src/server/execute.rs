@@ -102,6 +102,7 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Progress { call, progress } => Entry::Progress { call_id: call, progress },
         Journal::Queued { call, queue, from, since } => Entry::Queued { call_id: call, queue, from, since },
         Journal::Ended(record) => Entry::Ended(record),
+        Journal::Callback(callback) => Entry::Callback(callback),
         Journal::Told(id) => Entry::ToldOf { id },
         Journal::WrapUp { call, acw_ms } => Entry::Completed { call_id: call, acw_ms },
     }

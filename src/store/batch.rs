@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::contacts;
 use super::entry::Entry;
+use super::{callbacks, contacts};
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, Progress};
 use crate::time::Wall;
@@ -94,6 +94,7 @@ impl Batch {
                 let sum = self.acw_ms.entry(*call_id).or_default();
                 *sum = sum.saturating_add(i64::try_from(*acw_ms).unwrap_or(i64::MAX));
             }
+            Entry::Callback(callback) => callbacks::note(connection, callback).await?,
             Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
             Entry::ToldOf { id } => contacts::told(connection, id).await?,
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::callback::Callback;
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, LegRecord, Progress};
 use crate::time::Wall;
@@ -19,6 +20,8 @@ pub enum Entry {
     Ended(Box<CallRecord>),
     /// An agent has wrapped up a call; several wrap-ups of one call add up. May come before `Ended`.
     Completed { call_id: CallId, acw_ms: u64 },
+    /// A call-back, as it is now.
+    Callback(Box<Callback>),
     /// An event for a service outside, to be sent until it is taken; also by the next process.
     Told { id: String, event: String },
     /// It was taken, or given up.
@@ -28,7 +31,7 @@ pub enum Entry {
 impl Entry {
     /// Says something about a call that a user would miss; the others only serve recovery.
     pub(super) fn ends_something(&self) -> bool {
-        matches!(self, Entry::Ended(_) | Entry::Completed { .. } | Entry::Told { .. })
+        matches!(self, Entry::Ended(_) | Entry::Completed { .. } | Entry::Callback(_) | Entry::Told { .. })
     }
 
     /// JSON has no infinity and no NaN: as null they could be written, but not be read again.
@@ -36,7 +39,7 @@ impl Entry {
         let legs: &mut [LegRecord] = match self {
             Entry::Began(record) | Entry::Ended(record) => &mut record.legs,
             Entry::Progress { progress, .. } => &mut progress.legs,
-            Entry::Queued { .. } | Entry::Completed { .. } | Entry::Told { .. } | Entry::ToldOf { .. } => return,
+            _ => return,
         };
         for rtp in legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
             if !rtp.jitter_ms.is_finite() {

@@ -78,6 +78,7 @@ impl Overlay {
                 Entry::Began(_)
                 | Entry::Progress { .. }
                 | Entry::Queued { .. }
+                | Entry::Callback(_)
                 | Entry::Told { .. }
                 | Entry::ToldOf { .. } => {}
             }

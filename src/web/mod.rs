@@ -2,6 +2,7 @@
 //! engine published and hands requests to it; it decides nothing about calls.
 
 pub mod access;
+mod callbacks;
 mod events;
 mod extract;
 pub mod live;
@@ -15,11 +16,14 @@ pub mod tokens;
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -27,6 +31,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use extract::Peer;
 pub use live::Views;
 pub use tokens::Tokens;
 
@@ -114,6 +119,7 @@ struct Context {
     metrics: PrometheusHandle,
     limits: Limits,
     sockets: Arc<Semaphore>,
+    wishes: callbacks::Wishes,
     /// Its sender is dropped when the server stops.
     stopping: watch::Receiver<()>,
 }
@@ -134,6 +140,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         tokens: shared.tokens,
         metrics: shared.metrics,
         sockets: Arc::new(Semaphore::new(limits.web_sockets)),
+        wishes: callbacks::Wishes::default(),
         limits,
         stopping,
     });
@@ -150,8 +157,11 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => match connections.clone().try_acquire_owned() {
-                Ok(permit) => drop(tokio::spawn(connection(stream, router.clone(), context.clone(), permit))),
+            Ok((stream, peer)) => match connections.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    let router = router.clone().layer(from_fn_with_state(peer.ip(), note_peer));
+                    drop(tokio::spawn(connection(stream, router, context.clone(), permit)));
+                }
                 Err(_) => turn_away(&stream),
             },
             Err(error) if is_the_peers(&error) => {}
@@ -166,6 +176,13 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
     drop(stop);
     let _ = timeout(drain, connections.acquire_many(context.limits.connections as u32)).await;
     let _ = timeout(drain, context.sockets.acquire_many(context.limits.web_sockets as u32)).await;
+}
+
+/// Says to the handlers who is at the other end.
+async fn note_peer(State(peer): State<IpAddr>, mut request: Request, next: Next) -> Response {
+    let peer = Peer::of(peer, request.headers());
+    request.extensions_mut().insert(peer);
+    next.run(request).await
 }
 
 fn is_the_peers(error: &io::Error) -> bool {

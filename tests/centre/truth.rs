@@ -95,6 +95,7 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
+            Change::Callback(_) => {}
         }
         Ok(())
     }
@@ -133,7 +134,7 @@ impl Truth {
                 self.journal.remove(&record.call_id);
             }
             Journal::WrapUp { call, acw_ms } => self.wrapped_up(*call, *acw_ms)?,
-            Journal::Told(_) => {}
+            Journal::Callback(_) | Journal::Told(_) => {}
         }
         Ok(())
     }
@@ -336,7 +337,7 @@ impl Truth {
             let theirs = || self.agents.values().filter(|agent| agent.queues.contains(&queue.id));
             let available = theirs().filter(|agent| agent.state == AgentState::Available).count() as u64;
             let logged_in = theirs().filter(|agent| agent.state != AgentState::LoggedOut).count() as u64;
-            let adds_up = queue.offered == queue.handled + queue.abandoned + queue.waiting;
+            let adds_up = queue.offered == queue.handled + queue.abandoned + queue.overflowed + queue.waiting;
             if (queue.waiting, queue.agents_available, queue.agents_logged_in) != (waiting, available, logged_in)
                 || !adds_up
             {

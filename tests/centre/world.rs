@@ -326,6 +326,7 @@ impl World {
             | Journal::Progress { .. }
             | Journal::Queued { .. }
             | Journal::WrapUp { .. }
+            | Journal::Callback(_)
             | Journal::Told(_) => {}
         }
         self.truth.written(&entry)?;
@@ -361,7 +362,7 @@ impl World {
                 }
                 Ok(())
             }
-            Change::Agent(_) | Change::Queue(_) => Ok(()),
+            Change::Agent(_) | Change::Queue(_) | Change::Callback(_) => Ok(()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Requests over real sockets on loopback, against an engine that answers as each test says.
 
+mod callbacks;
 mod limits;
 mod refusals;
 mod roles;
@@ -145,7 +146,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                 let change = match &request {
                     ApiRequest::SetAgentState { agent, state, reason } => Some((agent, *state, reason.clone())),
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
-                    ApiRequest::HangUp { .. } => None,
+                    ApiRequest::HangUp { .. } | ApiRequest::CallBack { .. } | ApiRequest::CancelCallBack { .. } => None,
                 };
                 if let Some((agent, state, reason)) = change {
                     let view = crate::views::AgentView { state, reason, ..sample::agent(agent.as_str()) };

@@ -27,12 +27,14 @@ pub fn queue(id: &str) -> QueueView {
     QueueView {
         id: QueueId::from(id),
         waiting: 2,
+        callbacks: 0,
         longest_waiting_since: Some(at()),
         agents_available: 1,
         agents_logged_in: 2,
         offered: 10,
         handled: 7,
         abandoned: 1,
+        overflowed: 0,
     }
 }
 
