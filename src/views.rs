@@ -82,6 +82,8 @@ pub struct CallView {
     pub state: CallState,
     #[schema(value_type = Option<String>)]
     pub trunk: Option<TrunkId>,
+    /// We rang the caller: a call-back.
+    pub outgoing: bool,
     pub from: String,
     pub to: String,
     #[serde(with = "millis")]

@@ -288,6 +288,7 @@ impl Call {
             call_id: self.id,
             state,
             trunk: self.trunk.clone(),
+            outgoing: self.outgoing,
             from: self.from.clone(),
             to: self.to.clone(),
             started_at: self.started_at,

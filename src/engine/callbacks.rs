@@ -139,6 +139,7 @@ impl Engine {
             language: callback.language.clone(),
             at: now.wall,
         });
+        call.outgoing = true;
         call.phase = Phase::CallingBack;
         call.queue = Some(callback.queue.clone());
         call.path.push(step_of(&callback));

@@ -45,6 +45,7 @@ pub fn call(id: u128) -> CallView {
         call_id: CallId(id),
         state: CallState::Talking,
         trunk: Some(TrunkId::from("demo")),
+        outgoing: false,
         from: "33155501".into(),
         to: "610".into(),
         started_at: at(),
