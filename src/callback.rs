@@ -58,6 +58,7 @@ pub struct Callback {
     pub id: CallbackId,
     /// The call in which it was asked for; `None` for one asked for on the web.
     pub call_id: Option<CallId>,
+    /// In the centre's one form: E.164 where it can be told.
     pub number: String,
     pub queue: QueueId,
     pub language: Language,
@@ -76,57 +77,4 @@ pub struct Callback {
     pub attempts: u32,
     pub state: CallbackState,
     pub last_failure: Option<AttemptFailure>,
-}
-
-/// A telephone number without what people write between its digits (RFC 3966 §3): digits, a `+` before them.
-/// `None`: it is none, or longer than any (ITU-T E.164: 15 digits, and a prefix).
-pub fn plain_number(text: &str) -> Option<String> {
-    let text = text.trim();
-    let (plus, rest) = text.strip_prefix('+').map_or(("", text), |rest| ("+", rest));
-    let fine = rest.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')' | '/'));
-    let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
-    (fine && (2..=18).contains(&digits.len())).then(|| format!("{plus}{digits}"))
-}
-
-/// Whether two numbers are one person's: `00` stands for `+`.
-pub fn same_number(one: &str, other: &str) -> bool {
-    let international = |number: &str| match number.strip_prefix("00") {
-        Some(rest) => format!("+{rest}"),
-        None => number.to_owned(),
-    };
-    match (plain_number(one), plain_number(other)) {
-        (Some(one), Some(other)) => international(&one) == international(&other),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_as_people_write_them() {
-        for (text, plain) in [
-            ("+33 1 55 50 12 34", Some("+33155501234")),
-            ("(01) 55-50.12/34", Some("0155501234")),
-            ("201", Some("201")),
-            ("0", None),
-            ("", None),
-            ("anonymous", None),
-            ("+33x", None),
-            ("1+2", None),
-            ("sip:201@127.0.0.1", None),
-            ("1234567890123456789", None),
-        ] {
-            assert_eq!(plain_number(text).as_deref(), plain, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_number_is_the_same_however_it_is_written() {
-        assert!(same_number("+33 155501234", "0033155501234"));
-        assert!(same_number("201", "201"));
-        assert!(!same_number("+33155501234", "0155501234"), "which country that is nobody says");
-        assert!(!same_number("anonymous", "anonymous"));
-    }
 }

@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod callback;
 pub mod caller;
 pub mod findings;
 pub mod ids;

@@ -188,6 +188,36 @@ pub struct Queue {
     pub announce_position: Duration,
     /// Callers waiting at once; the next one leaves the queue with result `full`.
     pub max_waiting: Option<usize>,
+    pub callback: CallbackRules,
+}
+
+/// When and how often a queue calls back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallbackRules {
+    /// Customers are rung within these hours only; at any time when `None`.
+    pub calendar: Option<String>,
+    /// Attempts that reach nobody before it is given up.
+    pub attempts: u32,
+    /// Until the next attempt.
+    pub retry: Duration,
+    /// The same where the line was busy.
+    pub retry_busy: Duration,
+    pub ring_timeout: Duration,
+    /// Promises at once; the next caller hears that there can be none.
+    pub most: usize,
+}
+
+impl Default for CallbackRules {
+    fn default() -> CallbackRules {
+        CallbackRules {
+            calendar: None,
+            attempts: 3,
+            retry: Duration::from_secs(600),
+            retry_busy: Duration::from_secs(180),
+            ring_timeout: Duration::from_secs(30),
+            most: 200,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
+use crate::callback::{AttemptFailure, Callback, CallbackState};
+use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::time::Wall;
 
@@ -45,7 +46,10 @@ pub struct AgentView {
 pub struct QueueView {
     #[schema(value_type = String)]
     pub id: QueueId,
+    /// Callers who wait on the line.
     pub waiting: u64,
+    /// Call-backs that keep a place among them.
+    pub callbacks: u64,
     /// When the head of the queue came; null when nobody waits.
     #[serde(with = "optional_millis")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -55,6 +59,8 @@ pub struct QueueView {
     pub offered: u64,
     pub handled: u64,
     pub abandoned: u64,
+    /// Left unanswered for something else: by a key, after the longest wait.
+    pub overflowed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -76,6 +82,8 @@ pub struct CallView {
     pub state: CallState,
     #[schema(value_type = Option<String>)]
     pub trunk: Option<TrunkId>,
+    /// We rang the caller: a call-back.
+    pub outgoing: bool,
     pub from: String,
     pub to: String,
     #[serde(with = "millis")]
@@ -102,6 +110,49 @@ pub struct LegView {
     pub on_hold: bool,
 }
 
+/// A call-back, from the promise to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CallbackView {
+    #[schema(value_type = String)]
+    pub callback_id: CallbackId,
+    /// The call in which it was asked for; null when asked for on the web.
+    #[schema(value_type = Option<String>)]
+    pub call_id: Option<CallId>,
+    pub number: String,
+    #[schema(value_type = String)]
+    pub queue: QueueId,
+    pub state: CallbackState,
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub asked_at: Wall,
+    /// The place: since when the caller has waited.
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub waiting_since: Wall,
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub not_before: Wall,
+    pub attempts: u32,
+    pub last_failure: Option<AttemptFailure>,
+}
+
+impl From<&Callback> for CallbackView {
+    fn from(callback: &Callback) -> CallbackView {
+        CallbackView {
+            callback_id: callback.id,
+            call_id: callback.call_id,
+            number: callback.number.clone(),
+            queue: callback.queue.clone(),
+            state: callback.state,
+            asked_at: callback.asked_at,
+            waiting_since: callback.waiting_since,
+            not_before: callback.not_before,
+            attempts: callback.attempts,
+            last_failure: callback.last_failure,
+        }
+    }
+}
+
 /// One change of the live state. The shell adds `seq` and `at`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -112,6 +163,8 @@ pub enum Change {
     Ended(Box<CallRecord>),
     Agent(AgentView),
     Queue(QueueView),
+    /// A call-back was promised or went on; in a final state it is over.
+    Callback(CallbackView),
     /// A caller has left a message.
     Voicemail(Recording),
     RecordingDeleted {
@@ -146,6 +199,15 @@ pub enum ApiRequest {
     },
     LogOut {
         agent: AgentId,
+    },
+    /// A web page's call-back.
+    CallBack {
+        number: String,
+        queue: QueueId,
+        not_before: Option<Wall>,
+    },
+    CancelCallBack {
+        id: CallbackId,
     },
     /// `by` is who asked, for the record's `ended_by`: the agent on the call, a supervisor, or the system (operator,
     /// administrator). The web shell has checked that `leg` belongs to the call as last published.

@@ -13,7 +13,8 @@ pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
 use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
-use crate::ids::{AgentId, CallId, Language, LegId, QueueId, RecordingId, TrunkId};
+use crate::callback::Origin;
+use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
 use crate::views::{CallState, CallView};
@@ -35,6 +36,13 @@ pub enum Phase {
     },
     /// The caller hears ring-back while one named party is rung.
     Dialling,
+    /// We ring the customer of a call-back.
+    CallingBack,
+    /// The customer of a call-back is asked for a key.
+    Confirming {
+        play: Option<PlayId>,
+        asked: u32,
+    },
     Talking {
         leg: LegId,
     },
@@ -60,10 +68,25 @@ pub struct Ending {
     pub q850: Option<u8>,
 }
 
+/// What a new call is made of.
+pub struct NewCall {
+    pub id: CallId,
+    pub trunk: Option<TrunkId>,
+    pub from: String,
+    pub to: String,
+    pub language: Language,
+    pub at: Wall,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     pub id: CallId,
     pub trunk: Option<TrunkId>,
+    /// We rang the caller, not the caller us: a call-back.
+    pub outgoing: bool,
+    /// Where the caller's INVITE came from.
+    pub origin: Option<Origin>,
+    /// The caller, whoever rang whom.
     pub from: String,
     pub to: String,
     pub language: Language,
@@ -89,6 +112,34 @@ pub struct Call {
 }
 
 impl Call {
+    /// Without a leg: `caller` is to be set with the first.
+    pub fn new(new: NewCall) -> Call {
+        Call {
+            id: new.id,
+            trunk: new.trunk,
+            outgoing: false,
+            origin: None,
+            from: new.from,
+            to: new.to,
+            language: new.language,
+            started_at: new.at,
+            answered_at: None,
+            caller: LegId(0),
+            legs: BTreeMap::new(),
+            phase: Phase::Plan,
+            offer: None,
+            ringing_told: false,
+            ending: None,
+            path: Vec::new(),
+            queue: None,
+            queued_at: None,
+            wait_ms: None,
+            agent: None,
+            recording: None,
+            message: None,
+        }
+    }
+
     pub fn caller(&self) -> Option<&Leg> {
         self.legs.get(&self.caller)
     }
@@ -235,7 +286,7 @@ impl Call {
         let state = match &self.phase {
             Phase::Ending => CallState::Ending,
             _ if self.answered_at.is_none() => CallState::Ringing,
-            Phase::Plan | Phase::Dialling => CallState::Ivr,
+            Phase::Plan | Phase::Dialling | Phase::CallingBack | Phase::Confirming { .. } => CallState::Ivr,
             Phase::Queued { .. } => CallState::Queued,
             Phase::Talking { .. } if self.on_hold() => CallState::Holding,
             Phase::Talking { .. } => CallState::Talking,
@@ -244,6 +295,7 @@ impl Call {
             call_id: self.id,
             state,
             trunk: self.trunk.clone(),
+            outgoing: self.outgoing,
             from: self.from.clone(),
             to: self.to.clone(),
             started_at: self.started_at,

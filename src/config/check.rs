@@ -51,6 +51,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     trunk_addresses(draft, findings);
     queue_members(draft, findings);
     music(draft, names, findings);
+    callback_hours(draft, findings);
     languages(draft, findings);
     addresses(draft, findings);
     ports(draft, findings);
@@ -130,6 +131,17 @@ fn music(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
             let span = queue.music.as_ref().map_or(queue.id.span.clone(), |music| music.span.clone());
             let message = format!("queue '{}': there is no music '{}'", queue.id.value, queue.queue.music);
             findings.error(span, message, suggest(&queue.queue.music, there.iter().map(String::as_str)));
+        }
+    }
+}
+
+fn callback_hours(draft: &Draft, findings: &mut Findings<'_>) {
+    for queue in &draft.queues {
+        let Some(calendar) = &queue.calendar else { continue };
+        let known = || draft.calendars.iter().map(|draft| draft.id.value.as_str());
+        if known().all(|known| known != calendar.value) {
+            let message = format!("queue '{}': callback: there is no calendar '{}'", queue.id.value, calendar.value);
+            findings.error(calendar.span.clone(), message, suggest(&calendar.value, known()));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::trunk::read_codecs;
 use crate::dialplan::reader::{At, Table};
 use crate::findings::Findings;
 use crate::ids::{AgentId, ExpertId, Language, QueueId};
-use crate::settings::{Agent, Codec, Expert, Queue};
+use crate::settings::{Agent, CallbackRules, Codec, Expert, Queue};
 
 /// A range of agents holds at most so many.
 const MOST_AGENTS: u64 = 10_000;
@@ -25,6 +25,8 @@ pub(super) struct QueueDraft {
     pub queue: Queue,
     pub id: At<String>,
     pub music: Option<At<String>>,
+    /// The hours of its call-backs.
+    pub calendar: Option<At<String>>,
 }
 
 pub(super) struct ExpertDraft {
@@ -132,9 +134,15 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
     let music = table.text("music", findings);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
+    let what = format!("{}: callback", table.what);
+    let (callback, calendar) = match table.table("callback", findings) {
+        Some(rules) => read_callback(rules, what, findings),
+        None => (CallbackRules::default(), None),
+    };
     table.finish(findings);
     let id = id?;
     let queue = Queue {
+        callback,
         id: QueueId::from(id.value.as_str()),
         ring_timeout,
         wrap_up,
@@ -144,7 +152,35 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         announce_position,
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
     };
-    Some(QueueDraft { queue, id, music })
+    Some(QueueDraft { queue, id, music, calendar })
+}
+
+/// `[queue.callback]`.
+fn read_callback(
+    mut table: Table<'_>,
+    what: String,
+    findings: &mut Findings<'_>,
+) -> (CallbackRules, Option<At<String>>) {
+    table.what = what;
+    let mut rules = CallbackRules::default();
+    let calendar = table.text("calendar", findings);
+    rules.calendar = calendar.as_ref().map(|calendar| calendar.value.clone());
+    let mut seconds = |key, range, into: &mut Duration, findings: &mut Findings<'_>| {
+        if let Some(given) = table.integer(key, range, findings) {
+            *into = Duration::from_secs(given.value.unsigned_abs());
+        }
+    };
+    seconds("retry_s", 10..=86_400, &mut rules.retry, findings);
+    seconds("retry_busy_s", 10..=86_400, &mut rules.retry_busy, findings);
+    seconds("ring_timeout_s", 5..=120, &mut rules.ring_timeout, findings);
+    if let Some(attempts) = table.integer("attempts", 1..=20, findings) {
+        rules.attempts = u32::try_from(attempts.value).unwrap_or(rules.attempts);
+    }
+    if let Some(most) = table.integer("most", 0..=10_000, findings) {
+        rules.most = usize::try_from(most.value).unwrap_or(rules.most);
+    }
+    table.finish(findings);
+    (rules, calendar)
 }
 
 pub(super) fn read_expert(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<ExpertDraft> {

@@ -295,7 +295,7 @@ impl Run {
             if let Some(variable) = rule.out.get(name) {
                 self.variables.insert(variable.clone(), value.clone());
             }
-            if name == "result" && matches!(rule.module, Module::Distribute | Module::Transfer) {
+            if name == "result" && matches!(rule.module, Module::Distribute | Module::Transfer | Module::Callback) {
                 self.variables.insert("result".to_owned(), value);
             }
         }

@@ -99,7 +99,7 @@ impl Engine {
         NameAddr { display: Some(from.to_owned()), ..self.own_address(from) }
     }
 
-    fn own_address(&self, user: &str) -> NameAddr {
+    pub(super) fn own_address(&self, user: &str) -> NameAddr {
         let uri = SipUri {
             secure: false,
             user: Some(user.to_owned()),
@@ -147,6 +147,7 @@ impl Engine {
             self.drop_leg(id, leg, &reason, now);
             return;
         }
+        self.callbacks.kept(id);
         self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         let told = match live.call.phase {

@@ -2,12 +2,19 @@
 
 use serde_json::{Value, json};
 
+use super::callbacks::Wish;
 use super::{Command, Engine};
-use crate::ids::{AgentId, CallId, LegId, RequestId};
+use crate::caller::CallerNumber;
+use crate::dialplan::CallBackOutcome;
+use crate::findings::suggest;
+use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RequestId};
 use crate::queue::Wanted;
 use crate::record::Party;
-use crate::time::Now;
-use crate::views::{AgentState, ApiError, ApiRequest};
+use crate::time::{Now, Wall};
+use crate::views::{AgentState, ApiError, ApiRequest, CallbackView};
+
+/// The latest time that a call-back can be asked for.
+const LATEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
 impl Engine {
     pub(super) fn handle_api(&mut self, id: RequestId, request: ApiRequest, now: Now) {
@@ -16,9 +23,72 @@ impl Engine {
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
             ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
             ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
+            ApiRequest::CallBack { number, queue, not_before } => self.api_call_back(&number, queue, not_before, now),
+            ApiRequest::CancelCallBack { id } => self.api_cancel(id, now),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
         };
         self.commands.push_back(Command::Reply { id, result });
+    }
+
+    fn api_call_back(
+        &mut self,
+        number: &str,
+        queue: QueueId,
+        not_before: Option<Wall>,
+        now: Now,
+    ) -> Result<Value, ApiError> {
+        if self.draining {
+            return Err(refusal(503, "draining", "the appliance is stopping; ask again in a minute".to_owned()));
+        }
+        let CallerNumber::Known(number) = self.settings.numbering.read(number) else {
+            let message = "'number' is no telephone number; write it as +33155501234".to_owned();
+            return Err(refusal(422, "invalid_number", message));
+        };
+        let not_before = not_before.unwrap_or(now.wall).max(now.wall);
+        if not_before.duration_since(now.wall) > LATEST {
+            let message = format!("'not_before' is more than {} days away; name a sooner time", LATEST.as_hours() / 24);
+            return Err(refusal(422, "too_late", message));
+        }
+        let wish = Wish {
+            call: None,
+            number: number.clone(),
+            queue: queue.clone(),
+            language: self.settings.language.clone(),
+            trunk: None,
+            origin: None,
+            dialled: None,
+            waiting_since: not_before,
+            not_before,
+        };
+        match self.promise(wish, now) {
+            Ok(id) => {
+                let view = self.callbacks.iter().find(|callback| callback.id == id).map(CallbackView::from);
+                Ok(json!(view))
+            }
+            Err(CallBackOutcome::NoSuchQueue) => {
+                let known = self.settings.queues.iter().map(|queue| queue.id.as_str());
+                let hint = suggest(queue.as_str(), known).map(|hint| format!(" ({hint})")).unwrap_or_default();
+                Err(refusal(422, "unknown_queue", format!("there is no queue '{queue}'{hint}")))
+            }
+            Err(CallBackOutcome::Full) => {
+                let message = format!("queue '{queue}' takes no more call-backs now; try again later");
+                Err(ApiError { status: 503, code: "full".to_owned(), message })
+            }
+            Err(_) => {
+                let message =
+                    format!("{number} cannot be called from here; its beginning must stand in a trunk's allow");
+                Err(refusal(422, "not_allowed", message))
+            }
+        }
+    }
+
+    fn api_cancel(&mut self, id: CallbackId, now: Now) -> Result<Value, ApiError> {
+        let Some(taken) = self.callbacks.cancel(id) else {
+            let message = format!("no call-back {id} is promised; GET /callbacks lists those that are");
+            return Err(refusal(404, "unknown_callback", message));
+        };
+        self.drop_promises(vec![taken], now);
+        Ok(json!({ "callback_id": id }))
     }
 
     fn set_agent_state(

@@ -1,14 +1,13 @@
 //! The life of a call: it begins, is answered, ends, and leaves its record.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use rand_core::RngCore;
 
 use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
-use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
+use crate::call::{self, Call, Ending, Leg, LegState, NewLeg, Phase};
+use crate::callback::Origin;
 use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
@@ -53,10 +52,7 @@ impl Engine {
     pub(super) fn begin_call(&mut self, new: NewCall, now: Now) -> Result<(), u16> {
         let (trunk, role, agent, codecs) = self.origin(&new.source);
         let port = self.ports.pop_front().ok_or(503u16)?;
-        let id = CallId::new(
-            now.wall.as_millisecond(),
-            u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() as u16),
-        );
+        let id = CallId::new(now.wall.as_millisecond(), self.random_bits());
         let leg_id = self.next_leg_id();
         let mut negotiator = self.negotiator(port, leg_id, &codecs);
         let agreed = if new.sdp.is_empty() {
@@ -88,28 +84,17 @@ impl Engine {
         }
         self.sessions.insert(new.session, (id, leg_id));
         self.legs.insert(leg_id, id);
-        let call = Call {
+        let mut call = Call::new(call::NewCall {
             id,
             trunk,
             from: new.from.clone(),
             to: new.to.clone(),
             language: self.settings.language.clone(),
-            started_at: now.wall,
-            answered_at: None,
-            caller: leg_id,
-            legs: BTreeMap::from([(leg_id, leg)]),
-            phase: Phase::Plan,
-            offer: None,
-            ringing_told: false,
-            ending: None,
-            path: Vec::new(),
-            queue: None,
-            queued_at: None,
-            wait_ms: None,
-            agent: None,
-            recording: None,
-            message: None,
-        };
+            at: now.wall,
+        });
+        call.origin = Some(Origin { transport: new.flow.transport, address: new.flow.remote });
+        call.caller = leg_id;
+        call.legs.insert(leg_id, leg);
         self.changed.insert(id);
         self.unwritten.insert(id);
         self.start(call, &new.dialled, now);
@@ -162,6 +147,11 @@ impl Engine {
         }
     }
 
+    /// For an identifier: 80 bits.
+    pub(super) fn random_bits(&mut self) -> u128 {
+        u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() as u16)
+    }
+
     pub(super) fn next_leg_id(&mut self) -> LegId {
         let id = LegId(self.next_leg);
         self.next_leg += 1;
@@ -207,13 +197,14 @@ impl Engine {
             sip_status: Some(if answered { 200 } else { reason.status }),
             q850: Some(reason.q850),
         });
-        live.call.phase = Phase::Ending;
+        let phase = std::mem::replace(&mut live.call.phase, Phase::Ending);
         live.call.offer = None;
         let open: Vec<LegId> =
             live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
         for leg in open {
             self.drop_leg(id, leg, &reason, now);
         }
+        self.attempt_over(id, &phase, now);
         self.acd.leave(id, now);
         self.timers.clear(&Timer::Plan(id));
         self.timers.clear(&Timer::History(id));
@@ -227,7 +218,7 @@ impl Engine {
     /// Tells one leg's far end that it is over, and closes its media.
     pub(super) fn drop_leg(&mut self, id: CallId, leg_id: LegId, reason: &EndReason, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
-        let unanswered_caller = leg_id == live.call.caller && live.call.answered_at.is_none();
+        let unanswered_caller = leg_id == live.call.caller && live.call.answered_at.is_none() && !live.call.outgoing;
         let Some(leg) = live.call.legs.get(&leg_id) else { return };
         let session = leg.session;
         let mut headers = Headers::default();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::calls::EndReason;
 use super::{Engine, Timer};
 use crate::call::Phase;
+use crate::callback::AttemptFailure;
 use crate::dialplan::{RunInput, TransferOutcome};
 use crate::ids::{AgentId, CallId};
 use crate::queue::NoAnswer;
@@ -29,6 +30,10 @@ impl Engine {
     }
 
     pub(super) fn dial_timed_out(&mut self, id: CallId, now: Now) {
+        if self.calls.get(&id).is_some_and(|live| live.call.phase == Phase::CallingBack) {
+            // Q.850 cause 19: no answer.
+            return self.customer_failed(id, AttemptFailure::NoAnswer, 408, 19, now);
+        }
         let Some(offer) = self.live(id).and_then(|live| live.call.offer.clone()) else { return };
         self.stop_ringing(id, &offer.agent, now);
         self.agent_failed(id, &offer.agent, NoAnswer::Timeout, now);

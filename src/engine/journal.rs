@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Command, Engine};
 use crate::call::{Call, LegState};
+use crate::callback::Callback;
 use crate::ids::{CallId, LegId, QueueId, RecordingId};
 use crate::record::{CallRecord, Progress, Recording, SurveyAnswer};
 use crate::time::Wall;
+use crate::views::{CallbackView, Change};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Journal {
@@ -36,6 +38,8 @@ pub enum Journal {
         call: CallId,
         answer: SurveyAnswer,
     },
+    /// A call-back was promised, or has gone on.
+    Callback(Box<Callback>),
     /// An event that `Command::Tell` wrote down is done.
     Told(String),
 }
@@ -93,6 +97,15 @@ impl Written {
 impl Engine {
     pub(super) fn journal(&mut self, entry: Journal) {
         self.commands.push_back(Command::Journal(entry));
+    }
+
+    /// Promises are written down before the caller is told of them.
+    pub(super) fn tell_callbacks(&mut self) {
+        while let Some(callback) = self.callbacks.poll_change() {
+            let view = CallbackView::from(&callback);
+            self.journal(Journal::Callback(Box::new(callback)));
+            self.commands.push_back(Command::Publish(Change::Callback(view)));
+        }
     }
 
     /// Before anything is sent: what this input did to calls. The end of a call is told by its record.

@@ -3,10 +3,12 @@
 
 mod agents;
 mod api;
+mod callbacks;
 mod calls;
 mod direct;
 mod incoming;
 mod journal;
+mod outgoing;
 mod outside;
 mod pairs;
 mod plan;
@@ -25,10 +27,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
+use crate::callback::Callback;
 use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
-use crate::queue::{Acd, AcdCounts, AcdEvent};
+use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -36,7 +39,7 @@ use crate::sip::registrar::Registrar;
 use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
-use crate::views::{ApiError, ApiRequest, Change};
+use crate::views::{ApiError, ApiRequest, CallbackView, Change};
 pub use journal::Journal;
 use journal::Written;
 use outside::EarlierCalls;
@@ -68,6 +71,8 @@ pub enum Input {
     },
     /// Callers who lost their place in a queue when the process died.
     LostPlaces(Vec<LostPlace>),
+    /// Call-backs that an earlier process promised and has not kept.
+    Callbacks(Vec<Callback>),
     /// The answer to `Command::Resolve`; empty when the name has no address.
     Resolved {
         id: ServerId,
@@ -193,6 +198,7 @@ pub struct Engine {
     ports: VecDeque<MediaPort>,
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
+    callbacks: Callbacks,
     trunks: Trunks,
     #[serde(with = "pairs")]
     tapes: BTreeMap<RecordingId, Tape>,
@@ -262,6 +268,7 @@ impl Engine {
             ports: VecDeque::new(),
             timers: Deadlines::default(),
             lost_places: Vec::new(),
+            callbacks: Callbacks::default(),
             trunks: Trunks::default(),
             tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
@@ -288,6 +295,7 @@ impl Engine {
             Input::Api { id, request } => self.handle_api(id, request, now),
             Input::Reload { settings, plans } => self.reload(settings, plans, now),
             Input::LostPlaces(places) => self.lost_places.extend(places),
+            Input::Callbacks(callbacks) => self.callbacks.restore(callbacks, now),
             Input::Resolved { id, targets } => self.trunk_found(id, targets, now),
             Input::History { call, facts } => self.history_told(call, Some(*facts), now),
             Input::LookedUp { call, look_up, answer } => self.looked_up(call, look_up, *answer, now),
@@ -302,10 +310,8 @@ impl Engine {
 
     /// When to call `handle_input(Input::Time, …)` at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.ua.poll_timeout(), self.acd.poll_timeout(), self.registrar.poll_timeout(), self.timers.next()]
-            .into_iter()
-            .flatten()
-            .min()
+        let rooms = [self.ua.poll_timeout(), self.acd.poll_timeout(), self.registrar.poll_timeout()];
+        rooms.into_iter().chain([self.timers.next(), self.callbacks.poll_timeout()]).flatten().min()
     }
 
     /// The next thing to do; call until `None`.
@@ -333,6 +339,8 @@ impl Engine {
         agents.iter().for_each(|agent| self.publish_agent(agent));
         queues.iter().for_each(|queue| self.publish_queue(queue));
         self.changed.extend(self.calls.keys());
+        let callbacks: Vec<CallbackView> = self.callbacks.iter().map(CallbackView::from).collect();
+        self.commands.extend(callbacks.into_iter().map(|view| Command::Publish(Change::Callback(view))));
         self.publish_changed();
     }
 
@@ -342,9 +350,10 @@ impl Engine {
         for agent in self.registrar.handle_timeout(now.instant) {
             self.acd.set_reachable(&AgentId::from(agent), false, now);
         }
+        self.line_up_callbacks(now);
         while let Some(timer) = self.timers.expire(now.instant) {
             match timer {
-                Timer::Plan(call) => self.run_plan(call, crate::dialplan::RunInput::Timeout, now),
+                Timer::Plan(call) => self.plan_timed_out(call, now),
                 Timer::Wait(call) => self.wait_is_over(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Finish(call) => self.finish(call, now),
@@ -367,6 +376,7 @@ impl Engine {
                 break;
             }
         }
+        self.tell_callbacks();
         self.write_down_changes();
         while let Some(transmit) = self.ua.poll_transmit() {
             self.commands.push_back(Command::Send(transmit));
@@ -397,6 +407,7 @@ impl Engine {
 
     fn handle_acd_event(&mut self, event: AcdEvent, now: Now) {
         match event {
+            AcdEvent::Offer { contact, .. } if self.is_call_back(contact) => self.call_back(contact, now),
             AcdEvent::Offer { contact, agent, .. } => self.ring_agent(contact, &agent, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
             AcdEvent::Announce { contact, position } => self.announce_position(contact, position),

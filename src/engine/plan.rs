@@ -34,6 +34,13 @@ impl Engine {
         }
     }
 
+    /// What the call waits for has not come in time.
+    pub(super) fn plan_timed_out(&mut self, id: CallId, now: Now) {
+        if !self.question_timed_out(id, now) {
+            self.run_plan(id, RunInput::Timeout, now);
+        }
+    }
+
     fn act(&mut self, id: CallId, action: RunAction, now: Now) {
         let Some(live) = self.calls.get(&id) else { return };
         let leg = live.call.caller;
@@ -67,6 +74,7 @@ impl Engine {
             }
             RunAction::LookUp { look_up, question } => self.look_up_for_plan(id, look_up, question),
             RunAction::Webhook(webhook) => self.tell(id, *webhook, now),
+            RunAction::CallBack { queue, number } => self.plan_promises(id, &queue, number, now),
             RunAction::HangUp { status, q850, outcome } => {
                 self.end_call(id, EndReason { outcome, by: Party::System, q850, status }, now);
             }
@@ -74,7 +82,8 @@ impl Engine {
     }
 
     fn distribute(&mut self, id: CallId, queue: &QueueId, leave: Vec<Digit>, now: Now) {
-        let regained = self.regained_place(id, queue, now);
+        let promised = self.take_back_promise(id, queue, now);
+        let regained = self.regained_place(id, queue, now).into_iter().chain(promised).min();
         let Some(live) = self.calls.get_mut(&id) else { return };
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
@@ -115,6 +124,7 @@ impl Engine {
                 self.leave_queue(id, QueueOutcome::Left(digit), now);
             }
             Phase::Plan => self.run_plan(id, RunInput::Digit(digit), now),
+            Phase::Confirming { .. } => self.customer_pressed(id, digit, now),
             _ => {}
         }
     }
@@ -122,7 +132,7 @@ impl Engine {
     /// The call is out of its queue unanswered; the plan goes on.
     fn leave_queue(&mut self, id: CallId, outcome: QueueOutcome, now: Now) {
         self.timers.clear(&Timer::Wait(id));
-        self.acd.leave(id, now);
+        self.acd.overflow(id, now);
         if let Some(live) = self.live(id) {
             live.call.phase = Phase::Plan;
         }

@@ -6,6 +6,7 @@ use super::calls::EndReason;
 use super::{Engine, LogLevel};
 use crate::bridge::{Digit, MediaCommand};
 use crate::call::{LegState, Phase};
+use crate::callback::AttemptFailure;
 use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};
 use crate::queue::NoAnswer;
@@ -20,8 +21,8 @@ impl Engine {
     }
 
     pub(super) fn leg_progress(&mut self, session: SessionId, status: u16, _sdp: Option<Sdp>, now: Now) {
-        let Some((call, _)) = self.leg_of(session) else { return };
-        if status == 180 || status == 183 {
+        let Some((call, leg)) = self.leg_of(session) else { return };
+        if (status == 180 || status == 183) && !self.is_caller(call, leg) {
             self.acd.agent_ringing(call, now);
             self.ring_back(call, now);
         }
@@ -40,7 +41,11 @@ impl Engine {
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {
                     leg.join(now);
                 }
-                self.phone_answered(call, leg, now);
+                if self.is_caller(call, leg) {
+                    self.customer_answered(call, now);
+                } else {
+                    self.phone_answered(call, leg, now);
+                }
             }
             Err(why) => {
                 self.log(LogLevel::Warn, format!("call {call}: the phone that answered cannot be used: {why}"));
@@ -50,9 +55,17 @@ impl Engine {
                     &EndReason { q850: 88, ..EndReason::normal(Outcome::Failed, Party::System) },
                     now,
                 );
-                self.phone_failed(call, leg, NoAnswer::Unreachable, now);
+                if self.is_caller(call, leg) {
+                    self.customer_failed(call, AttemptFailure::Unreachable, 488, 88, now);
+                } else {
+                    self.phone_failed(call, leg, NoAnswer::Unreachable, now);
+                }
             }
         }
+    }
+
+    fn is_caller(&self, call: CallId, leg: LegId) -> bool {
+        self.calls.get(&call).is_some_and(|live| live.call.caller == leg)
     }
 
     fn has_agreed(&self, call: CallId, leg: LegId) -> bool {
@@ -89,7 +102,11 @@ impl Engine {
     pub(super) fn leg_failed(&mut self, session: SessionId, status: u16, q850: Option<u8>, now: Now) {
         let Some((call, leg)) = self.leg_of(session) else { return };
         self.close_leg(call, leg, now);
-        self.phone_failed(call, leg, no_answer(status, q850), now);
+        if self.is_caller(call, leg) {
+            self.customer_refused(call, no_answer(status, q850), status, q850, now);
+        } else {
+            self.phone_failed(call, leg, no_answer(status, q850), now);
+        }
     }
 
     pub(super) fn leg_reoffered(&mut self, session: SessionId, sdp: Option<Sdp>, now: Now) {
@@ -210,7 +227,8 @@ impl Engine {
             Outcome::SelfService
         } else if live.run.as_ref().is_some_and(Run::is_deterred) && live.call.queue.is_none() {
             Outcome::Deterred
-        } else if by == Party::System {
+        } else if by == Party::System || live.call.outgoing {
+            // Who was rung by us abandons nothing.
             Outcome::Failed
         } else {
             Outcome::Abandoned
@@ -298,7 +316,7 @@ impl Engine {
         let mut out: Vec<MediaCommand> = Vec::new();
         let ours = found.play_ended(play, &mut self.next_play, &mut out);
         out.into_iter().for_each(|command| self.media(command));
-        if !ours {
+        if !ours && !self.question_ended(call, play, now) {
             self.run_plan(call, RunInput::PlayEnded(play), now);
         }
     }

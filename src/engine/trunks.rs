@@ -59,7 +59,7 @@ impl Trunks {
     }
 
     /// The way out through a trunk: its first server that is not known to be down, else the first with an address.
-    fn way_out(&self, trunk: &TrunkId) -> Option<(ServerId, Destination)> {
+    pub fn way_out(&self, trunk: &TrunkId) -> Option<(ServerId, Destination)> {
         let known = self.servers.iter().filter(|(server, _)| server.trunk == *trunk);
         let with_target = known.filter_map(|(id, state)| Some((id, state.down, *state.targets.first()?)));
         let best = with_target.min_by_key(|(_, down, _)| *down)?;
@@ -228,7 +228,7 @@ fn server_of<'a>(trunks: &'a [Trunk], id: &ServerId) -> Option<&'a TrunkServer> 
     trunks.iter().find(|trunk| trunk.id == id.trunk)?.servers.get(id.index)
 }
 
-fn address_of(to: &Destination) -> std::net::IpAddr {
+pub(super) fn address_of(to: &Destination) -> std::net::IpAddr {
     match to {
         Destination::Flow(flow) => flow.remote.ip(),
         Destination::Address { address, .. } => address.ip(),

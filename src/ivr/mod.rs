@@ -4,6 +4,7 @@
 mod announce;
 mod answer;
 mod calendar;
+mod callback;
 mod deter;
 mod distribute;
 mod echo;
@@ -42,6 +43,7 @@ use crate::views::RecordingWish;
 
 pub use answer::{Answer, Field, Fields, LookUpResult};
 pub use calendar::{Calendar, Hours};
+pub use callback::CallBackOutcome;
 pub use deter::Farewell;
 pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value};
@@ -69,6 +71,8 @@ pub enum Event {
     Transferred(TransferOutcome),
     /// What becomes of `RecordMessage`.
     Message(MessageEvent),
+    /// What became of `CallBack`.
+    CalledBack(CallBackOutcome),
     /// What was answered to `LookUp`. One that comes after its time is passed over.
     LookedUp { look_up: u64, answer: Answer },
 }
@@ -193,6 +197,11 @@ pub enum Action {
     },
     /// Tell a service outside; nobody waits for it.
     Webhook(Box<Webhook>),
+    /// Promise to call back on the caller's own number, or on another one; the answer is `Event::CalledBack`.
+    CallBack {
+        queue: QueueId,
+        number: Option<String>,
+    },
     /// End the call: BYE where it is answered, else `status`. The last action of a plan. `outcome` holds unless the
     /// call was handled before (an agent talked to the caller).
     HangUp {
@@ -206,6 +215,7 @@ pub enum Action {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Activity {
     Announce(announce::Announce),
+    CallBack(Box<callback::CallBack>),
     Deter(Box<deter::Deter>),
     Farewell(Farewell),
     Distribute(distribute::Distribute),
@@ -233,6 +243,7 @@ impl Activity {
         let activity = match module {
             Module::Announce => Activity::Announce(announce::Announce::start(inputs, step)),
             Module::Calendar => return Started::Done(calendar::run(inputs, step)),
+            Module::Callback => return callback::start(inputs, step),
             Module::Deter => return deter::start(inputs, step),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
@@ -258,6 +269,7 @@ impl Activity {
     pub fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         let done = match self {
             Activity::Announce(announce) => announce.handle(event, step),
+            Activity::CallBack(call_back) => call_back.handle(event, step),
             Activity::Deter(deter) => deter.handle(event, step),
             Activity::Farewell(farewell) => farewell.handle(event, step),
             Activity::Distribute(distribute) => distribute.handle(event, step),

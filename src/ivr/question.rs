@@ -53,8 +53,13 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn new(inputs: &Inputs, first: &str) -> Question {
+        Question::asking(inputs.prompts("prompt"), inputs, first)
+    }
+
+    /// For a module with several questions: this one says `prompt`.
+    pub(super) fn asking(prompt: Vec<String>, inputs: &Inputs, first: &str) -> Question {
         Question {
-            prompt: inputs.prompts("prompt"),
+            prompt,
             invalid: inputs.prompts("invalid"),
             no_input: inputs.prompts("no_input"),
             barge_in: inputs.flag("barge_in").unwrap_or(true),
@@ -65,6 +70,12 @@ impl Question {
             keys: String::new(),
             failures: 0,
         }
+    }
+
+    /// The same question with words before it.
+    pub(super) fn after(mut self, words: Vec<String>) -> Question {
+        self.prompt.splice(0..0, words);
+        self
     }
 
     /// Asks for the first time. Keys pressed in advance may answer it at once.

@@ -145,6 +145,7 @@ impl Kind {
 pub enum Module {
     Announce,
     Calendar,
+    Callback,
     Deter,
     Distribute,
     Echo,
@@ -165,9 +166,10 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 19] = [
+    pub const ALL: [Module; 20] = [
         Module::Announce,
         Module::Calendar,
+        Module::Callback,
         Module::Deter,
         Module::Distribute,
         Module::Echo,
@@ -191,6 +193,7 @@ impl Module {
         match self {
             Module::Announce => &super::announce::SPEC,
             Module::Calendar => &super::calendar::SPEC,
+            Module::Callback => &super::callback::SPEC,
             Module::Deter => &super::deter::SPEC,
             Module::Distribute => &super::distribute::SPEC,
             Module::Echo => &super::echo::SPEC,

@@ -5,20 +5,25 @@
 //! that is given up because no agent is reserved any more costs none.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::callback::{AttemptFailure, Callback, CallbackState, same_number};
+use crate::callback::{AttemptFailure, Callback, CallbackState};
 use crate::ids::{CallId, CallbackId, QueueId};
 use crate::settings::CallbackRules;
 use crate::time::{Deadlines, Instant, Now, Wall};
 
 /// All queues together; each has its own, smaller bound.
 const MOST: usize = 20_000;
+/// A promise that could not be kept for so long, because its queue never opens or nobody works there, is given up.
+const LONGEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackError {
-    #[error("queue '{queue}' has {most} call-backs waiting, which is its limit; try again later, or raise callback.most")]
+    #[error(
+        "queue '{queue}' has {most} call-backs waiting, which is its limit; try again later, or raise callback.most"
+    )]
     Full { queue: QueueId, most: usize },
 }
 
@@ -49,7 +54,7 @@ impl Callbacks {
     /// Takes a promise on. A second one for the same number and queue is the first.
     pub fn promise(&mut self, new: Callback, rules: &CallbackRules, now: Now) -> Result<CallbackId, CallbackError> {
         let of_queue = || self.open.values().filter(|open| open.callback.queue == new.queue);
-        if let Some(known) = of_queue().find(|open| same_number(&open.callback.number, &new.number)) {
+        if let Some(known) = of_queue().find(|open| open.callback.number == new.number) {
             return Ok(known.callback.id);
         }
         if of_queue().count() >= rules.most || self.open.len() >= MOST {
@@ -96,10 +101,14 @@ impl Callbacks {
     }
 
     /// Not now: its queue is closed, or takes nobody.
-    pub fn defer(&mut self, id: CallbackId, until: Instant) {
+    pub fn defer(&mut self, id: CallbackId, wait: Duration, now: Now) {
         self.leave_queue(id);
         if let Some(open) = self.open.get_mut(&id) {
-            self.due.set(id, until);
+            let due_since = open.callback.not_before.max(open.callback.asked_at);
+            if now.wall.duration_since(due_since) > LONGEST {
+                return self.end(id, CallbackState::Failed);
+            }
+            self.due.set(id, now.instant + wait);
             if open.callback.state != CallbackState::Scheduled {
                 open.callback.state = CallbackState::Scheduled;
                 self.note(id);
@@ -147,9 +156,8 @@ impl Callbacks {
 
     /// The customer rang in. Takes back what was promised to the number, in one queue or in all.
     pub fn take_back(&mut self, number: &str, queue: Option<&QueueId>) -> Vec<TakenBack> {
-        let theirs = |open: &&Open| {
-            same_number(&open.callback.number, number) && queue.is_none_or(|queue| open.callback.queue == *queue)
-        };
+        let theirs =
+            |open: &&Open| open.callback.number == number && queue.is_none_or(|queue| open.callback.queue == *queue);
         let ids: Vec<CallbackId> = self.open.values().filter(theirs).map(|open| open.callback.id).collect();
         ids.into_iter().filter_map(|id| self.cancel(id)).collect()
     }
@@ -202,8 +210,6 @@ impl Callbacks {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn rules() -> CallbackRules {
@@ -303,17 +309,29 @@ mod tests {
             let now = at(round * 60);
             callbacks.due(now.instant).unwrap();
             callbacks.queued(CallbackId(1), CallId(11 + u128::from(round)));
-            callbacks.defer(CallbackId(1), at((round + 1) * 60).instant);
+            callbacks.defer(CallbackId(1), Duration::from_secs(60), now);
         }
         assert_eq!(callbacks.iter().map(|callback| callback.attempts).collect::<Vec<_>>(), [0]);
         assert!(callbacks.contacts.is_empty());
     }
 
     #[test]
+    fn a_queue_that_never_opens_keeps_no_promise_for_ever() {
+        let mut callbacks = Callbacks::default();
+        callbacks.promise(promised(1, "+33155501", 0), &rules(), at(0)).unwrap();
+        for (hours, open) in [(1, 1), (167, 1), (169, 0)] {
+            callbacks.due(at(hours * 3_600).instant);
+            callbacks.defer(CallbackId(1), Duration::from_secs(60), at(hours * 3_600));
+            assert_eq!(callbacks.len(), open, "after {hours} h");
+        }
+        assert_eq!(states(&mut callbacks).last(), Some(&(1, Failed, 0)));
+    }
+
+    #[test]
     fn the_same_number_is_promised_once_a_queue() {
         let mut callbacks = Callbacks::default();
         let first = callbacks.promise(promised(1, "+33155501", 0), &rules(), at(0)).unwrap();
-        let again = callbacks.promise(promised(2, "0033 1555-01", 5), &rules(), at(5)).unwrap();
+        let again = callbacks.promise(promised(2, "+33155501", 5), &rules(), at(5)).unwrap();
         assert_eq!((first, again, callbacks.len()), (CallbackId(1), CallbackId(1), 1));
         let elsewhere = Callback { queue: "support".into(), ..promised(3, "+33155501", 5) };
         assert_eq!(callbacks.promise(elsewhere, &rules(), at(5)), Ok(CallbackId(3)));
@@ -344,7 +362,7 @@ mod tests {
             }
             assert_eq!(callbacks.take_back("+33155502", None), []);
             assert_eq!(callbacks.take_back("+33155501", Some(&"support".into())), []);
-            let taken = callbacks.take_back("0033155501", Some(&"sales".into()));
+            let taken = callbacks.take_back("+33155501", Some(&"sales".into()));
             let contact = (stage > 0).then_some(CallId(11));
             assert_eq!(taken, [TakenBack { waiting_since: at(7).wall, contact }], "stage {stage}");
             assert_eq!(states(&mut callbacks).last().map(|told| told.1), Some(Cancelled));

@@ -13,6 +13,8 @@ use crate::time::{Instant, Now, Wall};
 #[serde(rename_all = "snake_case")]
 pub enum Medium {
     Voice,
+    /// Somebody who is to be rung when their turn comes.
+    Callback,
 }
 
 /// The order of those who wait: the longest waiting first, then who came first.
@@ -33,6 +35,8 @@ pub(super) enum Stage {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Contact {
     pub(super) medium: Medium,
+    /// Was a call-back until the customer picked up.
+    pub(super) called_back: bool,
     /// `None` for a call that goes straight to one agent.
     pub(super) queue: Option<QueueIndex>,
     pub(super) place: Place,
@@ -49,7 +53,7 @@ impl Contact {
         let waited = jiff::SignedDuration::try_from(now.instant.since(place.since)).unwrap_or_default();
         let since = now.wall.checked_sub(waited).unwrap_or(now.wall);
         let barred = BTreeMap::new();
-        Contact { medium: Medium::Voice, queue, place, since, stage: Stage::Waiting, barred }
+        Contact { medium: Medium::Voice, called_back: false, queue, place, since, stage: Stage::Waiting, barred }
     }
 
     pub(super) fn is_barred(&self, agent: AgentIndex, now: Instant) -> bool {

@@ -18,6 +18,29 @@ impl Acd {
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
+        self.line_up(contact, queue, waiting_since, Medium::Voice, now)
+    }
+
+    /// Puts a call-back in line. It is offered to an agent like anybody; the one who is reserved is not rung before
+    /// `reached`. No time is kept for that: `leave` takes it out again.
+    pub fn enqueue_callback(
+        &mut self,
+        contact: CallId,
+        queue: &QueueId,
+        waiting_since: Instant,
+        now: Now,
+    ) -> Result<(), EnqueueError> {
+        self.line_up(contact, queue, waiting_since, Medium::Callback, now)
+    }
+
+    fn line_up(
+        &mut self,
+        contact: CallId,
+        queue: &QueueId,
+        waiting_since: Instant,
+        medium: Medium,
+        now: Now,
+    ) -> Result<(), EnqueueError> {
         if self.contacts.contains_key(&contact) {
             return Err(EnqueueError::AlreadyWaiting { contact });
         }
@@ -29,29 +52,60 @@ impl Acd {
         };
         let arrival = self.next_arrival();
         let Some(entered) = self.queues.get_mut(&index) else { return Ok(()) };
-        if let Some(limit) = entered.settings.max_waiting.filter(|limit| entered.line.len() >= *limit) {
+        let full = |limit: &usize| medium == Medium::Voice && entered.callers() >= *limit;
+        if let Some(limit) = entered.settings.max_waiting.filter(full) {
             return Err(EnqueueError::Full { queue: queue.clone(), limit });
         }
         let place = Place { since: waiting_since.min(now.instant), arrival, contact };
         entered.line.insert(place);
         entered.unoffered.insert(place);
         entered.contacts += 1;
-        entered.figures.offered += 1;
+        match medium {
+            Medium::Voice => entered.figures.offered += 1,
+            Medium::Callback => entered.callbacks += 1,
+        }
         self.changed_queues.insert(index);
-        self.contacts.insert(contact, Contact::new(Some(index), place, now));
+        self.contacts.insert(contact, Contact { medium, ..Contact::new(Some(index), place, now) });
         self.offer_contact(contact, now);
         self.announce_unless_offered(contact, now);
         Ok(())
     }
 
-    /// The contact is over, or goes elsewhere, in whatever stage it is. A talk ends as by `talk_ended`.
+    /// The customer of a call-back is on the line: from now on the contact is a caller who waits at the same place. Gives
+    /// the agent who is reserved, to be rung; without one an `Offer` follows.
+    pub fn reached(&mut self, id: CallId, now: Now) -> Option<AgentId> {
+        let contact = self.contacts.get_mut(&id).filter(|contact| contact.medium == Medium::Callback)?;
+        contact.medium = Medium::Voice;
+        contact.called_back = true;
+        let (stage, queue_index) = (contact.stage, contact.queue?);
+        let queue = self.queues.get_mut(&queue_index)?;
+        queue.callbacks = queue.callbacks.saturating_sub(1);
+        queue.figures.offered += 1;
+        let ring_timeout = queue.settings.ring_timeout;
+        self.changed_queues.insert(queue_index);
+        self.announce_unless_offered(id, now);
+        let Stage::Offered(index) = stage else { return None };
+        self.timers.set(Timer::Ring(id), now.instant + ring_timeout);
+        self.agents.get(&index).map(|agent| agent.id.clone())
+    }
+
+    /// The contact is over, in whatever stage it is. A talk ends as by `talk_ended`.
     pub fn leave(&mut self, contact: CallId, now: Now) {
+        self.take_out(contact, false, now);
+    }
+
+    /// The contact goes elsewhere unanswered: not its caller has given up.
+    pub fn overflow(&mut self, contact: CallId, now: Now) {
+        self.take_out(contact, true, now);
+    }
+
+    fn take_out(&mut self, contact: CallId, elsewhere: bool, now: Now) {
         match self.contacts.get(&contact).map(|contact| contact.stage) {
             None => {}
             Some(Stage::Talking(_)) => self.talk_ended(contact, now),
-            Some(Stage::Waiting) => self.abandon(contact),
+            Some(Stage::Waiting) => self.leave_line(contact, elsewhere),
             Some(Stage::Offered(index)) => {
-                self.abandon(contact);
+                self.leave_line(contact, elsewhere);
                 if let Some(agent) = self.agents.get(&index) {
                     self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
                 }
@@ -79,7 +133,7 @@ impl Acd {
 
     /// The agent's phone rings.
     pub fn agent_ringing(&mut self, contact: CallId, now: Now) {
-        let Some(index) = self.offered_to(contact) else { return };
+        let Some(index) = self.rung_for(contact) else { return };
         if self.agents.get(&index).is_some_and(|agent| agent.duty == Duty::Reserved(contact)) {
             self.change(index, |agent| agent.enter(Duty::Ringing(contact), Cause::PhoneRang, now));
         }
@@ -87,7 +141,7 @@ impl Acd {
 
     /// The agent picked up. False: the offer is no longer valid, hang up on the agent.
     pub fn agent_answered(&mut self, contact: CallId, now: Now) -> bool {
-        let Some(index) = self.offered_to(contact) else { return false };
+        let Some(index) = self.rung_for(contact) else { return false };
         self.clear_timers(contact);
         let Some(talking) = self.contacts.get_mut(&contact) else { return false };
         talking.stage = Stage::Talking(index);
@@ -109,7 +163,7 @@ impl Acd {
 
     /// The offer came to nothing: the contact goes to the next agent within this call.
     pub fn agent_failed(&mut self, contact: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
-        let Some(index) = self.offered_to(contact) else { return };
+        let Some(index) = self.rung_for(contact) else { return };
         if self.agent_index.get(agent) == Some(&index) {
             self.offer_failed(contact, index, why, now);
         }
@@ -211,7 +265,7 @@ impl Acd {
     }
 
     fn announces(&self, contact: CallId) -> Option<std::time::Duration> {
-        let queue = self.contacts.get(&contact)?.queue?;
+        let queue = self.contacts.get(&contact).filter(|contact| contact.medium == Medium::Voice)?.queue?;
         self.queues.get(&queue)?.announce_every()
     }
 
@@ -225,6 +279,11 @@ impl Acd {
             Stage::Offered(index) => Some(index),
             Stage::Waiting | Stage::Talking(_) => None,
         }
+    }
+
+    /// The agent whose phone rings, or is about to: not one who is reserved while a customer is rung.
+    fn rung_for(&self, contact: CallId) -> Option<AgentIndex> {
+        self.offered_to(contact).filter(|_| self.medium(contact) == Some(Medium::Voice))
     }
 
     fn clear_timers(&mut self, contact: CallId) {
@@ -247,7 +306,7 @@ impl Acd {
     }
 
     /// Out of the queue without an answer.
-    fn abandon(&mut self, id: CallId) {
+    fn leave_line(&mut self, id: CallId, elsewhere: bool) {
         self.clear_timers(id);
         let Some(contact) = self.contacts.remove(&id) else { return };
         let Some(queue_index) = contact.queue else { return };
@@ -255,7 +314,12 @@ impl Acd {
             queue.line.remove(&contact.place);
             queue.unoffered.remove(&contact.place);
             queue.contacts -= 1;
-            queue.figures.abandoned += 1;
+            match contact.medium {
+                Medium::Callback => queue.callbacks = queue.callbacks.saturating_sub(1),
+                // Who was rung by us abandons nothing.
+                Medium::Voice if elsewhere || contact.called_back => queue.figures.overflowed += 1,
+                Medium::Voice => queue.figures.abandoned += 1,
+            }
             self.changed_queues.insert(queue_index);
         }
         self.close_if_drained(queue_index);

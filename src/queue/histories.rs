@@ -20,7 +20,7 @@ use super::agent::Duty;
 use super::contact::Stage;
 use super::reference::Reference;
 use super::tests::{agent, queue};
-use super::{Acd, AcdCounts, AcdEvent, EnqueueError, NoAnswer, Timer, Wanted};
+use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Medium, NoAnswer, Timer, Wanted};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -45,7 +45,10 @@ struct History {
 #[derive(Debug)]
 enum Step {
     Enqueue(CallId, QueueId, Duration),
+    Promise(CallId, QueueId, Duration),
+    Reached(CallId),
     Leave(CallId),
+    Overflow(CallId),
     Ringing(CallId),
     Answered(CallId),
     Failed(CallId, AgentId, NoAnswer),
@@ -124,9 +127,14 @@ impl History {
                 self.next_contact = self.next_contact.max(id.0 + 1);
                 let queue = QueueId::from(["a", "a", "a", "b", "b", "c", "nowhere"][self.below(7)]);
                 let waited = Duration::from_secs([0, 0, 0, 5, 60][self.below(5)]);
-                Step::Enqueue(id, queue, waited)
+                match self.below(4) {
+                    0 => Step::Promise(id, queue, waited),
+                    _ => Step::Enqueue(id, queue, waited),
+                }
             }
-            18..24 => Step::Leave(contact),
+            18..21 => Step::Leave(contact),
+            21 => Step::Overflow(contact),
+            22..24 => Step::Reached(self.some_callback().unwrap_or(contact)),
             24..32 => Step::Ringing(self.some_offered().unwrap_or(contact)),
             32..44 => Step::Answered(self.some_offered().unwrap_or(contact)),
             44..54 => {
@@ -177,6 +185,14 @@ impl History {
         offered.get(nth).copied()
     }
 
+    fn some_callback(&mut self) -> Option<CallId> {
+        let promised = self.acd.contacts.iter().filter(|(_, contact)| contact.medium == Medium::Callback);
+        let mut promised: Vec<CallId> = promised.map(|(id, _)| *id).collect();
+        promised.sort();
+        let nth = self.below(promised.len());
+        promised.get(nth).copied()
+    }
+
     fn some_talking(&mut self) -> Option<CallId> {
         let mut talking: Vec<CallId> = self.acd.in_stage(|stage| matches!(stage, Stage::Talking(_)));
         talking.sort();
@@ -204,11 +220,23 @@ impl History {
                     EnqueueError::Full { .. } => "full",
                     EnqueueError::AlreadyWaiting { .. } => "already",
                 });
-                same("enqueue", got, reference.enqueue(*contact, queue, since, now))?;
+                same("enqueue", got, reference.enqueue(*contact, queue, since, false, now))?;
+            }
+            Step::Promise(contact, queue, waited) => {
+                let since = now.instant - *waited;
+                let got = acd.enqueue_callback(*contact, queue, since, now).is_ok();
+                same("promise", got, reference.enqueue(*contact, queue, since, true, now).is_ok())?;
+            }
+            Step::Reached(contact) => {
+                same("reached", acd.reached(*contact, now), reference.reached(*contact, now))?;
             }
             Step::Leave(contact) => {
                 acd.leave(*contact, now);
-                reference.leave(*contact, now);
+                reference.leave(*contact, false, now);
+            }
+            Step::Overflow(contact) => {
+                acd.overflow(*contact, now);
+                reference.leave(*contact, true, now);
             }
             Step::Ringing(contact) => {
                 acd.agent_ringing(*contact, now);
@@ -407,7 +435,12 @@ impl Acd {
                 return Err(format!("queue {name}: positions {positions:?}"));
             }
             let figures = queue.figures;
-            if figures.offered != figures.handled + figures.abandoned + queue.line.len() as u64 {
+            let callbacks = here(false).filter(|contact| contact.medium == Medium::Callback).count();
+            if queue.callbacks != callbacks {
+                return Err(format!("queue {name} miscounts its call-backs"));
+            }
+            let left = figures.abandoned + figures.overflowed;
+            if figures.offered != figures.handled + left + queue.callers() as u64 {
                 return Err(format!("queue {name}: {figures:?} with {} waiting", queue.line.len()));
             }
             for contact in here(false).filter(|contact| contact.stage == Stage::Waiting) {

@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use super::agent::{AgentIndex, Duty};
-use super::contact::{Place, Stage};
+use super::contact::{Medium, Place, Stage};
 use super::queues::QueueIndex;
 use super::{Acd, AcdEvent, Cause, OfferReason, Timer};
 use crate::ids::CallId;
@@ -59,7 +59,10 @@ impl Acd {
         let Some(agent) = self.agents.get(&index) else { return };
         contact.stage = Stage::Offered(index);
         queue.unoffered.remove(&contact.place);
-        self.timers.set(Timer::Ring(id), now.instant + queue.settings.ring_timeout);
+        // A customer is rung first, and the agent only when somebody is there.
+        if contact.medium == Medium::Voice {
+            self.timers.set(Timer::Ring(id), now.instant + queue.settings.ring_timeout);
+        }
         let queue = queue.settings.id.clone();
         self.events.push_back(AcdEvent::Offer { contact: id, agent: agent.id.clone(), queue, reason });
         self.change(index, |agent| agent.enter(Duty::Reserved(id), Cause::Offered, now));

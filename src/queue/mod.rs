@@ -19,6 +19,7 @@
 //! Every decision looks at the head of ordered sets; none walks over all agents or all contacts.
 
 mod agent;
+mod callbacks;
 mod contact;
 mod contacts;
 mod error;
@@ -36,6 +37,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
+pub use callbacks::{CallbackError, Callbacks, TakenBack};
 pub use contact::Medium;
 pub use error::{AgentError, EnqueueError};
 

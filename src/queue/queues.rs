@@ -7,7 +7,7 @@ use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, AgentIndex, Duty, Idle, Resume};
-use super::contact::Place;
+use super::contact::{Medium, Place};
 use super::line::Line;
 use super::{Acd, Cause, Timer};
 use crate::ids::{AgentId, QueueId};
@@ -26,8 +26,10 @@ pub(super) struct Figures {
     pub(super) offered: u64,
     /// Answered by an agent.
     pub(super) handled: u64,
-    /// Left before an agent answered.
+    /// Hung up before an agent answered.
     pub(super) abandoned: u64,
+    /// Left before an agent answered, for something else: by a key, after the longest wait.
+    pub(super) overflowed: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub(super) struct Queue {
     pub(super) draining: bool,
     /// Everyone who waits, also those who are being offered.
     pub(super) line: Line,
+    /// Of those, the call-backs.
+    pub(super) callbacks: usize,
     /// Those who wait and are not being offered.
     pub(super) unoffered: BTreeSet<Place>,
     /// Agents who can be offered a contact, the first one first.
@@ -57,6 +61,7 @@ impl Queue {
             settings,
             draining: false,
             line: Line::default(),
+            callbacks: 0,
             unoffered: BTreeSet::new(),
             idle: BTreeSet::new(),
             contacts: 0,
@@ -64,6 +69,11 @@ impl Queue {
             agents_logged_in: 0,
             figures: Figures::default(),
         }
+    }
+
+    /// Callers who wait on the line.
+    pub(super) fn callers(&self) -> usize {
+        self.line.len().saturating_sub(self.callbacks)
     }
 
     pub(super) fn retry_delay(&self) -> Duration {
@@ -120,7 +130,10 @@ impl Acd {
         let Some(queue) = self.queues.get_mut(&index) else { return };
         queue.settings = settings.clone();
         if let Some(interval) = queue.announce_every() {
-            for place in queue.line.iter() {
+            let contacts = &self.contacts;
+            let hears =
+                |place: &&Place| contacts.get(&place.contact).is_some_and(|contact| contact.medium == Medium::Voice);
+            for place in queue.line.iter().filter(hears) {
                 let timer = Timer::Announce(place.contact);
                 if self.timers.get(&timer).is_none() {
                     self.timers.set(timer, now.instant + interval);

@@ -46,6 +46,9 @@ pub struct Contact {
     arrival: usize,
     agent: Option<AgentId>,
     talking: bool,
+    /// A call-back whose customer has not picked up; and one whose customer has.
+    callback: bool,
+    called_back: bool,
     rings_until: Option<Instant>,
     announce_at: Option<Instant>,
     /// By `Agent::number`: one who was deleted and comes back is somebody new.
@@ -55,7 +58,8 @@ pub struct Contact {
 pub struct Queue {
     settings: settings::Queue,
     deleted: bool,
-    figures: (u64, u64, u64),
+    /// Offered, handled, abandoned, overflowed.
+    figures: (u64, u64, u64, u64),
 }
 
 pub struct Reference {
@@ -150,7 +154,7 @@ impl Reference {
         let ring = self.queue(&queue).settings.ring_timeout;
         let contact = self.contact(id).expect("a contact");
         contact.agent = Some(agent.clone());
-        contact.rings_until = Some(now.instant + ring);
+        contact.rings_until = (!contact.callback).then_some(now.instant + ring);
         self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), queue, reason });
         self.state(agent, AgentState::Reserved, now);
         self.agent(agent).contact = Some(id);
@@ -168,20 +172,27 @@ impl Reference {
         waits
     }
 
-    pub fn enqueue(&mut self, id: CallId, queue: &QueueId, since: Instant, now: Now) -> Result<(), &'static str> {
+    pub fn enqueue(
+        &mut self,
+        id: CallId,
+        queue: &QueueId,
+        since: Instant,
+        callback: bool,
+        now: Now,
+    ) -> Result<(), &'static str> {
         if self.contact(id).is_some() {
             return Err("already");
         }
-        let waiting = self.waiting(queue).len();
+        let waiting = self.callers(queue);
         let Some(known) = self.queues.iter_mut().find(|known| known.settings.id == *queue && !known.deleted) else {
             return Err("no such queue");
         };
         self.arrivals += 1;
-        if known.settings.max_waiting.is_some_and(|most| waiting >= most) {
+        if !callback && known.settings.max_waiting.is_some_and(|most| waiting >= most) {
             return Err("full");
         }
-        known.figures.0 += 1;
-        let announce = known.settings.announce_position;
+        known.figures.0 += u64::from(!callback);
+        let announce = if callback { Duration::ZERO } else { known.settings.announce_position };
         let since = since.min(now.instant);
         self.contacts.push(Contact {
             id,
@@ -191,6 +202,8 @@ impl Reference {
             arrival: self.arrivals,
             agent: None,
             talking: false,
+            callback,
+            called_back: false,
             rings_until: None,
             announce_at: (announce > Duration::ZERO).then_some(now.instant + announce),
             barred: BTreeMap::new(),
@@ -201,6 +214,30 @@ impl Reference {
             self.events.push(AcdEvent::Announce { contact: id, position });
         }
         Ok(())
+    }
+
+    /// The customer of a call-back is on the line.
+    pub fn reached(&mut self, id: CallId, now: Now) -> Option<AgentId> {
+        let contact = self.contact(id).filter(|contact| contact.callback)?;
+        contact.callback = false;
+        contact.called_back = true;
+        let (agent, queue) = (contact.agent.clone(), contact.queue.clone().expect("a queue"));
+        self.queue(&queue).figures.0 += 1;
+        let settings = self.queue(&queue).settings.clone();
+        let announce = settings.announce_position;
+        let contact = self.contact(id).expect("a contact");
+        contact.announce_at = (announce > Duration::ZERO).then_some(now.instant + announce);
+        contact.rings_until = agent.is_some().then_some(now.instant + settings.ring_timeout);
+        if agent.is_none() && announce > Duration::ZERO {
+            let position = self.position(id).expect("a position");
+            self.events.push(AcdEvent::Announce { contact: id, position });
+        }
+        agent
+    }
+
+    /// Callers who wait on the line in a queue.
+    fn callers(&self, queue: &QueueId) -> usize {
+        self.waiting(queue).iter().filter(|contact| !contact.callback).count()
     }
 
     /// Those who wait in a queue, in order.
@@ -216,14 +253,16 @@ impl Reference {
         self.waiting(&queue).iter().position(|contact| contact.id == id).map(|before| before + 1)
     }
 
-    pub fn leave(&mut self, id: CallId, now: Now) {
+    pub fn leave(&mut self, id: CallId, elsewhere: bool, now: Now) {
         let Some(at) = self.contacts.iter().position(|contact| contact.id == id) else { return };
         if self.contacts[at].talking {
             return self.talk_ended(id, now);
         }
         let contact = self.contacts.remove(at);
         if let Some(queue) = &contact.queue {
-            self.queue(queue).figures.2 += 1;
+            let figures = &mut self.queue(queue).figures;
+            let left = if elsewhere || contact.called_back { &mut figures.3 } else { &mut figures.2 };
+            *left += u64::from(!contact.callback);
         }
         self.forget_drained();
         if let Some(agent) = contact.agent {
@@ -238,15 +277,20 @@ impl Reference {
         contact.agent.clone()
     }
 
+    /// Whose phone rings: nobody's while a customer is rung.
+    fn rung_for(&self, id: CallId) -> Option<AgentId> {
+        self.offered_to(id).filter(|_| self.contacts.iter().any(|contact| contact.id == id && !contact.callback))
+    }
+
     pub fn agent_ringing(&mut self, id: CallId, now: Now) {
-        let Some(agent) = self.offered_to(id) else { return };
+        let Some(agent) = self.rung_for(id) else { return };
         if self.agent(&agent).state == AgentState::Reserved {
             self.state(&agent, AgentState::Ringing, now);
         }
     }
 
     pub fn agent_answered(&mut self, id: CallId, now: Now) -> bool {
-        let Some(agent) = self.offered_to(id) else { return false };
+        let Some(agent) = self.rung_for(id) else { return false };
         let contact = self.contact(id).expect("a contact");
         contact.talking = true;
         contact.rings_until = None;
@@ -263,7 +307,7 @@ impl Reference {
     }
 
     pub fn agent_failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
-        if self.offered_to(id).as_ref() == Some(agent) {
+        if self.rung_for(id).as_ref() == Some(agent) {
             self.failed(id, agent, why, now);
         }
     }
@@ -374,6 +418,8 @@ impl Reference {
             arrival: self.arrivals,
             agent: Some(agent.clone()),
             talking: false,
+            callback: false,
+            called_back: false,
             rings_until: None,
             announce_at: None,
             barred: BTreeMap::new(),
@@ -465,10 +511,10 @@ impl Reference {
         for queue in queues {
             match self.queues.iter_mut().find(|known| known.settings.id == queue.id) {
                 Some(known) => known.settings = queue.clone(),
-                None => self.queues.push(Queue { settings: queue.clone(), deleted: false, figures: (0, 0, 0) }),
+                None => self.queues.push(Queue { settings: queue.clone(), deleted: false, figures: (0, 0, 0, 0) }),
             }
             for contact in &mut self.contacts {
-                let waits = contact.queue.as_ref() == Some(&queue.id) && !contact.talking;
+                let waits = contact.queue.as_ref() == Some(&queue.id) && !contact.talking && !contact.callback;
                 if waits && contact.announce_at.is_none() && queue.announce_position > Duration::ZERO {
                     contact.announce_at = Some(now.instant + queue.announce_position);
                 }
@@ -624,13 +670,15 @@ impl Reference {
             let available = members().filter(|agent| agent.state == AgentState::Available).count();
             let logged_in = members().filter(|agent| agent.state != AgentState::LoggedOut).count();
             QueueView {
-                waiting: waiting.len() as u64,
-                longest_waiting_since: waiting.first().map(|contact| contact.since_wall),
+                waiting: self.callers(&id) as u64,
+                callbacks: (waiting.len() - self.callers(&id)) as u64,
+                longest_waiting_since: waiting.iter().find(|contact| !contact.callback).map(|c| c.since_wall),
                 agents_available: available as u64,
                 agents_logged_in: logged_in as u64,
                 offered: queue.figures.0,
                 handled: queue.figures.1,
                 abandoned: queue.figures.2,
+                overflowed: queue.figures.3,
                 id,
             }
         };

@@ -16,6 +16,7 @@ pub fn queue(id: &str) -> settings::Queue {
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
         max_waiting: None,
+        callback: settings::CallbackRules::default(),
     }
 }
 
@@ -561,4 +562,55 @@ fn equal_agents_are_told_apart_by_log_in_and_then_by_the_seed() {
     let chosen: BTreeSet<AgentId> = (0..40).filter_map(first).collect();
     assert_eq!(chosen.len(), 4, "the seed must decide");
     assert_eq!(first(3), first(3));
+}
+
+#[test]
+fn a_call_back_keeps_its_place_and_its_agent_is_reserved_until_the_customer_is_there() {
+    let mut centre = Centre::sales(&["201"]);
+    centre.calls(1);
+    centre.answers(1);
+    let place = centre.now.instant;
+    centre.pass(10.0);
+    centre.calls(2);
+    centre.acd.enqueue_callback(CallId(9), &QueueId::from("sales"), place, centre.now).unwrap();
+    assert_eq!((centre.position(9), centre.position(2)), (Some(1), Some(2)));
+    let view = centre.acd.queue_view(&QueueId::from("sales")).unwrap();
+    assert_eq!((view.waiting, view.callbacks, view.offered), (1, 1, 2), "a promise is no caller");
+    centre.ends(1);
+    centre.pass(5.0);
+    assert_eq!(centre.state("201"), AgentState::Reserved);
+    // Ringing a customer takes as long as it takes.
+    centre.pass(60.0);
+    assert_eq!(centre.state("201"), AgentState::Reserved);
+    assert!(!centre.acd.agent_answered(CallId(9), centre.now), "nobody has rung the agent");
+    assert_eq!(centre.acd.reached(CallId(9), centre.now), Some(AgentId::from("201")));
+    centre.answers(9);
+    assert_eq!(centre.state("201"), AgentState::Talking);
+    let view = centre.acd.queue_view(&QueueId::from("sales")).unwrap();
+    assert_eq!((view.waiting, view.callbacks, view.offered, view.handled), (1, 0, 3, 2));
+}
+
+#[test]
+fn a_call_back_whose_customer_is_not_there_frees_its_agent_and_is_no_abandoned_call() {
+    let mut centre = Centre::sales(&["201"]);
+    centre.acd.enqueue_callback(CallId(9), &QueueId::from("sales"), centre.now.instant, centre.now).unwrap();
+    assert_eq!(centre.state("201"), AgentState::Reserved);
+    centre.calls(1);
+    centre.leaves(9);
+    assert_eq!(centre.state("201"), AgentState::Reserved, "for the caller who waits");
+    centre.answers(1);
+    let view = centre.acd.queue_view(&QueueId::from("sales")).unwrap();
+    assert_eq!((view.offered, view.handled, view.abandoned, view.overflowed), (1, 1, 0, 0));
+}
+
+#[test]
+fn a_customer_who_hangs_up_before_the_agent_answers_has_not_abandoned() {
+    let mut centre = Centre::sales(&["201"]);
+    centre.acd.enqueue_callback(CallId(9), &QueueId::from("sales"), centre.now.instant, centre.now).unwrap();
+    assert!(centre.acd.reached(CallId(9), centre.now).is_some());
+    centre.pass(15.0);
+    assert_eq!(centre.position(9), Some(1), "the agent did not answer, and the customer waits on");
+    centre.leaves(9);
+    let view = centre.acd.queue_view(&QueueId::from("sales")).unwrap();
+    assert_eq!((view.offered, view.abandoned, view.overflowed), (1, 0, 1));
 }

@@ -1,7 +1,7 @@
 //! What the outside sees.
 
 use super::agent::Duty;
-use super::{Acd, AcdCounts, Cause};
+use super::{Acd, AcdCounts, Cause, Medium};
 use crate::ids::{AgentId, QueueId};
 use crate::views::{AgentView, QueueView};
 
@@ -42,16 +42,19 @@ impl Acd {
 
     pub fn queue_view(&self, queue: &QueueId) -> Option<QueueView> {
         let queue = self.queues.get(self.queue_index.get(queue)?)?;
-        let head = queue.line.head().and_then(|place| self.contacts.get(&place.contact));
+        let mut waiting = queue.line.iter().filter_map(|place| self.contacts.get(&place.contact));
+        let head = waiting.find(|contact| contact.medium == Medium::Voice);
         Some(QueueView {
             id: queue.settings.id.clone(),
-            waiting: queue.line.len() as u64,
+            waiting: queue.callers() as u64,
+            callbacks: queue.callbacks as u64,
             longest_waiting_since: head.map(|contact| contact.since),
             agents_available: queue.agents_available,
             agents_logged_in: queue.agents_logged_in,
             offered: queue.figures.offered,
             handled: queue.figures.handled,
             abandoned: queue.figures.abandoned,
+            overflowed: queue.figures.overflowed,
         })
     }
 

@@ -105,6 +105,7 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Recording(recording) => Entry::Recording(recording),
         Journal::RecordingDeleted(recording_id) => Entry::RecordingDeleted { recording_id },
         Journal::Surveyed { call, answer } => Entry::Surveyed { call_id: call, answer },
+        Journal::Callback(callback) => Entry::Callback(callback),
         Journal::Told(id) => Entry::ToldOf { id },
         Journal::WrapUp { call, acw_ms } => Entry::Completed { call_id: call, acw_ms },
     }

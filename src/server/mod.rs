@@ -132,6 +132,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
         lost_at: place.lost_at,
     });
     engine.handle_input(Input::LostPlaces(lost.collect()), clock.now());
+    engine.handle_input(Input::Callbacks(recovered.callbacks), clock.now());
 
     let stop = Arc::new(AtomicBool::new(false));
     let counted =

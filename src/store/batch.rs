@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::contacts;
 use super::database::{self, json};
 use super::entry::Entry;
+use super::{callbacks, contacts};
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, Progress};
 use crate::time::Wall;
@@ -105,6 +105,7 @@ impl Batch {
                     .await?;
             }
             Entry::Surveyed { call_id, answer } => self.answers.push((*call_id, json(answer))),
+            Entry::Callback(callback) => callbacks::note(connection, callback).await?,
             Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
             Entry::ToldOf { id } => contacts::told(connection, id).await?,
         }

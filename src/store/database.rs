@@ -9,7 +9,8 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::batch::{self, end};
 use super::entry::Entry;
-use super::{LostPlace, StoreError, contacts};
+use super::{LostPlace, StoreError, callbacks, contacts};
+use crate::callback::Callback;
 use crate::ids::{QueueId, RecordingId};
 use crate::record::{CallRecord, Recording};
 use crate::time::Wall;
@@ -101,6 +102,9 @@ impl Database {
             contacts::make(&mut transaction).await.map_err(failed)?;
             transaction.commit().await.map_err(failed)?;
         }
+        if !callbacks::are_there(&mut connection).await.map_err(failed)? {
+            callbacks::make(&mut connection).await.map_err(failed)?;
+        }
         Ok(Database { path, connection })
     }
 
@@ -118,6 +122,12 @@ impl Database {
     pub(super) async fn untold(&mut self) -> Result<Vec<String>, StoreError> {
         let untold = contacts::untold(&mut self.connection).await;
         untold.map_err(|error| self.failed(error))
+    }
+
+    /// Call-backs that are not kept.
+    pub(super) async fn promised(&mut self) -> Result<Vec<Callback>, StoreError> {
+        let promised = callbacks::promised(&mut self.connection).await;
+        promised.map_err(|error| self.failed(error))
     }
 
     /// All or nothing, each entry once: those that were applied before are passed over.

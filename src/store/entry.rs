@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::callback::Callback;
 use crate::ids::{CallId, QueueId, RecordingId};
 use crate::record::{CallRecord, LegRecord, Progress, Recording, RecordingState, SurveyAnswer};
 use crate::time::Wall;
@@ -40,6 +41,8 @@ pub enum Entry {
         call_id: CallId,
         answer: SurveyAnswer,
     },
+    /// A call-back, as it is now.
+    Callback(Box<Callback>),
     /// An event for a service outside, to be sent until it is taken; also by the next process.
     Told {
         id: String,
@@ -59,6 +62,7 @@ impl Entry {
             Entry::Recording(recording) => recording.state != RecordingState::Open,
             Entry::Ended(_)
             | Entry::Completed { .. }
+            | Entry::Callback(_)
             | Entry::Told { .. }
             | Entry::RecordingDeleted { .. }
             | Entry::Surveyed { .. } => true,

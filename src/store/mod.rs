@@ -16,6 +16,7 @@
 //! spool; when the spool is full they are kept in memory up to a bound, and what goes beyond is counted as lost.
 
 mod batch;
+mod callbacks;
 mod contacts;
 mod database;
 mod entry;
@@ -37,6 +38,7 @@ pub use entry::Entry;
 pub use read::read_records;
 pub use recordings::read_voicemails;
 
+use crate::callback::Callback;
 use crate::ids::QueueId;
 use crate::record::CallRecord;
 use crate::time::Wall;
@@ -82,6 +84,8 @@ pub struct Recovered {
     pub lost_places: Vec<LostPlace>,
     /// Events for services outside that none has taken, as they were written down, the oldest first.
     pub untold: Vec<String>,
+    /// Call-backs that were promised and not kept.
+    pub callbacks: Vec<Callback>,
     /// Entries that were in the spool only.
     pub replayed: u64,
 }
@@ -246,7 +250,8 @@ async fn recover(database: &mut Database, data: &Path, last_alive: Wall) -> Resu
     }
     let (cut_off, lost_places) = database.close_cut_off(last_alive).await?;
     let untold = database.untold().await?;
-    Ok((Recovered { cut_off, lost_places, untold, replayed }, highest))
+    let callbacks = database.promised().await?;
+    Ok((Recovered { cut_off, lost_places, untold, callbacks, replayed }, highest))
 }
 
 #[cfg(test)]

@@ -97,6 +97,7 @@ impl Overlay {
                 | Entry::Queued { .. }
                 | Entry::Recording(_)
                 | Entry::RecordingDeleted { .. }
+                | Entry::Callback(_)
                 | Entry::Told { .. }
                 | Entry::ToldOf { .. } => {}
             }

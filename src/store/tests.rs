@@ -7,6 +7,7 @@
 //! not given back; a commit without its sequence number; a batch dropped when the database fails.
 
 mod cut_off;
+mod promises;
 mod recordings;
 
 use std::collections::BTreeMap;

@@ -13,20 +13,23 @@ use super::tokens::{Identity, Role};
 
 /// Whom a route serves.
 ///
-/// | rule | no token | agent | supervisor | operator | admin |
-/// |---|---|---|---|---|---|
-/// | `Open` | yes | yes | yes | yes | yes |
-/// | `Read` | 401 | yes | yes | yes | yes |
-/// | `Own` | 401 | what is theirs, else 403 | yes | yes | yes |
-/// | `Staff` | 401 | 403 | yes | yes | yes |
-/// | `Admin` | 401 | 403 | 403 | 403 | yes |
+/// | rule | no token | callback | agent | supervisor | operator | admin |
+/// |---|---|---|---|---|---|---|
+/// | `Open` | yes | yes | yes | yes | yes | yes |
+/// | `Page` | 401 | yes, at a limited rate | yes | yes | yes | yes |
+/// | `Read` | 401 | 403 | yes | yes | yes | yes |
+/// | `Own` | 401 | 403 | what is theirs, else 403 | yes | yes | yes |
+/// | `Staff` | 401 | 403 | 403 | yes | yes | yes |
+/// | `Admin` | 401 | 403 | 403 | 403 | 403 | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Open,
+    /// Fit for a web page, whose key everybody can read.
+    Page,
     Read,
     /// An agent may change their own state, and hang up or record the call they are on.
     Own,
-    /// What callers said is not for every agent.
+    /// What callers said, and what was promised to them, is not for every agent to touch.
     Staff,
     Admin,
 }
@@ -49,6 +52,9 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/voicemails", Rule::Staff),
     ("GET", "/recordings/{id}", Rule::Staff),
     ("DELETE", "/recordings/{id}", Rule::Staff),
+    ("GET", "/callbacks", Rule::Read),
+    ("POST", "/callbacks", Rule::Page),
+    ("DELETE", "/callbacks/{id}", Rule::Staff),
     ("GET", "/tokens", Rule::Admin),
     ("POST", "/tokens", Rule::Admin),
     ("DELETE", "/tokens/{id}", Rule::Admin),
@@ -76,12 +82,16 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
         Ok(identity) => identity,
         Err(refusal) => return refusal.into_response(),
     };
+    if rule != Rule::Page && identity.role == Role::Callback {
+        let message = "a token with role callback may ask for call-backs and nothing else; use one with another role";
+        return Refusal::forbidden(message).into_response();
+    }
     if rule == Rule::Admin && identity.role != Role::Admin {
         let message = format!("role {} may not manage tokens; use a token with role admin", identity.role.name());
         return Refusal::forbidden(message).into_response();
     }
     if rule == Rule::Staff && identity.role == Role::Agent {
-        let message = "an agent may not listen to messages and recordings; ask a supervisor";
+        let message = "an agent may not listen to messages and recordings, nor take call-backs back; ask a supervisor";
         return Refusal::forbidden(message).into_response();
     }
     if *request.method() != Method::GET && *request.method() != Method::HEAD {

@@ -1,5 +1,6 @@
 //! What comes in with a request, read with bounds and refused in our own words.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
@@ -84,6 +85,19 @@ fn malformed(error: serde_json::Error) -> Refusal {
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
     } else {
         Refusal::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not valid JSON: {error}"))
+    }
+}
+
+/// Who sends the request: the far end of its connection, or whom a proxy on this machine says it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+impl Peer {
+    /// A proxy appends the address it was called from; what stands before was written by others.
+    pub fn of(connection: IpAddr, headers: &HeaderMap) -> Peer {
+        let forwarded = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+        let last = forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
+        Peer(last.filter(|_| connection.is_loopback()).unwrap_or(connection))
     }
 }
 

@@ -10,10 +10,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::metrics::CallCounters;
-use crate::ids::{AgentId, CallId, QueueId};
+use crate::ids::{AgentId, CallId, CallbackId, QueueId};
 use crate::record::millis;
 use crate::time::Wall;
-use crate::views::{AgentView, CallView, Change, QueueView};
+use crate::views::{AgentView, CallView, CallbackView, Change, QueueView};
 
 /// Changes kept for those who come back with `?since=`: some minutes of a busy centre, about 8 MB.
 pub const EVENTS_KEPT: usize = 8192;
@@ -75,6 +75,7 @@ pub struct Views {
     calls: DashMap<CallId, CallView>,
     agents: DashMap<AgentId, AgentView>,
     queues: DashMap<QueueId, QueueView>,
+    callbacks: DashMap<CallbackId, CallbackView>,
     ring: Mutex<Ring>,
     capacity: usize,
     latest: watch::Sender<u64>,
@@ -90,6 +91,7 @@ impl Views {
             calls: DashMap::new(),
             agents: DashMap::new(),
             queues: DashMap::new(),
+            callbacks: DashMap::new(),
             ring: Mutex::new(Ring { events: VecDeque::with_capacity(capacity.min(EVENTS_KEPT)), next: before + 1 }),
             capacity: capacity.max(1),
             latest: watch::Sender::new(before),
@@ -132,6 +134,12 @@ impl Views {
                 self.queues.insert(view.id.clone(), view.clone());
             }
             Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
+            Change::Callback(view) if view.state.is_final() => {
+                self.callbacks.remove(&view.callback_id);
+            }
+            Change::Callback(view) => {
+                self.callbacks.insert(view.callback_id, view.clone());
+            }
         }
     }
 
@@ -190,6 +198,13 @@ impl Views {
         let mut queues: Vec<_> = self.queues.iter().map(|entry| entry.value().clone()).collect();
         queues.sort_by(|a, b| a.id.cmp(&b.id));
         queues
+    }
+
+    /// The call-backs that are promised, oldest first.
+    pub fn callbacks(&self) -> Vec<CallbackView> {
+        let mut callbacks: Vec<_> = self.callbacks.iter().map(|entry| entry.value().clone()).collect();
+        callbacks.sort_by_key(|callback| callback.callback_id);
+        callbacks
     }
 
     /// Calls that are up.

@@ -2,6 +2,7 @@
 //! engine published and hands requests to it; it decides nothing about calls.
 
 pub mod access;
+mod callbacks;
 mod events;
 mod extract;
 pub mod live;
@@ -16,11 +17,14 @@ pub mod tokens;
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -28,6 +32,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use extract::Peer;
 pub use live::Views;
 pub use recordings::Archive;
 pub use tokens::Tokens;
@@ -118,6 +123,7 @@ struct Context {
     archive: Arc<dyn Archive>,
     limits: Limits,
     sockets: Arc<Semaphore>,
+    wishes: callbacks::Wishes,
     /// Its sender is dropped when the server stops.
     stopping: watch::Receiver<()>,
 }
@@ -139,6 +145,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         metrics: shared.metrics,
         archive: shared.archive,
         sockets: Arc::new(Semaphore::new(limits.web_sockets)),
+        wishes: callbacks::Wishes::default(),
         limits,
         stopping,
     });
@@ -155,8 +162,11 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => match connections.clone().try_acquire_owned() {
-                Ok(permit) => drop(tokio::spawn(connection(stream, router.clone(), context.clone(), permit))),
+            Ok((stream, peer)) => match connections.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    let router = router.clone().layer(from_fn_with_state(peer.ip(), note_peer));
+                    drop(tokio::spawn(connection(stream, router, context.clone(), permit)));
+                }
                 Err(_) => turn_away(&stream),
             },
             Err(error) if is_the_peers(&error) => {}
@@ -171,6 +181,13 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
     drop(stop);
     let _ = timeout(drain, connections.acquire_many(context.limits.connections as u32)).await;
     let _ = timeout(drain, context.sockets.acquire_many(context.limits.web_sockets as u32)).await;
+}
+
+/// Says to the handlers who is at the other end.
+async fn note_peer(State(peer): State<IpAddr>, mut request: Request, next: Next) -> Response {
+    let peer = Peer::of(peer, request.headers());
+    request.extensions_mut().insert(peer);
+    next.run(request).await
 }
 
 fn is_the_peers(error: &io::Error) -> bool {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, recordings, routes};
+use super::{callbacks, events, recordings, routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,9 @@ use super::{events, recordings, routes};
         routes::set_agent_state,
         routes::log_out,
         events::open,
+        callbacks::callbacks,
+        callbacks::call_back,
+        callbacks::cancel,
         routes::tokens,
         routes::create_token,
         routes::delete_token,

@@ -20,7 +20,7 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, events, metrics, openapi, recordings};
+use super::{Asked, Context, callbacks, events, metrics, openapi, recordings};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -28,6 +28,7 @@ use crate::views::{AgentState, AgentView, ApiRequest, CallView, QueueView};
 
 /// Longest pause reason, in characters.
 const REASON_LIMIT: usize = 100;
+const CALLBACKS: &str = "/api/v1/callbacks";
 /// No answer takes longer, whatever happens.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -47,6 +48,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/events", get(events::open))
         .route("/voicemails", get(recordings::voicemails))
         .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
+        .route("/callbacks", get(callbacks::callbacks).post(callbacks::call_back).options(callbacks::preflight))
+        .route("/callbacks/{id}", delete(callbacks::cancel))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
     Router::new()
@@ -77,7 +80,12 @@ async fn security_headers(request: Request, next: Next) -> Response {
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
+    let for_pages = request.uri().path() == CALLBACKS;
     let mut response = next.run(request).await;
+    if for_pages {
+        let (name, value) = callbacks::OPEN_TO_PAGES;
+        response.headers_mut().insert(name, value);
+    }
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -196,6 +204,7 @@ pub(super) async fn hang_up(
     let call = find_call(&context, &id)?;
     let wanted = body.0.unwrap_or_default().leg_id;
     let (leg, by) = match who.role {
+        Role::Callback => return Err(Refusal::forbidden("this key is for call-backs only")),
         Role::Agent => (own_leg(&context, &call, &who, wanted)?, Party::Agent),
         Role::Supervisor => (named_leg(&call, wanted)?, Party::Supervisor),
         Role::Operator | Role::Admin => (named_leg(&call, wanted)?, Party::System),

@@ -31,6 +31,8 @@ const ADMIN_TOKEN: &str = "admin.token";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// A web page that asks for call-backs; everybody who opens the page can read its token.
+    Callback,
     /// One agent, acting for themselves.
     Agent,
     Supervisor,
@@ -39,10 +41,11 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 4] = [Role::Agent, Role::Supervisor, Role::Operator, Role::Admin];
+    pub const ALL: [Role; 5] = [Role::Callback, Role::Agent, Role::Supervisor, Role::Operator, Role::Admin];
 
     pub fn name(self) -> &'static str {
         match self {
+            Role::Callback => "callback",
             Role::Agent => "agent",
             Role::Supervisor => "supervisor",
             Role::Operator => "operator",
@@ -110,7 +113,7 @@ pub struct NewToken {
 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    #[error("role '{0}' is not known; use agent, supervisor, operator or admin")]
+    #[error("role '{0}' is not known; use callback, agent, supervisor, operator or admin")]
     UnknownRole(String),
     #[error("a token with role agent needs the agent it acts for; name their number as 'agent'")]
     AgentMissing,

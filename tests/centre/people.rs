@@ -148,6 +148,12 @@ impl Side {
             _ => 200 + below_one_of(rng, [300, 5_000, 60_000]),
         };
         self.plan(now + Duration::from_millis(patience.into()), Act::HangUp(session));
+        if number == "620" && below(rng, 2) == 0 {
+            // Wants to be called back, on this number.
+            let at = now + Duration::from_millis(u64::from(500 + below(rng, 2_000)));
+            self.plan(at, Act::Press(session, '2'));
+            self.plan(at + Duration::from_millis(u64::from(500 + below(rng, 2_000))), Act::Press(session, '1'));
+        }
         for _ in 0..below(rng, 4) {
             let at = Duration::from_millis(u64::from(500 + below(rng, 15_000)));
             let key = ['1', '2', '3', '0', '9', '#'][below(rng, 6) as usize];
@@ -232,6 +238,23 @@ impl Side {
         }
     }
 
+    /// A customer is called back: most answer, and most of these press a key to say that they are there.
+    fn called_back(&mut self, session: SessionId, now: Instant, rng: &mut ChaCha12Rng) {
+        let at = now + Duration::from_millis(below(rng, 9_000).into());
+        match below(rng, 8) {
+            0 => return self.plan(at, Act::Refuse(session, [486, 480, 603, 404][below(rng, 4) as usize])),
+            1 => return self.plan(now + RINGS_AT_MOST, Act::Refuse(session, 480)),
+            _ => self.plan(at, Act::Answer(session)),
+        }
+        let later = |ms: u32| at + Duration::from_millis(ms.into());
+        if below(rng, 4) > 0 {
+            let key = if below(rng, 6) == 0 { '7' } else { '1' };
+            self.plan(later(50 + below(rng, 15_000)), Act::PressByInfo(session, key));
+        }
+        let talk = below_one_of(rng, [3_000, 60_000, 200_000]);
+        self.plan(later(talk), Act::HangUp(session));
+    }
+
     /// A phone rings: most agents answer, some are busy, refuse, or let it ring; some answer and hang up.
     fn rung(&mut self, session: SessionId, offer: &Bytes, now: Instant, rng: &mut ChaCha12Rng) {
         self.sessions.insert(session, Talk { far_port: audio_port(offer), ..Talk::default() });
@@ -240,6 +263,9 @@ impl Side {
         self.plan(now + RINGS_AT_MOST, Act::Refuse(session, 480));
         if below(rng, 10) > 0 {
             self.ua.progress(session, 180, None, now);
+        }
+        if self.agent.is_none() {
+            return self.called_back(session, now, rng);
         }
         match below(rng, 20) {
             0 | 1 => self.plan(soon(rng, 100), Act::Refuse(session, 486)),

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use relais::callback::CallbackState;
 use relais::engine::{Counts, Journal};
-use relais::ids::{AgentId, CallId, LegId, QueueId};
+use relais::ids::{AgentId, CallId, CallbackId, LegId, QueueId};
 use relais::record::{CallRecord, Outcome, Party};
 use relais::time::Instant;
-use relais::views::{AgentState, AgentView, CallState, CallView, Change, LegView, QueueView};
+use relais::views::{AgentState, AgentView, CallState, CallView, CallbackView, Change, LegView, QueueView};
 
 use crate::media::Media;
 use crate::people::Side;
@@ -52,6 +53,10 @@ pub struct Truth {
     wrapped_up: BTreeMap<CallId, u32>,
     /// What the journal tells of the calls that are up: all that a crash would leave of them.
     journal: BTreeMap<CallId, CallRecord>,
+    /// Call-backs that are not kept yet.
+    promised: BTreeMap<CallbackId, CallbackView>,
+    /// And as the journal tells them.
+    written_promises: BTreeMap<CallbackId, CallbackState>,
 }
 
 #[derive(Default)]
@@ -96,6 +101,12 @@ impl Truth {
                 self.queues.insert(view.id.clone(), view.clone());
             }
             Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
+            Change::Callback(view) if view.state.is_final() => {
+                self.promised.remove(&view.callback_id);
+            }
+            Change::Callback(view) => {
+                self.promised.insert(view.callback_id, view.clone());
+            }
         }
         Ok(())
     }
@@ -134,9 +145,19 @@ impl Truth {
                 self.journal.remove(&record.call_id);
             }
             Journal::WrapUp { call, acw_ms } => self.wrapped_up(*call, *acw_ms)?,
+            Journal::Callback(callback) if callback.state.is_final() => {
+                self.written_promises.remove(&callback.id);
+            }
+            Journal::Callback(callback) => {
+                self.written_promises.insert(callback.id, callback.state);
+            }
             Journal::Recording(_) | Journal::RecordingDeleted(_) | Journal::Surveyed { .. } | Journal::Told(_) => {}
         }
         Ok(())
+    }
+
+    pub fn promised(&self) -> impl Iterator<Item = CallbackId> {
+        self.promised.keys().copied()
     }
 
     fn wrapped_up(&mut self, call: CallId, acw_ms: u64) -> Result<(), String> {
@@ -198,6 +219,7 @@ impl Truth {
                 found.extend(theirs.map(|(call, _)| Passing::IdleWhileWaiting(agent.id.clone(), *call)));
             }
             if let (true, AgentState::Reserved, Some(call)) = (line.clear, agent.state, agent.call_id)
+                && !self.is_called_back(call)
                 && !self.is_rung(agent, call, media, sides)
             {
                 found.insert(Passing::NotRung(agent.id.clone(), call));
@@ -289,7 +311,8 @@ impl Truth {
             return Err(format!("timers are set for calls that are over: {counts:?}"));
         }
         let contacts = self.calls.values().filter(|call| call.state != CallState::Ending).count();
-        if counts.acd.contacts > contacts {
+        let promised = self.promised.values().filter(|view| view.state == CallbackState::Waiting).count();
+        if counts.acd.contacts > contacts + promised {
             return Err(format!("{contacts} calls run, the distributor knows {:?}", counts.acd));
         }
         // Ring, retry and announcement of a contact; rest or wrap-up of an agent.
@@ -306,6 +329,8 @@ impl Truth {
             let leg = call.and_then(|call| agent_leg(call, &agent.id));
             let state = call.map(|call| call.state);
             let fits = match agent.state {
+                // One who is reserved while a customer is rung.
+                AgentState::Reserved if agent.call_id.is_some_and(|call| self.is_called_back(call)) => leg.is_none(),
                 AgentState::Reserved | AgentState::Ringing => {
                     let offered = call.is_some_and(|call| call.agent.as_ref() == Some(&agent.id));
                     leg.is_some() && offered && !matches!(state, Some(CallState::Talking | CallState::Holding))
@@ -330,6 +355,13 @@ impl Truth {
         Ok(())
     }
 
+    /// We ring the customer, or ask them for a key.
+    fn is_called_back(&self, call: CallId) -> bool {
+        self.calls
+            .get(&call)
+            .is_some_and(|call| call.outgoing && matches!(call.state, CallState::Ringing | CallState::Ivr))
+    }
+
     fn queues_and_calls(&self) -> Result<(), String> {
         for queue in self.queues.values() {
             let waiting = self.calls.values().filter(|call| call.queue.as_ref() == Some(&queue.id));
@@ -337,7 +369,7 @@ impl Truth {
             let theirs = || self.agents.values().filter(|agent| agent.queues.contains(&queue.id));
             let available = theirs().filter(|agent| agent.state == AgentState::Available).count() as u64;
             let logged_in = theirs().filter(|agent| agent.state != AgentState::LoggedOut).count() as u64;
-            let adds_up = queue.offered == queue.handled + queue.abandoned + queue.waiting;
+            let adds_up = queue.offered == queue.handled + queue.abandoned + queue.overflowed + queue.waiting;
             if (queue.waiting, queue.agents_available, queue.agents_logged_in) != (waiting, available, logged_in)
                 || !adds_up
             {
@@ -349,6 +381,18 @@ impl Truth {
 
     /// Were the process killed now, the records would tell of each call who is in it, since when, and its queue.
     fn what_is_written(&self) -> Result<(), String> {
+        let shown = self.promised.iter().map(|(id, view)| (*id, view.state));
+        if !shown.eq(self.written_promises.iter().map(|(id, state)| (*id, *state))) {
+            return Err(format!("promised is {:?}, written down {:?}", self.promised, self.written_promises));
+        }
+        for (queue, view) in &self.queues {
+            let stand = self.promised.values().filter(|promised| {
+                promised.queue == *queue && matches!(promised.state, CallbackState::Waiting | CallbackState::Dialling)
+            });
+            if view.callbacks > stand.count() as u64 {
+                return Err(format!("queue {queue} has more call-backs than are promised: {view:?}"));
+            }
+        }
         for call in self.calls.values().filter(|call| call.state != CallState::Ending) {
             let Some(written) = self.journal.get(&call.call_id) else {
                 return Err(format!("call {} is shown and not written down", call.call_id));
@@ -379,6 +423,11 @@ impl Truth {
         let between = |from, to: relais::time::Wall| u64::try_from(to.duration_since(from).as_millis()).ok();
         if between(record.started_at, ended).is_none() || record.answered_at.is_some_and(|at| at < record.started_at) {
             return fault("times out of order");
+        }
+        if record.path.iter().any(|step| step.module == "callback" && step.plan == "callback")
+            && !matches!(outcome, Outcome::Handled | Outcome::Failed)
+        {
+            return fault("a customer who was rung is counted as one who rang");
         }
         if (outcome == Outcome::Handled) != record.agent.is_some() {
             return fault("outcome and agent disagree");

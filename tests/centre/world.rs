@@ -10,7 +10,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 use relais::bridge::MediaEvent;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
-use relais::ids::{AgentId, CallId, RecordingId, RequestId};
+use relais::ids::{AgentId, CallId, CallbackId, RecordingId, RequestId};
 use relais::record::{Party, RecordingState};
 use relais::settings::Transport;
 use relais::sip::message::Message;
@@ -27,6 +27,9 @@ const CALLS: usize = 50;
 const AGENTS: [&str; 6] = ["201", "202", "203", "204", "205", "206"];
 /// All transactions, wrap-ups and registrations are over by then.
 const QUIET: Duration = Duration::from_secs(4_000);
+
+/// The last transactions of calls that are ended then.
+const FORGOTTEN: Duration = Duration::from_secs(200);
 
 pub struct World {
     now: Instant,
@@ -108,7 +111,7 @@ impl World {
         let mut at = Instant(0) + Duration::from_secs(2);
         for _ in 0..CALLS {
             let number =
-                ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999"][below(rng, 10) as usize];
+                ["600", "601", "601", "610", "610", "610", "611", "611", "620", "620", "999"][below(rng, 11) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
         }
@@ -145,8 +148,19 @@ impl World {
     /// Runs until nothing is left to happen, then looks for what should not be there.
     pub fn run(&mut self) -> Result<(), String> {
         self.drain()?;
+        self.run_until(Instant(0) + QUIET)?;
+        // Nobody may be left who could keep a promise.
+        let promised: Vec<CallbackId> = self.truth.promised().collect();
+        for id in promised {
+            self.input(Input::Api { id: RequestId(self.steps), request: ApiRequest::CancelCallBack { id } })?;
+        }
+        self.run_until(Instant(0) + QUIET + FORGOTTEN)?;
+        self.nothing_left()
+    }
+
+    fn run_until(&mut self, end: Instant) -> Result<(), String> {
         while let Some(next) = self.next() {
-            if next > Instant(0) + QUIET {
+            if next > end {
                 break;
             }
             self.now = next.max(self.now);
@@ -160,7 +174,7 @@ impl World {
                 self.engine = serde_json::from_slice(&snapshot).map_err(|error| format!("restore: {error}"))?;
             }
         }
-        self.nothing_left()
+        Ok(())
     }
 
     fn next(&self) -> Option<Instant> {
@@ -339,6 +353,7 @@ impl World {
             | Journal::Queued { .. }
             | Journal::WrapUp { .. }
             | Journal::Surveyed { .. }
+            | Journal::Callback(_)
             | Journal::Told(_) => {}
         }
         self.truth.written(&entry)?;
@@ -378,7 +393,7 @@ impl World {
                 Err(format!("message {} is told and not written", recording.recording_id))
             }
             Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => Ok(()),
-            Change::Agent(_) | Change::Queue(_) => Ok(()),
+            Change::Agent(_) | Change::Queue(_) | Change::Callback(_) => Ok(()),
         }
     }
 

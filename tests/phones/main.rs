@@ -18,6 +18,7 @@ mod sound;
 
 mod agents;
 mod bridged;
+mod callback;
 mod crash;
 mod disk;
 mod hundred;

@@ -1,5 +1,6 @@
 //! Requests over real sockets on loopback, against an engine that answers as each test says.
 
+mod callbacks;
 mod limits;
 mod recordings;
 mod refusals;
@@ -147,7 +148,11 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                 let change = match &request {
                     ApiRequest::SetAgentState { agent, state, reason } => Some((agent, *state, reason.clone())),
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
-                    ApiRequest::HangUp { .. } | ApiRequest::Record { .. } | ApiRequest::DeleteRecording { .. } => None,
+                    ApiRequest::HangUp { .. }
+                    | ApiRequest::Record { .. }
+                    | ApiRequest::DeleteRecording { .. }
+                    | ApiRequest::CallBack { .. }
+                    | ApiRequest::CancelCallBack { .. } => None,
                 };
                 if let Some((agent, state, reason)) = change {
                     let view = crate::views::AgentView { state, reason, ..sample::agent(agent.as_str()) };

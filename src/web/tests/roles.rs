@@ -8,9 +8,10 @@ use crate::web::access::{ROUTES, Rule};
 const CALL: &str = "00000000000000000000000000000001";
 
 /// Who asks, in the order of the columns below.
-fn askers(server: &Server) -> [Option<String>; 6] {
+fn askers(server: &Server) -> [Option<String>; 7] {
     [
         None,
+        Some(server.token(Role::Callback)),
         Some(server.token_of(Role::Agent, Some("201"))),
         Some(server.token_of(Role::Agent, Some("202"))),
         Some(server.token(Role::Supervisor)),
@@ -19,19 +20,21 @@ fn askers(server: &Server) -> [Option<String>; 6] {
     ]
 }
 
-/// The statuses a route gives: no token, agent 201 (whom it concerns), agent 202, supervisor, operator, admin.
-fn expected(method: &str, path: &str) -> [u16; 6] {
+/// The statuses a route gives: no token, a page's key, agent 201 (whom it concerns), agent 202, supervisor, operator, admin.
+fn expected(method: &str, path: &str) -> [u16; 7] {
     match (method, path) {
-        ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 6],
-        ("GET", "/calls" | "/calls/{id}" | "/queues" | "/agents") => [401, 200, 200, 200, 200, 200],
-        ("GET", "/events") => [401, 101, 101, 101, 101, 101],
-        ("POST", "/calls/{id}/hangup" | "/calls/{id}/record") => [401, 200, 403, 200, 200, 200],
-        ("POST" | "DELETE", "/agents/{id}/state") => [401, 200, 403, 200, 200, 200],
-        ("GET", "/voicemails" | "/recordings/{id}") => [401, 403, 403, 200, 200, 200],
-        ("DELETE", "/recordings/{id}") => [401, 403, 403, 204, 204, 204],
-        ("GET", "/tokens") => [401, 403, 403, 403, 403, 200],
-        ("POST", "/tokens") => [401, 403, 403, 403, 403, 201],
-        ("DELETE", "/tokens/{id}") => [401, 403, 403, 403, 403, 204],
+        ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 7],
+        ("GET", "/calls" | "/calls/{id}" | "/queues" | "/agents" | "/callbacks") => [401, 403, 200, 200, 200, 200, 200],
+        ("GET", "/events") => [401, 403, 101, 101, 101, 101, 101],
+        ("POST", "/calls/{id}/hangup" | "/calls/{id}/record") => [401, 403, 200, 403, 200, 200, 200],
+        ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 200, 403, 200, 200, 200],
+        ("GET", "/voicemails" | "/recordings/{id}") => [401, 403, 403, 403, 200, 200, 200],
+        ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 204, 204, 204],
+        ("POST", "/callbacks") => [401, 201, 201, 201, 201, 201, 201],
+        ("DELETE", "/callbacks/{id}") => [401, 403, 403, 403, 204, 204, 204],
+        ("GET", "/tokens") => [401, 403, 403, 403, 403, 403, 200],
+        ("POST", "/tokens") => [401, 403, 403, 403, 403, 403, 201],
+        ("DELETE", "/tokens/{id}") => [401, 403, 403, 403, 403, 403, 204],
         other => panic!("say here what {other:?} gives"),
     }
 }
@@ -41,6 +44,8 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
         "/calls/{id}" => (CALL.to_owned(), None),
         "/calls/{id}/hangup" => (CALL.to_owned(), None),
         "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
+        "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
+        "/callbacks/{id}" => (CALL.to_owned(), None),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
         "/recordings/{id}" => (sample::RECORDING.to_string(), None),
         "/tokens/{id}" => {
@@ -75,7 +80,7 @@ async fn every_route_serves_the_roles_it_should_and_no_other() {
 #[tokio::test]
 async fn the_engine_hears_nothing_of_a_refused_request() {
     let server = Server::start().await;
-    let [_, _, other, ..] = askers(&server);
+    let [_, _, _, other, ..] = askers(&server);
     for asker in [None, Some("relais-00000000-00"), other.as_deref()] {
         for (method, path, rule) in ROUTES {
             if *rule == Rule::Own {

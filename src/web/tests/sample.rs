@@ -30,12 +30,14 @@ pub fn queue(id: &str) -> QueueView {
     QueueView {
         id: QueueId::from(id),
         waiting: 2,
+        callbacks: 0,
         longest_waiting_since: Some(at()),
         agents_available: 1,
         agents_logged_in: 2,
         offered: 10,
         handled: 7,
         abandoned: 1,
+        overflowed: 0,
     }
 }
 
@@ -46,6 +48,7 @@ pub fn call(id: u128) -> CallView {
         call_id: CallId(id),
         state: CallState::Talking,
         trunk: Some(TrunkId::from("demo")),
+        outgoing: false,
         from: "33155501".into(),
         to: "610".into(),
         started_at: at(),
