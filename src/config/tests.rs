@@ -13,7 +13,7 @@ use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
 /// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 17] = [
+const PROMPTS: [&str; 23] = [
     "en/greeting",
     "en/menu",
     "en/hours",
@@ -22,6 +22,12 @@ const PROMPTS: [&str; 17] = [
     "en/goodbye",
     "en/closed-always",
     "en/offer-voicemail",
+    "en/offer-voicemail-callback",
+    "en/callback-offer",
+    "en/callback-number",
+    "en/callback-read-back",
+    "en/callback-right",
+    "en/callback-agreed",
     "en/voicemail-greeting",
     "en/voicemail-review",
     "en/voicemail-too-short",

@@ -24,6 +24,12 @@ const PROMPTS: [&str; 22] = [
     "closed",
     "closed-always",
     "offer-voicemail",
+    "offer-voicemail-callback",
+    "callback-offer",
+    "callback-number",
+    "callback-read-back",
+    "callback-right",
+    "callback-agreed",
     "voicemail-greeting",
     "voicemail-review",
     "voicemail-too-short",
@@ -273,7 +279,7 @@ fn the_other_numbers_of_the_demo_answer_as_they_should() {
     let closed = Call::to(&plans, "620").go("");
     assert_eq!(
         (closed.said.join(" "), closed.outcome()),
-        ("closed-always offer-voicemail".into(), Some(Outcome::Deterred))
+        ("closed-always offer-voicemail-callback".into(), Some(Outcome::Deterred))
     );
     let message = Call::to(&plans, "620").go("1");
     assert!(message.actions.iter().any(|action| matches!(action, RunAction::RecordMessage { .. })));

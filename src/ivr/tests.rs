@@ -1,6 +1,7 @@
 //! The modules, one event at a time on a clock of the test's own.
 
 mod messages;
+mod promises;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
