@@ -70,7 +70,8 @@ pub struct Call {
     pub started_at: Wall,
     pub answered_at: Option<Wall>,
     pub caller: LegId,
-    pub legs: BTreeMap<LegId, Leg>,
+    /// Boxed: a node of the map has room for eleven, and most calls have two.
+    pub legs: BTreeMap<LegId, Box<Leg>>,
     pub phase: Phase,
     pub offer: Option<Offer>,
     /// The caller of an unanswered call has been sent 180.
@@ -86,11 +87,11 @@ pub struct Call {
 
 impl Call {
     pub fn caller(&self) -> Option<&Leg> {
-        self.legs.get(&self.caller)
+        self.legs.get(&self.caller).map(Box::as_ref)
     }
 
     pub fn caller_mut(&mut self) -> Option<&mut Leg> {
-        self.legs.get_mut(&self.caller)
+        self.legs.get_mut(&self.caller).map(Box::as_mut)
     }
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
@@ -213,7 +214,7 @@ impl Call {
                 .legs
                 .values()
                 .filter(|leg| leg.role == Party::Caller || leg.joined_at.is_some())
-                .map(Leg::record)
+                .map(|leg| leg.record())
                 .collect(),
         }
     }
@@ -238,7 +239,7 @@ impl Call {
             queue: self.queue.clone(),
             position: position.map(|position| position as u64),
             agent: self.agent.clone().or_else(|| self.offer.as_ref().map(|offer| offer.agent.clone())),
-            legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(Leg::view).collect(),
+            legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }
 }

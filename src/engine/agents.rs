@@ -90,7 +90,7 @@ impl Engine {
         self.media(MediaCommand::Open { leg: leg_id, call: id, port });
         self.sessions.insert(session, (id, leg_id));
         self.legs.insert(leg_id, id);
-        self.live(id)?.call.legs.insert(leg_id, leg);
+        self.live(id)?.call.legs.insert(leg_id, Box::new(leg));
         Some(leg_id)
     }
 

@@ -97,7 +97,7 @@ impl Engine {
             started_at: now.wall,
             answered_at: None,
             caller: leg_id,
-            legs: BTreeMap::from([(leg_id, leg)]),
+            legs: BTreeMap::from([(leg_id, Box::new(leg))]),
             phase: Phase::Plan,
             offer: None,
             ringing_told: false,
@@ -128,11 +128,11 @@ impl Engine {
                 };
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
-                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });
+                self.calls.insert(id, Box::new(Live { call, run: Some(run), plans, shown: None }));
                 self.run_plan(id, RunInput::Start, now);
             }
             Dialled::Agent(agent) => {
-                self.calls.insert(id, Live { call, run: None, plans, shown: None });
+                self.calls.insert(id, Box::new(Live { call, run: None, plans, shown: None }));
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
         }

@@ -171,7 +171,7 @@ pub struct Engine {
     acd: Acd,
     rng: ChaCha12Rng,
     #[serde(with = "pairs")]
-    calls: BTreeMap<CallId, Live>,
+    calls: BTreeMap<CallId, Box<Live>>,
     sessions: HashMap<SessionId, (CallId, LegId)>,
     legs: HashMap<LegId, CallId>,
     /// Bound ports of the media shell that no leg uses.
@@ -395,7 +395,7 @@ impl Engine {
 
     /// The live call, and the engine's parts that act on it, apart from each other.
     fn live(&mut self, call: CallId) -> Option<&mut Live> {
-        self.calls.get_mut(&call)
+        self.calls.get_mut(&call).map(Box::as_mut)
     }
 
     fn media(&mut self, command: MediaCommand) {
