@@ -121,12 +121,13 @@ pub struct Trunk {
     pub allow: Vec<String>,
 }
 
-/// A host name (looked up by SRV, then A/AAAA) or an address.
+/// A host name (looked up by NAPTR, SRV, then A/AAAA) or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TrunkServer {
     pub host: String,
     pub port: Option<u16>,
-    pub transport: Transport,
+    /// `None` leaves the choice to DNS (RFC 3263 §4.1), and is UDP where DNS says nothing.
+    pub transport: Option<Transport>,
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
