@@ -10,6 +10,8 @@ mod pairs;
 mod plan;
 mod registration;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -35,7 +37,7 @@ use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
 pub use trunks::ServerId;
-use trunks::Trunks;
+use trunks::{TargetId, Trunks};
 
 /// What happens to the engine. With the time of each, a run can be recorded and replayed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -148,7 +150,7 @@ enum Timer {
     /// The last figures of a call's media have not come; the record is written without them.
     Finish(CallId),
     LookUp(ServerId),
-    Options(ServerId),
+    Options(TargetId),
     Register(TrunkId),
 }
 
@@ -316,7 +318,7 @@ impl Engine {
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::LookUp(server) => self.look_up(server, now),
-                Timer::Options(server) => self.ask_options(server, now),
+                Timer::Options(target) => self.ask_options(target, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
             }
         }
