@@ -10,17 +10,17 @@ use crate::sip::message::{Host, SipUri, Uri};
 /// stands for any of its addresses: a phone that goes by a proxy knows no other. Some (SIPp) name the server alone,
 /// whatever they dial; those are let in, for what they overhear of themselves they have given away already.
 pub(super) fn is_same_resource(claimed: &str, asked: &Uri, realm: &str) -> bool {
-    match (claimed.trim().parse::<Uri>(), asked) {
-        (Ok(Uri::Sip(claimed)), Uri::Sip(asked)) => {
-            (claimed.user.is_none() || claimed.user == asked.user) && is_same_host(&claimed, asked, realm)
+    let Ok(claimed) = claimed.trim().parse::<Uri>() else { return false };
+    match (&claimed, asked) {
+        (Uri::Sip(claimed), Uri::Sip(asked)) => {
+            (claimed.user.is_none() || claimed.user == asked.user) && is_same_host(claimed, asked, realm)
         }
-        (Ok(Uri::Tel { number: claimed, .. }), Uri::Tel { number: asked, .. }) => digits(&claimed).eq(digits(asked)),
+        (Uri::Tel { number: claimed, .. }, Uri::Tel { number: asked, .. }) => digits(claimed).eq(digits(asked)),
         // RFC 3261 §19.1.6: a number may be written either way, and a proxy may turn one into the other.
-        (Ok(Uri::Sip(sip)), Uri::Tel { number, .. }) | (Ok(Uri::Tel { number, .. }), Uri::Sip(sip)) => {
-            sip.user.as_deref().is_some_and(|user| digits(user).eq(digits(&number)))
+        (Uri::Sip(sip), Uri::Tel { number, .. }) | (Uri::Tel { number, .. }, Uri::Sip(sip)) => {
+            sip.user.as_deref().is_some_and(|user| digits(user).eq(digits(number)))
         }
-        (Ok(claimed), asked) => claimed == *asked,
-        (Err(_), _) => false,
+        (claimed, asked) => claimed == asked,
     }
 }
 
