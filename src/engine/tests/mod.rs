@@ -87,7 +87,15 @@ impl Bench {
         bench
     }
 
+    /// An input, and the wake-ups that are due by then.
     fn input(&mut self, input: Input) {
+        self.take_in(input);
+        while self.engine.poll_timeout().is_some_and(|at| at <= self.now.instant) {
+            self.take_in(Input::Time);
+        }
+    }
+
+    fn take_in(&mut self, input: Input) {
         self.engine.handle_input(input, self.now);
         while let Some(command) = self.engine.poll_command() {
             match command {

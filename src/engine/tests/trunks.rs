@@ -47,6 +47,24 @@ impl Bench {
         self.respond(server, &options, status, &[]);
     }
 
+    /// Lets time pass in which these servers answer 200 to whatever they are asked; those that were registered at.
+    fn serve(&mut self, up: &[&str], time: f64) -> Vec<String> {
+        let end = self.now.instant + seconds(time);
+        let mut registered = Vec::new();
+        while self.now.instant < end {
+            while let Some((to, message)) = self.sent.pop_front() {
+                let to = to.to_string();
+                let Message::Request(request) = message else { continue };
+                if up.contains(&to.as_str()) {
+                    self.respond(&to, &request, 200, &[]);
+                    registered.extend((request.method == Method::Register).then_some(to));
+                }
+            }
+            self.wait(seconds(0.1));
+        }
+        registered
+    }
+
     fn logged(&self, text: &str) -> bool {
         self.logs.iter().any(|line| line.contains(text))
     }
@@ -194,29 +212,19 @@ fn an_unreachable_registrar_is_left_at_once() {
 #[test]
 fn the_watch_moves_the_registration_away_and_back() {
     let mut bench = Bench::new(registering(&["192.0.2.1", "192.0.2.2"], Duration::from_secs(60)));
-    bench.accept_registration(FIRST);
-    bench.wait(seconds(32.1));
-    // Neither has answered its first OPTIONS, so both look the same.
+    assert_eq!(bench.serve(&[FIRST, SECOND], 100.0), [FIRST]);
+    // At most a minute to the next OPTIONS, and 64*T1 without an answer to it.
+    assert_eq!(bench.serve(&[SECOND], 95.0), [SECOND]);
     assert!(bench.logged("server 1 (udp:192.0.2.1:5060) does not answer"), "{:?}", bench.logs);
-    bench.lines();
-    bench.wait(seconds(30.1));
-    bench.answer_options(FIRST, 200);
-    bench.answer_options(SECOND, 404);
-    assert!(bench.logged("server 2 (udp:192.0.2.2:5060) answers again"), "{:?}", bench.logs);
-    bench.lines();
-    bench.wait(seconds(60.1));
-    let (to, _) = bench.request(Method::Options);
-    assert_eq!(to, FIRST);
-    bench.answer_options(SECOND, 200);
-    bench.lines();
-    bench.wait(seconds(32.1));
-    bench.accept_registration(SECOND);
     assert_eq!(way_out(&bench), SECOND);
-    bench.wait(seconds(30.1));
-    bench.sent.retain(|(to, _)| *to == address(FIRST));
-    bench.answer_options(FIRST, 200);
-    bench.accept_registration(FIRST);
+    assert_eq!(bench.serve(&[SECOND], 300.0), [] as [&str; 0]);
+    assert_eq!(way_out(&bench), SECOND, "it stays away as long as the first is down");
+    assert_eq!(bench.serve(&[FIRST, SECOND], 65.0), [FIRST]);
+    assert!(bench.logged("server 1 (udp:192.0.2.1:5060) answers again"), "{:?}", bench.logs);
     assert_eq!(way_out(&bench), FIRST);
+    // With neither there it is tried on, and the first to come back has us.
+    assert_eq!(bench.serve(&[], 1_000.0), [] as [&str; 0]);
+    assert_eq!(bench.serve(&[SECOND], 65.0), [SECOND]);
 }
 
 #[test]
@@ -308,19 +316,16 @@ fn a_reload_that_changes_nothing_asks_nobody_anything() {
 fn a_reload_takes_up_new_servers_and_credentials_and_lets_go_of_old_ones() {
     let settings = registering(&["192.0.2.1"], Duration::from_secs(60));
     let mut bench = Bench::new(settings.clone());
-    bench.accept_registration(FIRST);
-    bench.answer_options_of_any();
+    assert_eq!(bench.serve(&[FIRST], 1.0), [FIRST]);
     let mut moved = settings.clone();
     moved.trunks[0].servers = vec![server("192.0.2.2")];
     bench.reload(moved.clone());
-    bench.accept_registration(SECOND);
-    bench.answer_options_of_any();
+    assert_eq!(bench.serve(&[FIRST, SECOND], 1.0), [SECOND]);
     moved.trunks[0].register.as_mut().unwrap().password = "changed".to_owned();
     bench.reload(moved.clone());
-    bench.accept_registration(SECOND);
+    assert_eq!(bench.serve(&[FIRST, SECOND], 100.0), [SECOND]);
     moved.trunks[0].options_interval = Duration::ZERO;
     bench.reload(moved.clone());
-    bench.lines();
     bench.wait(seconds(300.0));
     assert_eq!(bench.lines(), [] as [&str; 0], "nobody is watched any more");
     moved.trunks.clear();
@@ -328,16 +333,6 @@ fn a_reload_takes_up_new_servers_and_credentials_and_lets_go_of_old_ones() {
     bench.wait(seconds(7_200.0));
     assert_eq!(bench.lines(), [] as [&str; 0]);
     assert_eq!(bench.engine.counts().timers, 0);
-}
-
-impl Bench {
-    fn answer_options_of_any(&mut self) {
-        while let Some((to, message)) = self.sent.pop_front() {
-            if let Message::Request(request) = message {
-                self.respond(&to.to_string(), &request, 200, &[]);
-            }
-        }
-    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Target {
 struct Server {
     /// As it was configured when it was looked up.
     settings: TrunkServer,
-    /// Best first.
+    /// Best first; empty as long as the name has no address.
     targets: Vec<Target>,
 }
 
@@ -136,7 +136,9 @@ impl Engine {
 
     /// An address stands for itself; a name is asked for outside (RFC 3263).
     pub(super) fn look_up(&mut self, id: ServerId, now: Now) {
-        let Some(server) = server_of(&self.settings.trunks, &id) else { return };
+        let Some(server) = server_of(&self.settings.trunks, &id).cloned() else { return };
+        let unknown = Server { settings: server.clone(), targets: Vec::new() };
+        self.trunks.servers.entry(id.clone()).or_insert(unknown);
         match server.host.trim_matches(['[', ']']).parse() {
             Ok(ip) => {
                 let transport = server.transport.unwrap_or(Transport::Udp);
@@ -144,7 +146,6 @@ impl Engine {
                 self.trunk_found(id, vec![Destination::Address { transport, address }], now);
             }
             Err(_) => {
-                let server = server.clone();
                 self.timers.set(Timer::LookUp(id.clone()), now.instant + LOOK_UP_AGAIN);
                 self.commands.push_back(Command::Resolve { id, server });
             }

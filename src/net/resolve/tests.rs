@@ -212,8 +212,6 @@ async fn what_does_not_exist_has_no_address_and_invalid_names_are_not_asked_for(
 
 #[tokio::test]
 async fn the_targets_of_a_name_are_bounded() {
-    let mut records: Vec<_> = (1..=40).map(|n| srv("_sip._udp.acme.test", n, 0, 5060, "a.acme.test.")).collect();
-    records.extend((1..=60).map(|n| a("a.acme.test", n)));
-    let dns = Dns::serve(records).await;
-    assert_eq!(dns.targets("acme.test", None, Some(Transport::Udp)).await.len(), MOST_TARGETS);
+    let dns = Dns::serve((1..=20).map(|n| a("acme.test", n)).collect()).await;
+    assert_eq!(dns.targets("acme.test", Some(5060), None).await.len(), MOST_TARGETS);
 }
