@@ -17,8 +17,8 @@ const SERVERS: [SocketAddr; 2] = [
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 5060),
 ];
 const WATCHED: Duration = Duration::from_secs(60);
-/// A server that is there this long has us, or the other one has: it is asked every minute, asked again every half
-/// minute while it is down, and a question to the one before takes 64*T1 to fail.
+/// One that is down is noticed within a minute and 64*T1, one that is back within half a minute and 64*T1; then there
+/// are a challenge and some losses.
 const REGISTERED_WITHIN: Duration = Duration::from_secs(200);
 /// Deadlines of the engine that the trunk has whatever happens: one a server, and the registration's.
 pub const TIMERS: usize = 3;
@@ -52,6 +52,8 @@ struct Server {
 
 pub struct Providers {
     servers: Vec<Server>,
+    /// Since when none of the servers that answer has us.
+    lost: Option<Instant>,
     /// The trunk is taken out of the configuration then, and nothing of it may be left.
     pub removed_at: Instant,
     pub removed: bool,
@@ -71,7 +73,7 @@ impl Providers {
                 asked: Vec::new(),
             }
         });
-        Providers { servers: servers.into(), removed_at, removed: false }
+        Providers { servers: servers.into(), lost: Some(Instant(0)), removed_at, removed: false }
     }
 
     pub fn next(&self) -> Option<Instant> {
@@ -121,10 +123,14 @@ impl Providers {
         }
     }
 
-    /// Whoever has been there for long enough has us, or the other one has; nobody is pestered; no password is wrong.
+    /// A server that has been there for long enough has us, or another does; nobody is pestered; no password is wrong.
     pub fn check(&mut self, sound: bool, now: Instant) -> Result<(), String> {
         let registered =
             self.servers.iter().any(|server| server.up.is_some() && server.provider.contact(now).is_some());
+        let lost = *self.lost.get_or_insert(now);
+        if registered {
+            self.lost = None;
+        }
         for server in &mut self.servers {
             let address = server.provider.address;
             server.asked.retain(|at| now.since(*at) < Duration::from_secs(60));
@@ -134,7 +140,7 @@ impl Providers {
             if server.provider.refused > 0 {
                 return Err(format!("{address} refused a registration"));
             }
-            let long = server.up.is_some_and(|up| now.since(up) > REGISTERED_WITHIN);
+            let long = server.up.is_some_and(|up| now.since(up.max(lost)) > REGISTERED_WITHIN);
             if long && sound && !registered && !self.removed {
                 return Err(format!("{address} is there for long, and the centre is registered at neither server"));
             }
