@@ -193,7 +193,7 @@ fn a_trunk_is_read_whole() {
         trunk.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["192.0.2.1/32", "198.51.100.0/28"]
     );
-    assert_eq!(trunk.servers[1].transport, Transport::Tcp);
+    assert_eq!(trunk.servers[1].transport, Some(Transport::Tcp));
     assert_eq!(trunk.codecs, [Codec::G722, Codec::Pcma]);
     assert_eq!(trunk.register.as_ref().unwrap().aor, "sip:u@acme.example");
     assert_eq!((trunk.options_interval.as_secs(), trunk.allow.len()), (30, 2));

@@ -81,6 +81,7 @@ impl Engine {
                 Verdict::Accepted => Ok(Source::Agent(id)),
                 Verdict::Challenge(headers) => Err(Refusal { status: 401, headers }),
                 Verdict::Refused => Err(Refusal::status(403)),
+                Verdict::Misdirected => Err(Refusal::status(400)),
             };
         }
         let remote = flow.remote.ip();

@@ -7,6 +7,8 @@
 // Real time is what these tests are about.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "../support/provider.rs"]
+mod provider;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -23,6 +25,7 @@ mod hundred;
 mod menu;
 mod torture;
 mod transport;
+mod trunk;
 
 use std::time::{Duration, Instant};
 

@@ -283,6 +283,11 @@ impl UserAgent {
         self.singles.send(&mut self.cx, request, now)
     }
 
+    /// Where we can be reached by whom `to` leads to: what our requests there have in Contact.
+    pub fn contact(&self, to: Destination, user: Option<String>) -> NameAddr {
+        self.cx.contact(to, user)
+    }
+
     /// Answers an `Event::Request`.
     pub fn respond(&mut self, ticket: RequestTicket, response: Response, now: Instant) {
         self.singles.respond(&mut self.cx, ticket, response, now);
