@@ -16,6 +16,7 @@ mod language;
 mod lookup;
 mod menu;
 mod pattern;
+mod question;
 mod record;
 mod screen;
 mod set;
