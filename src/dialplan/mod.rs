@@ -1,16 +1,36 @@
 //! Dialplans: the operator's plan files, checked and compiled, and the run of one call through a plan.
 
+#[cfg(test)]
+mod agreement;
 mod case;
 mod condition;
+mod declared;
+mod draft;
+mod evaluate;
+mod expression;
+mod facts;
 mod flow;
 mod inputs;
 mod load;
+mod operand;
 mod plan;
 pub mod reader;
 mod run;
+mod scope;
 #[cfg(test)]
 mod tests;
+mod types;
+mod typing;
+mod variables;
+mod verdict;
 
-pub use crate::ivr::{Action as RunAction, Event as RunInput, Names, QueueOutcome, Target, TransferOutcome, Value};
-pub use plan::{Plan, Plans};
-pub use run::{Facts, Run};
+pub use crate::ivr::{
+    Action as RunAction, Event as RunInput, Names, NoQueues, QueueFigures, QueueOutcome, Queues, Target,
+    TransferOutcome, Value,
+};
+pub use declared::Declared;
+pub use facts::{CallerFacts, Facts};
+pub use operand::Fault;
+pub use plan::{Callee, Level, Number, Plan, Plans, Rule, Uses};
+pub use run::Run;
+pub use types::{Record, Type};

@@ -9,7 +9,7 @@ use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
-use crate::dialplan::{Facts, Run, RunInput};
+use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
@@ -27,6 +27,7 @@ pub(super) struct NewCall {
     pub dialled: Dialled,
     pub from: String,
     pub to: String,
+    pub headers: Headers,
     /// Empty for a late offer.
     pub sdp: Bytes,
 }
@@ -104,28 +105,34 @@ impl Engine {
             ending: None,
             path: Vec::new(),
             queue: None,
+            skills: BTreeMap::new(),
             queued_at: None,
             wait_ms: None,
             agent: None,
         };
         self.journal(Journal::Began(Box::new(call.record())));
         self.changed.insert(id);
-        self.start(call, &new.dialled, now);
+        self.start(call, &new.dialled, &new.headers, now);
         Ok(())
     }
 
-    fn start(&mut self, mut call: Call, dialled: &Dialled, now: Now) {
+    fn start(&mut self, mut call: Call, dialled: &Dialled, headers: &Headers, now: Now) {
         let id = call.id;
         let plans = self.plans.clone();
         match dialled {
             Dialled::Plan(plan) => {
-                let facts = Facts {
+                let mut facts = Facts {
                     call_id: id,
                     from: call.from.clone(),
                     to: call.to.clone(),
                     trunk: call.trunk.clone(),
                     language: call.language.clone(),
+                    headers: BTreeMap::new(),
+                    caller: CallerFacts::default(),
                 };
+                if plans.get(plan).is_some_and(|plan| plan.uses.headers) {
+                    facts.take_headers(headers.iter());
+                }
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
                 self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });

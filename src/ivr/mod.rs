@@ -6,6 +6,7 @@ mod calendar;
 mod deter;
 mod distribute;
 mod echo;
+mod estimate;
 mod gather;
 mod hangup;
 mod inputs;
@@ -13,6 +14,7 @@ mod jump;
 mod language;
 mod menu;
 mod pattern;
+mod queues;
 mod set;
 mod silence;
 mod spec;
@@ -22,19 +24,21 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Digit, PlayItem};
-use crate::ids::{AgentId, PlayId, QueueId};
+use crate::ids::{AgentId, PlayId, QueueId, Skill};
 use crate::record::Outcome;
 
 pub use calendar::{Calendar, Hours};
 pub use deter::Farewell;
 pub use inputs::{Inputs, Names, Value};
 pub use pattern::Pattern;
-pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
+pub use queues::{NoQueues, QueueFigures, Queues};
+pub use spec::{Ends, Input, Kind, Module, Need, Output, OutputKind, Spec};
 pub use step::{Desk, Done, Step, TypeAhead};
 
 /// What a running plan is told.
@@ -113,6 +117,8 @@ pub enum Action {
     /// Into a queue, with its music and announcements; the answer is `Event::Queued`. The call is answered before.
     Distribute {
         queue: QueueId,
+        /// Only agents with these skills, each at this level (1 to 5) or above.
+        skills: BTreeMap<Skill, u8>,
         /// Report `TimedOut` after this long unanswered; wait for ever when `None`.
         max_wait: Option<Duration>,
         /// Keys that leave the queue, reported as `Left`.
@@ -162,6 +168,7 @@ impl Activity {
             Module::Deter => Activity::Deter(deter::start(inputs, step)),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
+            Module::Estimate => return Started::Done(estimate::run(inputs, step)),
             Module::Gather => return gather::start(inputs, step),
             Module::Hangup => return Started::Done(hangup::run(inputs, step)),
             Module::Jump => return Started::Done(jump::run(inputs)),
