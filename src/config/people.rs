@@ -97,23 +97,30 @@ fn read_skills(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<S
             let skill = |item: &'_ toml::Spanned<DeValue<'_>>| item.span();
             items.iter().map(|item| Some((item.get_ref().as_str()?, skill(item), i64::from(HIGHEST_LEVEL)))).collect()
         }
-        DeValue::Table(entries) => {
-            entries.iter().map(|(name, level)| Some((name.get_ref().as_ref(), level.span(), integer_of(level.get_ref())?))).collect()
-        }
+        DeValue::Table(entries) => entries
+            .iter()
+            .map(|(name, level)| Some((name.get_ref().as_ref(), level.span(), integer_of(level.get_ref())?)))
+            .collect(),
         _ => None,
     };
     let hint = "write [\"billing\"], or { billing = 3 } with a level from 1 to 5";
     let Some(given) = given else {
-        findings.error(value.span(), format!("{what}: skills is to be a list of names, or a table of levels"), hint.to_owned());
+        findings.error(
+            value.span(),
+            format!("{what}: skills is to be a list of names, or a table of levels"),
+            hint.to_owned(),
+        );
         return BTreeMap::new();
     };
     let mut skills = BTreeMap::new();
     for (name, span, level) in given {
         if let Err(fault) = check_id(name) {
-            findings.error(span.clone(), format!("{what}: skills: {fault}"), None);
+            findings.error(span.clone(), format!("{what}: skill {fault}"), None);
         }
         match u8::try_from(level).ok().filter(|level| (1..=HIGHEST_LEVEL).contains(level)) {
-            None => findings.error(span, format!("{what}: the level of skill '{name}' goes from 1 to 5"), hint.to_owned()),
+            None => {
+                findings.error(span, format!("{what}: the level of skill '{name}' goes from 1 to 5"), hint.to_owned())
+            }
             Some(level) => {
                 if skills.insert(Skill::from(name), level).is_some() {
                     findings.error(span, format!("{what}: skill '{name}' stands twice"), None);

@@ -51,18 +51,62 @@ impl Draw {
             3 => Value::from(self.of(&["", "a", "b", "open", "+33155501", "é"])),
             4 => Value::from(self.of(&["support", "sales"])),
             5 => Value::List((0..self.below(4)).map(|_| self.value(depth - 1)).collect()),
-            _ => Value::Map((0..self.below(4)).map(|_| (self.of(&["a", "b", "c"]).to_owned(), self.value(depth - 1))).collect()),
+            _ => Value::Map(
+                (0..self.below(4)).map(|_| (self.of(&["a", "b", "c"]).to_owned(), self.value(depth - 1))).collect(),
+            ),
         }
     }
 
     fn leaf(&mut self) -> String {
         self.of(&[
-            "x", "y", "z", "unset", "true", "false", "0", "1", "5", "-3", "9223372036854775807", "0.5", "1.0", "''",
-            "'a'", "'open'", "'+33'", "call.from", "call.to", "call.attempt_today", "call.language", "call['from']",
-            "caller.value", "caller.known", "now.hour", "now.weekday", "now.date", "queue('support').waiting",
-            "queue('support').service_level", "queue('support').ewt_s", "queue('sales').waiting", "queue(x).waiting",
-            "call.headers['X-Tier']", "call.headers.x_none", "result", "params.limit", "inputs.queue", "params.none",
-            "x.a", "y.b.c", "z[0]", "x['a']", "z[-1]", "[]", "[1, 2.0, 'a']", "[x, y]", "{'a': 1}", "{'a': x, 'b': 'c'}",
+            "x",
+            "y",
+            "z",
+            "unset",
+            "true",
+            "false",
+            "0",
+            "1",
+            "5",
+            "-3",
+            "9223372036854775807",
+            "0.5",
+            "1.0",
+            "''",
+            "'a'",
+            "'open'",
+            "'+33'",
+            "call.from",
+            "call.to",
+            "call.attempt_today",
+            "call.language",
+            "call['from']",
+            "caller.value",
+            "caller.known",
+            "now.hour",
+            "now.weekday",
+            "now.date",
+            "queue('support').waiting",
+            "queue('support').service_level",
+            "queue('support').ewt_s",
+            "queue('sales').waiting",
+            "queue(x).waiting",
+            "call.headers['X-Tier']",
+            "call.headers.x_none",
+            "result",
+            "params.limit",
+            "inputs.queue",
+            "params.none",
+            "x.a",
+            "y.b.c",
+            "z[0]",
+            "x['a']",
+            "z[-1]",
+            "[]",
+            "[1, 2.0, 'a']",
+            "[x, y]",
+            "{'a': 1}",
+            "{'a': x, 'b': 'c'}",
         ])
         .to_owned()
     }
@@ -140,7 +184,10 @@ fn the_evaluator_and_cel_agree() {
             let theirs = interpret(&for_cel(expression.ast().clone()), &scope);
             let value = theirs.as_ref().ok().and_then(from_cel);
             valued += usize::from(value.is_some());
-            assert!(same(&ours.clone().ok(), &value), "seed {seed}: {text}\n  {variables:?}\n  ours {ours:?}\n  cel {theirs:?}");
+            assert!(
+                same(&ours.clone().ok(), &value),
+                "seed {seed}: {text}\n  {variables:?}\n  ours {ours:?}\n  cel {theirs:?}"
+            );
         }
     }
     assert!(one.is_some() || (compiled > 10_000 && valued > 3_000), "{compiled} compiled, {valued} with a value");

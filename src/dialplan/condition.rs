@@ -31,11 +31,6 @@ impl Condition {
         }
     }
 
-    /// What it looks at, as written, with the values of the moment: for a trace.
-    pub(super) fn seen<'a>(&'a self, scope: &Scope<'a>) -> Vec<(&'a str, Option<Value>)> {
-        self.0.seen(scope)
-    }
-
     pub(super) fn expression(&self) -> &Expression {
         &self.0
     }

@@ -131,15 +131,14 @@ fn read_numbers<'t>(
     findings: &mut Findings<'_>,
 ) -> Vec<NumberDraft<'t>> {
     let mut numbers = Vec::new();
-    let mut take = |text: At<String>, inputs: Option<Table<'t>>, findings: &mut Findings<'_>| {
-        match Pattern::parse(&text.value) {
+    let mut take =
+        |text: At<String>, inputs: Option<Table<'t>>, findings: &mut Findings<'_>| match Pattern::parse(&text.value) {
             Ok(pattern) => {
                 claims.take(format!("the number {}", text.value), text.span.clone(), findings);
                 numbers.push(NumberDraft { pattern, span: text.span, inputs });
             }
             Err(fault) => findings.error(text.span, format!("number: {fault}"), None),
-        }
-    };
+        };
     for text in table.texts("numbers", findings).map(|texts| texts.value).unwrap_or_default() {
         take(text, None, findings);
     }

@@ -116,7 +116,9 @@ pub(super) fn record_of(name: &str) -> Option<Record> {
 pub(super) fn header_of(expression: &Expr) -> Option<String> {
     let is_headers = |of: &IdedExpr| match &of.expr {
         Expr::Select(select) => {
-            !select.test && select.field == "headers" && matches!(&select.operand.expr, Expr::Ident(name) if name == "call")
+            !select.test
+                && select.field == "headers"
+                && matches!(&select.operand.expr, Expr::Ident(name) if name == "call")
         }
         _ => false,
     };
@@ -206,7 +208,9 @@ impl Node {
             (None, operators::LOGICAL_NOT, [of]) => Node::Not(node(of)?),
             (None, operators::NEGATE, [of]) => Node::Negate(node(of)?),
             (None, operators::INDEX, [of, at]) => match (&of.expr, &at.expr) {
-                (Expr::Ident(_), Expr::Literal(LiteralValue::String(name))) if is_record(of) => field(of, name.inner())?,
+                (Expr::Ident(_), Expr::Literal(LiteralValue::String(name))) if is_record(of) => {
+                    field(of, name.inner())?
+                }
                 _ => Node::Index { of: node(of)?, at: node(at)? },
             },
             (None, "size", [of]) => Node::Size(node(of)?),
@@ -289,9 +293,10 @@ fn field(of: &IdedExpr, name: &str) -> Option<Node> {
         None => Some(Node::Field { of: Box::new(Node::compile(of)?), name: name.to_owned() }),
         Some(Record::Params) => Some(Node::Param(name.to_owned())),
         Some(Record::Inputs) => Some(Node::Input(name.to_owned())),
-        Some(record) => {
-            GIVEN.iter().find(|(of, known, ..)| *of == record && *known == name).map(|(_, _, given, _)| Node::Given(*given))
-        }
+        Some(record) => GIVEN
+            .iter()
+            .find(|(of, known, ..)| *of == record && *known == name)
+            .map(|(_, _, given, _)| Node::Given(*given)),
     }
 }
 
@@ -345,10 +350,8 @@ fn logic<'a>(
 }
 
 fn binary<'a>(operator: Binary, one: &Operand<'_>, other: &Operand<'_>) -> Result<Operand<'a>, Fault> {
-    let fault = || Fault::WrongType {
-        what: operator.name(),
-        with: format!("{} and {}", one.describe(), other.describe()),
-    };
+    let fault =
+        || Fault::WrongType { what: operator.name(), with: format!("{} and {}", one.describe(), other.describe()) };
     let ordered = |accepts: fn(Ordering) -> bool| one.compare(other).map(accepts).ok_or_else(fault);
     let held = match operator {
         Binary::Equal => one.equals(other),
@@ -387,7 +390,9 @@ fn arithmetic<'a>(operator: Binary, one: &Operand<'_>, other: &Operand<'_>) -> O
         (Binary::Subtract, Operand::Double(one), Operand::Double(other)) => Ok(Operand::Double(one - other)),
         (Binary::Multiply, Operand::Double(one), Operand::Double(other)) => Ok(Operand::Double(one * other)),
         (Binary::Divide, Operand::Double(one), Operand::Double(other)) => Ok(Operand::Double(one / other)),
-        (Binary::Add, Operand::Text(one), Operand::Text(other)) => Ok(Operand::Text(Cow::Owned(format!("{one}{other}")))),
+        (Binary::Add, Operand::Text(one), Operand::Text(other)) => {
+            Ok(Operand::Text(Cow::Owned(format!("{one}{other}"))))
+        }
         (Binary::Add, Operand::List(one), Operand::List(other)) => {
             Ok(Operand::List(Cow::Owned(one.iter().chain(other.iter()).cloned().collect())))
         }

@@ -101,16 +101,11 @@ impl Expression {
             Compiled::Node(node) => node.evaluate(scope),
             Compiled::Cel(expression) => {
                 let value = interpret(expression, scope)?;
-                let value = from_cel(&value).ok_or_else(|| Fault::Other("the value is of no type of a plan".to_owned()))?;
+                let value =
+                    from_cel(&value).ok_or_else(|| Fault::Other("the value is of no type of a plan".to_owned()))?;
                 Ok(Operand::from(value))
             }
         }
-    }
-
-    /// What it looks at, as written, with the values of the moment; no value where there is none.
-    pub(super) fn seen<'a>(&'a self, scope: &Scope<'a>) -> Vec<(&'a str, Option<Value>)> {
-        let value = |node: &'a Node| node.evaluate(scope).ok().map(Operand::into_value);
-        self.seen.iter().map(|(name, node)| (name.as_str(), value(node))).collect()
     }
 }
 

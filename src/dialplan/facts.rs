@@ -102,7 +102,12 @@ mod tests {
     fn headers_are_bounded_and_without_credentials() {
         let mut facts = facts();
         let long = "é".repeat(40_000);
-        facts.take_headers([("X-Tier", "gold"), ("x-tier", "silver"), ("Authorization", "Digest …"), ("X-Long", &long)]);
+        facts.take_headers([
+            ("X-Tier", "gold"),
+            ("x-tier", "silver"),
+            ("Authorization", "Digest …"),
+            ("X-Long", &long),
+        ]);
         assert_eq!(facts.headers["x-tier"], "gold, silver");
         assert_eq!(facts.headers["x-long"].len(), Facts::LONGEST_HEADER);
         assert!(!facts.headers.contains_key("authorization"));

@@ -259,8 +259,11 @@ fn loops(plan: &Plan, places: &[Place], graph: &Graph<'_>, findings: &mut Findin
     let mut told = BTreeSet::new();
     for (index, place) in places.iter().enumerate() {
         let Some(around) = reach.get(index).filter(|reached| reached.contains(&index)) else { continue };
-        let round: BTreeSet<usize> =
-            around.iter().copied().filter(|other| reach.get(*other).is_some_and(|back| back.contains(&index))).collect();
+        let round: BTreeSet<usize> = around
+            .iter()
+            .copied()
+            .filter(|other| reach.get(*other).is_some_and(|back| back.contains(&index)))
+            .collect();
         if !told.insert(round.clone()) {
             continue;
         }

@@ -6,15 +6,15 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::computed::expression_of;
 use super::condition::Computed;
 use super::declared::{Declared, signatures};
 use super::draft::{NumberDraft, PlanDraft};
-use super::expression::Expression;
-use super::load::{Signature, check_variable, report};
+use super::load::{Signature, check_variable};
 use super::plan::Callee;
 use super::reader::{At, Table, integer_of, type_of, value_of};
 use super::types::Type;
-use super::typing::{Vocabulary, typed};
+use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, Skill};
@@ -33,15 +33,15 @@ pub(super) struct Checker<'a> {
     pub languages: BTreeSet<Language>,
     pub vocabulary: Vocabulary<'a>,
     /// Constants of the file.
-    params: BTreeMap<String, Value>,
+    pub params: BTreeMap<String, Value>,
 }
 
 type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>);
 
 /// What an input takes.
-struct Takes<'a> {
-    kind: Option<Kind>,
-    declared: Option<&'a Declared>,
+pub(super) struct Takes<'a> {
+    pub kind: Option<Kind>,
+    pub declared: Option<&'a Declared>,
     required: bool,
     doc: &'a str,
 }
@@ -119,7 +119,8 @@ pub(super) fn check_number(
     }
     for (name, declared) in inputs {
         if declared.default.is_none() && !given.contains_key(name) {
-            let hint = format!("write [[number]] with number = \"{}\" and in = {{ {name} = … }}", number.pattern.as_str());
+            let hint =
+                format!("write [[number]] with number = \"{}\" and in = {{ {name} = … }}", number.pattern.as_str());
             let message = format!("number {}: input '{name}' has no default and is not given", number.pattern.as_str());
             findings.error(number.span.clone(), message, hint);
         }
@@ -143,13 +144,6 @@ fn check_together(module: Module, fixed: &BTreeMap<String, Value>, place: Range<
     }
 }
 
-/// The text of `{ cel = "…" }`.
-pub(super) fn expression_of<'v>(value: &'v Spanned<DeValue<'v>>) -> Option<At<&'v str>> {
-    let table = value.get_ref().as_table().filter(|table| table.len() == 1)?;
-    let expression = table.get("cel")?;
-    Some(At { value: expression.get_ref().as_str()?, span: expression.span() })
-}
-
 impl<'a> Checker<'a> {
     pub(super) fn new(
         draft: &PlanDraft<'_>,
@@ -159,7 +153,8 @@ impl<'a> Checker<'a> {
     ) -> Checker<'a> {
         let inputs = signatures(&draft.inputs).into_iter().map(|(name, declared)| (name, declared.of)).collect();
         let params = draft.params.iter().map(|(name, value)| (name.clone(), Type::of(value).open())).collect();
-        let vocabulary = Vocabulary { names, variables: BTreeMap::new(), params, inputs, has_zone: draft.zone.is_some() };
+        let vocabulary =
+            Vocabulary { names, variables: BTreeMap::new(), params, inputs, has_zone: draft.zone.is_some() };
         let levels = draft.levels.iter().map(|level| level.name.value.clone()).collect();
         Checker { names, plans, levels, languages, vocabulary, params: draft.params.clone() }
     }
@@ -175,9 +170,13 @@ impl<'a> Checker<'a> {
     pub(super) fn output_names(&self, callee: &Callee) -> Vec<&str> {
         match callee {
             Callee::Module(module) => module.spec().outputs.iter().map(|output| output.name).collect(),
-            Callee::Plan(plan) => {
-                self.plans.get(plan.as_str()).into_iter().flat_map(|plan| plan.outputs.keys()).map(String::as_str).collect()
-            }
+            Callee::Plan(plan) => self
+                .plans
+                .get(plan.as_str())
+                .into_iter()
+                .flat_map(|plan| plan.outputs.keys())
+                .map(String::as_str)
+                .collect(),
         }
     }
 
@@ -217,77 +216,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The type of an expression; what is wrong in it becomes findings.
-    pub(super) fn check_types(
-        &self,
-        expression: &Expression,
-        span: &Range<usize>,
-        what: &str,
-        findings: &mut Findings<'_>,
-    ) -> Type {
-        let typed = typed(expression, &self.vocabulary);
-        report(&typed.misuses, span, what, findings);
-        typed.of
-    }
-
-    fn check_computed(
-        &self,
-        name: &str,
-        takes: Option<&Takes<'_>>,
-        text: At<&str>,
-        findings: &mut Findings<'_>,
-    ) -> Option<Computed> {
-        let computed = match Computed::compile(text.value) {
-            Ok(computed) => computed,
-            Err(misuses) => {
-                report(&misuses, &text.span, name, findings);
-                return None;
-            }
-        };
-        let mut of = self.check_types(computed.expression(), &text.span, name, findings);
-        // Of a constant the value is known, and so what it names.
-        let constant = computed.text().trim().strip_prefix("params.").and_then(|param| self.params.get(param));
-        if let Some(value) = constant {
-            of = Type::of(value);
-        }
-        let Some(takes) = takes else { return Some(computed) };
-        match (takes.kind, takes.declared) {
-            (Some(kind), _) => self.check_type_of_kind(name, kind, &of, &text.span, findings),
-            (None, Some(declared)) if !of.fits(&declared.of) => {
-                findings.error(text.span, format!("{name} is {of}; it is to be {}", declared.of), None);
-            }
-            _ => {}
-        }
-        Some(computed)
-    }
-
-    /// Whether what is worked out can be of a kind; of texts that are known beforehand, each one.
-    fn check_type_of_kind(&self, name: &str, kind: Kind, of: &Type, span: &Range<usize>, findings: &mut Findings<'_>) {
-        let fits = match kind {
-            _ if *of == Type::Any => true,
-            Kind::Flag => *of == Type::Flag,
-            Kind::Integer { .. } => *of == Type::Integer,
-            Kind::Choices => matches!(of, Type::Map(_)),
-            Kind::Skills => matches!(of, Type::Map(_) | Type::List(_)),
-            Kind::Prompt => of.is_text() || matches!(of, Type::List(_)),
-            _ => of.is_text(),
-        };
-        if !fits {
-            findings.error(span.clone(), format!("{name} is {of}; it is to be {}", kind.describe()), None);
-            return;
-        }
-        for word in of.words().into_iter().flatten() {
-            match kind {
-                Kind::Prompt => self.check_prompt(word, span.clone(), findings),
-                // Nothing is a way to say that a key, a pattern or a text is not given.
-                _ if word.is_empty() => {}
-                _ => {
-                    self.check_word(name, kind, word, span.clone(), findings);
-                }
-            }
-        }
-    }
-
     fn check_fixed(
         &self,
         name: &str,
@@ -308,7 +236,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn check_free(&self, name: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Value> {
+    pub(super) fn check_free(
+        &self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        findings: &mut Findings<'_>,
+    ) -> Option<Value> {
         let checked = value_of(value.get_ref());
         if checked.is_none() {
             let message = format!(
@@ -357,7 +290,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A text that names something.
-    fn check_word(
+    pub(super) fn check_word(
         &self,
         name: &str,
         kind: Kind,

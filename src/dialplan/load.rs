@@ -19,7 +19,19 @@ use crate::ivr::{Module, Names, Value};
 
 /// Words that cannot be variables: they are given, or mean something in CEL or to later modules.
 const RESERVED: [&str; 14] = [
-    "call", "caller", "params", "inputs", "now", "queue", "agent", "true", "false", "null", "in", "size", "has",
+    "call",
+    "caller",
+    "params",
+    "inputs",
+    "now",
+    "queue",
+    "agent",
+    "true",
+    "false",
+    "null",
+    "in",
+    "size",
+    "has",
     "result_of",
 ];
 
@@ -39,9 +51,9 @@ pub(super) fn load(sources: &[Source], names: &Names) -> (Vec<Plan>, Vec<Finding
     let mut drafts = Vec::new();
     for (index, (document, findings)) in documents.iter().zip(&mut findings).enumerate() {
         claims.current = index;
-        let draft = document.as_ref().map(|document| {
-            read_plan(Table::new("plan", document.get_ref(), 0..0), names, &mut claims, findings)
-        });
+        let draft = document
+            .as_ref()
+            .map(|document| read_plan(Table::new("plan", document.get_ref(), 0..0), names, &mut claims, findings));
         drafts.push(draft);
     }
     let calls = calls(&drafts);
@@ -196,9 +208,7 @@ fn check_plan(
     findings: &mut Findings<'_>,
 ) -> (Plan, bool) {
     let mut checker = Checker::new(&draft, languages, names, known);
-    for (key, declared) in
-        [("inputs", &draft.inputs), ("outputs", &draft.outputs), ("variables", &draft.variables)]
-    {
+    for (key, declared) in [("inputs", &draft.inputs), ("outputs", &draft.outputs), ("variables", &draft.variables)] {
         declared.iter().for_each(|declared| declared.check(key, &checker, findings));
     }
     checker.vocabulary.variables = variables::types(&draft, &checker, findings);

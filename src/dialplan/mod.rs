@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod agreement;
 mod case;
+mod computed;
 mod condition;
 mod declared;
 mod draft;

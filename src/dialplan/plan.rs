@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Computed, Condition};
-use crate::findings::{Finding, Source, has_errors};
 use super::declared::Declared;
 use super::expression::Expression;
 use super::scope::Scope;
+use crate::findings::{Finding, Source, has_errors};
 use crate::ids::{Language, PlanId};
 use crate::ivr::{Module, Names, Pattern, Value};
 

@@ -8,9 +8,7 @@ use super::facts::Facts;
 use super::plan::{Callee, Level, Plan, Plans, Rule};
 use super::scope::Scope;
 use crate::ids::{Language, PlanId};
-use crate::ivr::{
-    Action, Activity, Desk, Done, Event, Farewell, Inputs, Module, Queues, Started, Step, Value,
-};
+use crate::ivr::{Action, Activity, Desk, Done, Event, Farewell, Inputs, Module, Queues, Started, Step, Value};
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
 
@@ -338,8 +336,7 @@ impl Run {
     }
 
     fn say_farewell(&mut self, prompt: &str, world: &World<'_>) {
-        let farewell =
-            Farewell::start(&[prompt.to_owned()], Outcome::Failed, "", &mut world.step(&mut self.desk));
+        let farewell = Farewell::start(&[prompt.to_owned()], Outcome::Failed, "", &mut world.step(&mut self.desk));
         self.activity = Some(Activity::Deter(farewell));
     }
 

@@ -134,9 +134,7 @@ impl Type {
         match (self, other) {
             (Type::Any, _) | (_, Type::Any) => true,
             (Type::List(one), Type::List(other)) | (Type::Map(one), Type::Map(other)) => one.compares_with(other),
-            (one, other) => {
-                one == other || one.is_text() && other.is_text() || one.is_number() && other.is_number()
-            }
+            (one, other) => one == other || one.is_text() && other.is_text() || one.is_number() && other.is_number(),
         }
     }
 

@@ -18,7 +18,18 @@ const DEEPEST_MACRO: usize = 2;
 
 /// The functions of the standard library, and `queue`.
 const FUNCTIONS: [&str; 13] = [
-    "bool", "bytes", "contains", "double", "dyn", "endsWith", "int", "queue", "size", "startsWith", "string", "type",
+    "bool",
+    "bytes",
+    "contains",
+    "double",
+    "dyn",
+    "endsWith",
+    "int",
+    "queue",
+    "size",
+    "startsWith",
+    "string",
+    "type",
     "uint",
 ];
 
@@ -192,7 +203,10 @@ impl<'a> Typing<'a> {
                 self.can_be_equal((one, &left), (other, &right), id);
                 Type::Flag
             }
-            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [one, other]) => {
+            (
+                operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
+                [one, other],
+            ) => {
                 let (left, right) = (self.infer(one), self.infer(other));
                 let ordered = |of: &Type| !matches!(of, Type::List(_) | Type::Map(_) | Type::Record(_));
                 if !left.compares_with(&right) || !ordered(&left) || !ordered(&right) {
@@ -291,7 +305,11 @@ impl<'a> Typing<'a> {
                 }
             }
             Type::Map(_) if !left.is_text() && left != Type::Any => {
-                self.misuse(one.id, format!("{} is {left}; the keys of a table are texts", shown_or(one, "this")), None);
+                self.misuse(
+                    one.id,
+                    format!("{} is {left}; the keys of a table are texts", shown_or(one, "this")),
+                    None,
+                );
             }
             Type::Any | Type::Map(_) => {}
             other_type => {
@@ -395,7 +413,11 @@ impl<'a> Typing<'a> {
                     if !of.is_text() && *of != Type::Any {
                         let hint = (name == "contains" && matches!(of, Type::List(_)))
                             .then(|| "write 'item' in list".to_owned());
-                        self.misuse(expression.id, format!("{} is {of}, and {name} takes texts", shown_or(expression, "this")), hint);
+                        self.misuse(
+                            expression.id,
+                            format!("{} is {of}, and {name} takes texts", shown_or(expression, "this")),
+                            hint,
+                        );
                     }
                 }
                 return Type::Flag;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::computed::expression_of;
 use super::condition::Computed;
 use super::declared::Declared;
 use super::draft::{PlanDraft, RuleDraft};
-use super::inputs::{Checker, expression_of};
+use super::inputs::Checker;
 use super::plan::Callee;
 use super::reader::{Table, value_of};
 use super::types::Type;

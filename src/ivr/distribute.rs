@@ -33,7 +33,11 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "result", kind: OutputKind::Word(&["full", "timed_out", "left", "no_such_queue"]), doc: "why nobody answered: `full`, `timed_out`, `left`, `no_such_queue`" },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(&["full", "timed_out", "left", "no_such_queue"]),
+            doc: "why nobody answered: `full`, `timed_out`, `left`, `no_such_queue`",
+        },
         Output { name: "key", kind: OutputKind::Text, doc: "the key the caller left by, or an empty text" },
     ],
     ends: Ends::WhenAnswered,

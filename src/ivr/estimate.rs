@@ -15,8 +15,16 @@ pub const SPEC: Spec = Spec {
             kind: OutputKind::Word(&["known", "not_known"]),
             doc: "`known`, or `not_known` when nothing can be told",
         },
-        Output { name: "least_s", kind: OutputKind::Integer, doc: "the shortest probable wait in seconds; 0 when not known" },
-        Output { name: "most_s", kind: OutputKind::Integer, doc: "the longest probable wait in seconds; 0 when not known" },
+        Output {
+            name: "least_s",
+            kind: OutputKind::Integer,
+            doc: "the shortest probable wait in seconds; 0 when not known",
+        },
+        Output {
+            name: "most_s",
+            kind: OutputKind::Integer,
+            doc: "the longest probable wait in seconds; 0 when not known",
+        },
         Output {
             name: "least_minutes",
             kind: OutputKind::Integer,

@@ -65,8 +65,16 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "digits", kind: OutputKind::Text, doc: "what was typed, without the terminator; an empty text when nothing right was" },
-        Output { name: "result", kind: OutputKind::Word(&["entered", "no_input"]), doc: "`entered`, or `no_input` when it gave up" },
+        Output {
+            name: "digits",
+            kind: OutputKind::Text,
+            doc: "what was typed, without the terminator; an empty text when nothing right was",
+        },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(&["entered", "no_input"]),
+            doc: "`entered`, or `no_input` when it gave up",
+        },
     ],
     ends: Ends::Never,
     free_inputs: false,

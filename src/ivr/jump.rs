@@ -16,7 +16,11 @@ pub const SPEC: Spec = Spec {
             doc: "how often this rule jumps in one call",
         },
     ],
-    outputs: &[Output { name: "result", kind: OutputKind::Word(&["exhausted"]), doc: "`exhausted` when it jumped that often before" }],
+    outputs: &[Output {
+        name: "result",
+        kind: OutputKind::Word(&["exhausted"]),
+        doc: "`exhausted` when it jumped that often before",
+    }],
     ends: Ends::Never,
     free_inputs: false,
 };

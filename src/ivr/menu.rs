@@ -57,7 +57,11 @@ pub const SPEC: Spec = Spec {
     outputs: &[
         Output { name: "choice", kind: OutputKind::Choice, doc: "what the key pressed means, or the default" },
         Output { name: "key", kind: OutputKind::Text, doc: "the keys pressed, or an empty text" },
-        Output { name: "result", kind: OutputKind::Word(&["chosen", "no_choice"]), doc: "`chosen`, or `no_choice` when the menu gave up" },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(&["chosen", "no_choice"]),
+            doc: "`chosen`, or `no_choice` when the menu gave up",
+        },
     ],
     ends: Ends::Never,
     free_inputs: false,

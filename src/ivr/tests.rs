@@ -46,7 +46,8 @@ impl Bench {
         let mut bench = Bench { desk, names: names(), now: Instant(1_000_000_000), activity: None, done: None };
         let values: BTreeMap<String, Value> = toml::from_str(inputs).expect("inputs as TOML");
         let inputs = Inputs { module, values };
-        let mut step = Step { now: bench.now, wall: WALL, names: &bench.names, queues: &NoQueues, desk: &mut bench.desk };
+        let mut step =
+            Step { now: bench.now, wall: WALL, names: &bench.names, queues: &NoQueues, desk: &mut bench.desk };
         match Activity::start(module, &inputs, &mut step) {
             Started::Running(activity) => bench.activity = Some(activity),
             Started::Done(done) => bench.done = Some(done),
@@ -361,7 +362,8 @@ fn gather_counts_digits_typed_before_it_began() {
 
 #[test]
 fn distribute_answers_and_says_what_became_of_the_caller() {
-    let mut bench = Bench::start(Module::Distribute, "queue = 'sales'\nskills = ['billing']\nmax_wait_s = 90\nleave = '*'");
+    let mut bench =
+        Bench::start(Module::Distribute, "queue = 'sales'\nskills = ['billing']\nmax_wait_s = 90\nleave = '*'");
     let expected = Action::Distribute {
         queue: "sales".into(),
         skills: [("billing".into(), 1)].into(),

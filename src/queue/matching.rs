@@ -19,7 +19,8 @@ impl Acd {
         let Some(queue) = self.queues.get(&queue_index) else { return };
         let mut idle = queue.idle.with(&contact.skills).filter(|idle| {
             let agent = self.agents.get(&idle.agent);
-            agent.is_some_and(|agent| meet(&agent.skills, &contact.skills)) && !contact.is_barred(idle.agent, now.instant)
+            agent.is_some_and(|agent| meet(&agent.skills, &contact.skills))
+                && !contact.is_barred(idle.agent, now.instant)
         });
         let Some(chosen) = idle.next().copied() else { return };
         let runner_up = idle.next().and_then(|idle| self.agents.get(&idle.agent)).map(|agent| agent.id.clone());

@@ -1,5 +1,7 @@
 //! One rule a test, on a virtual clock. `histories` tries their combinations.
 
+mod skilled;
+
 use std::time::Duration;
 
 use super::*;
@@ -455,7 +457,10 @@ fn an_unknown_or_full_queue_and_a_contact_that_waits_already_are_refused() {
     let settings = settings::Queue { max_waiting: Some(1), ..queue("sales") };
     let mut centre = Centre::new(vec![settings], vec![]);
     let enqueue = |centre: &mut Centre, contact, queue: &str| {
-        centre.acd.enqueue(CallId(contact), &queue.into(), &Skills::new(), centre.now.instant, centre.now).map_err(|e| e.to_string())
+        centre
+            .acd
+            .enqueue(CallId(contact), &queue.into(), &Skills::new(), centre.now.instant, centre.now)
+            .map_err(|e| e.to_string())
     };
     assert_eq!(enqueue(&mut centre, 1, "sale"), Err("queue 'sale' does not exist; did you mean 'sales'?".to_owned()));
     assert_eq!(enqueue(&mut centre, 1, "sales"), Ok(()));

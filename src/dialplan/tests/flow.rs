@@ -1,6 +1,6 @@
 //! Where a plan can go.
 
-use super::{load, lines, plans};
+use super::{lines, load, plans};
 use crate::findings::Severity;
 
 const CALENDAR: &str = "[[level]]\nname = 'hours'\n[[level.rule]]\nmodule = 'calendar'\nin = { calendar = 'support' }\n\

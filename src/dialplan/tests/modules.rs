@@ -102,20 +102,20 @@ fn a_plan_runs_another_and_takes_its_outputs() {
     assert_eq!(lines(plans.warnings()), Vec::<String>::new());
     let call = Call::to(&plans, "1").go("");
     assert_eq!(call.outcome(), Some(Outcome::Deterred));
-    let path: Vec<(&str, &str, &str)> = call
-        .run
-        .path()
-        .iter()
-        .map(|step| (step.plan.as_str(), step.level.as_str(), step.module.as_str()))
-        .collect();
+    let path: Vec<(&str, &str, &str)> =
+        call.run.path().iter().map(|step| (step.plan.as_str(), step.level.as_str(), step.module.as_str())).collect();
     assert_eq!(path, [("desk", "hours", "opening"), ("opening", "look", "calendar"), ("desk", "route", "deter")]);
-    let open = load_all(&[("desk.toml", &DESK.replace("'never'", "'support'").replace("\"never\"", "\"support\"")), ("opening.toml", OPENING)]);
+    let open = load_all(&[
+        ("desk.toml", &DESK.replace("'never'", "'support'").replace("\"never\"", "\"support\"")),
+        ("opening.toml", OPENING),
+    ]);
     assert_eq!(Call::to(&open.unwrap(), "1").go("").distributed(), "sales");
 }
 
 #[test]
 fn what_ends_the_call_in_a_plan_that_is_run_ends_it() {
-    let inner = OPENING.replace("out = { state = \"state\" }", "")
+    let inner = OPENING
+        .replace("out = { state = \"state\" }", "")
         .replace("[outputs]\nstate = { words = [\"open\", \"closed\"] }\n", "")
         .replace("module = \"calendar\"\nin = { calendar = { cel = \"inputs.calendar\" } }", "module = \"deter\"");
     let outer = DESK.replace("out = { state = \"open\" }\n", "").replace("when = \"open == 'closed'\"\n", "");

@@ -91,7 +91,8 @@ fn wrong_conditions_are_found_at_their_places() {
         let findings = load(&plan(&rule)).expect_err(condition);
         let column = "when = \"".len() + at + 1;
         let whole = |line: usize, found: usize| line == 32 && (found == column || at == 0 && found == column - 1);
-        let found = findings.iter().any(|finding| whole(finding.line, finding.column) && finding.to_string().contains(word));
+        let found =
+            findings.iter().any(|finding| whole(finding.line, finding.column) && finding.to_string().contains(word));
         assert!(found, "{condition}\nwanted 32:{column} {word}, found\n{}", lines(&findings).join("\n"));
     }
 }
@@ -147,7 +148,10 @@ fn computed_inputs_are_checked_for_what_they_are() {
 fn a_variable_is_of_one_type() {
     let rule = "module = \"set\"\nin = { count = 'many' }";
     let found = lines(&load(&plan(rule)).unwrap_err());
-    assert!(found.iter().any(|line| line.contains("'count' is a text here and a whole number in line 27")), "{found:?}");
+    assert!(
+        found.iter().any(|line| line.contains("'count' is a text here and a whole number in line 27")),
+        "{found:?}"
+    );
     let rule = "module = \"set\"\nin = { tier = 'silver' }";
     let found = lines(&load(&plan(rule)).unwrap_err());
     assert!(found.iter().any(|line| line.contains("it cannot be 'silver'")), "{found:?}");
