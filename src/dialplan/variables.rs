@@ -64,6 +64,22 @@ pub(super) fn types(
     types
 }
 
+/// The variables that go out are of the declared types.
+pub(super) fn outputs(draft: &PlanDraft<'_>, checker: &Checker<'_>, findings: &mut Findings<'_>) {
+    for output in &draft.outputs {
+        let name = output.name.value.as_str();
+        let declared = output.signature().of;
+        if let Some(of) = checker.vocabulary.variables.get(name).filter(|of| !of.fits(&declared)) {
+            let never = of.words().zip(declared.words()).and_then(|(of, words)| of.difference(words).next());
+            let message = match never {
+                Some(word) => format!("output '{name}' can be '{word}', which is not among its words"),
+                None => format!("output '{name}' is declared as {declared}, and the variable is {of}"),
+            };
+            findings.error(output.name.span.clone(), message, None);
+        }
+    }
+}
+
 fn join(
     definitions: &[Definition],
     settled: &[Type],
