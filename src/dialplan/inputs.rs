@@ -12,7 +12,7 @@ use super::declared::{Declared, signatures};
 use super::draft::{NumberDraft, PlanDraft};
 use super::load::{Signature, check_variable};
 use super::plan::Callee;
-use super::reader::{At, Table, integer_of, type_of, value_of};
+use super::reader::{Table, integer_of, type_of, value_of};
 use super::types::Type;
 use super::typing::Vocabulary;
 use crate::bridge::Digit;
