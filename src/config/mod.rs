@@ -5,8 +5,11 @@ mod address;
 mod calendar;
 mod centre;
 mod check;
+mod customers;
 mod files;
+mod lists;
 mod people;
+mod services;
 mod trunk;
 
 #[cfg(test)]
@@ -21,6 +24,7 @@ use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
+pub use customers::{Customer, Customers};
 
 /// What the command line says over the file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,6 +66,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
         check::against_plans(&draft, plans, &mut findings);
     }
     let mut found = findings.into_sorted();
+    found.extend(draft.file_findings.iter().cloned());
     let plans = match plans {
         Ok(plans) => {
             found.extend(plans.warnings().iter().cloned());

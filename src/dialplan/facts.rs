@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language, TrunkId};
 
 /// What is known of the call when its plan begins; conditions see it as `call.from`, `call.to`, …, `caller.value`, ….
@@ -18,11 +19,11 @@ pub struct Facts {
     /// The centre's language; a plan that names its own begins in that.
     pub language: Language,
     /// Headers of the INVITE, by their names in lower case; only where a plan asks for some ([`super::Plan::uses`]).
-    #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The caller's history.
-    #[serde(default)]
+    /// What history says of the caller. A run that begins before it is known is told by `Run::meet`.
     pub caller: CallerFacts,
+    /// How long ago the earlier calls of this number came in, in seconds, the latest first.
+    pub earlier_calls_s: Vec<u64>,
 }
 
 impl Facts {
@@ -55,33 +56,6 @@ impl Facts {
     }
 }
 
-/// What earlier contacts tell of a caller; conditions see it as `caller.last_agent`, …. Of a caller nothing is known of,
-/// texts are empty and numbers are 0.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CallerFacts {
-    /// The history answered in time, and the caller's number is not withheld.
-    pub known: bool,
-    /// Who talked to the caller last: `201`.
-    pub last_agent: String,
-    /// The queue of the last contact.
-    pub last_queue: String,
-    /// How the last contact ended: `handled`, `abandoned`, ….
-    pub last_outcome: String,
-    /// Contacts of the last 30 days, this one not counted.
-    pub contacts_30d: i64,
-    /// Calls since midnight, this one not counted; `call.attempt_today` is one more.
-    pub calls_today: i64,
-    /// Those of them in which the caller gave up.
-    pub abandoned_today: i64,
-    /// The customer's value to the company, as the operator's file or look-up says.
-    pub value: i64,
-    /// The customer's segment: `gold`.
-    pub segment: String,
-    /// The customer's name.
-    pub name: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +69,7 @@ mod tests {
             language: Language::from("en"),
             headers: BTreeMap::new(),
             caller: CallerFacts::default(),
+            earlier_calls_s: Vec::new(),
         }
     }
 

@@ -210,7 +210,11 @@ fn unset(plan: &Plan, places: &[Place], graph: &Graph<'_>, checker: &Checker<'_>
         for (rule, place) in level.rules.iter().zip(&place.rules) {
             let when = rule.when.iter().map(|when| (when.expression(), place.when.clone()));
             let computed = rule.computed.iter().map(|(name, c)| (c.expression(), place.inputs.get(name).cloned()));
-            for (expression, span) in when.chain(computed) {
+            let nested = rule.nested.iter().map(|nested| {
+                let input = nested.path.first().and_then(|input| place.inputs.get(input));
+                (nested.computed.expression(), input.cloned())
+            });
+            for (expression, span) in when.chain(computed).chain(nested) {
                 // A name that nothing ever sets is told where types are checked.
                 let known = |name: &&str| checker.vocabulary.variables.contains_key(*name);
                 for name in expression.variables().filter(known).filter(|name| !before.contains(name)) {

@@ -11,13 +11,14 @@ use super::condition::Computed;
 use super::declared::{Declared, signatures};
 use super::draft::{NumberDraft, PlanDraft};
 use super::load::{Signature, check_variable};
+use super::nested::Nested;
 use super::plan::Callee;
 use super::reader::{Table, integer_of, type_of, value_of};
 use super::types::Type;
 use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
-use crate::ids::{AgentId, Language, PlanId, QueueId, Skill};
+use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
 use crate::ivr::{Kind, Module, Names, Need, Pattern, Value};
 
 /// A key of a menu has at most so many digits.
@@ -36,7 +37,7 @@ pub(super) struct Checker<'a> {
     pub params: BTreeMap<String, Value>,
 }
 
-type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>);
+type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>, Vec<Nested>);
 
 /// What an input takes.
 pub(super) struct Takes<'a> {
@@ -57,6 +58,7 @@ pub(super) fn check_inputs(
     let free = callee.module().is_some_and(|module| module.spec().free_inputs);
     let mut fixed = BTreeMap::new();
     let mut computed = BTreeMap::new();
+    let mut nested = Vec::new();
     let mut given = BTreeSet::new();
     for (key, value) in inputs.iter().flat_map(Table::all) {
         given.insert(key.value);
@@ -68,11 +70,24 @@ pub(super) fn check_inputs(
             }
             continue;
         }
+        let kind = takes.and_then(|takes| takes.kind);
+        if let (Some(kind @ (Kind::Template | Kind::Fields)), Some(text)) = (kind, expression_of(value)) {
+            findings.error(text.span, format!("{} cannot be computed as a whole", key.value), kind.describe());
+            continue;
+        }
         if let Some(text) = expression_of(value) {
             if let Some(expression) = checker.check_computed(key.value, takes, text, findings) {
                 computed.insert(key.value.to_owned(), expression);
             }
-        } else if let Some(checked) = checker.check_fixed(key.value, takes, value, findings) {
+            continue;
+        }
+        let checked = match kind {
+            Some(kind @ (Kind::Template | Kind::Values | Kind::Fields)) => {
+                checker.check_nested(key.value, kind, value, &mut nested, findings)
+            }
+            _ => checker.check_fixed(key.value, takes, value, findings),
+        };
+        if let Some(checked) = checked {
             fixed.insert(key.value.to_owned(), checked);
         }
     }
@@ -88,9 +103,10 @@ pub(super) fn check_inputs(
     }
     if let Callee::Module(module) = callee {
         checker.check_default_prompts(*module, &given, &place, findings);
-        check_together(*module, &fixed, place, findings);
+        check_together(*module, &fixed, place.clone(), findings);
+        checker.check_request(*module, &fixed, place, findings);
     }
-    (fixed, computed)
+    (fixed, computed, nested)
 }
 
 /// The inputs that a number gives.
@@ -277,6 +293,11 @@ impl<'a> Checker<'a> {
                     return None;
                 }
             }
+            (Kind::Lists, DeValue::Array(items)) if !items.is_empty() => {
+                for item in items.iter() {
+                    self.check_kind(name, kind, item, findings).filter(|item| item.as_text().is_some())?;
+                }
+            }
             (Kind::Skills, DeValue::Array(_) | DeValue::Table(_)) => return self.check_skills(name, value, findings),
             (Kind::Choices, DeValue::Table(_)) => return self.check_choices(name, value, findings),
             (kind, DeValue::String(text)) if is_word(kind) => self.check_word(name, kind, text, span, findings)?,
@@ -311,6 +332,14 @@ impl<'a> Checker<'a> {
             Kind::Language if !self.names.prompts.contains_key(text) => {
                 let known = self.names.prompts.keys().map(Language::as_str);
                 Some((format!("there are no prompts in language '{text}'"), suggest(text, known)))
+            }
+            Kind::Service if !self.names.services.contains_key(text) => {
+                let known = self.names.services.keys().map(ServiceId::as_str);
+                Some((format!("there is no service '{text}'"), suggest(text, known)))
+            }
+            Kind::Lists if !self.names.lists.contains_key(text) => {
+                let known = self.names.lists.keys().map(String::as_str);
+                Some((format!("there is no list '{text}'"), suggest(text, known)))
             }
             Kind::Keys => text
                 .chars()
@@ -438,7 +467,17 @@ impl<'a> Checker<'a> {
 }
 
 fn is_word(kind: Kind) -> bool {
-    !matches!(kind, Kind::Flag | Kind::Integer { .. } | Kind::Prompt | Kind::Choices | Kind::Skills)
+    !matches!(
+        kind,
+        Kind::Flag
+            | Kind::Integer { .. }
+            | Kind::Prompt
+            | Kind::Choices
+            | Kind::Skills
+            | Kind::Template
+            | Kind::Values
+            | Kind::Fields
+    )
 }
 
 /// A SIP address without scheme, parameters and brackets, lower case; empty where it is none.

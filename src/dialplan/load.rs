@@ -16,7 +16,7 @@ use super::types::Type;
 use super::{flow, variables};
 use crate::findings::{Finding, Findings, Source, suggest};
 use crate::ids::{Language, PlanId};
-use crate::ivr::{Module, Names, Value};
+use crate::ivr::{Fields, Module, Names, Value};
 
 /// Words that cannot be variables: they are given, or mean something in CEL or to later modules.
 const RESERVED: [&str; 14] = [
@@ -259,11 +259,13 @@ fn uses(plan: &Plan, known: &BTreeMap<String, Signature>) -> Uses {
             uses.history |= name.starts_with("caller") || name == "call.attempt_today" || name == "call";
             uses.headers |= name.starts_with("call.headers") || name == "call";
         }
+        uses.earlier_calls |= rule.callee == Callee::Module(Module::Screen);
         if let Callee::Plan(callee) = &rule.callee
             && let Some(callee) = known.get(callee.as_str())
         {
             uses.history |= callee.uses.history;
             uses.headers |= callee.uses.headers;
+            uses.earlier_calls |= callee.uses.earlier_calls;
         }
     }
     uses
@@ -318,24 +320,28 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
         }
     });
     let callee = callee?;
-    let (fixed, computed) = check_inputs(&callee, inputs, place, checker, findings);
-    let out = outputs.map(|outputs| check_outputs(&callee, &outputs, checker, findings)).unwrap_or_default();
+    let (fixed, computed, nested) = check_inputs(&callee, inputs, place, checker, findings);
+    let out = outputs.map(|outputs| check_outputs(&callee, &fixed, &outputs, checker, findings)).unwrap_or_default();
     let when = match when {
         // A rule whose condition is no condition must not look like one that always runs.
         Some(None) => return None,
         Some(when) => when,
         None => None,
     };
-    Some(Rule { callee, when, fixed, computed, out })
+    Some(Rule { callee, when, fixed, computed, nested, out })
 }
 
 fn check_outputs(
     callee: &Callee,
+    fixed: &BTreeMap<String, Value>,
     outputs: &Table<'_>,
     checker: &Checker<'_>,
     findings: &mut Findings<'_>,
 ) -> BTreeMap<String, String> {
-    let known: Vec<&str> = checker.output_names(callee);
+    // A look-up puts out the fields it declares itself.
+    let fields = fixed.get("fields").and_then(|fields| Fields::read(fields).ok()).unwrap_or_default();
+    let known: Vec<&str> =
+        checker.output_names(callee).into_iter().chain(fields.0.keys().map(String::as_str)).collect();
     let mut out = BTreeMap::new();
     for (key, value) in outputs.all() {
         if !known.contains(&key.value) {

@@ -13,6 +13,7 @@ mod facts;
 mod flow;
 mod inputs;
 mod load;
+mod nested;
 mod operand;
 mod plan;
 pub mod reader;
@@ -25,12 +26,13 @@ mod typing;
 mod variables;
 mod verdict;
 
+pub use crate::caller::CallerFacts;
 pub use crate::ivr::{
-    Action as RunAction, Event as RunInput, Names, NoQueues, QueueFigures, QueueOutcome, Queues, Target,
-    TransferOutcome, Value,
+    Action as RunAction, Answer, Event as RunInput, LookUp, Names, NoQueues, QueueFigures, QueueOutcome, Queues,
+    Target, TransferOutcome, Value, Webhook,
 };
 pub use declared::Declared;
-pub use facts::{CallerFacts, Facts};
+pub use facts::Facts;
 pub use operand::Fault;
 pub use plan::{Callee, Level, Number, Plan, Plans, Rule, Uses};
 pub use run::Run;

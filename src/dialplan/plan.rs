@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::{Computed, Condition};
 use super::declared::Declared;
 use super::expression::Expression;
+use super::nested::{Nested, put};
 use super::scope::Scope;
 use crate::findings::{Finding, Source, has_errors};
 use crate::ids::{Language, PlanId};
@@ -67,6 +68,8 @@ pub struct Number {
 pub struct Uses {
     /// `caller.…` or `call.attempt_today`: the caller's history.
     pub history: bool,
+    /// How often the caller has called of late.
+    pub earlier_calls: bool,
     /// `call.headers`.
     pub headers: bool,
 }
@@ -108,6 +111,8 @@ pub struct Rule {
     /// Inputs as written, and those to be computed at run time.
     pub fixed: BTreeMap<String, Value>,
     pub computed: BTreeMap<String, Computed>,
+    /// Values within inputs that are computed too.
+    pub nested: Vec<Nested>,
     /// Output to variable.
     pub out: BTreeMap<String, String>,
 }
@@ -124,7 +129,8 @@ impl Plan {
 impl Rule {
     pub(super) fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let when = self.when.iter().map(Condition::expression);
-        when.chain(self.computed.values().map(Computed::expression))
+        let nested = self.nested.iter().map(|nested| nested.computed.expression());
+        when.chain(self.computed.values().map(Computed::expression)).chain(nested)
     }
 
     /// The inputs with the computed ones worked out. One that cannot be, or is not of its kind, is left out, so that its
@@ -136,6 +142,11 @@ impl Rule {
             let value = computed.value(scope);
             if let Some(value) = value.filter(|value| kind.is_none_or(|kind| kind.fits(value))) {
                 values.insert(name.clone(), value);
+            }
+        }
+        for nested in &self.nested {
+            if let Some(value) = nested.computed.value(scope) {
+                put(&mut values, &nested.path, value);
             }
         }
         values
@@ -172,6 +183,11 @@ impl Plans {
 
     pub fn iter(&self) -> impl Iterator<Item = &Plan> {
         self.inner.plans.iter()
+    }
+
+    /// Whether some plan asks how often a caller has called of late.
+    pub fn count_calls(&self) -> bool {
+        self.inner.plans.iter().any(|plan| plan.uses.earlier_calls)
     }
 
     pub fn names(&self) -> &Names {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::facts::Facts;
 use super::plan::{Callee, Level, Plan, Plans, Rule};
 use super::scope::Scope;
+use crate::caller::CallerFacts;
 use crate::ids::{Language, PlanId};
-use crate::ivr::{Action, Activity, Desk, Done, Event, Farewell, Inputs, Module, Queues, Started, Step, Value};
+use crate::ivr::{Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, Queues, Started, Step, Value};
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
 
@@ -66,8 +67,9 @@ impl Frame {
     }
 
     /// `out` says which variable each output goes to. What nobody answered sets `result` besides.
-    fn put_out<'v>(&mut self, rule: &Rule, outputs: impl IntoIterator<Item = (&'v str, Value)>) {
+    fn put_out<N: AsRef<str>>(&mut self, rule: &Rule, outputs: impl IntoIterator<Item = (N, Value)>) {
         for (name, value) in outputs {
+            let name = name.as_ref();
             if let Some(variable) = rule.out.get(name) {
                 self.variables.insert(variable.clone(), value.clone());
             }
@@ -100,11 +102,21 @@ impl Run {
             digits,
             frames: vec![Frame::new(plan, plan_of_call, given)],
             activity: None,
-            desk: Desk::new(language),
+            desk: Desk {
+                caller: Caller { from: facts.from.clone(), earlier_s: facts.earlier_calls_s.clone() },
+                ..Desk::new(language)
+            },
             steps: 0,
             path: Vec::new(),
             over: false,
             facts,
+        }
+    }
+
+    /// History has answered, before the run has begun.
+    pub fn meet(&mut self, caller: CallerFacts) {
+        if self.steps == 0 {
+            self.facts.caller = caller;
         }
     }
 
@@ -263,6 +275,13 @@ impl Run {
         let rule = frame.rule(world.plans);
         match done {
             Done::Next { result, outputs } => {
+                if let Some(rule) = rule {
+                    frame.put_out(rule, outputs);
+                }
+                frame.level += 1;
+                self.note(&result);
+            }
+            Done::Found { result, outputs } => {
                 if let Some(rule) = rule {
                     frame.put_out(rule, outputs);
                 }

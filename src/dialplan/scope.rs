@@ -34,6 +34,9 @@ pub(super) enum Given {
     CustomerValue,
     Segment,
     CallerName,
+    CallerNumber,
+    CallerLanguage,
+    LastContactDays,
     Year,
     Month,
     Day,
@@ -46,7 +49,7 @@ pub(super) enum Given {
 
 /// Every given field with its type. `call.headers` is a table from names in lower case.
 #[rustfmt::skip]
-pub(super) const GIVEN: [(Record, &str, Given, fn() -> Type); 26] = [
+pub(super) const GIVEN: [(Record, &str, Given, fn() -> Type); 29] = [
     (Record::Call, "id", Given::CallId, || Type::Text),
     (Record::Call, "from", Given::From, || Type::Text),
     (Record::Call, "to", Given::To, || Type::Text),
@@ -65,6 +68,9 @@ pub(super) const GIVEN: [(Record, &str, Given, fn() -> Type); 26] = [
     (Record::Caller, "value", Given::CustomerValue, || Type::Integer),
     (Record::Caller, "segment", Given::Segment, || Type::Text),
     (Record::Caller, "name", Given::CallerName, || Type::Text),
+    (Record::Caller, "number", Given::CallerNumber, || Type::Text),
+    (Record::Caller, "language", Given::CallerLanguage, || Type::Text),
+    (Record::Caller, "last_contact_days", Given::LastContactDays, || Type::Integer),
     (Record::Now, "year", Given::Year, || Type::Integer),
     (Record::Now, "month", Given::Month, || Type::Integer),
     (Record::Now, "day", Given::Day, || Type::Integer),
@@ -169,6 +175,9 @@ impl<'a> Scope<'a> {
             Given::CustomerValue => Operand::Integer(caller.value),
             Given::Segment => text(&caller.segment),
             Given::CallerName => text(&caller.name),
+            Given::CallerNumber => text(&caller.number),
+            Given::CallerLanguage => text(&caller.language),
+            Given::LastContactDays => Operand::Integer(caller.last_contact_days),
             local => self.local(local),
         }
     }

@@ -13,7 +13,7 @@ use super::reader::{Table, value_of};
 use super::types::Type;
 use super::typing::typed;
 use crate::findings::Findings;
-use crate::ivr::{Module, OutputKind, Value};
+use crate::ivr::{Fields, Module, OutputKind, Value};
 
 /// Types of computed values depend on one another; after so many rounds what is not settled is of any type.
 const MOST_ROUNDS: usize = 8;
@@ -184,13 +184,20 @@ fn output_type(callee: &Callee, name: &str, rule: &RuleDraft<'_>, checker: &Chec
         Callee::Module(module) => match module.spec().output(name).map(|output| output.kind) {
             Some(OutputKind::Choice) => choice(rule),
             Some(kind) => Type::of_output(kind),
-            None => Type::Any,
+            None => field(name, rule),
         },
         Callee::Plan(plan) => {
             let output = checker.plans.get(plan.as_str()).and_then(|plan| plan.outputs.get(name));
             output.map_or(Type::Any, |output| output.of.clone())
         }
     }
+}
+
+/// What a look-up takes out of an answer is of the type of its default.
+fn field(name: &str, rule: &RuleDraft<'_>) -> Type {
+    let fields = rule.inputs.iter().flat_map(Table::all).find(|(key, _)| key.value == "fields");
+    let fields = fields.and_then(|(_, value)| value_of(value.get_ref())).and_then(|fields| Fields::read(&fields).ok());
+    fields.and_then(|fields| fields.0.get(name).map(|field| Type::of(&field.default).open())).unwrap_or(Type::Any)
 }
 
 /// What a menu can put out: the meanings of its keys, and its default.

@@ -121,6 +121,8 @@ impl Engine {
         let plans = self.plans.clone();
         match dialled {
             Dialled::Plan(plan) => {
+                let uses = plans.get(plan).map(|plan| plan.uses).unwrap_or_default();
+                let earlier_calls_s = self.note_call(&call.from, uses, now);
                 let mut facts = Facts {
                     call_id: id,
                     from: call.from.clone(),
@@ -129,14 +131,18 @@ impl Engine {
                     language: call.language.clone(),
                     headers: BTreeMap::new(),
                     caller: CallerFacts::default(),
+                    earlier_calls_s,
                 };
                 if plans.get(plan).is_some_and(|plan| plan.uses.headers) {
                     facts.take_headers(headers.iter());
                 }
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
+                let waits = self.ask_history(id, &call.from, uses, now);
                 self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });
-                self.run_plan(id, RunInput::Start, now);
+                if !waits {
+                    self.run_plan(id, RunInput::Start, now);
+                }
             }
             Dialled::Agent(agent) => {
                 self.calls.insert(id, Live { call, run: None, plans, shown: None });
@@ -214,6 +220,7 @@ impl Engine {
         }
         self.acd.leave(id, now);
         self.timers.clear(&Timer::Plan(id));
+        self.timers.clear(&Timer::History(id));
         self.timers.clear(&Timer::Wait(id));
         self.timers.clear(&Timer::Dial(id));
         self.timers.set(Timer::Finish(id), now.instant + FINISH_WAIT);

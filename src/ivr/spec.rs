@@ -117,6 +117,16 @@ pub enum Kind {
     Pattern,
     /// Skills an agent must have: a list of names, or a table from names to the least level.
     Skills,
+    /// An HTTP service of the configuration.
+    Service,
+    /// A text with expressions in braces: `/customers/{call.from}`.
+    Template,
+    /// A table of free names whose values may be `{ cel = "…" }`, at any depth.
+    Values,
+    /// Values to be taken out of an answer, each by a path: see `Fields`.
+    Fields,
+    /// A list of numbers of the configuration, or several of them.
+    Lists,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -140,6 +150,11 @@ impl Kind {
             Kind::Skills => {
                 "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
             }
+            Kind::Service => "the name of a service".into(),
+            Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
+            Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
+            Kind::Fields => "a table of paths, as { tier = { path = \"customer.tier\", default = \"none\" } }".into(),
+            Kind::Lists => "the name of a list of numbers, or a list of names".into(),
             Kind::Word(words) => format!("one of {}", words.join(", ")),
         }
     }
@@ -151,10 +166,13 @@ impl Kind {
         match (self, value) {
             (Kind::Flag, Value::Flag(_)) => true,
             (Kind::Integer { min, max }, Value::Integer(integer)) => (min..=max).contains(integer),
-            (Kind::Prompt, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
+            (Kind::Prompt | Kind::Lists, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
             (Kind::Choices, Value::Map(entries)) => {
                 !entries.is_empty() && entries.keys().all(|keys| keys.chars().all(|key| Digit::new(key).is_some()))
             }
+            (Kind::Values, Value::Map(_)) => true,
+            // What is taken out of an answer, and which list is meant, is said when the plan is written.
+            (Kind::Template | Kind::Fields | Kind::Values, _) => false,
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
             (Kind::Skills, value) => skills(value).is_some(),
             (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
@@ -177,14 +195,17 @@ pub enum Module {
     Hangup,
     Jump,
     Language,
+    Lookup,
     Menu,
+    Screen,
     Set,
     Silence,
     Transfer,
+    Webhook,
 }
 
 impl Module {
-    pub const ALL: [Module; 14] = [
+    pub const ALL: [Module; 17] = [
         Module::Announce,
         Module::Calendar,
         Module::Deter,
@@ -195,10 +216,13 @@ impl Module {
         Module::Hangup,
         Module::Jump,
         Module::Language,
+        Module::Lookup,
         Module::Menu,
+        Module::Screen,
         Module::Set,
         Module::Silence,
         Module::Transfer,
+        Module::Webhook,
     ];
 
     pub fn spec(self) -> &'static Spec {
@@ -213,10 +237,13 @@ impl Module {
             Module::Hangup => &super::hangup::SPEC,
             Module::Jump => &super::jump::SPEC,
             Module::Language => &super::language::SPEC,
+            Module::Lookup => &super::lookup::SPEC,
             Module::Menu => &super::menu::SPEC,
+            Module::Screen => &super::screen::SPEC,
             Module::Set => &super::set::SPEC,
             Module::Silence => &super::silence::SPEC,
             Module::Transfer => &super::transfer::SPEC,
+            Module::Webhook => &super::webhook::SPEC,
         }
     }
 

@@ -11,6 +11,7 @@ mod typing;
 
 use super::*;
 use crate::bridge::{Digit, PlayItem};
+use crate::caller::{NumberList, Numbering};
 use crate::findings::{Finding, Severity, Source};
 use crate::ids::{CallId, Language, PlanId, PlayId};
 use crate::ivr::{Calendar, Hours};
@@ -50,6 +51,9 @@ fn names() -> Names {
         agents: agents.map(Into::into).into(),
         skills: ["billing".into()].into(),
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
+        services: [("crm".into(), false), ("anywhere".into(), true)].into(),
+        lists: [("spam".to_owned(), NumberList::default())].into(),
+        numbering: Numbering::default(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
     }
 }
@@ -123,6 +127,7 @@ impl<'p> Call<'p> {
             language: Language::from("en"),
             headers: std::collections::BTreeMap::new(),
             caller: CallerFacts::default(),
+            earlier_calls_s: Vec::new(),
         };
         let now = Now { instant: Instant(0), wall: "2026-11-25T11:00:00+01:00".parse().unwrap() };
         let run = Run::new(plans, &plan, facts);

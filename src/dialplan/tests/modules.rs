@@ -228,7 +228,7 @@ fn what_plans_ask_to_be_told_is_known_when_they_are_loaded() {
     let plain = "name = 'plain'\nnumbers = ['2']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'deter'\n";
     let plans = load_all(&[("outer", outer), ("inner", inner), ("plain", plain)]).unwrap();
     let uses = |name: &str| plans.get(&name.into()).unwrap().uses;
-    assert_eq!(uses("outer"), Uses { history: true, headers: true });
-    assert_eq!(uses("inner"), Uses { history: true, headers: false });
+    assert_eq!(uses("outer"), Uses { history: true, headers: true, ..Uses::default() });
+    assert_eq!(uses("inner"), Uses { history: true, ..Uses::default() });
     assert_eq!(uses("plain"), Uses::default());
 }
