@@ -12,7 +12,10 @@ pub enum Entry {
     /// A call is up; the record holds what is known so far.
     Began(Box<CallRecord>),
     /// What it has come to since.
-    Progress { call_id: CallId, progress: Box<Progress> },
+    Progress {
+        call_id: CallId,
+        progress: Box<Progress>,
+    },
     /// A call waits in a queue, for the caller to regain the place if the process dies.
     Queued {
         call_id: CallId,

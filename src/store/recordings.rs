@@ -104,7 +104,10 @@ pub(super) async fn close_cut_off(connection: &mut SqliteConnection) -> Result<(
 }
 
 /// The recording of a call that was cut off; a message before the call's own.
-pub(super) async fn of_call(connection: &mut SqliteConnection, call_id: &str) -> Result<Option<RecordingId>, sqlx::Error> {
+pub(super) async fn of_call(
+    connection: &mut SqliteConnection,
+    call_id: &str,
+) -> Result<Option<RecordingId>, sqlx::Error> {
     let id: Option<String> = sqlx::query_scalar(
         "SELECT recording_id FROM recording WHERE call_id = ? ORDER BY kind = 'voicemail' DESC, recording_id DESC LIMIT 1",
     )

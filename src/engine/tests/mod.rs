@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::caller::Numbering;
 use crate::ids::Language;
 use crate::ivr::Names;
 use crate::settings::{Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
@@ -56,6 +57,10 @@ fn settings() -> Settings {
         agents: Vec::new(),
         queues: Vec::new(),
         experts: Vec::new(),
+        time_zone: "UTC".to_owned(),
+        numbering: Numbering::default(),
+        services: Vec::new(),
+        customers: None,
     }
 }
 
