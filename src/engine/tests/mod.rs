@@ -1,5 +1,6 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod outside;
 mod trunks;
 
 use std::collections::VecDeque;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::findings::Source;
 use crate::ids::Language;
 use crate::ivr::Names;
 use crate::settings::{Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
@@ -22,6 +24,8 @@ struct Bench {
     sent: VecDeque<(SocketAddr, Message)>,
     logs: Vec<String>,
     resolves: Vec<ServerId>,
+    media: Vec<MediaCommand>,
+    records: Vec<CallRecord>,
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -69,6 +73,7 @@ fn trunk(id: &str) -> Trunk {
         plans: Vec::new(),
         options_interval: Duration::ZERO,
         allow: Vec::new(),
+        caller_id: None,
     }
 }
 
@@ -78,12 +83,28 @@ fn server(host: &str) -> TrunkServer {
 
 impl Bench {
     fn new(settings: Settings) -> Bench {
-        let plans = Plans::load(Vec::new(), Names::default()).unwrap();
+        Bench::with_plan(settings, "")
+    }
+
+    /// With one plan file, if any.
+    fn with_plan(settings: Settings, plan: &str) -> Bench {
+        let names = Names {
+            default_language: Some(settings.language.clone()),
+            agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+            experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
+            allowed: settings.trunks.iter().flat_map(|trunk| trunk.allow.clone()).collect(),
+            prompts: [(settings.language.clone(), ["greeting".to_owned(), "goodbye".to_owned()].into())].into(),
+            ..Names::default()
+        };
+        let source = Source { path: "plans/front.toml".to_owned(), text: plan.to_owned() };
+        let sources = if plan.is_empty() { Vec::new() } else { vec![source] };
+        let plans = Plans::load(sources, names).unwrap_or_else(|findings| panic!("{findings:?}"));
         let now = Now { instant: Instant(1_000_000_000), wall: "2026-11-25T10:00:00Z".parse().unwrap() };
         let engine = Engine::new(Arc::new(settings), Arc::new(plans), [7; 32], now);
-        let (sent, logs, resolves) = Default::default();
-        let mut bench = Bench { engine, now, sent, logs, resolves };
-        bench.input(Input::Time);
+        let (sent, logs, resolves, media, records) = Default::default();
+        let mut bench = Bench { engine, now, sent, logs, resolves, media, records };
+        let ports = (0..8).map(|n| MediaPort(SocketAddr::from(([127, 0, 0, 1], 30_000 + 2 * n)))).collect();
+        bench.input(Input::Media(MediaEvent::Ports(ports)));
         bench
     }
 
@@ -108,6 +129,8 @@ impl Bench {
                 }
                 Command::Resolve { id, .. } => self.resolves.push(id),
                 Command::Log { text, .. } => self.logs.push(text),
+                Command::Media(command) => self.media.push(command),
+                Command::Journal(Journal::Ended(record)) => self.records.push(*record),
                 _ => {}
             }
         }
