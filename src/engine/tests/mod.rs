@@ -173,16 +173,17 @@ impl Bench {
         lines
     }
 
-    /// The next request of this method, and where it went; what stands before it is thrown away.
+    /// The next request of this method, and where it went; requests before it are thrown away.
     fn request(&mut self, method: Method) -> (String, Request) {
-        while let Some((to, message)) = self.sent.pop_front() {
-            if let Message::Request(request) = message
-                && request.method == method
-            {
-                return (to.to_string(), request);
+        let mut found = None;
+        self.sent.retain(|(to, message)| match message {
+            Message::Request(request) if found.is_none() => {
+                found = (request.method == method).then(|| (to.to_string(), request.clone()));
+                false
             }
-        }
-        panic!("no {method} was sent; log: {:?}", self.logs)
+            _ => true,
+        });
+        found.unwrap_or_else(|| panic!("no {method} was sent; log: {:?}", self.logs))
     }
 
     /// A peer's response, by which it was reached.

@@ -326,6 +326,7 @@ fn a_call_without_a_first_word_fails_sooner_where_that_is_wished_and_is_cancelle
     caller.wait(Duration::from_secs(70));
     assert_eq!(caller.agent.counts(), UaCounts::default());
 
+    caller.methods();
     let (_, invite) = caller.call(Some(sdp("offer")));
     caller.respond(&invite, 100, "", "", &[]);
     caller.wait(Duration::from_secs(100));
