@@ -143,7 +143,6 @@ fn a_number_is_rung_answered_and_talked_with() {
     assert_eq!((record.agent.clone(), record.talk_ms), (None, Some(20_000)));
     let legs: Vec<_> = record.legs.iter().map(|leg| (leg.role, leg.address.as_str(), leg.talk_ms)).collect();
     assert_eq!(legs, [(Party::Caller, "+33612345", 20_000), (Party::Outside, NUMBER, 20_000)]);
-    assert_eq!(record.path[0].result.as_deref(), Some("answered"));
 }
 
 #[test]
@@ -241,7 +240,7 @@ fn a_server_that_says_no_word_is_left_for_the_next_and_passed_over_after_that() 
     bench.calls_700("70");
     let first = bench.invited(FIRST);
     bench.wait(seconds(4.9));
-    assert!(bench.lines().iter().all(|line| !line.contains("192.0.2.2")), "five seconds are not over");
+    assert!(bench.sent.iter().all(|(to, _)| *to != address(SECOND)), "five seconds are not over");
     bench.wait(seconds(0.2));
     let second = bench.invited(SECOND);
     assert_eq!(second.body, first.body, "the same offer, by the same port");
