@@ -8,6 +8,9 @@ use crate::sip::auth::Verdict;
 use crate::sip::message::{Headers, Request, Uri};
 use crate::time::Now;
 
+/// RFC 3261 §8.1.1.6: what a peer that does not count is taken to have begun with.
+const MAX_FORWARDS: u8 = 70;
+
 /// Who a call comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
@@ -63,7 +66,9 @@ impl Engine {
             return Err(Refusal::later());
         }
         let from = caller_number(&request.core.from.uri);
-        let call = NewCall { session, flow, source, dialled, from, to: number, sdp: request.body.clone() };
+        let max_forwards = request.max_forwards.unwrap_or(MAX_FORWARDS);
+        let sdp = request.body.clone();
+        let call = NewCall { session, flow, source, dialled, from, to: number, sdp, max_forwards };
         self.begin_call(call, now)
             .map_err(|status| if status == 503 { Refusal::later() } else { Refusal::status(status) })
     }

@@ -4,6 +4,7 @@
 mod agents;
 mod api;
 mod calls;
+mod dial_out;
 mod direct;
 mod incoming;
 mod outside;
@@ -38,6 +39,7 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+use dial_out::Outgoing;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 pub use trunks::ServerId;
@@ -235,6 +237,8 @@ struct Live {
     /// `None` for a call that an agent's phone dialled directly.
     run: Option<Run>,
     plans: Arc<Plans>,
+    /// A number outside that is being reached.
+    outgoing: Option<Outgoing>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
 }
