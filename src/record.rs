@@ -26,6 +26,8 @@ pub enum Party {
     Agent,
     Expert,
     Supervisor,
+    /// Who was called by number through a trunk.
+    Outside,
     System,
 }
 

@@ -128,6 +128,16 @@ pub struct Trunk {
     pub options_interval: Duration,
     /// Number prefixes a plan may dial out through this trunk.
     pub allow: Vec<String>,
+    /// The number that calls out show; the caller's own when `None`.
+    pub caller_id: Option<String>,
+}
+
+impl Trunk {
+    /// How long the longest prefix is by which a number may be dialled out here; `None` where it may not.
+    pub fn offers(&self, number: &str) -> Option<usize> {
+        let prefixes = self.allow.iter().filter(|_| !self.servers.is_empty());
+        prefixes.filter(|prefix| number.starts_with(prefix.as_str())).map(String::len).max()
+    }
 }
 
 /// A host name (looked up by NAPTR, SRV, then A/AAAA) or an address.
@@ -229,4 +239,16 @@ impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service").field("id", &self.id).field("base_url", &self.base_url).finish_non_exhaustive()
     }
+}
+
+impl Expert {
+    /// Whether a number is this expert's: the id, or the user part of the address.
+    pub fn is_dialled_by(&self, number: &str) -> bool {
+        self.id.as_str() == number || user_of(&self.address) == Some(number)
+    }
+}
+
+/// The user part of a SIP URI as it is written in configuration.
+pub fn user_of(address: &str) -> Option<&str> {
+    Some(address.split_once(':')?.1.split_once('@')?.0)
 }

@@ -89,6 +89,10 @@ pub struct Call {
     pub recording: Option<RecordingId>,
     /// What the caller says to the voicemail, or has said.
     pub message: Option<RecordingId>,
+    /// Somebody, an agent or one outside, has talked with the caller.
+    pub handled: bool,
+    /// How many systems a call that goes on from here may pass (RFC 3261 §20.22).
+    pub hops_left: u8,
 }
 
 impl Call {
@@ -120,6 +124,7 @@ impl Call {
     pub fn talk(&mut self, leg: LegId, now: Now) {
         self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
+        self.handled = true;
         self.offer = None;
         self.phase = Phase::Talking { leg };
     }
@@ -208,7 +213,6 @@ impl Call {
 
     pub fn record(&self) -> CallRecord {
         let talk = self.legs.values().filter(|leg| leg.role != Party::Caller);
-        let handled = self.agent.is_some();
         let (talk_ms, hold_ms) =
             talk.fold((0, 0), |(talk, hold), leg| (talk + leg.clock.talk_ms(), hold + leg.clock.hold_ms()));
         CallRecord {
@@ -226,8 +230,8 @@ impl Call {
             queue: self.queue.clone(),
             agent: self.agent.clone(),
             wait_ms: self.wait_ms,
-            talk_ms: handled.then_some(talk_ms),
-            hold_ms: handled.then_some(hold_ms),
+            talk_ms: self.handled.then_some(talk_ms),
+            hold_ms: self.handled.then_some(hold_ms),
             acw_ms: None,
             transfers: 0,
             recording: self.message.or(self.recording),

@@ -102,6 +102,7 @@ fn party(party: Party) -> &'static str {
         Party::Agent => "agent",
         Party::Expert => "expert",
         Party::Supervisor => "supervisor",
+        Party::Outside => "outside",
         Party::System => "system",
     }
 }

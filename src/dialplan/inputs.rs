@@ -19,7 +19,7 @@ use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -429,11 +429,34 @@ impl<'a> Checker<'a> {
                 let hint = suggest(agent, self.names.agents.iter().map(AgentId::as_str));
                 Some((format!("there is no agent '{agent}'"), hint))
             }
-            None => {
-                let hint = "write the agent as \"agent:201\"".to_owned();
-                Some((format!("'{target}' cannot be the target of a transfer"), Some(hint)))
-            }
+            None => match target.strip_prefix("tel:").map(outside::number) {
+                Some(Some(number)) => self.number_fault(target, &number),
+                _ => {
+                    let hint = "write an agent as \"agent:201\", a number as \"tel:+33155501\"".to_owned();
+                    Some((format!("'{target}' cannot be the target of a transfer"), Some(hint)))
+                }
+            },
         }
+    }
+
+    /// A number leaves only through a trunk that offers it, and not to come back.
+    fn number_fault(&self, target: &str, number: &str) -> Option<(String, Option<String>)> {
+        if self.names.is_experts(number) {
+            let message = format!("'{target}' is an expert's number, and an expert is never the target of a plan");
+            return Some((message, Some("let an agent of a queue consult the expert".to_owned())));
+        }
+        if self.names.agents.contains(number) {
+            let message = format!("'{target}' is an agent, who is not outside");
+            return Some((message, Some(format!("write the agent as \"agent:{number}\""))));
+        }
+        if self.names.is_offered(number) {
+            return None;
+        }
+        let hint = match &self.names.allowed[..] {
+            [] => "no trunk lets plans call out; write allow = [\"+33\"] at a [[trunk]] with servers".to_owned(),
+            allowed => format!("the trunks allow numbers that begin with {}", allowed.join(", ")),
+        };
+        Some((format!("no trunk offers '{target}'"), Some(hint)))
     }
 
     /// An expert by number, or by their own SIP address: a caller reaches one through an agent only.

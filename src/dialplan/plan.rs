@@ -177,6 +177,11 @@ impl Plans {
         best.map(|(_, plan)| plan.id.clone())
     }
 
+    /// Whether a plan has exactly this number, not just a pattern that it fits.
+    pub fn has_number(&self, number: &str) -> bool {
+        self.inner.plans.iter().flat_map(|plan| &plan.numbers).any(|pattern| pattern.pattern.as_str() == number)
+    }
+
     pub fn get(&self, id: &PlanId) -> Option<&Plan> {
         self.inner.plans.iter().find(|plan| plan.id == *id)
     }

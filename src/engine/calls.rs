@@ -30,6 +30,8 @@ pub(super) struct NewCall {
     pub headers: Headers,
     /// Empty for a late offer.
     pub sdp: Bytes,
+    /// How many systems the call may still pass (RFC 3261 §20.22).
+    pub max_forwards: u8,
 }
 
 /// How a call's end is told to the legs that are still there.
@@ -111,6 +113,8 @@ impl Engine {
             agent: None,
             recording: None,
             message: None,
+            handled: false,
+            hops_left: new.max_forwards,
         };
         self.changed.insert(id);
         self.unwritten.insert(id);
@@ -141,14 +145,16 @@ impl Engine {
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
                 let waits = self.ask_history(id, &call.from, uses, now);
-                let live = Live { call, run: Some(run), plans, shown: None, written: Written::default() };
+                let written = Written::default();
+                let live = Live { call, run: Some(run), plans, outgoing: None, shown: None, written };
                 self.calls.insert(id, Box::new(live));
                 if !waits {
                     self.run_plan(id, RunInput::Start, now);
                 }
             }
             Dialled::Agent(agent) => {
-                let live = Live { call, run: None, plans, shown: None, written: Written::default() };
+                let written = Written::default();
+                let live = Live { call, run: None, plans, outgoing: None, shown: None, written };
                 self.calls.insert(id, Box::new(live));
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
@@ -217,6 +223,7 @@ impl Engine {
         });
         live.call.phase = Phase::Ending;
         live.call.offer = None;
+        live.outgoing = None;
         let open: Vec<LegId> =
             live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
         for leg in open {
@@ -297,7 +304,7 @@ impl Engine {
         self.draining = true;
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
-            let handled = self.calls.get(&id).is_some_and(|live| live.call.agent.is_some());
+            let handled = self.calls.get(&id).is_some_and(|live| live.call.handled);
             let outcome = if handled { Outcome::Handled } else { Outcome::Failed };
             // Q.850 cause 41: temporary failure.
             self.end_call(id, EndReason { outcome, by: Party::System, q850: 41, status: 503 }, now);

@@ -4,6 +4,7 @@
 mod agents;
 mod api;
 mod calls;
+mod dial_out;
 mod direct;
 mod incoming;
 mod journal;
@@ -39,6 +40,7 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+use dial_out::Outgoing;
 pub use journal::Journal;
 use journal::Written;
 use outside::EarlierCalls;
@@ -219,6 +221,8 @@ struct Live {
     /// `None` for a call that an agent's phone dialled directly.
     run: Option<Run>,
     plans: Arc<Plans>,
+    /// A number outside that is being reached.
+    outgoing: Option<Outgoing>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
     written: Written,

@@ -115,6 +115,8 @@ pub struct Names {
     pub skills: BTreeSet<Skill>,
     /// Experts with their SIP addresses: never a target.
     pub experts: BTreeMap<ExpertId, String>,
+    /// How the numbers begin that some trunk offers to plans.
+    pub allowed: Vec<String>,
     /// The prompts there are, per language.
     pub prompts: BTreeMap<Language, BTreeSet<String>>,
     /// HTTP services, and whether a plan may name whole URLs for them.

@@ -16,6 +16,7 @@ mod jump;
 mod language;
 mod lookup;
 mod menu;
+pub mod outside;
 mod pattern;
 mod question;
 mod queues;
@@ -132,12 +133,16 @@ pub enum TransferOutcome {
     Unreachable,
     /// There is no such target (any more).
     NoSuchTarget,
+    /// It may not be called from a plan.
+    Refused,
 }
 
 /// Where a transfer goes. An expert is never one: callers reach experts through an agent only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     Agent(AgentId),
+    /// A number that a trunk offers, as it is dialled.
+    Outside(String),
 }
 
 /// What a running plan asks for.

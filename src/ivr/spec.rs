@@ -109,7 +109,7 @@ pub enum Kind {
     /// A level of the same plan.
     Level,
     Language,
-    /// `agent:201`.
+    /// `agent:201`, `tel:+33155501`.
     Target,
     /// A table from keys to what they mean: `{ 1 = "sales", 2 = "support" }`.
     Choices,
@@ -145,7 +145,7 @@ impl Kind {
             Kind::Calendar => "the name of a calendar".into(),
             Kind::Level => "the name of a level of this plan".into(),
             Kind::Language => "a language such as \"en\"".into(),
-            Kind::Target => "an agent, as \"agent:201\"".into(),
+            Kind::Target => "an agent, as \"agent:201\", or a number, as \"tel:+33155501\"".into(),
             Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),

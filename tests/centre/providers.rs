@@ -16,10 +16,10 @@ const SERVERS: [SocketAddr; 2] = [
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 5060),
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 5060),
 ];
-const WATCHED: Duration = Duration::from_secs(60);
-/// One that is down is noticed within a minute and 64*T1, one that is back within half a minute and 64*T1; then there
+const WATCHED: Duration = Duration::from_secs(120);
+/// One that is down is noticed within two minutes and 64*T1, one that is back within half a minute and 64*T1; then there
 /// are a challenge and some losses.
-const REGISTERED_WITHIN: Duration = Duration::from_secs(200);
+const REGISTERED_WITHIN: Duration = Duration::from_secs(260);
 /// Deadlines of the engine that the trunk has whatever happens: one a server, and the registration's.
 pub const TIMERS: usize = 3;
 /// REGISTERs in a row, with their challenges, that a refused or lost one may lead to.
@@ -38,6 +38,7 @@ pub fn add_to(settings: &mut Settings) {
         plans: Vec::new(),
         options_interval: WATCHED,
         allow: Vec::new(),
+        caller_id: None,
     });
 }
 
@@ -64,7 +65,7 @@ impl Providers {
         let servers = SERVERS.map(|address| {
             let mut seed = [0; 32];
             rng.fill_bytes(&mut seed);
-            let expires = Duration::from_secs(u64::from(60 + below(rng, 240)));
+            let expires = Duration::from_secs(u64::from(120 + below(rng, 480)));
             let turns_at = Instant(0) + Duration::from_secs(below(rng, 600).into());
             Server {
                 provider: Provider::new(address, expires, seed),

@@ -1,5 +1,6 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod dial_out;
 mod trunks;
 
 use std::collections::VecDeque;
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::caller::Numbering;
+use crate::findings::Source;
 use crate::ids::Language;
 use crate::ivr::Names;
+use crate::record::CallRecord;
 use crate::settings::{Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
 use crate::sip::message::{Method, Request, Response};
 
@@ -23,6 +26,8 @@ struct Bench {
     sent: VecDeque<(SocketAddr, Message)>,
     logs: Vec<String>,
     resolves: Vec<ServerId>,
+    media: Vec<MediaCommand>,
+    records: Vec<CallRecord>,
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -57,7 +62,7 @@ fn settings() -> Settings {
         agents: Vec::new(),
         queues: Vec::new(),
         experts: Vec::new(),
-        time_zone: "UTC".to_owned(),
+        time_zone: "Europe/Paris".to_owned(),
         numbering: Numbering::default(),
         services: Vec::new(),
         customers: None,
@@ -74,6 +79,7 @@ fn trunk(id: &str) -> Trunk {
         plans: Vec::new(),
         options_interval: Duration::ZERO,
         allow: Vec::new(),
+        caller_id: None,
     }
 }
 
@@ -83,12 +89,28 @@ fn server(host: &str) -> TrunkServer {
 
 impl Bench {
     fn new(settings: Settings) -> Bench {
-        let plans = Plans::load(Vec::new(), Names::default()).unwrap();
+        Bench::with_plan(settings, "")
+    }
+
+    /// With one plan file, if any.
+    fn with_plan(settings: Settings, plan: &str) -> Bench {
+        let names = Names {
+            default_language: Some(settings.language.clone()),
+            agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+            experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
+            allowed: settings.trunks.iter().flat_map(|trunk| trunk.allow.clone()).collect(),
+            prompts: [(settings.language.clone(), ["greeting".to_owned(), "goodbye".to_owned()].into())].into(),
+            ..Names::default()
+        };
+        let source = Source { path: "plans/front.toml".to_owned(), text: plan.to_owned() };
+        let sources = if plan.is_empty() { Vec::new() } else { vec![source] };
+        let plans = Plans::load(sources, names).unwrap_or_else(|findings| panic!("{findings:?}"));
         let now = Now { instant: Instant(1_000_000_000), wall: "2026-11-25T10:00:00Z".parse().unwrap() };
         let engine = Engine::new(Arc::new(settings), Arc::new(plans), [7; 32], now);
-        let (sent, logs, resolves) = Default::default();
-        let mut bench = Bench { engine, now, sent, logs, resolves };
-        bench.input(Input::Time);
+        let (sent, logs, resolves, media, records) = Default::default();
+        let mut bench = Bench { engine, now, sent, logs, resolves, media, records };
+        let ports = (0..8).map(|n| MediaPort(SocketAddr::from(([127, 0, 0, 1], 30_000 + 2 * n)))).collect();
+        bench.input(Input::Media(MediaEvent::Ports(ports)));
         bench
     }
 
@@ -113,6 +135,8 @@ impl Bench {
                 }
                 Command::Resolve { id, .. } => self.resolves.push(id),
                 Command::Log { text, .. } => self.logs.push(text),
+                Command::Media(command) => self.media.push(command),
+                Command::Journal(Journal::Ended(record)) => self.records.push(*record),
                 _ => {}
             }
         }
@@ -155,16 +179,17 @@ impl Bench {
         lines
     }
 
-    /// The next request of this method, and where it went; what stands before it is thrown away.
+    /// The next request of this method, and where it went; requests before it are thrown away.
     fn request(&mut self, method: Method) -> (String, Request) {
-        while let Some((to, message)) = self.sent.pop_front() {
-            if let Message::Request(request) = message
-                && request.method == method
-            {
-                return (to.to_string(), request);
+        let mut found = None;
+        self.sent.retain(|(to, message)| match message {
+            Message::Request(request) if found.is_none() => {
+                found = (request.method == method).then(|| (to.to_string(), request.clone()));
+                false
             }
-        }
-        panic!("no {method} was sent; log: {:?}", self.logs)
+            _ => true,
+        });
+        found.unwrap_or_else(|| panic!("no {method} was sent; log: {:?}", self.logs))
     }
 
     /// A peer's response, by which it was reached.

@@ -162,6 +162,11 @@ impl Engine {
             self.timers.set(Timer::LookUp(id), now.instant + RETRY);
             return;
         }
+        let (ours, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|to| self.is_ours(to));
+        if !ours.is_empty() {
+            let text = format!("trunk {}: server {} is ourselves; it is not used", id.trunk, id.index + 1);
+            self.log(LogLevel::Warn, text);
+        }
         let known = self.trunks.servers.remove(&id).map(|server| server.targets).unwrap_or_default();
         let again = |to: &Destination| known.iter().find(|target| target.to == *to).cloned();
         let targets: Vec<Target> =
@@ -172,8 +177,14 @@ impl Engine {
         self.register_where_best(&id.trunk, now);
     }
 
+    /// A call was not answered there: the next target is used until it answers OPTIONS.
+    pub(super) fn target_is_suspect(&mut self, id: &TargetId, now: Now) {
+        self.target_is_down(id, now);
+        self.ask_now(id, now);
+    }
+
     /// A request was not answered there: the next target is used.
-    pub(super) fn target_is_down(&mut self, id: &TargetId, now: Now) {
+    fn target_is_down(&mut self, id: &TargetId, now: Now) {
         let Some(target) = self.trunks.target(id) else { return };
         let was_down = target.is_down(now.instant);
         target.down_until = Some(now.instant + PASSED_OVER);
@@ -197,6 +208,15 @@ impl Engine {
             Some(Asked::Register(id)) => self.register_answered(&id, response, now),
             None => {}
         }
+    }
+
+    /// Whether what is sent there comes back to us.
+    fn is_ours(&self, to: &Destination) -> bool {
+        let Destination::Address { address, .. } = to else { return false };
+        self.settings.sip.listen.iter().any(|listen| {
+            let public = self.settings.sip.public_address.map(|ip| SocketAddr::new(ip, listen.address.port()));
+            listen.address == *address || public == Some(*address)
+        })
     }
 
     fn trunk(&self, id: &TrunkId) -> Option<&Trunk> {
@@ -235,6 +255,12 @@ fn address_of(to: &Destination) -> IpAddr {
         Destination::Flow(flow) => flow.remote.ip(),
         Destination::Address { address, .. } => address.ip(),
     }
+}
+
+/// A number as it is dialled at a server.
+pub(super) fn number_at(trunk: &Trunk, target: &TargetId, number: &str) -> Option<Uri> {
+    let server = trunk.servers.get(target.server.index)?;
+    Some(sip_uri(Some(number), host_of(server), server.port))
 }
 
 /// The server as its provider knows it: by its name where it has one.

@@ -21,6 +21,13 @@ impl Engine {
         }
     }
 
+    /// Asks a watched target out of its turn.
+    pub(super) fn ask_now(&mut self, id: &TargetId, now: Now) {
+        if self.interval(id).is_some() && !self.trunks.is_asked(&Asked::Options(id.clone())) {
+            self.timers.set(Timer::Options(id.clone()), now.instant);
+        }
+    }
+
     /// How often a target is asked; `None` where its trunk is not watched or the target is no longer there.
     fn interval(&mut self, id: &TargetId) -> Option<Duration> {
         self.trunks.target(id)?;

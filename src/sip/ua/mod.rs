@@ -51,6 +51,11 @@ pub struct Invite {
     pub sdp: Option<Bytes>,
     /// Answer a 401 or 407 with these, at most twice in a row and only for our own realm's peer.
     pub credentials: Option<Credentials>,
+    /// RFC 3261 §20.22; 70 for a call that begins here.
+    pub max_forwards: u8,
+    /// Fails with 408 when nothing at all has come back by then: sooner than Timer B, where there is another server to
+    /// try (RFC 3263 §4.3). What comes later is cancelled.
+    pub first_word_within: Option<Duration>,
 }
 
 /// A request outside any dialog: OPTIONS, REGISTER, …

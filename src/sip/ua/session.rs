@@ -214,7 +214,7 @@ impl Session {
         self.refuse_theirs(cx, StatusCode::from(487), now);
         self.hurry_ours(cx, now);
         self.queued = None;
-        for wake in [Wake::Glare, Wake::Refresh, Wake::SessionExpired, Wake::InvitationExpired] {
+        for wake in [Wake::NoWord, Wake::Glare, Wake::Refresh, Wake::SessionExpired, Wake::InvitationExpired] {
             cx.forget(self.id, wake);
         }
         if !self.over {
@@ -410,6 +410,7 @@ impl Session {
             Wake::RepeatProvisional => self.repeat_provisional(cx, now),
             Wake::KeepRinging => self.keep_ringing(cx, now),
             Wake::Unpracked => self.on_unpracked(cx, now),
+            Wake::NoWord => self.on_no_word(cx, now),
             Wake::CancelFruitless => self.on_cancel_fruitless(cx),
             Wake::InvitationExpired => {
                 self.refuse_invitation(cx, StatusCode::from(487), None, Headers::default(), now);
