@@ -37,6 +37,7 @@ fn names() -> Names {
         lists: lists(),
         numbering: Numbering { country_code: "33".to_owned(), ..Numbering::default() },
         allowed: vec!["+33".to_owned(), "3".to_owned(), "2".to_owned()],
+        time_zone: String::new(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
     }
 }
