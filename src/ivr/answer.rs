@@ -176,6 +176,7 @@ fn fit(json: &serde_json::Value, default: &Value) -> Option<Value> {
         (Value::Text(_), Json::Bool(flag)) => Some(Value::Text(flag.to_string())),
         (Value::Integer(_), Json::Number(number)) => whole(number).map(Value::Integer),
         (Value::Integer(_), Json::String(text)) => text.trim().parse().ok().map(Value::Integer),
+        (Value::Double(_), Json::Number(number)) => number.as_f64().map(Value::Double),
         (Value::Flag(_), Json::Bool(flag)) => Some(Value::Flag(*flag)),
         (Value::List(_), Json::Array(_)) | (Value::Map(_), Json::Object(_)) => value_of(json, DEEPEST),
         _ => None,
@@ -202,7 +203,10 @@ fn value_of(json: &serde_json::Value, depth: usize) -> Option<Value> {
     Some(match json {
         Json::Null => return None,
         Json::Bool(flag) => Value::Flag(*flag),
-        Json::Number(number) => whole(number).map(Value::Integer)?,
+        Json::Number(number) => match whole(number) {
+            Some(whole) => Value::Integer(whole),
+            None => Value::Double(number.as_f64()?),
+        },
         Json::String(text) => bounded(text)?,
         Json::Array(items) if items.len() <= MOST_ITEMS => Value::List(
             items.iter().filter(|item| !item.is_null()).map(|item| value_of(item, depth)).collect::<Option<_>>()?,
@@ -272,7 +276,7 @@ mod tests {
             serde_json::json!({ "text": null, "number": null, "flag": null, "list": null, "table": null }),
             serde_json::json!({ "text": {}, "number": 1.5, "flag": 1, "list": {}, "table": [] }),
             serde_json::json!({ "text": long, "number": 1e300, "flag": "true", "list": many, "table": deep }),
-            serde_json::json!({ "text": [], "number": "12x", "flag": [], "list": [1.5], "table": { "a": 1.5 } }),
+            serde_json::json!({ "text": [], "number": "12x", "flag": [], "list": 1.5, "table": "a" }),
         ] {
             assert_eq!(fields.take(&answer), BTreeMap::new(), "{answer:.80}");
         }

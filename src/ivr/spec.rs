@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::Value;
+use super::inputs::{Value, skills};
 use crate::bridge::Digit;
 
 /// A module, as it is documented and checked.
@@ -28,7 +28,45 @@ pub struct Input {
 #[derive(Debug)]
 pub struct Output {
     pub name: &'static str,
+    pub kind: OutputKind,
     pub doc: &'static str,
+}
+
+/// The type of an output. What can be told beforehand is checked beforehand: a condition that compares with a word the
+/// module never gives is a finding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OutputKind {
+    Text,
+    Flag,
+    Integer,
+    /// A number with decimals.
+    Double,
+    List,
+    /// A table of anything.
+    Map,
+    /// One of these words and no other.
+    Word(&'static [&'static str]),
+    /// One of the meanings in the rule's input `choices`, or its `default`.
+    Choice,
+    /// Known at run time only.
+    Any,
+}
+
+impl OutputKind {
+    /// In words, for findings and documentation.
+    pub fn describe(self) -> String {
+        match self {
+            OutputKind::Text => "a text".into(),
+            OutputKind::Flag => "true or false".into(),
+            OutputKind::Integer => "a whole number".into(),
+            OutputKind::Double => "a number with decimals".into(),
+            OutputKind::List => "a list".into(),
+            OutputKind::Map => "a table".into(),
+            OutputKind::Word(words) => format!("one of {}", words.join(", ")),
+            OutputKind::Choice => "one of the choices".into(),
+            OutputKind::Any => "a value of any type".into(),
+        }
+    }
 }
 
 /// Whether the plan goes on after the module.
@@ -87,6 +125,8 @@ pub enum Kind {
     Fields,
     /// A list of numbers of the configuration, or several of them.
     Lists,
+    /// Skills an agent must have: a list of names, or a table from names to the least level.
+    Skills,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -112,12 +152,20 @@ impl Kind {
             Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
             Kind::Fields => "a table of paths, as { tier = { path = \"customer.tier\", default = \"none\" } }".into(),
             Kind::Lists => "the name of a list of numbers, or a list of names".into(),
+            Kind::Skills => {
+                "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
+            }
             Kind::Word(words) => format!("one of {}", words.join(", ")),
         }
     }
 }
 
 impl Kind {
+    /// Values to be worked out may stand within it; it is not worked out as a whole.
+    pub fn holds_expressions(self) -> bool {
+        matches!(self, Kind::Template | Kind::Values | Kind::Fields)
+    }
+
     /// Whether a value that was worked out at run time can be taken. Names are looked up by the modules themselves.
     pub fn fits(self, value: &Value) -> bool {
         match (self, value) {
@@ -127,10 +175,9 @@ impl Kind {
             (Kind::Choices, Value::Map(entries)) => {
                 !entries.is_empty() && entries.keys().all(|keys| keys.chars().all(|key| Digit::new(key).is_some()))
             }
-            (Kind::Values, Value::Map(_)) => true,
-            // What is taken out of an answer, and which list is meant, is said when the plan is written.
             (Kind::Template | Kind::Fields | Kind::Values, _) => false,
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
+            (Kind::Skills, value) => skills(value).is_some(),
             (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
             (_, value) => value.as_text().is_some(),
         }
@@ -146,6 +193,7 @@ pub enum Module {
     Deter,
     Distribute,
     Echo,
+    Estimate,
     Gather,
     Hangup,
     Jump,
@@ -160,12 +208,13 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 16] = [
+    pub const ALL: [Module; 17] = [
         Module::Announce,
         Module::Calendar,
         Module::Deter,
         Module::Distribute,
         Module::Echo,
+        Module::Estimate,
         Module::Gather,
         Module::Hangup,
         Module::Jump,
@@ -186,6 +235,7 @@ impl Module {
             Module::Deter => &super::deter::SPEC,
             Module::Distribute => &super::distribute::SPEC,
             Module::Echo => &super::echo::SPEC,
+            Module::Estimate => &super::estimate::SPEC,
             Module::Gather => &super::gather::SPEC,
             Module::Hangup => &super::hangup::SPEC,
             Module::Jump => &super::jump::SPEC,
@@ -210,7 +260,7 @@ impl Spec {
         self.inputs.iter().find(|input| input.name == name)
     }
 
-    pub fn has_output(&self, name: &str) -> bool {
-        self.outputs.iter().any(|output| output.name == name)
+    pub fn output(&self, name: &str) -> Option<&'static Output> {
+        self.outputs.iter().find(|output| output.name == name)
     }
 }
