@@ -180,6 +180,21 @@ impl Appliance {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
+    /// The figures for Prometheus.
+    pub fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.web).expect("the web port");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let token = fs::read_to_string(self.data.join("admin.token")).expect("the admin token");
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: relais\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+            token.trim()
+        );
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
     /// The rows of GET /calls, /agents or /queues.
     pub fn list(&self, what: &str) -> Vec<Value> {
         let (status, body) = self.api("GET", &format!("/{what}"), None);
