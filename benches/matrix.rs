@@ -79,6 +79,7 @@ fn facts(to: &str) -> Facts {
         language: Language::from("en"),
         headers: BTreeMap::from([("x-tier".to_owned(), "none".to_owned())]),
         caller: CallerFacts::default(),
+        earlier_calls_s: Vec::new(),
     }
 }
 

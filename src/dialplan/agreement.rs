@@ -8,9 +8,10 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::evaluate::Node;
 use super::expression::{Expression, for_cel, from_cel, interpret};
-use super::facts::{CallerFacts, Facts};
+use super::facts::Facts;
 use super::operand::Operand;
 use super::scope::Scope;
+use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language};
 use crate::ivr::{Names, QueueFigures, Queues, Value};
 
@@ -141,6 +142,7 @@ fn facts() -> Facts {
         language: Language::from("en"),
         headers: BTreeMap::from([("x-tier".to_owned(), "gold".to_owned())]),
         caller: CallerFacts { known: true, value: 5, ..CallerFacts::default() },
+        earlier_calls_s: Vec::new(),
     }
 }
 

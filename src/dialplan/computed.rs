@@ -73,7 +73,7 @@ impl Checker<'_> {
             _ if *of == Type::Any => true,
             Kind::Flag => *of == Type::Flag,
             Kind::Integer { .. } => *of == Type::Integer,
-            Kind::Choices => matches!(of, Type::Map(_)),
+            Kind::Choices | Kind::Values => matches!(of, Type::Map(_)),
             Kind::Skills => matches!(of, Type::Map(_) | Type::List(_)),
             Kind::Prompt | Kind::Lists => of.is_text() || matches!(of, Type::List(_)),
             _ => of.is_text(),

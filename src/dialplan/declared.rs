@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::inputs::Checker;
-use super::load::check_variable;
+use super::load::{check_name, check_variable};
 use super::reader::{At, Table};
 use super::types::Type;
 use crate::findings::{Findings, suggest};
@@ -55,7 +55,11 @@ pub(super) fn read_declared<'t>(
     let mut drafts = Vec::new();
     let Some(entries) = plan.table(key, findings) else { return drafts };
     for (name, value) in entries.all() {
-        let named = check_variable(name.value, name.span.clone(), findings);
+        let named = match key {
+            // They are seen as `inputs.NAME`, so no word is taken.
+            "inputs" => check_name(name.value, name.span.clone(), findings),
+            _ => check_variable(name.value, name.span.clone(), findings),
+        };
         let what = format!("{key}: {}", name.value);
         let Some(mut table) = Table::of(&what, value, findings) else { continue };
         let given = table.text("type", findings);

@@ -183,16 +183,6 @@ impl Node {
         })
     }
 
-    /// The variable it is, or is a field of.
-    pub(super) fn variable(&self) -> Option<&str> {
-        match self {
-            Node::Variable(name) => Some(name),
-            Node::Field { of, .. } => of.variable(),
-            Node::Figure { queue, .. } => queue.variable(),
-            _ => None,
-        }
-    }
-
     fn call(call: &CallExpr) -> Option<Node> {
         let node = |expression: &IdedExpr| Node::compile(expression).map(Box::new);
         Some(match (&call.target, call.func_name.as_str(), call.args.as_slice()) {

@@ -9,7 +9,7 @@ use cel::context::VariableResolver;
 use cel::objects::Key;
 use cel::{Context, Env, Program};
 
-use super::evaluate::{Fault, Node, Operand, header_of, queue_of, record_of};
+use super::evaluate::{Fault, Node, Operand, header_of, is_type, queue_of, record_of};
 use super::scope::Scope;
 use super::types::Record;
 use crate::ivr::Value;
@@ -31,7 +31,9 @@ pub(super) struct Expression {
     program: Program,
     compiled: Compiled,
     /// The names it looks at, as they are written: `open`, `call.from`, `queue('support').waiting`.
-    seen: Vec<(String, Node)>,
+    names: Vec<String>,
+    /// The plan's own variables among them.
+    variables: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -65,9 +67,10 @@ impl Expression {
                     Some(node) => Compiled::Node(node),
                     None => Compiled::Cel(for_cel(expression.clone())),
                 };
-                let mut seen = Vec::new();
-                look(expression, &mut Vec::new(), &mut seen);
-                Ok(Expression { text: text.to_owned(), compiled, seen, program })
+                let mut look = Look::default();
+                look.at(expression, false);
+                let (names, variables) = (look.names, look.variables);
+                Ok(Expression { text: text.to_owned(), compiled, names, variables, program })
             }
             Err(errors) => Err(errors
                 .errors
@@ -79,12 +82,12 @@ impl Expression {
 
     /// The names it looks at, as written.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.seen.iter().map(|(name, _)| name.as_str())
+        self.names.iter().map(String::as_str)
     }
 
     /// The plan's own variables it looks at.
     pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
-        self.seen.iter().filter_map(|(_, node)| node.variable())
+        self.variables.iter().map(String::as_str)
     }
 
     pub(super) fn ast(&self) -> &IdedExpr {
@@ -160,38 +163,56 @@ pub(super) fn for_cel(mut expression: IdedExpr) -> IdedExpr {
     expression
 }
 
-/// Gathers the names an expression looks at; those a macro binds are not among them.
-fn look<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, seen: &mut Vec<(String, Node)>) {
-    if let Some(name) = written(expression, bound) {
-        if let Some(node) = Node::compile(expression).filter(|_| seen.iter().all(|(known, _)| *known != name)) {
-            seen.push((name, node));
-        }
-        return;
-    }
-    match &expression.expr {
-        Expr::Select(select) => look(&select.operand, bound, seen),
-        Expr::Call(call) => {
-            call.target.iter().for_each(|target| look(target, bound, seen));
-            call.args.iter().for_each(|argument| look(argument, bound, seen));
-        }
-        Expr::List(list) => list.elements.iter().for_each(|element| look(element, bound, seen)),
-        Expr::Map(map) => {
-            for entry in &map.entries {
-                if let EntryExpr::MapEntry(entry) = &entry.expr {
-                    look(&entry.key, bound, seen);
-                    look(&entry.value, bound, seen);
-                }
+/// Gathers the names an expression looks at, and the variables among them; those a macro binds are not.
+#[derive(Default)]
+struct Look<'e> {
+    bound: Vec<&'e str>,
+    names: Vec<String>,
+    variables: Vec<String>,
+}
+
+impl<'e> Look<'e> {
+    /// `within` a name: only variables are gathered.
+    fn at(&mut self, expression: &'e IdedExpr, within: bool) {
+        if let Expr::Ident(name) = &expression.expr {
+            let is_own = !self.bound.contains(&name.as_str())
+                && !name.starts_with('@')
+                && record_of(name).is_none()
+                && !is_type(name);
+            if is_own && !self.variables.contains(name) {
+                self.variables.push(name.clone());
             }
         }
-        Expr::Comprehension(comprehension) => {
-            look(&comprehension.iter_range, bound, seen);
-            let before = bound.len();
-            bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
-            bound.extend(comprehension.iter_var2.as_deref());
-            look(&comprehension.loop_step, bound, seen);
-            bound.truncate(before);
+        let name = written(expression, &self.bound).filter(|_| !within);
+        let within = within || name.is_some();
+        self.names.extend(name.filter(|name| !self.names.contains(name)));
+        match &expression.expr {
+            Expr::Select(select) => self.at(&select.operand, within),
+            Expr::Call(call) => {
+                // The name of a queue is not part of a figure's.
+                let within = within && queue_of(&expression.expr).is_none();
+                call.target.iter().for_each(|target| self.at(target, within));
+                call.args.iter().for_each(|argument| self.at(argument, within));
+            }
+            Expr::List(list) => list.elements.iter().for_each(|element| self.at(element, within)),
+            Expr::Map(map) => {
+                for entry in &map.entries {
+                    if let EntryExpr::MapEntry(entry) = &entry.expr {
+                        self.at(&entry.key, within);
+                        self.at(&entry.value, within);
+                    }
+                }
+            }
+            Expr::Comprehension(comprehension) => {
+                self.at(&comprehension.iter_range, within);
+                let before = self.bound.len();
+                self.bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
+                self.bound.extend(comprehension.iter_var2.as_deref());
+                self.at(&comprehension.loop_step, within);
+                self.bound.truncate(before);
+            }
+            Expr::Ident(_) | Expr::Literal(_) | Expr::Struct(_) | Expr::Unspecified => {}
         }
-        Expr::Ident(_) | Expr::Literal(_) | Expr::Struct(_) | Expr::Unspecified => {}
     }
 }
 

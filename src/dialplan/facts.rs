@@ -19,13 +19,10 @@ pub struct Facts {
     /// The centre's language; a plan that names its own begins in that.
     pub language: Language,
     /// Headers of the INVITE, by their names in lower case; only where a plan asks for some ([`super::Plan::uses`]).
-    #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The caller's history.
-    #[serde(default)]
+    /// What history says of the caller. A run that begins before it is known is told by `Run::meet`.
     pub caller: CallerFacts,
-    /// How long ago the earlier calls of this number came in, in seconds, the latest first; only where a plan asks for it.
-    #[serde(default)]
+    /// How long ago the earlier calls of this number came in, in seconds, the latest first.
     pub earlier_calls_s: Vec<u64>,
 }
 

@@ -52,7 +52,7 @@ pub(super) fn check(
 ) -> bool {
     let graph = Graph::of(plan, checker);
     unreached(plan, places, &graph, findings);
-    unset(plan, places, &graph, findings);
+    unset(plan, places, &graph, checker, findings);
     unused(plan, places, declared, findings);
     loops(plan, places, &graph, findings);
     let exhausted = graph.before.get(plan.levels.len()).is_some_and(Option::is_some);
@@ -196,7 +196,7 @@ fn unreached(plan: &Plan, places: &[Place], graph: &Graph<'_>, findings: &mut Fi
 }
 
 /// Every use of a variable that may have no value there; the first use of each is told.
-fn unset(plan: &Plan, places: &[Place], graph: &Graph<'_>, findings: &mut Findings<'_>) {
+fn unset(plan: &Plan, places: &[Place], graph: &Graph<'_>, checker: &Checker<'_>, findings: &mut Findings<'_>) {
     let mut told = BTreeSet::new();
     let mut tell = |name: &str, span: Range<usize>, findings: &mut Findings<'_>| {
         if told.insert(name.to_owned()) {
@@ -215,7 +215,9 @@ fn unset(plan: &Plan, places: &[Place], graph: &Graph<'_>, findings: &mut Findin
                 (nested.computed.expression(), place.inputs.get(input).cloned())
             });
             for (expression, span) in when.chain(computed).chain(nested) {
-                for name in expression.variables().filter(|name| !before.contains(name)) {
+                // A name that nothing ever sets is told where types are checked.
+                let known = |name: &&str| checker.vocabulary.variables.contains_key(*name);
+                for name in expression.variables().filter(known).filter(|name| !before.contains(name)) {
                     tell(name, span.clone().unwrap_or(place.rule.clone()), findings);
                 }
             }
@@ -225,7 +227,7 @@ fn unset(plan: &Plan, places: &[Place], graph: &Graph<'_>, findings: &mut Findin
         for name in plan.outputs.keys().filter(|name| !end.contains(name.as_str())) {
             if !plan.variables.get(name).is_some_and(|declared| declared.default.is_some()) {
                 let message = format!("output '{name}' may have no value at the end of the plan");
-                let hint = format!("set a variable of that name on every way, or give it a default in [variables]");
+                let hint = "set a variable of that name on every way, or give it a default in [variables]".to_owned();
                 findings.error(last.level.clone(), message, hint);
             }
         }
@@ -259,6 +261,9 @@ fn unused(plan: &Plan, places: &[Place], declared: &[DeclaredDraft<'_>], finding
 
 /// Jumps that lie on a common way round multiply: a loop may take more steps than a call is given.
 fn loops(plan: &Plan, places: &[Place], graph: &Graph<'_>, findings: &mut Findings<'_>) {
+    if graph.edges.iter().all(|(from, to)| to > from) {
+        return;
+    }
     let reach: Vec<BTreeSet<usize>> = (0..plan.levels.len()).map(|index| graph.reach(index)).collect();
     let mut told = BTreeSet::new();
     for (index, place) in places.iter().enumerate() {

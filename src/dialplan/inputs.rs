@@ -37,13 +37,7 @@ pub(super) struct Checker<'a> {
     pub params: BTreeMap<String, Value>,
 }
 
-/// The inputs of a rule: those written as they are, those to be worked out, and values within them to be worked out.
-#[derive(Default)]
-pub(super) struct Checked {
-    pub fixed: BTreeMap<String, Value>,
-    pub computed: BTreeMap<String, Computed>,
-    pub nested: Vec<Nested>,
-}
+type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>, Vec<Nested>);
 
 /// What an input takes.
 pub(super) struct Takes<'a> {
@@ -62,7 +56,9 @@ pub(super) fn check_inputs(
 ) -> Checked {
     let accepted = checker.accepted(callee);
     let free = callee.module().is_some_and(|module| module.spec().free_inputs);
-    let Checked { mut fixed, mut computed, mut nested } = Checked::default();
+    let mut fixed = BTreeMap::new();
+    let mut computed = BTreeMap::new();
+    let mut nested = Vec::new();
     let mut given = BTreeSet::new();
     for (key, value) in inputs.iter().flat_map(Table::all) {
         given.insert(key.value);
@@ -74,15 +70,24 @@ pub(super) fn check_inputs(
             }
             continue;
         }
-        if let Some(kind) = takes.and_then(|takes| takes.kind).filter(|kind| kind.holds_expressions()) {
-            if let Some(checked) = checker.check_nested(key.value, kind, value, &mut nested, findings) {
-                fixed.insert(key.value.to_owned(), checked);
-            }
-        } else if let Some(text) = expression_of(value) {
+        let kind = takes.and_then(|takes| takes.kind);
+        if let (Some(kind @ (Kind::Template | Kind::Fields)), Some(text)) = (kind, expression_of(value)) {
+            findings.error(text.span, format!("{} cannot be computed as a whole", key.value), kind.describe());
+            continue;
+        }
+        if let Some(text) = expression_of(value) {
             if let Some(expression) = checker.check_computed(key.value, takes, text, findings) {
                 computed.insert(key.value.to_owned(), expression);
             }
-        } else if let Some(checked) = checker.check_fixed(key.value, takes, value, findings) {
+            continue;
+        }
+        let checked = match kind {
+            Some(kind @ (Kind::Template | Kind::Values | Kind::Fields)) => {
+                checker.check_nested(key.value, kind, value, &mut nested, findings)
+            }
+            _ => checker.check_fixed(key.value, takes, value, findings),
+        };
+        if let Some(checked) = checked {
             fixed.insert(key.value.to_owned(), checked);
         }
     }
@@ -101,7 +106,7 @@ pub(super) fn check_inputs(
         check_together(*module, &fixed, place.clone(), findings);
         checker.check_request(*module, &fixed, place, findings);
     }
-    Checked { fixed, computed, nested }
+    (fixed, computed, nested)
 }
 
 /// The inputs that a number gives.
@@ -462,8 +467,17 @@ impl<'a> Checker<'a> {
 }
 
 fn is_word(kind: Kind) -> bool {
-    !kind.holds_expressions()
-        && !matches!(kind, Kind::Flag | Kind::Integer { .. } | Kind::Prompt | Kind::Choices | Kind::Skills)
+    !matches!(
+        kind,
+        Kind::Flag
+            | Kind::Integer { .. }
+            | Kind::Prompt
+            | Kind::Choices
+            | Kind::Skills
+            | Kind::Template
+            | Kind::Values
+            | Kind::Fields
+    )
 }
 
 /// A SIP address without scheme, parameters and brackets, lower case; empty where it is none.

@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::condition::Condition;
 use super::declared::{Declared, signatures};
 use super::draft::{Claims, LevelDraft, PlanDraft, RuleDraft, read_plan};
+use super::evaluate::is_type;
 use super::expression::{Expression, Misuse};
-use super::inputs::{Checked, Checker, check_inputs, check_number};
+use super::inputs::{Checker, check_inputs, check_number};
 use super::plan::{Callee, Level, Number, Plan, Rule, Uses};
 use super::reader::{Table, contents, parse, type_of, value_of};
 use super::run::Run;
@@ -44,6 +45,14 @@ pub(super) struct Signature {
     pub uses: Uses,
 }
 
+impl Signature {
+    /// By the plan's name; as it says itself, before it is checked.
+    fn declared(draft: &PlanDraft<'_>) -> (String, Signature) {
+        let (inputs, outputs) = (signatures(&draft.inputs), signatures(&draft.outputs));
+        (draft.name.value.clone(), Signature { inputs, outputs, returns: true, uses: Uses::default() })
+    }
+}
+
 pub(super) fn load(sources: &[Source], names: &Names) -> (Vec<Plan>, Vec<Finding>) {
     let mut findings: Vec<Findings<'_>> = sources.iter().map(Findings::new).collect();
     let documents: Vec<_> = findings.iter_mut().map(parse).collect();
@@ -59,7 +68,8 @@ pub(super) fn load(sources: &[Source], names: &Names) -> (Vec<Plan>, Vec<Finding
     let calls = calls(&drafts);
     let order = order(&drafts, &calls, &mut findings);
     let languages = languages(&drafts, &calls, names);
-    let mut known: BTreeMap<String, Signature> = BTreeMap::new();
+    // Of plans that run themselves, one is checked before the other is known.
+    let mut known: BTreeMap<String, Signature> = drafts.iter().flatten().map(Signature::declared).collect();
     let mut plans: Vec<Option<Plan>> = drafts.iter().map(|_| None).collect();
     let called: BTreeSet<usize> = calls.values().flatten().copied().collect();
     for index in order {
@@ -212,6 +222,7 @@ fn check_plan(
         declared.iter().for_each(|declared| declared.check(key, &checker, findings));
     }
     checker.vocabulary.variables = variables::types(&draft, &checker, findings);
+    variables::outputs(&draft, &checker, findings);
     let inputs = signatures(&draft.inputs);
     let numbers = draft.numbers.into_iter().map(|number| {
         let given = check_number(&number, &inputs, &checker, findings);
@@ -309,9 +320,8 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
         }
     });
     let callee = callee?;
-    let Checked { fixed, computed, nested } = check_inputs(&callee, inputs, place, checker, findings);
-    let fields = fixed.get("fields").and_then(|fields| Fields::read(fields).ok()).unwrap_or_default();
-    let out = outputs.map(|outputs| check_outputs(&callee, &outputs, &fields, checker, findings)).unwrap_or_default();
+    let (fixed, computed, nested) = check_inputs(&callee, inputs, place, checker, findings);
+    let out = outputs.map(|outputs| check_outputs(&callee, &fixed, &outputs, checker, findings)).unwrap_or_default();
     let when = match when {
         // A rule whose condition is no condition must not look like one that always runs.
         Some(None) => return None,
@@ -323,13 +333,15 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
 
 fn check_outputs(
     callee: &Callee,
+    fixed: &BTreeMap<String, Value>,
     outputs: &Table<'_>,
-    fields: &Fields,
     checker: &Checker<'_>,
     findings: &mut Findings<'_>,
 ) -> BTreeMap<String, String> {
-    let mut known: Vec<&str> = checker.output_names(callee);
-    known.extend(fields.0.keys().map(String::as_str));
+    // A look-up puts out the fields it declares itself.
+    let fields = fixed.get("fields").and_then(|fields| Fields::read(fields).ok()).unwrap_or_default();
+    let known: Vec<&str> =
+        checker.output_names(callee).into_iter().chain(fields.0.keys().map(String::as_str)).collect();
     let mut out = BTreeMap::new();
     for (key, value) in outputs.all() {
         if !known.contains(&key.value) {
@@ -353,18 +365,23 @@ fn check_outputs(
 
 /// Whether a name can be a variable.
 pub(super) fn check_variable(name: &str, span: Range<usize>, findings: &mut Findings<'_>) -> bool {
-    let mut characters = name.chars();
-    let begins = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    if !begins || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') || name.len() > 64 {
-        let hint = "use letters, digits and _, beginning with a letter".to_owned();
-        findings.error(span, format!("'{name}' cannot be the name of a variable"), hint);
-        return false;
-    }
-    if RESERVED.contains(&name) {
+    if RESERVED.contains(&name) || is_type(name) {
         findings.error(span, format!("'{name}' has a meaning of its own and cannot be a variable"), None);
         return false;
     }
-    true
+    check_name(name, span, findings)
+}
+
+/// Whether a name can stand in an expression.
+pub(super) fn check_name(name: &str, span: Range<usize>, findings: &mut Findings<'_>) -> bool {
+    let mut characters = name.chars();
+    let begins = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let fine = begins && characters.all(|c| c.is_ascii_alphanumeric() || c == '_') && name.len() <= 64;
+    if !fine {
+        let hint = "use letters, digits and _, beginning with a letter".to_owned();
+        findings.error(span, format!("'{name}' cannot be the name of a variable"), hint);
+    }
+    fine
 }
 
 /// What is wrong with an expression, at its places in the file.

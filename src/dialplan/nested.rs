@@ -199,7 +199,7 @@ fn check_fields(
     findings: &mut Findings<'_>,
 ) -> Option<Value> {
     let Some(fields) = value_of(value.get_ref()) else {
-        let message = format!("{name}: a default is a text, a whole number, true or false, a list or a table");
+        let message = format!("{name}: a default is a text, a number, true or false, a list or a table");
         findings.error(value.span(), message, None);
         return None;
     };

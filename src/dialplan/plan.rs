@@ -68,10 +68,10 @@ pub struct Number {
 pub struct Uses {
     /// `caller.…` or `call.attempt_today`: the caller's history.
     pub history: bool,
+    /// How often the caller has called of late.
+    pub earlier_calls: bool,
     /// `call.headers`.
     pub headers: bool,
-    /// How often the caller has called of late (`screen`).
-    pub earlier_calls: bool,
 }
 
 /// What a rule runs.

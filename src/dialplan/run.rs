@@ -67,8 +67,9 @@ impl Frame {
     }
 
     /// `out` says which variable each output goes to. What nobody answered sets `result` besides.
-    fn put_out<'v>(&mut self, rule: &Rule, outputs: impl IntoIterator<Item = (&'v str, Value)>) {
+    fn put_out<N: AsRef<str>>(&mut self, rule: &Rule, outputs: impl IntoIterator<Item = (N, Value)>) {
         for (name, value) in outputs {
+            let name = name.as_ref();
             if let Some(variable) = rule.out.get(name) {
                 self.variables.insert(variable.clone(), value.clone());
             }
@@ -282,7 +283,7 @@ impl Run {
             }
             Done::Found { result, outputs } => {
                 if let Some(rule) = rule {
-                    frame.put_out(rule, outputs.iter().map(|(name, value)| (name.as_str(), value.clone())));
+                    frame.put_out(rule, outputs);
                 }
                 frame.level += 1;
                 self.note(&result);

@@ -103,7 +103,7 @@ impl<'a> Typing<'a> {
             }
             Expr::Comprehension(comprehension) => self.comprehension(comprehension, expression.id),
             Expr::Struct(_) => {
-                self.misuse(expression.id, "a plan knows no messages of types of their own", None);
+                self.misuse(begins(expression), "a plan knows no messages of types of their own", None);
                 Type::Any
             }
             Expr::Unspecified => Type::Any,
@@ -145,7 +145,7 @@ impl<'a> Typing<'a> {
             Type::Any => return Type::Any,
             other => {
                 let shown = shown(operand).unwrap_or_else(|| "this".to_owned());
-                self.misuse(operand.id, format!("{shown} is {other} and has no field '{name}'"), None);
+                self.misuse(begins(operand), format!("{shown} is {other} and has no field '{name}'"), None);
                 return Type::Any;
             }
         };
@@ -170,7 +170,7 @@ impl<'a> Typing<'a> {
                 Record::Params | Record::Inputs => format!("[{}] has no '{name}'", record.name()),
                 _ => format!("there is no {}.{name}", record.name()),
             };
-            self.misuse(operand.id, message, hint);
+            self.misuse(begins(operand), message, hint);
             Type::Any
         })
     }
@@ -218,7 +218,11 @@ impl<'a> Typing<'a> {
             (operators::NEGATE, [of]) => {
                 let inferred = self.infer(of);
                 if !inferred.is_number() && inferred != Type::Any {
-                    self.misuse(of.id, format!("{} is {inferred}, and - takes a number", shown_or(of, "this")), None);
+                    self.misuse(
+                        begins(of),
+                        format!("{} is {inferred}, and - takes a number", shown_or(of, "this")),
+                        None,
+                    );
                 }
                 inferred
             }
@@ -238,7 +242,7 @@ impl<'a> Typing<'a> {
         if !matches!(of, Type::Flag | Type::Any) {
             let operator = operator.trim_matches('_').trim_start_matches('@');
             let message = format!("{} is {of}, and {operator} takes true or false", shown_or(expression, "this"));
-            self.misuse(expression.id, message, Some("compare it with something, as in a == 'b'".to_owned()));
+            self.misuse(begins(expression), message, Some("compare it with something, as in a == 'b'".to_owned()));
         }
     }
 
@@ -249,7 +253,7 @@ impl<'a> Typing<'a> {
             (false, true, true) => shown(other).map(|shown| format!("write int({shown}) for the number in it")),
             _ => None,
         };
-        let at = if left.is_text() && matches!(one.expr, Expr::Literal(_)) { id } else { one.id };
+        let at = if left.is_text() && matches!(one.expr, Expr::Literal(_)) { id } else { begins(one) };
         let literal = |of: &IdedExpr| matches!(of.expr, Expr::Literal(_));
         let message = match (literal(one), literal(other)) {
             (true, false) => format!("{second} is {right}; compared with {first}, {left}"),
@@ -269,7 +273,7 @@ impl<'a> Typing<'a> {
         }
         let literal = |of: &IdedExpr| matches!(of.expr, Expr::Literal(_));
         let (subject, words, never) = if literal(one.0) { (other.0, right, left) } else { (one.0, left, right) };
-        let at = if literal(one.0) { one.0.id } else { other.0.id };
+        let at = begins(if literal(one.0) { one.0 } else { other.0 });
         self.never(subject, words, never, at);
     }
 
@@ -289,7 +293,10 @@ impl<'a> Typing<'a> {
     fn contained(&mut self, one: &'a IdedExpr, other: &'a IdedExpr) -> Type {
         let (left, right) = (self.infer(one), self.infer(other));
         match &right {
-            Type::List(of) if !left.compares_with(of) => self.unlike((one, &left), (other, of), one.id),
+            Type::List(of) if !left.compares_with(of) => {
+                let (item, list) = (shown_or(one, "this"), shown_or(other, "the list"));
+                self.misuse(begins(one), format!("{item} is {left}, and an item of {list} is {of}"), None);
+            }
             Type::List(_) => {
                 // Each word of a list that is written here.
                 let written = match &other.expr {
@@ -315,7 +322,7 @@ impl<'a> Typing<'a> {
             other_type => {
                 let hint = other_type.is_text().then(|| "write text.contains('part')".to_owned());
                 let message = format!("{} is {other_type}, and in takes a list or a table", shown_or(other, "this"));
-                self.misuse(other.id, message, hint);
+                self.misuse(begins(other), message, hint);
             }
         }
         Type::Flag
@@ -332,15 +339,15 @@ impl<'a> Typing<'a> {
             (Type::List(item), Type::Integer | Type::Any) => (**item).clone(),
             (Type::Any, _) => Type::Any,
             (Type::Map(_), key) => {
-                self.misuse(at.id, format!("the keys of a table are texts, and this is {key}"), None);
+                self.misuse(begins(at), format!("the keys of a table are texts, and this is {key}"), None);
                 Type::Any
             }
             (Type::List(_), key) => {
-                self.misuse(at.id, format!("the places of a list are numbers from 0, and this is {key}"), None);
+                self.misuse(begins(at), format!("the places of a list are numbers from 0, and this is {key}"), None);
                 Type::Any
             }
             (other, _) => {
-                self.misuse(of.id, format!("{} is {other} and has no parts", shown_or(of, "this")), None);
+                self.misuse(begins(of), format!("{} is {other} and has no parts", shown_or(of, "this")), None);
                 Type::Any
             }
         }
@@ -382,12 +389,12 @@ impl<'a> Typing<'a> {
     fn queue(&mut self, queue: &'a IdedExpr) -> Type {
         let of = self.infer(queue);
         if !of.is_text() && of != Type::Any {
-            self.misuse(queue.id, format!("queue takes the name of a queue, and this is {of}"), None);
+            self.misuse(begins(queue), format!("queue takes the name of a queue, and this is {of}"), None);
         }
         for word in of.words().into_iter().flatten() {
             if !self.vocabulary.names.queues.contains(word.as_str()) {
                 let hint = suggest(word, self.vocabulary.names.queues.iter().map(QueueId::as_str));
-                self.misuse(queue.id, format!("there is no queue '{word}'"), hint);
+                self.misuse(begins(queue), format!("there is no queue '{word}'"), hint);
             }
         }
         Type::Record(Record::Queue)
@@ -446,7 +453,7 @@ impl<'a> Typing<'a> {
             _ => (true, Type::Any),
         };
         if !fits {
-            self.misuse(expression.id, format!("{name} does not take {of}"), None);
+            self.misuse(begins(expression), format!("{name} does not take {of}"), None);
         }
         gives
     }
@@ -493,6 +500,15 @@ fn of_literal(literal: &LiteralValue) -> Type {
         LiteralValue::Double(_) => Type::Double,
         LiteralValue::String(text) => Type::word([text.inner()]),
         LiteralValue::Bytes(_) | LiteralValue::Null | LiteralValue::UInt(_) => Type::Any,
+    }
+}
+
+/// The part an expression begins with: `call` of `call.from`.
+fn begins(expression: &IdedExpr) -> u64 {
+    match &expression.expr {
+        Expr::Select(select) => begins(&select.operand),
+        Expr::Call(CallExpr { target: Some(target), .. }) => begins(target),
+        _ => expression.id,
     }
 }
 

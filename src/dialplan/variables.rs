@@ -64,6 +64,22 @@ pub(super) fn types(
     types
 }
 
+/// The variables that go out are of the declared types.
+pub(super) fn outputs(draft: &PlanDraft<'_>, checker: &Checker<'_>, findings: &mut Findings<'_>) {
+    for output in &draft.outputs {
+        let name = output.name.value.as_str();
+        let declared = output.signature().of;
+        if let Some(of) = checker.vocabulary.variables.get(name).filter(|of| !of.fits(&declared)) {
+            let never = of.words().zip(declared.words()).and_then(|(of, words)| of.difference(words).next());
+            let message = match never {
+                Some(word) => format!("output '{name}' can be '{word}', which is not among its words"),
+                None => format!("output '{name}' is declared as {declared}, and the variable is {of}"),
+            };
+            findings.error(output.name.span.clone(), message, None);
+        }
+    }
+}
+
 fn join(
     definitions: &[Definition],
     settled: &[Type],
@@ -165,11 +181,10 @@ fn loose(rule: &RuleDraft<'_>) -> Vec<Definition> {
 
 fn output_type(callee: &Callee, name: &str, rule: &RuleDraft<'_>, checker: &Checker<'_>) -> Type {
     match callee {
-        Callee::Module(Module::Lookup) if Module::Lookup.spec().output(name).is_none() => field(name, rule),
         Callee::Module(module) => match module.spec().output(name).map(|output| output.kind) {
             Some(OutputKind::Choice) => choice(rule),
             Some(kind) => Type::of_output(kind),
-            None => Type::Any,
+            None => field(name, rule),
         },
         Callee::Plan(plan) => {
             let output = checker.plans.get(plan.as_str()).and_then(|plan| plan.outputs.get(name));
@@ -178,15 +193,15 @@ fn output_type(callee: &Callee, name: &str, rule: &RuleDraft<'_>, checker: &Chec
     }
 }
 
-/// What a look-up takes out of its answer: its default says which type.
+/// What a look-up takes out of an answer is of the type of its default.
 fn field(name: &str, rule: &RuleDraft<'_>) -> Type {
     let fields = rule.inputs.iter().flat_map(Table::all).find(|(key, _)| key.value == "fields");
-    let fields = fields.and_then(|(_, fields)| Fields::read(&value_of(fields.get_ref())?).ok());
+    let fields = fields.and_then(|(_, value)| value_of(value.get_ref())).and_then(|fields| Fields::read(&fields).ok());
     let field = fields.as_ref().and_then(|fields| fields.0.get(name));
     field.map_or(Type::Any, |field| match &field.default {
         Value::List(_) => Type::list(Type::Any),
         Value::Map(_) => Type::map(Type::Any),
-        // What the service says is no word that is known beforehand.
+        // What a service says is no word that is known beforehand.
         default => Type::of(default).open(),
     })
 }

@@ -9,7 +9,7 @@ use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
-use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
+use crate::dialplan::{Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
@@ -122,6 +122,7 @@ impl Engine {
         match dialled {
             Dialled::Plan(plan) => {
                 let uses = plans.get(plan).map(|plan| plan.uses).unwrap_or_default();
+                let earlier_calls_s = self.note_call(&call.from, uses, now);
                 let mut facts = Facts {
                     call_id: id,
                     from: call.from.clone(),
@@ -129,8 +130,8 @@ impl Engine {
                     trunk: call.trunk.clone(),
                     language: call.language.clone(),
                     headers: BTreeMap::new(),
-                    caller: CallerFacts::default(),
-                    earlier_calls_s: self.note_call(&call.from, uses, now),
+                    caller: self.stranger(&call.from, uses),
+                    earlier_calls_s,
                 };
                 if plans.get(plan).is_some_and(|plan| plan.uses.headers) {
                     facts.take_headers(headers.iter());

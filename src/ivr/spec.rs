@@ -115,6 +115,8 @@ pub enum Kind {
     Keys,
     /// A number pattern: `NNNN`.
     Pattern,
+    /// Skills an agent must have: a list of names, or a table from names to the least level.
+    Skills,
     /// An HTTP service of the configuration.
     Service,
     /// A text with expressions in braces: `/customers/{call.from}`.
@@ -125,8 +127,6 @@ pub enum Kind {
     Fields,
     /// A list of numbers of the configuration, or several of them.
     Lists,
-    /// Skills an agent must have: a list of names, or a table from names to the least level.
-    Skills,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -147,25 +147,20 @@ impl Kind {
             Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),
+            Kind::Skills => {
+                "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
+            }
             Kind::Service => "the name of a service".into(),
             Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
             Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
             Kind::Fields => "a table of paths, as { tier = { path = \"customer.tier\", default = \"none\" } }".into(),
             Kind::Lists => "the name of a list of numbers, or a list of names".into(),
-            Kind::Skills => {
-                "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
-            }
             Kind::Word(words) => format!("one of {}", words.join(", ")),
         }
     }
 }
 
 impl Kind {
-    /// Values to be worked out may stand within it; it is not worked out as a whole.
-    pub fn holds_expressions(self) -> bool {
-        matches!(self, Kind::Template | Kind::Values | Kind::Fields)
-    }
-
     /// Whether a value that was worked out at run time can be taken. Names are looked up by the modules themselves.
     pub fn fits(self, value: &Value) -> bool {
         match (self, value) {
@@ -175,6 +170,8 @@ impl Kind {
             (Kind::Choices, Value::Map(entries)) => {
                 !entries.is_empty() && entries.keys().all(|keys| keys.chars().all(|key| Digit::new(key).is_some()))
             }
+            (Kind::Values, Value::Map(_)) => true,
+            // What is taken out of an answer, and which list is meant, is said when the plan is written.
             (Kind::Template | Kind::Fields | Kind::Values, _) => false,
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
             (Kind::Skills, value) => skills(value).is_some(),

@@ -625,7 +625,7 @@ fn screened(from: &str, earlier_s: &[u64], inputs: &str) -> (String, String) {
     desk.caller = Caller { from: from.to_owned(), earlier_s: earlier_s.to_vec() };
     let names = names();
     let inputs = Inputs { module: Module::Screen, values: toml::from_str(inputs).unwrap() };
-    let mut step = Step { now: Instant(0), wall: WALL, names: &names, desk: &mut desk };
+    let mut step = Step { now: Instant(0), wall: WALL, names: &names, queues: &NoQueues, desk: &mut desk };
     let Started::Done(Done::Next { outputs, .. }) = Activity::start(Module::Screen, &inputs, &mut step) else {
         panic!("screen takes no time")
     };
