@@ -223,7 +223,8 @@ in = { queue = "sales" }
     eventually(Duration::from_secs(5), "the event is sent", || server.asked("/hang").pop());
     appliance.kill();
     appliance.restart();
-    let again = eventually(Duration::from_secs(10), "the event is sent again", || server.asked("/hang").get(1).cloned());
+    let again =
+        eventually(Duration::from_secs(10), "the event is sent again", || server.asked("/hang").get(1).cloned());
     let first = &server.asked("/hang")[0];
     assert_eq!(first.headers["webhook-id"], again.headers["webhook-id"]);
     assert_eq!(first.body, again.body);

@@ -157,7 +157,11 @@ fn faults_of_requests_are_found_at_their_places() {
         ("tier = { path", "result = { path", "'result' is an output of lookup itself"),
         ("out = { tier", "out = { teir", "lookup has no output 'teir' (did you mean 'tier'?)"),
         ("orders > 1", "orders == 'many'", "orders"),
-        ("url = \"/customers/{call.from}?to={call.to}\"", "url = { cel = \"call.from\" }", "url cannot be computed as a whole"),
+        (
+            "url = \"/customers/{call.from}?to={call.to}\"",
+            "url = { cel = \"call.from\" }",
+            "url cannot be computed as a whole",
+        ),
         ("fields = {", "body = { a = 1 }, fields = {", "get sends no body"),
     ];
     assert!(load(LOOKUP).is_ok(), "{:?}", load(LOOKUP).map_err(|findings| lines(&findings)));

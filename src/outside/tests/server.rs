@@ -76,9 +76,7 @@ async fn answer(State(log): State<Log>, request: Request) -> Response {
         "/broken" => (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response(),
         "/gone" => StatusCode::GONE.into_response(),
         "/later" if attempts < 3 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        "/wait" if attempts < 2 => {
-            (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "100")]).into_response()
-        }
+        "/wait" if attempts < 2 => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "100")]).into_response(),
         "/empty" => StatusCode::NO_CONTENT.into_response(),
         "/page" => "<html>{\"customer\":{}}</html>".into_response(),
         "/deep" => json(&"[".repeat(100_000)),
@@ -86,9 +84,7 @@ async fn answer(State(log): State<Log>, request: Request) -> Response {
         "/redirect" => (StatusCode::FOUND, [(header::LOCATION, "/followed")]).into_response(),
         "/hang" => std::future::pending().await,
         // The head and a piece come, the rest never does.
-        "/drip" => {
-            Response::new(pieces(vec![Ok(Bytes::from_static(b"{"))], true))
-        }
+        "/drip" => Response::new(pieces(vec![Ok(Bytes::from_static(b"{"))], true)),
         "/cut" => Response::new(pieces(vec![Ok(Bytes::from_static(b"{\"customer\":")), Err("cut")], false)),
         _ => json("{\"customer\":{\"tier\":\"gold\"}}"),
     }

@@ -95,7 +95,8 @@ async fn what_is_not_taken_is_sent_again_with_the_same_id() {
 async fn an_event_that_nobody_wants_any_more_or_that_is_too_old_is_given_up() {
     let server = Server::start().await;
     let old = Told { at: Wall::now() - jiff::SignedDuration::from_hours(25), ..told(3, "/broken") };
-    let (webhooks, answers) = start(&server.url, None, vec![serde_json::to_string(&old).unwrap(), "no JSON".to_owned()]);
+    let (webhooks, answers) =
+        start(&server.url, None, vec![serde_json::to_string(&old).unwrap(), "no JSON".to_owned()]);
     webhooks.tell(told(1, "/gone"));
     webhooks.tell(told(2, "/broken"));
     assert_eq!(done(&answers, 2).await, ["e-1", "e-3"], "and an event that may still be taken is kept");
