@@ -155,6 +155,11 @@ impl Appliance {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
+    /// What it said on standard error.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+    }
+
     /// A folder for what a test writes.
     pub fn scratch(&self) -> &Path {
         self.folder.path()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -230,4 +230,94 @@ in = { queue = "sales" }
     assert_eq!(first.body, again.body);
     let body: Value = serde_json::from_str(&again.body).expect("JSON");
     assert_eq!((&body["type"], &body["data"]["from"]), (&"call.came".into(), &"+33155692".into()));
+}
+
+/// Sends an INVITE of the test's own making and gives the final status.
+fn invite(appliance: &Appliance, from: &str, to: &str, headers: &str) -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    let (here, there) = (socket.local_addr().expect("an address"), appliance.sip);
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
+    let text = format!(
+        "INVITE sip:{to}@{there} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{0}\r\nMax-Forwards: 70\r\n\
+         From: {from};tag=1\r\nTo: <sip:{to}@{there}>\r\nCall-ID: {0}\r\nCSeq: 1 INVITE\r\nContact: <sip:{here}>\r\n\
+         {headers}Content-Type: application/sdp\r\nContent-Length: {1}\r\n\r\n{sdp}",
+        here.port(),
+        sdp.len()
+    );
+    socket.send_to(text.as_bytes(), there).expect("sent");
+    let mut buffer = [0; 65_535];
+    loop {
+        let length = socket.recv(&mut buffer).expect("an answer");
+        let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let status: u16 = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        if status >= 200 {
+            return status;
+        }
+    }
+}
+
+#[test]
+fn hostile_values_reach_conditions_http_records_and_pages_without_harm() {
+    const PLAN: &str = r#"
+numbers = ["693"]
+[[level]]
+name = "ask"
+[[level.rule]]
+module = "lookup"
+in = { service = "crm", method = "post", url = "/c/{call.headers['x-name']}", headers = { X-Name = { cel = "call.headers['x-name']" } }, body = { name = { cel = "call.headers['x-name']" }, from = { cel = "call.from" } } }
+out = { result = "asked" }
+[[level]]
+name = "tell"
+[[level.rule]]
+module = "webhook"
+in = { service = "crm", url = "/told", event = "came", data = { name = { cel = "call.headers['x-name']" } } }
+[[level]]
+name = "end"
+[[level.rule]]
+when = "call.headers['x-name'].contains('<script>') && asked == 'ok'"
+module = "hangup"
+in = { status = 486 }
+[[level.rule]]
+module = "hangup"
+in = { status = 404 }
+"#;
+    let server = Server::start();
+    let (_folder, appliance) = centre(&server, PLAN, "");
+    let values = [
+        ("\"a\\\"b\\\\c\" '", 404),
+        ("<script>alert('x')</script>", 486),
+        ("' || true || '", 404),
+        ("../../admin?x=1#y", 404),
+        ("%0d%0aX-Evil: 1", 404),
+        ("{call.from} {{x}} {cel}", 404),
+        ("\u{202e}é\u{1f600}", 404),
+    ];
+    for (value, status) in values {
+        let from = "\"<script>\\\"\\\\ x\" <sip:%22%3Cscript%3E%5C%00@127.0.0.1>";
+        let headers = format!("X-Name: {value}\r\n");
+        assert_eq!(invite(&appliance, from, "693", &headers), status, "{value}");
+        let asked = eventually(Duration::from_secs(5), "the question", || server.asked("/c/").pop());
+        let body: Value = serde_json::from_str(&asked.body).expect("JSON");
+        assert_eq!(body["name"], value, "as it was");
+        assert!(asked.path.bytes().skip(3).all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+        assert!(!asked.headers.contains_key("x-evil"), "{:?}", asked.headers);
+    }
+    let told = eventually(Duration::from_secs(5), "every event", || {
+        Some(server.asked("/told")).filter(|told| told.len() >= values.len())
+    });
+    for event in told {
+        let body: Value = serde_json::from_str(&event.body).expect("JSON");
+        let name = body["data"]["name"].as_str().expect("a name");
+        assert!(values.iter().any(|(value, _)| *value == name), "{name}");
+    }
+    let huge = format!("X-Name: {}\r\n", "x".repeat(60_000));
+    assert_eq!(invite(&appliance, "<sip:+33155699@127.0.0.1>", "693", &huge), 404);
+    let records = eventually(Duration::from_secs(5), "every record", || {
+        Some(appliance.records()).filter(|records| records.len() > values.len())
+    });
+    assert_eq!(records.len(), values.len() + 1);
+    assert!(records.iter().all(|record| record["path"][0]["module"] == "lookup"), "{records:?}");
+    let log = appliance.log();
+    assert!(log.lines().all(|line| !line.starts_with("X-Evil") && !line.contains('\u{202e}')), "{log}");
 }
