@@ -35,6 +35,7 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
         skills: settings.agents.iter().flat_map(|agent| agent.skills.keys().cloned()).collect(),
         services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
         numbering: settings.numbering.clone(),
+        time_zone: settings.time_zone.clone(),
         lists: draft.lists.iter().map(|draft| (draft.id.value.clone(), draft.list.clone())).collect(),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
         // What is wrong with the sound files is told where they are read: by `relais check` and at the start.

@@ -106,7 +106,7 @@ pub(super) fn read_plan<'t>(
     claims.take(format!("the name '{}'", name.value), name.span.clone(), findings);
     let numbers = read_numbers(&mut table, claims, findings);
     let language = read_language(&mut table, names, findings);
-    let zone = read_zone(&mut table, findings);
+    let zone = read_zone(&mut table, names, findings);
     let params = read_params(&mut table, findings);
     let [inputs, outputs, variables] =
         ["inputs", "outputs", "variables"].map(|key| read_declared(&mut table, key, findings));
@@ -163,8 +163,9 @@ fn read_language(table: &mut Table<'_>, names: &Names, findings: &mut Findings<'
     Some(Language::from(language.value))
 }
 
-fn read_zone(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<TimeZone> {
-    let zone = table.text("time_zone", findings)?;
+/// The plan's own time zone, or the centre's.
+fn read_zone(table: &mut Table<'_>, names: &Names, findings: &mut Findings<'_>) -> Option<TimeZone> {
+    let Some(zone) = table.text("time_zone", findings) else { return TimeZone::get(&names.time_zone).ok() };
     let found = TimeZone::get(&zone.value).ok();
     if found.is_none() {
         let hint = "write a name such as \"Europe/Paris\"".to_owned();

@@ -225,7 +225,7 @@ fn unset(plan: &Plan, places: &[Place], graph: &Graph<'_>, checker: &Checker<'_>
     }
     if let (Some(Some(end)), Some(last)) = (graph.before.last(), places.last()) {
         for name in plan.outputs.keys().filter(|name| !end.contains(name.as_str())) {
-            if !plan.variables.get(name).is_some_and(|declared| declared.default.is_some()) {
+            if plan.variables.get(name).is_none_or(|declared| declared.default.is_none()) {
                 let message = format!("output '{name}' may have no value at the end of the plan");
                 let hint = "set a variable of that name on every way, or give it a default in [variables]".to_owned();
                 findings.error(last.level.clone(), message, hint);

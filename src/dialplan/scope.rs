@@ -47,9 +47,12 @@ pub(super) enum Given {
     Time,
 }
 
+/// A field: of which record, its name, what it is, and its type.
+type Field = (Record, &'static str, Given, fn() -> Type);
+
 /// Every given field with its type. `call.headers` is a table from names in lower case.
 #[rustfmt::skip]
-pub(super) const GIVEN: [(Record, &str, Given, fn() -> Type); 29] = [
+pub(super) const GIVEN: [Field; 29] = [
     (Record::Call, "id", Given::CallId, || Type::Text),
     (Record::Call, "from", Given::From, || Type::Text),
     (Record::Call, "to", Given::To, || Type::Text),

@@ -21,7 +21,7 @@ const MOST_ROUNDS: usize = 8;
 /// What gives a variable a value.
 enum Source {
     Known(Type),
-    Computed(Computed),
+    Computed(Box<Computed>),
 }
 
 struct Definition {
@@ -161,7 +161,8 @@ fn definitions(rule: &RuleDraft<'_>, checker: &Checker<'_>) -> Vec<Definition> {
         for (key, value) in rule.inputs.iter().flat_map(Table::all) {
             let source = match expression_of(value) {
                 // What is wrong in it is told where its rule is checked.
-                Some(text) => Computed::compile(text.value).map_or(Source::Known(Type::Any), Source::Computed),
+                Some(text) => Computed::compile(text.value)
+                    .map_or(Source::Known(Type::Any), |computed| Source::Computed(Box::new(computed))),
                 None => Source::Known(value_of(value.get_ref()).map_or(Type::Any, |value| Type::of(&value))),
             };
             definitions.push(Definition { variable: key.value.to_owned(), source, span: key.span });

@@ -122,6 +122,8 @@ pub struct Names {
     /// Lists of numbers to deny or allow.
     pub lists: BTreeMap<String, NumberList>,
     pub numbering: Numbering,
+    /// The centre's own time zone, an IANA name.
+    pub time_zone: String,
 }
 
 /// The checked inputs of one rule; the module's declared defaults stand behind them.

@@ -34,6 +34,7 @@ fn names() -> Names {
         services: [("crm".into(), false)].into(),
         lists: lists(),
         numbering: Numbering { country_code: "33".to_owned(), ..Numbering::default() },
+        time_zone: String::new(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
     }
 }

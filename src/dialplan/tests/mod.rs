@@ -55,6 +55,7 @@ fn names() -> Names {
         services: [("crm".into(), false), ("anywhere".into(), true)].into(),
         lists: [("spam".to_owned(), NumberList::default())].into(),
         numbering: Numbering::default(),
+        time_zone: String::new(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
     }
 }
