@@ -399,3 +399,76 @@ fn a_damaged_configuration_is_survived() {
         }
     }
 }
+
+#[test]
+fn services_lists_and_customers_are_read() {
+    let project = Project::new();
+    for (file, text) in [
+        ("crm.token", "t0ken\n"),
+        ("spam.txt", "# known spammers\n0899*   # a whole range\n\n+33155501234\nnonsense\n"),
+        ("customers.csv", "number,value\n0155501234,90\nnobody,1\n"),
+    ] {
+        fs::write(project.path("small").join(file), text).unwrap();
+    }
+    let text = "time_zone = 'Europe/Paris'\n[numbering]\ncountry_code = '33'\n[customers]\nfile = 'customers.csv'\n\
+                [[list]]\nid = 'spam'\nfile = 'spam.txt'\nnumbers = ['+44*']\n\
+                [[service]]\nid = 'crm'\nbase_url = 'https://crm.example.com/api/'\ntoken_file = 'crm.token'\n\
+                headers = { X-Tenant = 'acme' }\nmax_concurrent = 7\n[[service]]\nid = 'anywhere'\nany_url = true\n";
+    let loaded = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    let settings = &loaded.settings;
+    assert_eq!((settings.time_zone.as_str(), settings.numbering.country_code.as_str()), ("Europe/Paris", "33"));
+    assert_eq!(settings.customers, Some(project.path("small/customers.csv")));
+    let crm = &settings.services[0];
+    assert_eq!((crm.base_url.as_str(), crm.max_concurrent), ("https://crm.example.com/api", 7));
+    assert_eq!((crm.token_file.as_deref(), crm.any_url), (Some(project.path("small/crm.token").as_path()), false));
+    assert!(settings.services[1].any_url);
+    let spam = &loaded.plans.names().lists["spam"];
+    assert_eq!(spam.len(), 3);
+    assert!(spam.contains("+33899123456") && spam.contains("+33155501234") && spam.contains("+4420"));
+    let warnings = lines(&loaded.warnings);
+    for expected in ["spam.txt:5:1: warning: 'nonsense' is no number", "customers.csv:3:1: warning: this row has no"] {
+        assert!(warnings.contains(expected), "{warnings}");
+    }
+    let own_zone = project.load("[[calendar]]\nid = 'c'\ntime_zone = 'Asia/Seoul'\nhours = {}\n").unwrap();
+    assert_eq!(own_zone.settings.time_zone, "Asia/Seoul", "that of the first calendar");
+    assert_eq!(project.load("").unwrap().settings.time_zone, "UTC");
+}
+
+#[test]
+fn faults_of_services_lists_and_customers_are_found_at_their_places() {
+    let project = Project::new();
+    fs::write(project.path("small/empty"), " \n").unwrap();
+    let service = "[[service]]\nid = 'crm'\n";
+    let cases: Vec<(String, (usize, usize), &str)> = vec![
+        ("time_zone = 'Europe/Pari'".into(), (2, 13), "no time zone"),
+        ("[numbering]\ncountry_code = '+33'".into(), (3, 16), "country_code is '+33'"),
+        ("[[list]]\nid = 'spam'".into(), (2, 1), "neither file nor numbers"),
+        ("[[list]]\nid = 'spam'\nnumbers = ['abc']".into(), (4, 12), "'abc' is no number"),
+        ("[[list]]\nid = 'spam'\nfile = 'none.txt'".into(), (4, 8), "cannot be read"),
+        ("[customers]".into(), (2, 1), "file is missing"),
+        (service.into(), (2, 1), "base_url is missing"),
+        (format!("{service}base_url = 'crm.example.com'"), (4, 12), "is no URL"),
+        (format!("{service}base_url = 'ftp://crm.example.com'"), (4, 12), "neither http nor https"),
+        (format!("{service}base_url = 'https://u:p@crm.example.com'"), (4, 12), "holds a password"),
+        (format!("{service}base_url = 'https://crm.example.com?a=1'"), (4, 12), "has a ? or # part"),
+        (format!("{service}any_url = true\nbase_url = 'https://crm.example.com'"), (5, 12), "no meaning"),
+        (format!("{service}any_url = true\nheaders = {{ Host = 'x' }}"), (5, 13), "HTTP's own"),
+        (format!("{service}any_url = true\nheaders = {{ X = 1 }}"), (5, 17), "not a text"),
+        (format!("{service}any_url = true\ntoken_file = 'none'"), (5, 14), "cannot be read"),
+        (format!("{service}any_url = true\nsecret_file = 'empty'"), (5, 15), "is empty"),
+        (format!("{service}any_url = true\nmax_concurent = 1"), (5, 1), "did you mean 'max_concurrent'?"),
+        (format!("{service}any_url = true\n{service}any_url = true"), (6, 6), "two of service 'crm'"),
+    ];
+    for (text, place, expected) in cases {
+        let findings = project.load(&text).err().unwrap_or_default();
+        let found = findings.iter().find(|finding| {
+            finding.message.contains(expected) || finding.hint.as_deref().is_some_and(|hint| hint.contains(expected))
+        });
+        let found = found.unwrap_or_else(|| panic!("{text}: {}", lines(&findings)));
+        assert_eq!((found.line, found.column), place, "{text}: {found}");
+    }
+    let open = "[[service]]\nid = 'crm'\nbase_url = 'http://crm.example.com'\ntoken_file = 'plan'\n";
+    fs::write(project.path("small/plan"), "t").unwrap();
+    let warned = project.load(open).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    assert!(lines(&warned.warnings).contains("without encryption"));
+}

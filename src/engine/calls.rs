@@ -9,7 +9,7 @@ use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
-use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
+use crate::dialplan::{Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
@@ -136,7 +136,7 @@ impl Engine {
                     trunk: call.trunk.clone(),
                     language: call.language.clone(),
                     headers: BTreeMap::new(),
-                    caller: CallerFacts::default(),
+                    caller: self.stranger(&call.from, uses),
                     earlier_calls_s,
                 };
                 if plans.get(plan).is_some_and(|plan| plan.uses.headers) {

@@ -25,6 +25,7 @@ mod disk;
 mod hundred;
 mod limits;
 mod menu;
+mod outside;
 mod recordings;
 mod torture;
 mod transport;

@@ -7,6 +7,7 @@ use rand_core::{RngCore, SeedableRng};
 
 mod flow;
 mod modules;
+mod outside;
 mod typing;
 
 use super::*;
