@@ -7,6 +7,7 @@ mod centre;
 mod check;
 mod files;
 mod people;
+mod spoken;
 mod trunk;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
+pub use spoken::read_all as read_spoken;
 
 /// What the command line says over the file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,13 +57,15 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     let table = Table::new("configuration", document.get_ref(), 0..0);
     let draft = centre::read(table, &folder, overrides, &mut findings);
     let plan_sources = files::plan_sources(&draft.plan_files, &folder, &mut findings);
-    let names = check::names(&draft, &mut findings);
+    let (tables, mut spoken_findings) = spoken::read_all(&draft.settings.prompts, &draft.settings.languages);
+    let names = check::names(&draft, tables, &mut findings);
     check::together(&draft, &names, &mut findings);
     let plans = Plans::load(plan_sources, names);
     if let Ok(plans) = &plans {
         check::against_plans(&draft, plans, &mut findings);
     }
     let mut found = findings.into_sorted();
+    found.append(&mut spoken_findings);
     let plans = match plans {
         Ok(plans) => {
             found.extend(plans.warnings().iter().cloned());

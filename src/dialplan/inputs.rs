@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::condition::{Computed, GIVEN, Reference};
 use super::load::{check_variable, report};
+use super::plan::ComputedValue;
 use super::reader::{At, Table, contents, integer_of, type_of, value_of};
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
@@ -27,7 +28,13 @@ pub(super) struct Checker<'a> {
     pub params: BTreeSet<String>,
 }
 
-type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>);
+/// Inputs as written, and those to be worked out when the rule runs.
+#[derive(Default)]
+pub(super) struct Checked {
+    pub fixed: BTreeMap<String, Value>,
+    pub computed: BTreeMap<String, Computed>,
+    pub said: Vec<ComputedValue>,
+}
 
 pub(super) fn check_inputs(
     module: Module,
@@ -37,8 +44,7 @@ pub(super) fn check_inputs(
     findings: &mut Findings<'_>,
 ) -> Checked {
     let spec = module.spec();
-    let mut fixed = BTreeMap::new();
-    let mut computed = BTreeMap::new();
+    let mut checked = Checked::default();
     let mut given = BTreeSet::new();
     for (key, value) in inputs.iter().flat_map(Table::all) {
         given.insert(key.value);
@@ -56,16 +62,17 @@ pub(super) fn check_inputs(
         };
         if let Some(text) = expression_of(value) {
             if let Some(expression) = checker.check_computed(key.value, text, findings) {
-                computed.insert(key.value.to_owned(), expression);
+                checked.computed.insert(key.value.to_owned(), expression);
             }
             continue;
         }
-        let checked = match kind {
+        let fixed = match kind {
+            Some(Kind::Prompt) => checker.check_prompts(key.value, value, &mut checked.said, findings),
             Some(kind) => checker.check_kind(key.value, kind, value, findings),
             None => checker.check_free(key.value, value, findings),
         };
-        if let Some(checked) = checked {
-            fixed.insert(key.value.to_owned(), checked);
+        if let Some(fixed) = fixed {
+            checked.fixed.insert(key.value.to_owned(), fixed);
         }
     }
     for input in spec.inputs.iter().filter(|input| !given.contains(input.name)) {
@@ -80,8 +87,8 @@ pub(super) fn check_inputs(
             _ => {}
         }
     }
-    check_together(module, &fixed, place, findings);
-    (fixed, computed)
+    check_together(module, &checked.fixed, place, findings);
+    checked
 }
 
 /// What only makes sense together.
@@ -101,14 +108,14 @@ fn check_together(module: Module, fixed: &BTreeMap<String, Value>, place: Range<
 }
 
 /// The text of `{ cel = "…" }`.
-fn expression_of<'v>(value: &'v Spanned<DeValue<'v>>) -> Option<At<&'v str>> {
+pub(super) fn expression_of<'v>(value: &'v Spanned<DeValue<'v>>) -> Option<At<&'v str>> {
     let table = value.get_ref().as_table().filter(|table| table.len() == 1)?;
     let expression = table.get("cel")?;
     Some(At { value: expression.get_ref().as_str()?, span: expression.span() })
 }
 
 impl Checker<'_> {
-    fn check_computed(&self, name: &str, text: At<&str>, findings: &mut Findings<'_>) -> Option<Computed> {
+    pub(super) fn check_computed(&self, name: &str, text: At<&str>, findings: &mut Findings<'_>) -> Option<Computed> {
         match Computed::compile(text.value) {
             Ok(computed) => {
                 self.check_names(&computed.references(), &text.span, name, findings);
@@ -163,14 +170,6 @@ impl Checker<'_> {
     ) -> Option<Value> {
         let span = value.span();
         match (kind, value.get_ref()) {
-            (Kind::Prompt, DeValue::String(prompt)) => {
-                self.check_prompt(prompt, span, findings);
-            }
-            (Kind::Prompt, DeValue::Array(items)) if !items.is_empty() => {
-                for item in items.iter() {
-                    self.check_kind(name, kind, item, findings).filter(|item| item.as_text().is_some())?;
-                }
-            }
             (Kind::Flag, DeValue::Boolean(_)) => {}
             (Kind::Integer { min, max }, number @ DeValue::Integer(_)) => {
                 if !integer_of(number).is_some_and(|number| (min..=max).contains(&number)) {

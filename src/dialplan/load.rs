@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::case::read_cases;
 use super::condition::{Condition, Fault};
 use super::flow;
-use super::inputs::{Checker, check_inputs};
+use super::inputs::{Checked, Checker, check_inputs};
 use super::plan::{Level, Plan, Rule};
 use super::reader::{At, Table, contents, parse, type_of, value_of};
 use crate::findings::{Finding, Findings, Source, suggest};
@@ -269,7 +269,7 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
         }
     });
     let module = module?;
-    let (fixed, computed) = check_inputs(module, inputs, place, checker, findings);
+    let Checked { fixed, computed, said } = check_inputs(module, inputs, place, checker, findings);
     let out = outputs.map(|outputs| check_outputs(module, &outputs, findings)).unwrap_or_default();
     let when = match when {
         // A rule whose condition is no condition must not look like one that always runs.
@@ -277,7 +277,7 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
         Some(when) => when,
         None => None,
     };
-    Some(Rule { module, when, fixed, computed, out })
+    Some(Rule { module, when, fixed, computed, said, out })
 }
 
 fn check_outputs(module: Module, outputs: &Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {

@@ -6,6 +6,7 @@ mod flow;
 mod inputs;
 mod load;
 mod plan;
+mod prompts;
 pub mod reader;
 mod run;
 #[cfg(test)]

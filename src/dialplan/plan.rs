@@ -55,8 +55,18 @@ pub struct Rule {
     /// Inputs as written, and those to be computed at run time.
     pub fixed: BTreeMap<String, Value>,
     pub computed: BTreeMap<String, Computed>,
+    /// Values to be said in lists of prompts, to be computed at run time.
+    pub said: Vec<ComputedValue>,
     /// Output to variable.
     pub out: BTreeMap<String, String>,
+}
+
+/// `{ say = "number", value = { cel = "…" } }`: entry `at` of the list that is input `input`.
+#[derive(Debug)]
+pub struct ComputedValue {
+    pub input: String,
+    pub at: usize,
+    pub value: Computed,
 }
 
 impl Rule {
@@ -68,6 +78,13 @@ impl Rule {
             let kind = self.module.spec().input(name).map(|input| input.kind);
             if let Some(value) = computed.value(scope).filter(|value| kind.is_none_or(|kind| kind.fits(value))) {
                 values.insert(name.clone(), value);
+            }
+        }
+        for said in &self.said {
+            if let Some(Value::List(items)) = values.get_mut(&said.input)
+                && let (Some(Value::Map(entry)), Some(value)) = (items.get_mut(said.at), said.value.value(scope))
+            {
+                entry.insert("value".to_owned(), value);
             }
         }
         values

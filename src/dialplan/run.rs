@@ -187,6 +187,7 @@ impl Run {
             let scope = Scope::new(plan, &self.facts, &self.desk.language, &self.variables);
             Inputs { module: rule.module, values: rule.inputs(&scope) }
         };
+        let inputs = inputs.spell_out(plans.names(), &self.desk.language, now.wall);
         let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         match Activity::start(rule.module, &inputs, &mut step) {
             Started::Running(activity) => self.activity = Some(activity),

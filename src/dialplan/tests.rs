@@ -46,6 +46,7 @@ fn names() -> Names {
         agents: agents.map(Into::into).into(),
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
+        ..Names::default()
     }
 }
 

@@ -10,6 +10,7 @@ use super::calendar::Calendar;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
 use crate::ids::{AgentId, ExpertId, Language, QueueId};
+use crate::spoken::Table;
 
 /// A value of a plan: an input, an output or a variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,15 @@ pub struct Names {
     pub experts: BTreeMap<ExpertId, String>,
     /// The prompts there are, per language.
     pub prompts: BTreeMap<Language, BTreeSet<String>>,
+    /// How values are said, per language that has a table.
+    pub spoken: BTreeMap<Language, Table>,
+}
+
+impl Names {
+    /// How values are said in a language; one without a table of its own takes that of the default language.
+    pub fn spoken(&self, language: &Language) -> Option<&Table> {
+        self.spoken.get(language).or_else(|| self.spoken.get(self.default_language.as_ref()?))
+    }
 }
 
 /// The checked inputs of one rule; the module's declared defaults stand behind them.

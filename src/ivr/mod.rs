@@ -13,6 +13,7 @@ mod jump;
 mod language;
 mod menu;
 mod pattern;
+mod say;
 mod set;
 mod silence;
 mod spec;
@@ -34,6 +35,7 @@ pub use calendar::{Calendar, Hours};
 pub use deter::Farewell;
 pub use inputs::{Inputs, Names, Value};
 pub use pattern::Pattern;
+pub use say::{KEYS as SAY_KEYS, amount_of, said_of};
 pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
 pub use step::{Desk, Done, Step, TypeAhead};
 

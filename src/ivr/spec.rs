@@ -61,7 +61,8 @@ pub enum Kind {
         min: i64,
         max: i64,
     },
-    /// The name of a prompt, or a list of names played one after the other.
+    /// The name of a prompt, or a list of names played one after the other, in which values may stand:
+    /// `["your-number-is", { say = "digits", value = "4711" }]`.
     Prompt,
     Queue,
     /// Opening hours of the configuration.
@@ -88,7 +89,7 @@ impl Kind {
             Kind::Text => "a text".into(),
             Kind::Flag => "true or false".into(),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Kind::Prompt => "the name of a prompt, or a list of names".into(),
+            Kind::Prompt => "the name of a prompt, or a list of names and values to say".into(),
             Kind::Queue => "the name of a queue".into(),
             Kind::Calendar => "the name of a calendar".into(),
             Kind::Level => "the name of a level of this plan".into(),

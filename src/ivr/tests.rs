@@ -30,6 +30,7 @@ fn names() -> Names {
         agents: ["201".into()].into(),
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
+        ..Names::default()
     }
 }
 

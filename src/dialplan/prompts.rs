@@ -1,0 +1,168 @@
+//! Checks what a rule has its module say: names of prompts, and values among them.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::inputs::{Checker, expression_of};
+use super::plan::ComputedValue;
+use super::reader::{type_of, value_of};
+use crate::findings::{Findings, suggest};
+use crate::ivr::{Kind, SAY_KEYS, Value, amount_of, said_of};
+use crate::spoken::{self, Said};
+
+/// More than anybody listens to.
+const MOST_ITEMS: usize = 100;
+
+impl Checker<'_> {
+    /// One name, one value, or a list of such. Values that are to be worked out go into `said`.
+    pub(super) fn check_prompts(
+        &self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        said: &mut Vec<ComputedValue>,
+        findings: &mut Findings<'_>,
+    ) -> Option<Value> {
+        let mut one = |at: usize, item: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>| match item.get_ref() {
+            DeValue::String(prompt) => {
+                self.check_prompt(prompt, item.span(), findings);
+                Some(Value::Text(prompt.clone().into_owned()))
+            }
+            DeValue::Table(entry) => {
+                let (fixed, computed) = self.check_said(name, entry, item.span(), findings)?;
+                said.extend(computed.map(|value| ComputedValue { input: name.to_owned(), at, value }));
+                Some(fixed)
+            }
+            other => {
+                let message = format!("{name} is {}; it is to be {}", type_of(other), Kind::Prompt.describe());
+                findings.error(item.span(), message, None);
+                None
+            }
+        };
+        match value.get_ref() {
+            DeValue::Array(items) if items.is_empty() || items.len() > MOST_ITEMS => {
+                let message = format!("{name} is a list of {}; it has 1 to {MOST_ITEMS} entries", items.len());
+                findings.error(value.span(), message, None);
+                None
+            }
+            DeValue::Array(items) => {
+                let items = items.iter().enumerate().map(|(at, item)| one(at, item, findings));
+                // Every item is looked at, so that all is found at once.
+                items.collect::<Vec<_>>().into_iter().collect::<Option<_>>().map(Value::List)
+            }
+            DeValue::Table(_) => one(0, value, findings).map(|item| Value::List(vec![item])),
+            _ => one(0, value, findings),
+        }
+    }
+
+    /// `{ say = "number", value = 3, of = "minutes" }`: the entry, and its value where that is an expression.
+    fn check_said(
+        &self,
+        name: &str,
+        entry: &DeTable<'_>,
+        span: Range<usize>,
+        findings: &mut Findings<'_>,
+    ) -> Option<(Value, Option<super::condition::Computed>)> {
+        for key in entry.keys().filter(|key| !SAY_KEYS.contains(&key.get_ref().as_ref())) {
+            let hint = suggest(key.get_ref(), SAY_KEYS);
+            findings.error(key.span(), format!("{name}: a value has no '{}'", key.get_ref()), hint);
+        }
+        let kind = self.check_say(name, entry, span.clone(), findings)?;
+        self.check_set(name, kind, entry, span.clone(), findings)?;
+        let Some(value) = entry.get("value") else {
+            let hint = format!("write value = … ({}), or value = {{ cel = \"…\" }}", kind.describe());
+            findings.error(span, format!("{name}: what is said has no value"), hint);
+            return None;
+        };
+        let computed = match expression_of(value) {
+            Some(text) => Some(self.check_computed("value", text, findings)?),
+            None => None,
+        };
+        let mut fixed: Vec<(String, Value)> = Vec::new();
+        for (key, item) in entry {
+            let expression = key.get_ref() == "value" && computed.is_some();
+            fixed
+                .extend(value_of(item.get_ref()).filter(|_| !expression).map(|item| (key.get_ref().to_string(), item)));
+        }
+        let fixed = fixed.into_iter().collect();
+        if computed.is_none() {
+            let said = said_of(&fixed);
+            let fits = |said: &Said| fixed.get("value").and_then(amount_of).is_some_and(|amount| said.fits(amount));
+            if !said.as_ref().is_some_and(fits) {
+                let message = format!("{name}: this value cannot be said as {}", kind.name());
+                findings.error(value.span(), message, format!("it is to be {}", kind.describe()));
+                return None;
+            }
+        }
+        Some((Value::Map(fixed), computed))
+    }
+
+    fn check_say(
+        &self,
+        name: &str,
+        entry: &DeTable<'_>,
+        span: Range<usize>,
+        findings: &mut Findings<'_>,
+    ) -> Option<spoken::Kind> {
+        let known = spoken::Kind::ALL.map(spoken::Kind::name);
+        let Some(say) = entry.get("say") else {
+            let hint = format!("write say = \"…\", one of {}", known.join(", "));
+            findings.error(span, format!("{name}: a value among prompts needs to know how it is said"), hint);
+            return None;
+        };
+        let text = say.get_ref().as_str().unwrap_or_default();
+        let kind = spoken::Kind::from_name(text);
+        if kind.is_none() {
+            findings.error(say.span(), format!("{name}: nothing is said as '{text}'"), suggest(text, known));
+        }
+        kind
+    }
+
+    /// `of` or `currency`, and whether every language that the caller may hear has the rules.
+    fn check_set(
+        &self,
+        name: &str,
+        kind: spoken::Kind,
+        entry: &DeTable<'_>,
+        span: Range<usize>,
+        findings: &mut Findings<'_>,
+    ) -> Option<()> {
+        use spoken::Kind::{Money, Number, Ordinal};
+        let takes = match kind {
+            Money => Some("currency"),
+            Number | Ordinal => Some("of"),
+            _ => None,
+        };
+        for key in ["currency", "of"].into_iter().filter(|key| Some(*key) != takes) {
+            if let Some(other) = entry.get(key) {
+                findings.error(other.span(), format!("{name}: {} takes no {key}", kind.name()), None);
+                return None;
+            }
+        }
+        let given = takes.and_then(|key| entry.get(key));
+        if kind == Money && given.is_none() {
+            let hint = "write currency = \"EUR\"".to_owned();
+            findings.error(span, format!("{name}: money needs a currency"), hint);
+            return None;
+        }
+        let text = given.map(|given| given.get_ref().as_str().unwrap_or_default().to_owned());
+        let set = if kind == Money { text.map(|text| text.to_ascii_lowercase()) } else { text };
+        let place = given.map_or(span, Spanned::span);
+        for language in &self.languages {
+            let Some(table) = self.names.spoken.get(language) else {
+                let hint = format!("write {language}/spoken.toml in the folder of prompts; SPOKEN.md there says how");
+                findings.error(place.clone(), format!("{name}: values cannot be said in language '{language}'"), hint);
+                return None;
+            };
+            let lacks = table.lacks(kind, set.as_deref());
+            if !lacks.is_empty() {
+                let message = format!("{name}: {language}/spoken.toml lacks {}", lacks.join(" and "));
+                let hint = set.as_deref().and_then(|set| suggest(set, table.set_names()));
+                findings.error(place.clone(), message, hint);
+                return None;
+            }
+        }
+        Some(())
+    }
+}
