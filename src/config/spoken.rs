@@ -275,3 +275,56 @@ fn text_of(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
         other => Err(format!("it is {}, not a text", type_of(other))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(text: &str) -> Vec<Finding> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("xx")).unwrap();
+        std::fs::write(folder.path().join("xx").join(FILE), text).unwrap();
+        read_all(folder.path(), &[Language::from("xx"), Language::from("yy")]).1
+    }
+
+    #[test]
+    fn a_small_language_is_enough() {
+        let text = "[rules.number]\n0 = 'none'\n1 = '[one|none]'\n[symbols]\n'+' = 'one'\n[formats]\n\
+                    weekday = 'weekday=number'\n[phone]\ngroup = 2\nbetween = 'none'\nformats = [['0N', '0 N']]\n\
+                    [words]\nnone = 'ei'\none = { text = 'yksi', voice = 'üksi' }\n";
+        assert_eq!(findings(text), []);
+    }
+
+    #[test]
+    fn every_fault_is_found_at_its_place() {
+        let words = "\n[words]\none = 'one'\n";
+        for (text, place, word) in [
+            ("[rules.n]\n0 = 'oen'", (2, 5), "did you mean 'one'?"),
+            ("[rules.n]\n0 = 'eleven'", (2, 5), "[words] has no 'eleven'"),
+            ("[rules.n]\n0 = 1", (2, 5), "is a whole number; it is to be a text"),
+            ("[rules.n]\n0 = '[one'", (2, 5), "is not closed"),
+            ("[rules.n]\nzero = 'one'", (2, 1), "'zero' is no whole number"),
+            ("[rules.n]\n0 = 'one'\n'00' = 'one'", (3, 1), "two rules for 0"),
+            ("[rules.n]\n0 = 'one'\n5 = '=m'", (3, 1), "there are no rules 'm'"),
+            ("[rules.number]\n0 = 'one'\n[rules.m]\nlike = 'nubmer'", (3, 8), "did you mean 'number'?"),
+            ("[rules.n]\n0 = '=n'", (1, 8), "lead back to themselves"),
+            ("[rules.n]\n0 = 'one'\n[formats]\ndates = 'one'", (4, 1), "did you mean 'date'?"),
+            ("[rules.n]\n0 = 'one'\n[formats]\ndate = 'moon=n'", (4, 8), "'moon' is no field"),
+            ("[rules.n]\n0 = 'one'\n[formats]\ndate = 'day=m'", (4, 1), "there are no rules 'm'"),
+            ("[rules.n]\n0 = 'one'\n[symbols]\n'x' = 'one'", (4, 1), "is no symbol"),
+            ("[rules.n]\n0 = 'one'\n[symbols]\n'+' = '=n'", (4, 7), "only fragments"),
+            ("[rules.n]\n0 = 'one'\n[phone]\nformats = [['0N', 'NN']]", (4, 12), "has 1 N and what is said has 2"),
+            ("[rules.n]\n0 = 'one'\n[phone]\nformats = '0N'", (4, 11), "list of at most"),
+            ("[rules.n]\n0 = 'one'\n[rule.m]\n0 = 'one'", (3, 7), ""),
+            ("[rules.n]\n0 = @", (2, 5), ""),
+        ] {
+            let found = findings(&format!("{text}{words}"));
+            let fits =
+                |finding: &Finding| (finding.line, finding.column) == place && finding.to_string().contains(word);
+            assert!(found.iter().any(fits) || (word.is_empty() && !found.is_empty()), "{text}\n{found:?}");
+        }
+        let unused = findings("[rules.n]\n0 = 'one'\n[words]\none = 'one'\ntwo = ''\n");
+        assert!(unused.iter().any(|finding| finding.to_string().contains("no rule says 'two'")), "{unused:?}");
+        assert!(unused.iter().any(|finding| finding.to_string().contains("the text is empty")), "{unused:?}");
+    }
+}

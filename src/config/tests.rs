@@ -272,6 +272,26 @@ fn every_fault_is_found_at_its_place() {
         ),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { mon = '9-18' }".into(), (5, 17), "are no hours"),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nclosed = ['25.12.2026']".into(), (5, 11), "is no date"),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['de']".into(),
+            (5, 13),
+            "holidays of 'de' are not known",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['fr']\nworked = ['whit-sunday']".into(),
+            (6, 11),
+            "did you mean 'whit-monday'?",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\ndate = '02-30'".into(),
+            (7, 8),
+            "'02-30' is no day of a year",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\nweekday = 'thu'".into(),
+            (5, 1),
+            "a holiday needs one day of the year",
+        ),
         ("a = 1\na = 2".into(), (3, 1), "duplicate key"),
         ("[sip".into(), (2, 5), ""),
     ];

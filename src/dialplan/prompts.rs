@@ -166,3 +166,126 @@ impl Checker<'_> {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::bridge::PlayItem;
+    use crate::dialplan::{Facts, Names, Plans, Run, RunAction, RunInput};
+    use crate::findings::Source;
+    use crate::ids::{CallId, Language};
+    use crate::spoken::{Base, Draft, Set, Table, parse_rule};
+    use crate::time::{Instant, Now};
+
+    /// Counts by repeating a word.
+    fn table() -> Table {
+        let set = |rules: &[(&str, &str)]| {
+            let rule = |(base, text): &(&str, &str)| (Base::parse(base).unwrap(), parse_rule(text).unwrap());
+            Set { rules: rules.iter().map(rule).collect(), ..Set::default() }
+        };
+        let number = set(&[("0", "none"), ("1", "one"), ("2", "two"), ("3", "many")]);
+        let things = set(&[("0", "=number things")]);
+        let eur = set(&[("0", "coins"), ("100/100", "<number euros")]);
+        let sets = [("number", number), ("things", things), ("eur", eur)];
+        let sets = sets.map(|(name, set)| (name.to_owned(), set)).into();
+        Draft { sets, ..Draft::default() }.build().unwrap()
+    }
+
+    fn plan(prompt: &str) -> Source {
+        let text = format!(
+            "numbers = ['1']\n[params]\nplace = 2\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'announce'\n\
+             in = {{ prompt = {prompt} }}\n[[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n"
+        );
+        Source { path: "a.toml".to_owned(), text }
+    }
+
+    fn names(spoken: &[&str]) -> Names {
+        Names {
+            default_language: Some(Language::from("en")),
+            prompts: [(Language::from("en"), ["you-are".to_owned(), "welcome".to_owned()].into())].into(),
+            spoken: spoken.iter().map(|language| (Language::from(*language), table())).collect::<BTreeMap<_, _>>(),
+            ..Names::default()
+        }
+    }
+
+    /// What the caller hears first.
+    fn heard(prompt: &str) -> Vec<String> {
+        let plans = Plans::load(vec![plan(prompt)], names(&["en"])).unwrap_or_else(|findings| panic!("{findings:?}"));
+        let now = Now { instant: Instant(0), wall: "2026-11-25T11:00:00Z".parse().unwrap() };
+        let facts = Facts {
+            call_id: CallId(7),
+            from: "+33155501".to_owned(),
+            to: "1".to_owned(),
+            trunk: None,
+            language: Language::from("en"),
+        };
+        let mut run = Run::new(&plans, &plans.find("1", &[]).unwrap(), facts);
+        run.handle(&plans, RunInput::Start, now);
+        let mut heard = Vec::new();
+        while let Some(action) = run.poll_action() {
+            if let RunAction::Play { items, .. } = action {
+                heard.extend(items.into_iter().map(|item| match item {
+                    PlayItem::Prompt { name, .. } => name,
+                    other => panic!("{other:?}"),
+                }));
+            }
+        }
+        heard
+    }
+
+    #[test]
+    fn values_are_said_among_prompts() {
+        assert_eq!(
+            heard("['you-are', { say = 'number', value = 2 }, 'welcome']"),
+            ["you-are", "spoken-two", "welcome"]
+        );
+        assert_eq!(heard("{ say = 'number', of = 'things', value = '1' }"), ["spoken-one", "spoken-things"]);
+        assert_eq!(heard("{ say = 'money', currency = 'EUR', value = '2.00' }"), ["spoken-two", "spoken-euros"]);
+    }
+
+    #[test]
+    fn values_are_worked_out_when_the_rule_runs() {
+        let computed = "['you-are', { say = 'number', value = { cel = 'params.place + 1' } }, 'welcome']";
+        assert_eq!(heard(computed), ["you-are", "spoken-many", "welcome"]);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_said_leaves_the_rest() {
+        let number = "['you-are', { say = 'number', value = { cel = 'call.from + \"x\"' } }, 'welcome']";
+        assert_eq!(heard(number), ["you-are", "welcome"]);
+        let missing = "['you-are', { say = 'number', value = { cel = 'call.to.nothing' } }, 'welcome']";
+        assert_eq!(heard(missing), ["you-are", "welcome"]);
+    }
+
+    #[test]
+    fn faults_of_values_are_found_at_their_place() {
+        for (prompt, column, word) in [
+            ("{ say = 'numbr', value = 2 }", 25, "did you mean 'number'?"),
+            ("{ value = 2 }", 17, "how it is said"),
+            ("{ say = 'number' }", 17, "has no value"),
+            ("{ say = 'number', value = 'two' }", 43, "cannot be said as number"),
+            ("{ say = 'number', value = 2, as = 'x' }", 46, "has no 'as'"),
+            ("{ say = 'number', value = 2, of = 'thing' }", 51, "did you mean 'things'?"),
+            ("{ say = 'number', value = 2, currency = 'EUR' }", 57, "takes no currency"),
+            ("{ say = 'money', value = 2 }", 17, "needs a currency"),
+            ("{ say = 'money', value = 2, currency = 'USD' }", 56, "lacks [rules.usd]"),
+            ("{ say = 'date', value = '2026-12-25' }", 17, "lacks date in [formats]"),
+            ("['you-are', { say = 'number', value = { cel = 'nothing' } }]", 63, "no rule sets 'nothing'"),
+            ("['you-are', 7]", 29, "prompt is a whole number"),
+            ("[]", 17, "list of 0"),
+        ] {
+            let findings = Plans::load(vec![plan(prompt)], names(&["en"])).unwrap_err();
+            let found = findings
+                .iter()
+                .any(|finding| (finding.line, finding.column) == (8, column) && finding.to_string().contains(word));
+            assert!(found, "{prompt}: {findings:?}");
+        }
+    }
+
+    #[test]
+    fn a_language_without_words_is_found() {
+        let findings = Plans::load(vec![plan("{ say = 'number', value = 2 }")], names(&[])).unwrap_err();
+        assert!(findings[0].to_string().contains("values cannot be said in language 'en'"), "{findings:?}");
+    }
+}

@@ -31,7 +31,7 @@ use crate::bridge::{Digit, PlayItem};
 use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
 
-pub use calendar::{Calendar, Hours};
+pub use calendar::{COUNTRIES, Calendar, Holiday, Hours, Opening, Reason, YearlyDay, easter, of_country};
 pub use deter::Farewell;
 pub use inputs::{Inputs, Names, Value};
 pub use pattern::Pattern;
