@@ -303,8 +303,11 @@ impl Checker<'_> {
         value_of(value.get_ref())
     }
 
+    /// A prompt is there in every language that a caller may hear, or in the one it names itself: `fr:hello`.
     pub fn check_prompt(&self, prompt: &str, span: Range<usize>, findings: &mut Findings<'_>) {
-        for language in &self.languages {
+        let own = prompt.split_once(':').map(|(language, _)| BTreeSet::from([Language::from(language)]));
+        let prompt = prompt.split_once(':').map_or(prompt, |(_, name)| name);
+        for language in own.as_ref().unwrap_or(&self.languages) {
             let there = self.names.prompts.get(language);
             if !there.is_some_and(|there| there.contains(prompt)) {
                 let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));

@@ -209,8 +209,16 @@ mod tests {
         }
     }
 
-    /// What the caller hears first.
+    /// The names of what the caller hears first.
     fn heard(prompt: &str) -> Vec<String> {
+        let name = |item: PlayItem| match item {
+            PlayItem::Prompt { name, .. } => name,
+            other => panic!("{other:?}"),
+        };
+        played(prompt).into_iter().map(name).collect()
+    }
+
+    fn played(prompt: &str) -> Vec<PlayItem> {
         let plans = Plans::load(vec![plan(prompt)], names(&["en"])).unwrap_or_else(|findings| panic!("{findings:?}"));
         let now = Now { instant: Instant(0), wall: "2026-11-25T11:00:00Z".parse().unwrap() };
         let facts = Facts {
@@ -222,16 +230,13 @@ mod tests {
         };
         let mut run = Run::new(&plans, &plans.find("1", &[]).unwrap(), facts);
         run.handle(&plans, RunInput::Start, now);
-        let mut heard = Vec::new();
+        let mut played = Vec::new();
         while let Some(action) = run.poll_action() {
             if let RunAction::Play { items, .. } = action {
-                heard.extend(items.into_iter().map(|item| match item {
-                    PlayItem::Prompt { name, .. } => name,
-                    other => panic!("{other:?}"),
-                }));
+                played.extend(items);
             }
         }
-        heard
+        played
     }
 
     #[test]
@@ -242,6 +247,19 @@ mod tests {
         );
         assert_eq!(heard("{ say = 'number', of = 'things', value = '1' }"), ["spoken-one", "spoken-things"]);
         assert_eq!(heard("{ say = 'money', currency = 'EUR', value = '2.00' }"), ["spoken-two", "spoken-euros"]);
+    }
+
+    #[test]
+    fn a_prompt_can_name_its_language() {
+        let item = |name: &str, language: &str| PlayItem::Prompt { name: name.to_owned(), language: language.into() };
+        assert_eq!(played("['en:you-are', 'welcome']"), [item("you-are", "en"), item("welcome", "en")]);
+        for (prompt, word) in [
+            ("'fr:welcome'", "there is no prompt 'welcome' in language 'fr'"),
+            ("'en:wellcome'", "did you mean 'welcome'?"),
+        ] {
+            let findings = Plans::load(vec![plan(prompt)], names(&["en"])).unwrap_err();
+            assert!(findings.iter().any(|finding| finding.to_string().contains(word)), "{prompt}: {findings:?}");
+        }
     }
 
     #[test]

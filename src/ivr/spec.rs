@@ -62,7 +62,7 @@ pub enum Kind {
         max: i64,
     },
     /// The name of a prompt, or a list of names played one after the other, in which values may stand:
-    /// `["your-number-is", { say = "digits", value = "4711" }]`.
+    /// `["your-number-is", { say = "digits", value = "4711" }]`. `fr:hello` is a prompt in a language of its own.
     Prompt,
     Queue,
     /// Opening hours of the configuration.
