@@ -7,6 +7,7 @@ mod deter;
 mod distribute;
 mod echo;
 mod gather;
+mod guide;
 mod hangup;
 mod inputs;
 mod jump;
@@ -33,6 +34,7 @@ use crate::record::Outcome;
 
 pub use calendar::{COUNTRIES, Calendar, Holiday, Hours, Opening, Reason, YearlyDay, easter, of_country};
 pub use deter::Farewell;
+pub use guide::{example, guide, section};
 pub use inputs::{Inputs, Names, Value};
 pub use pattern::Pattern;
 pub use say::{KEYS as SAY_KEYS, amount_of, said_of};

@@ -42,6 +42,19 @@ pub enum Ends {
     WhenAnswered,
 }
 
+impl Ends {
+    /// In words, for documentation.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Ends::Never => "The next level runs.",
+            Ends::Always => "The call is over.",
+            Ends::WhenAnswered => {
+                "The call is with a person; the next level runs only when nobody answered, and `result` says why."
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Need {
     Required,
@@ -83,6 +96,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// One that could stand in a plan, as it is written.
+    pub fn sample(self) -> String {
+        match self {
+            Kind::Text => "\"text\"".into(),
+            Kind::Flag => "true".into(),
+            Kind::Integer { min, .. } => min.to_string(),
+            Kind::Prompt => "\"greeting\"".into(),
+            Kind::Queue | Kind::Calendar => "\"support\"".into(),
+            Kind::Level => "\"menu\"".into(),
+            Kind::Language => "\"fr\"".into(),
+            Kind::Target => "\"agent:201\"".into(),
+            Kind::Choices => "{ 1 = \"sales\", 2 = \"support\" }".into(),
+            Kind::Keys => "\"*0\"".into(),
+            Kind::Pattern => "\"NNNN\"".into(),
+            Kind::Word(words) => format!("{:?}", words.first().unwrap_or(&"")),
+        }
+    }
+
     /// In words, for findings and documentation.
     pub fn describe(self) -> String {
         match self {
