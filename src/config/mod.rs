@@ -5,8 +5,11 @@ mod address;
 mod calendar;
 mod centre;
 mod check;
+mod customers;
 mod files;
+mod lists;
 mod people;
+mod services;
 mod spoken;
 mod trunk;
 
@@ -22,6 +25,7 @@ use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
+pub use customers::{Customer, Customers};
 pub use spoken::read_all as read_spoken;
 
 /// What the command line says over the file.
@@ -66,6 +70,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     }
     let mut found = findings.into_sorted();
     found.append(&mut spoken_findings);
+    found.extend(draft.file_findings.iter().cloned());
     let plans = match plans {
         Ok(plans) => {
             found.extend(plans.warnings().iter().cloned());

@@ -12,22 +12,6 @@ use crate::findings::Finding;
 use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
-/// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 12] = [
-    "en/greeting",
-    "en/menu",
-    "en/hours",
-    "en/invalid",
-    "en/no-input",
-    "en/goodbye",
-    "en/closed-always",
-    "en/echo",
-    "en/bench",
-    "en/queue-full",
-    "en/closed",
-    "music/default",
-];
-
 const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
                     [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
 
@@ -39,12 +23,20 @@ struct Project {
 impl Project {
     fn new() -> Project {
         let folder = tempfile::tempdir().unwrap();
-        for prompt in PROMPTS {
-            let file = folder.path().join("prompts").join(format!("{prompt}.wav"));
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, "").unwrap();
-        }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let prompts = folder.path().join("prompts");
+        for group in ["en", "fr", "music"] {
+            fs::create_dir_all(prompts.join(group)).unwrap();
+            let spoken = Path::new(group).join("spoken.toml");
+            if group != "music" {
+                fs::copy(root.join("prompts").join(&spoken), prompts.join(&spoken)).unwrap();
+            }
+        }
+        // What they sound like does not matter here.
+        let catalogue: toml::Table = fs::read_to_string(root.join("prompts/prompts.toml")).unwrap().parse().unwrap();
+        for name in catalogue.keys().map(|name| format!("en/{name}")).chain(["music/default".to_owned()]) {
+            fs::write(prompts.join(format!("{name}.wav")), "").unwrap();
+        }
         for part in ["deploy/demo", "deploy/bench", "dialplans"] {
             copy(&root.join(part), &folder.path().join(part));
         }

@@ -5,6 +5,7 @@ mod condition;
 mod flow;
 mod inputs;
 mod load;
+mod nested;
 mod plan;
 mod prompts;
 pub mod reader;
@@ -12,6 +13,10 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use crate::ivr::{Action as RunAction, Event as RunInput, Names, QueueOutcome, Target, TransferOutcome, Value};
-pub use plan::{Plan, Plans};
+pub use crate::caller::CallerFacts;
+pub use crate::ivr::{
+    Action as RunAction, Answer, Event as RunInput, LookUp, Names, QueueOutcome, Target, TransferOutcome, Value,
+    Webhook,
+};
+pub use plan::{Plan, Plans, Uses};
 pub use run::{Facts, Run};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Computed, Condition, Scope};
+use super::nested::{Nested, put};
 use crate::findings::{Finding, Source, has_errors};
 use crate::ids::{Language, PlanId};
 use crate::ivr::{Module, Names, Pattern, Value};
@@ -40,6 +41,16 @@ pub struct Plan {
     /// Constants of the file, seen by conditions as `params.NAME`.
     pub params: BTreeMap<String, Value>,
     pub levels: Vec<Level>,
+    pub uses: Uses,
+}
+
+/// What a plan asks to be told of a call before it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// `caller.…` or `call.attempt_today`: the caller's history.
+    pub history: bool,
+    /// How often the caller has called of late.
+    pub earlier_calls: bool,
 }
 
 #[derive(Debug)]
@@ -55,18 +66,10 @@ pub struct Rule {
     /// Inputs as written, and those to be computed at run time.
     pub fixed: BTreeMap<String, Value>,
     pub computed: BTreeMap<String, Computed>,
-    /// Values to be said in lists of prompts, to be computed at run time.
-    pub said: Vec<ComputedValue>,
+    /// Values within inputs that are computed too.
+    pub nested: Vec<Nested>,
     /// Output to variable.
     pub out: BTreeMap<String, String>,
-}
-
-/// `{ say = "number", value = { cel = "…" } }`: entry `at` of the list that is input `input`.
-#[derive(Debug)]
-pub struct ComputedValue {
-    pub input: String,
-    pub at: usize,
-    pub value: Computed,
 }
 
 impl Rule {
@@ -80,11 +83,9 @@ impl Rule {
                 values.insert(name.clone(), value);
             }
         }
-        for said in &self.said {
-            if let Some(Value::List(items)) = values.get_mut(&said.input)
-                && let (Some(Value::Map(entry)), Some(value)) = (items.get_mut(said.at), said.value.value(scope))
-            {
-                entry.insert("value".to_owned(), value);
+        for nested in &self.nested {
+            if let Some(value) = nested.computed.value(scope) {
+                put(&mut values, &nested.path, value);
             }
         }
         values
@@ -121,6 +122,11 @@ impl Plans {
 
     pub fn iter(&self) -> impl Iterator<Item = &Plan> {
         self.inner.plans.iter()
+    }
+
+    /// Whether some plan asks how often a caller has called of late.
+    pub fn count_calls(&self) -> bool {
+        self.inner.plans.iter().any(|plan| plan.uses.earlier_calls)
     }
 
     pub fn names(&self) -> &Names {

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::inputs::{Checker, expression_of};
-use super::plan::ComputedValue;
+use super::nested::Nested;
 use super::reader::{type_of, value_of};
 use crate::findings::{Findings, suggest};
 use crate::ivr::{Kind, SAY_KEYS, Value, amount_of, said_of};
@@ -16,12 +16,12 @@ use crate::spoken::{self, Said};
 const MOST_ITEMS: usize = 100;
 
 impl Checker<'_> {
-    /// One name, one value, or a list of such. Values that are to be worked out go into `said`.
+    /// One name, one value, or a list of such. Values that are to be worked out go into `nested`.
     pub(super) fn check_prompts(
         &self,
         name: &str,
         value: &Spanned<DeValue<'_>>,
-        said: &mut Vec<ComputedValue>,
+        nested: &mut Vec<Nested>,
         findings: &mut Findings<'_>,
     ) -> Option<Value> {
         let mut one = |at: usize, item: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>| match item.get_ref() {
@@ -31,7 +31,8 @@ impl Checker<'_> {
             }
             DeValue::Table(entry) => {
                 let (fixed, computed) = self.check_said(name, entry, item.span(), findings)?;
-                said.extend(computed.map(|value| ComputedValue { input: name.to_owned(), at, value }));
+                let path = vec![name.to_owned(), at.to_string(), "value".to_owned()];
+                nested.extend(computed.map(|computed| Nested { path, computed }));
                 Some(fixed)
             }
             other => {
@@ -168,18 +169,19 @@ impl Checker<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use crate::bridge::PlayItem;
+    use crate::caller::CallerFacts;
     use crate::dialplan::{Facts, Names, Plans, Run, RunAction, RunInput};
     use crate::findings::Source;
     use crate::ids::{CallId, Language};
-    use crate::spoken::{Base, Draft, Set, Table, parse_rule};
+    use crate::spoken::{Base, Draft, Set, Table, parse_format, parse_rule};
     use crate::time::{Instant, Now};
 
-    /// Counts by repeating a word.
-    fn table() -> Table {
+    /// A language of three numbers.
+    pub fn table() -> Table {
         let set = |rules: &[(&str, &str)]| {
             let rule = |(base, text): &(&str, &str)| (Base::parse(base).unwrap(), parse_rule(text).unwrap());
             Set { rules: rules.iter().map(rule).collect(), ..Set::default() }
@@ -189,7 +191,9 @@ mod tests {
         let eur = set(&[("0", "coins"), ("100/100", "<number euros")]);
         let sets = [("number", number), ("things", things), ("eur", eur)];
         let sets = sets.map(|(name, set)| (name.to_owned(), set)).into();
-        Draft { sets, ..Draft::default() }.build().unwrap()
+        let formats = ["today", "tomorrow", "this-week", "later"];
+        let formats = formats.map(|format| (format.to_owned(), parse_format("then").unwrap())).into();
+        Draft { sets, formats, ..Draft::default() }.build().unwrap()
     }
 
     fn plan(prompt: &str) -> Source {
@@ -227,6 +231,8 @@ mod tests {
             to: "1".to_owned(),
             trunk: None,
             language: Language::from("en"),
+            caller: CallerFacts::default(),
+            earlier_calls_s: Vec::new(),
         };
         let mut run = Run::new(&plans, &plans.find("1", &[]).unwrap(), facts);
         run.handle(&plans, RunInput::Start, now);

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Scope;
 use super::plan::{Level, Plan, Plans, Rule};
+use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language, PlanId, TrunkId};
-use crate::ivr::{Action, Activity, Desk, Done, Event, Farewell, Inputs, Module, Started, Step, Value};
+use crate::ivr::{Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, Started, Step, Value};
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
 
@@ -22,6 +23,10 @@ pub struct Facts {
     pub trunk: Option<TrunkId>,
     /// The centre's language; a plan that names its own begins in that.
     pub language: Language,
+    /// What history says of the caller. A run that begins before it is known is told by `Run::meet`.
+    pub caller: CallerFacts,
+    /// How long ago the earlier calls of this number came in, in seconds, the latest first.
+    pub earlier_calls_s: Vec<u64>,
 }
 
 /// The run of one call.
@@ -62,12 +67,22 @@ impl Run {
             level: 0,
             rule: 0,
             activity: None,
-            desk: Desk::new(language),
+            desk: Desk {
+                caller: Caller { from: facts.from.clone(), earlier_s: facts.earlier_calls_s.clone() },
+                ..Desk::new(language)
+            },
             jumps: BTreeMap::new(),
             steps: 0,
             path: Vec::new(),
             over: false,
             facts,
+        }
+    }
+
+    /// History has answered, before the run has begun.
+    pub fn meet(&mut self, caller: CallerFacts) {
+        if self.steps == 0 {
+            self.facts.caller = caller;
         }
     }
 
@@ -208,6 +223,13 @@ impl Run {
                 }
                 self.level += 1;
             }
+            Done::Found { result, outputs } => {
+                self.note(&result);
+                if let Some(rule) = rule {
+                    self.put_out(rule, outputs);
+                }
+                self.level += 1;
+            }
             Done::Set(values) => {
                 self.variables.extend(values);
                 self.level += 1;
@@ -244,8 +266,9 @@ impl Run {
     }
 
     /// `out` says which variable each output goes to. What nobody answered sets `result` besides.
-    fn put_out(&mut self, rule: &Rule, outputs: Vec<(&'static str, Value)>) {
+    fn put_out<N: AsRef<str>>(&mut self, rule: &Rule, outputs: impl IntoIterator<Item = (N, Value)>) {
         for (name, value) in outputs {
+            let name = name.as_ref();
             if let Some(variable) = rule.out.get(name) {
                 self.variables.insert(variable.clone(), value.clone());
             }

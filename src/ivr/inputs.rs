@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::calendar::Calendar;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
-use crate::ids::{AgentId, ExpertId, Language, QueueId};
+use crate::caller::{NumberList, Numbering};
+use crate::ids::{AgentId, ExpertId, Language, QueueId, ServiceId};
 use crate::spoken::Table;
 
 /// A value of a plan: an input, an output or a variable.
@@ -98,6 +99,11 @@ pub struct Names {
     pub prompts: BTreeMap<Language, BTreeSet<String>>,
     /// How values are said, per language that has a table.
     pub spoken: BTreeMap<Language, Table>,
+    /// HTTP services, and whether a plan may name whole URLs for them.
+    pub services: BTreeMap<ServiceId, bool>,
+    /// Lists of numbers to deny or allow.
+    pub lists: BTreeMap<String, NumberList>,
+    pub numbering: Numbering,
 }
 
 impl Names {

@@ -2,6 +2,7 @@
 //! and outputs in a table ([`Spec`]) that checks the operator's files, and runs as a small machine without I/O.
 
 mod announce;
+mod answer;
 mod calendar;
 mod deter;
 mod distribute;
@@ -9,17 +10,21 @@ mod echo;
 mod gather;
 mod guide;
 mod hangup;
+pub mod http;
 mod inputs;
 mod jump;
 mod language;
+mod lookup;
 mod menu;
 mod pattern;
 mod say;
+mod screen;
 mod set;
 mod silence;
 mod spec;
 mod step;
 mod transfer;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -32,14 +37,18 @@ use crate::bridge::{Digit, PlayItem};
 use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
 
+pub use answer::{Answer, Field, Fields, LookUpResult};
 pub use calendar::{COUNTRIES, Calendar, Holiday, Hours, Opening, Reason, YearlyDay, easter, of_country};
 pub use deter::Farewell;
 pub use guide::{example, guide, section};
+pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value};
+pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use say::{KEYS as SAY_KEYS, amount_of, said_of};
 pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
-pub use step::{Desk, Done, Step, TypeAhead};
+pub use step::{Caller, Desk, Done, Step, TypeAhead};
+pub use webhook::Webhook;
 
 /// What a running plan is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +65,8 @@ pub enum Event {
     Queued(QueueOutcome),
     /// What became of `Transfer`.
     Transferred(TransferOutcome),
+    /// What was answered to `LookUp`. One that comes after its time is passed over.
+    LookedUp { look_up: u64, answer: Answer },
 }
 
 /// What became of a caller who was distributed to a queue.
@@ -128,6 +139,14 @@ pub enum Action {
         to: Target,
         ring_timeout: Duration,
     },
+    /// Ask a service outside; the answer is `Event::LookedUp` with the same number, unless the time given is over
+    /// before. Numbered within the run.
+    LookUp {
+        look_up: u64,
+        question: Box<LookUp>,
+    },
+    /// Tell a service outside; nobody waits for it.
+    Webhook(Box<Webhook>),
     /// End the call: BYE where it is answered, else `status`. The last action of a plan. `outcome` holds unless the
     /// call was handled before (an agent talked to the caller).
     HangUp {
@@ -145,6 +164,7 @@ pub enum Activity {
     Distribute(distribute::Distribute),
     Echo(echo::Echo),
     Gather(gather::Gather),
+    Lookup(lookup::Lookup),
     Menu(menu::Menu),
     Silence(silence::Silence),
     Transfer(transfer::Transfer),
@@ -170,10 +190,13 @@ impl Activity {
             Module::Hangup => return Started::Done(hangup::run(inputs, step)),
             Module::Jump => return Started::Done(jump::run(inputs)),
             Module::Language => return Started::Done(language::run(inputs, step)),
+            Module::Lookup => return lookup::start(inputs, step),
             Module::Menu => return menu::start(inputs, step),
+            Module::Screen => return Started::Done(screen::run(inputs, step)),
             Module::Set => return Started::Done(set::run(inputs)),
             Module::Silence => Activity::Silence(silence::Silence::start(inputs, step)),
             Module::Transfer => return transfer::start(inputs, step),
+            Module::Webhook => return Started::Done(webhook::run(inputs, step)),
         };
         Started::Running(activity)
     }
@@ -186,6 +209,7 @@ impl Activity {
             Activity::Distribute(distribute) => distribute.handle(event, step),
             Activity::Echo(echo) => echo.handle(event, step),
             Activity::Gather(gather) => gather.handle(event, step),
+            Activity::Lookup(lookup) => lookup.handle(event, step),
             Activity::Menu(menu) => menu.handle(event, step),
             Activity::Silence(silence) => silence.handle(event, step),
             Activity::Transfer(transfer) => transfer.handle(event, step),

@@ -21,9 +21,10 @@ use crate::findings::Finding;
 use crate::media::{Media, MediaSettings};
 use crate::net::{Net, Resolver};
 use crate::outbox::{Bell, Outbox};
+use crate::outside::Outside;
 use crate::prompts::Library;
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{History, Store};
 use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Tokens, Views};
 use engine_loop::{Clock, EngineLoop, Inputs};
@@ -34,6 +35,7 @@ use signals::{Signals, Wish};
 const SIP_QUEUE: usize = 4_096;
 const MEDIA_QUEUE: usize = 16_384;
 const REQUEST_QUEUE: usize = 256;
+const OUTSIDE_QUEUE: usize = 4_096;
 const CONTROL_QUEUE: usize = 64;
 
 /// Why the appliance does not run.
@@ -93,6 +95,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     let (control, control_inputs) = queue(CONTROL_QUEUE, &bell);
     let (media_events, media_inputs) = queue(MEDIA_QUEUE, &bell);
     let (requests, request_inputs) = queue(REQUEST_QUEUE, &bell);
+    let (answers, outside_inputs) = queue(OUTSIDE_QUEUE, &bell);
     let (net_events, net_inputs) = queue(SIP_QUEUE, &bell);
     let net_waiting = net_inputs.clone();
 
@@ -132,6 +135,9 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     let counted =
         figures::Counted { net: net.clone(), media: media.clone(), store: store.counters(), waiting: net_waiting };
     tokio::spawn(figures::gather(counted, meters.clone()));
+    let history = History::open(&settings.data);
+    let runtime = tokio::runtime::Handle::current();
+    let outside = Outside::start(&settings, history, recovered.untold, answers, runtime.clone());
     let shells = Shells {
         net: net.clone(),
         media: media.clone(),
@@ -139,10 +145,18 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
         views: views.clone(),
         resolver: Arc::new(Resolver::from_system()),
         control: control.clone(),
-        runtime: tokio::runtime::Handle::current(),
+        outside,
+        runtime,
         replies: Replies::default(),
     };
-    let inputs = Inputs { bell, control: control_inputs, media: media_inputs, api: request_inputs, net: net_inputs };
+    let inputs = Inputs {
+        bell,
+        control: control_inputs,
+        media: media_inputs,
+        outside: outside_inputs,
+        api: request_inputs,
+        net: net_inputs,
+    };
     let (ended, mut engine_ended) = oneshot::channel();
     let engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
     let thread = std::thread::Builder::new()
