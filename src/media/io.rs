@@ -15,6 +15,9 @@ pub enum Flow {
 pub trait MediaIo {
     /// Takes the bound sockets of this port into use for the leg in this place; `false` where there are none.
     fn open(&mut self, place: u32, port: MediaPort) -> bool;
+    /// The leg's RTP comes from this source and no other from now on; from `None`, from whichever qualifies. Only a help
+    /// to the kernel: the worker goes on checking sources.
+    fn fix(&mut self, _place: u32, _far_end: Option<SocketAddr>) {}
     /// Sends one datagram without waiting; `false` where the kernel refused it.
     fn send(&mut self, place: u32, flow: Flow, to: SocketAddr, datagram: &[u8]) -> bool;
     /// Gives the leg's sockets back to the stock.

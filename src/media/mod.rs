@@ -8,6 +8,7 @@ mod io;
 mod leg;
 mod outgoing;
 mod player;
+mod routes;
 mod sockets;
 mod source;
 mod stock;
@@ -24,11 +25,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
-use dashmap::DashMap;
 use parking::Handles;
 
 use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
-use crate::ids::{CallId, Language, LegId};
+use crate::ids::Language;
 use crate::outbox::Outbox;
 use crate::prompts::Library;
 use crate::settings::Codec;
@@ -37,9 +37,10 @@ pub use error::MediaError;
 pub use io::{Flow, MediaIo};
 pub use worker::{Setup, Tally, Worker};
 
+use routes::{Load, Routes};
 use sockets::{Shelf, SocketIo};
 use stock::{Chore, Stock};
-use thread::{Bell, Published, Thread};
+use thread::{Bell, Ends, Published, Thread};
 
 /// Commands that may wait for one thread. When it is full the thread has stood still for seconds; see `Media::send`.
 const COMMANDS: usize = 16_384;
@@ -75,7 +76,8 @@ pub struct MediaCounters {
     pub packets_sent: u64,
     /// Of those sent, forwarded from another leg as they came.
     pub packets_relayed: u64,
-    /// From a source that was neither negotiated nor latched: dropped.
+    /// From a source that was neither negotiated nor latched: dropped. Once the far end is fixed the kernel drops them
+    /// uncounted.
     pub strangers: u64,
     /// For a leg whose offer and answer were not through yet: dropped.
     pub early: u64,
@@ -98,7 +100,7 @@ pub struct MediaCounters {
 /// The media shell. Dropping it without `stop` leaves its threads running.
 pub struct Media {
     threads: Vec<Line>,
-    legs: DashMap<LegId, usize>,
+    routes: Routes,
     events: Outbox<MediaEvent>,
     chores: Sender<Chore>,
     commands_lost: AtomicU64,
@@ -111,6 +113,7 @@ struct Line {
     commands: Sender<MediaCommand>,
     bell: Arc<Bell>,
     published: Arc<Published>,
+    load: Arc<Load>,
 }
 
 impl Media {
@@ -139,7 +142,7 @@ impl Media {
         handles.push(keeper);
         Ok(Media {
             threads,
-            legs: DashMap::new(),
+            routes: Routes::default(),
             events,
             chores,
             commands_lost: AtomicU64::new(0),
@@ -162,23 +165,18 @@ impl Media {
 
     fn route(&self, command: &MediaCommand) -> Option<usize> {
         match command {
-            MediaCommand::Open { leg, call, .. } => {
-                let number = self.thread_of(*call);
-                self.legs.insert(*leg, number);
-                Some(number)
-            }
-            MediaCommand::Close { leg } => self.legs.remove(leg).map(|(_, number)| number),
+            MediaCommand::Open { leg, call, .. } => Some(self.routes.open(*leg, *call, self.loads())),
+            MediaCommand::Close { leg } => self.routes.close(*leg, self.loads()),
             MediaCommand::Configure { leg, .. }
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
-            | MediaCommand::SendDigit { leg, .. } => self.legs.get(leg).map(|number| *number),
+            | MediaCommand::SendDigit { leg, .. } => self.routes.of(*leg),
         }
     }
 
-    /// All legs of a call live on one thread; the low bits of a call's id are random.
-    fn thread_of(&self, call: CallId) -> usize {
-        (call.0 % self.threads.len().max(1) as u128) as usize
+    fn loads(&self) -> impl Iterator<Item = &Load> + Clone {
+        self.threads.iter().map(|line| &*line.load)
     }
 
     fn refuse(&self, number: usize, command: MediaCommand) {
@@ -188,7 +186,7 @@ impl Media {
                 return;
             }
             MediaCommand::Open { leg, .. } => {
-                self.legs.remove(&leg);
+                self.routes.close(leg, self.loads());
                 let _ = self.events.try_send(MediaEvent::Dead { leg });
                 let _ = self.events.try_send(MediaEvent::Closed { leg, stats: RtpStats::default() });
             }
@@ -251,17 +249,26 @@ fn start_thread(
     let (commands, orders): (_, Receiver<MediaCommand>) = bounded(COMMANDS);
     let bell = Arc::new(Bell::new()?);
     let published = Arc::new(Published::default());
+    let load = Arc::new(Load::default());
     let io = SocketIo::new(shelf.clone(), chores.clone(), &bell)?;
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| MediaError::Entropy)?;
     let setup = Setup { dead_leg: settings.dead_leg, ntp_at_zero: ntp_now(), seed, prompts: prompts.clone() };
-    let thread = Thread::new(io, setup, orders, bell.clone(), events.clone(), chores.clone(), published.clone());
+    let ends = Ends {
+        commands: orders,
+        bell: bell.clone(),
+        events: events.clone(),
+        chores: chores.clone(),
+        published: published.clone(),
+        load: load.clone(),
+    };
+    let thread = Thread::new(io, setup, ends);
     let handle = std::thread::Builder::new()
         .name(format!("rtp-{number}"))
         .spawn(move || thread.run())
         .map_err(MediaError::Thread)?;
     handles.push(handle);
-    Ok(Line { commands, bell, published })
+    Ok(Line { commands, bell, published, load })
 }
 
 /// The present as NTP time (RFC 3550 §4): seconds since 1900 and their fraction in 32 bits each.

@@ -110,10 +110,46 @@ pub(super) enum Ready {
     Datagram { place: u32, flow: Flow },
 }
 
+/// A leg's sockets.
+struct Open {
+    port: MediaPort,
+    pair: PortPair,
+    /// Where the RTP socket is connected to: the kernel then looks up the route once and not for every packet, and
+    /// throws away what strangers send.
+    connected: Option<SocketAddr>,
+}
+
+impl Open {
+    fn connect(&mut self, far_end: Option<SocketAddr>) {
+        // A socket bound to every address would be tied to one by this, and not hear what comes to the others.
+        let far_end = far_end.filter(|_| !self.port.0.ip().is_unspecified());
+        if self.connected == far_end {
+            return;
+        }
+        let done = match far_end {
+            Some(far_end) => self.pair.rtp.connect(far_end).is_ok(),
+            None => false,
+        };
+        self.connected = far_end.filter(|_| done);
+        if !done {
+            let _ = rustix::net::connect_unspec(&self.pair.rtp);
+        }
+    }
+}
+
+/// Sends on a connected socket. An error may be the answer to an earlier packet (the far end's port was closed then);
+/// it is told once, and this packet goes out after it.
+fn send(socket: &UdpSocket, datagram: &[u8]) -> io::Result<usize> {
+    match socket.send(datagram) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => socket.send(datagram),
+        sent => sent,
+    }
+}
+
 /// The sockets of one thread's legs.
 pub(super) struct SocketIo {
     epoll: OwnedFd,
-    pairs: Vec<Option<(MediaPort, PortPair)>>,
+    legs: Vec<Option<Open>>,
     shelf: Arc<Shelf>,
     chores: Sender<Chore>,
 }
@@ -123,7 +159,7 @@ impl SocketIo {
         let poll = |error: rustix::io::Errno| MediaError::Poll(error.into());
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(poll)?;
         epoll::add(&epoll, bell, epoll::EventData::new_u64(BELL), epoll::EventFlags::IN).map_err(poll)?;
-        Ok(SocketIo { epoll, pairs: Vec::new(), shelf, chores })
+        Ok(SocketIo { epoll, legs: Vec::new(), shelf, chores })
     }
 
     pub fn epoll(&self) -> BorrowedFd<'_> {
@@ -145,8 +181,12 @@ impl SocketIo {
         self.socket(place, flow)?.recv_from(into).ok()
     }
 
+    fn open_at(&self, place: u32) -> Option<&Open> {
+        self.legs.get(place as usize)?.as_ref()
+    }
+
     fn socket(&self, place: u32, flow: Flow) -> Option<&UdpSocket> {
-        let (_, pair) = self.pairs.get(place as usize)?.as_ref()?;
+        let Open { pair, .. } = self.open_at(place)?;
         Some(match flow {
             Flow::Rtp => &pair.rtp,
             Flow::Rtcp => &pair.rtcp,
@@ -180,22 +220,35 @@ impl MediaIo for SocketIo {
             self.give_back(port, pair);
             return false;
         }
-        if self.pairs.len() <= place as usize {
-            self.pairs.resize_with(place as usize + 1, || None);
+        if self.legs.len() <= place as usize {
+            self.legs.resize_with(place as usize + 1, || None);
         }
-        if let Some(slot) = self.pairs.get_mut(place as usize) {
-            *slot = Some((port, pair));
+        if let Some(slot) = self.legs.get_mut(place as usize) {
+            *slot = Some(Open { port, pair, connected: None });
         }
         true
     }
 
+    fn fix(&mut self, place: u32, far_end: Option<SocketAddr>) {
+        if let Some(open) = self.legs.get_mut(place as usize).and_then(Option::as_mut) {
+            open.connect(far_end);
+        }
+    }
+
     fn send(&mut self, place: u32, flow: Flow, to: SocketAddr, datagram: &[u8]) -> bool {
-        self.socket(place, flow).is_some_and(|socket| socket.send_to(datagram, to).is_ok())
+        let Some(Open { pair, connected, .. }) = self.open_at(place) else { return false };
+        let sent = match flow {
+            Flow::Rtp if *connected == Some(to) => send(&pair.rtp, datagram),
+            Flow::Rtp => pair.rtp.send_to(datagram, to),
+            Flow::Rtcp => pair.rtcp.send_to(datagram, to),
+        };
+        sent.is_ok()
     }
 
     fn close(&mut self, place: u32) {
-        if let Some((port, pair)) = self.pairs.get_mut(place as usize).and_then(Option::take) {
-            self.give_back(port, pair);
+        if let Some(mut open) = self.legs.get_mut(place as usize).and_then(Option::take) {
+            open.connect(None);
+            self.give_back(open.port, open.pair);
         }
     }
 }

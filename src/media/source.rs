@@ -38,6 +38,11 @@ impl FarEnd {
         qualifies
     }
 
+    /// The source that is fixed.
+    pub fn fixed(&self) -> Option<SocketAddr> {
+        self.fixed
+    }
+
     /// Where to send; `None` while the far end has no address.
     pub fn destination(&self) -> Option<SocketAddr> {
         self.negotiated.map(|negotiated| self.fixed.unwrap_or(negotiated))

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::*;
 use crate::bridge::{Latch, MediaPort, PlayItem, Stream};
-use crate::ids::PlayId;
+use crate::ids::{CallId, LegId, PlayId};
 use crate::rtp::{Header, is_rtcp};
 
 struct Shelf;
@@ -192,6 +192,61 @@ fn a_closed_legs_port_comes_back_and_old_packets_do_not() {
     );
     assert_eq!(&packet[Header::LEN..Header::LEN + 4], b"echo");
     assert_eq!(shell.media.counters().strangers, 0, "nothing old was found on the port");
+}
+
+/// Sends on `from` until `to` hears it; commands and packets come by different ways.
+fn speak_until_heard(from: &FarEnd, to: &FarEnd, words: &[u8]) {
+    to.socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut packet = [0; 2048];
+    let heard = (1..500).any(|sequence| {
+        from.send(sequence, words);
+        to.socket.recv_from(&mut packet).is_ok_and(|(length, _)| packet[..length].ends_with(words))
+    });
+    assert!(heard, "{}", String::from_utf8_lossy(words));
+}
+
+#[test]
+fn a_stranger_is_not_heard_and_a_newly_negotiated_far_end_is() {
+    let mut shell = Shell::start((43_200, 43_399));
+    let (a, b) = (shell.leg(1, 7), shell.leg(2, 7));
+    shell.media.send(MediaCommand::Hear { leg: LegId(1), sources: [LegId(2)].into_iter().collect() });
+    speak_until_heard(&b, &a, b"from b");
+    let moved = FarEnd { socket: UdpSocket::bind("127.0.0.1:0").unwrap(), port: b.port };
+    for sequence in 1..20 {
+        moved.send(sequence, b"stranger");
+    }
+    let mut packet = [0; 2048];
+    while let Ok((length, _)) = a.socket.recv_from(&mut packet) {
+        assert!(!packet[..length].ends_with(b"stranger"));
+    }
+    let remote = moved.socket.local_addr().unwrap();
+    shell.media.send(MediaCommand::Configure { leg: LegId(2), stream: Box::new(stream(remote)) });
+    speak_until_heard(&moved, &a, b"from a new address");
+}
+
+#[test]
+fn a_far_end_that_was_gone_for_a_while_misses_only_that_while() {
+    let mut shell = Shell::start((43_000, 43_199));
+    let (a, b) = (shell.leg(1, 7), shell.leg(2, 7));
+    for (leg, source) in [(1, 2), (2, 1)] {
+        shell.media.send(MediaCommand::Hear { leg: LegId(leg), sources: [LegId(source)].into_iter().collect() });
+    }
+    speak_until_heard(&a, &b, b"from a");
+    speak_until_heard(&b, &a, b"from b");
+    let (address, port) = (a.socket.local_addr().unwrap(), a.port);
+    drop(a);
+    let sent = |shell: &Shell| shell.media.counters().packets_sent;
+    // Every one of these is answered with an error by the kernel, which the next send or receive is told.
+    for sequence in 1000..1010 {
+        let before = sent(&shell);
+        b.send(sequence, b"to nobody");
+        shell.until("sent packet", |shell| sent(shell) > before);
+    }
+    let a = FarEnd { socket: UdpSocket::bind(address).unwrap(), port };
+    a.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    b.send(1010, b"back again");
+    assert_eq!(a.receive().1, b"back again");
+    assert_eq!(shell.media.counters().send_failures, 0);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rustix::event::{EventfdFlags, epoll, eventfd};
-use rustix::time::Timespec;
+use rustix::time::{ClockId, Timespec};
 
 use super::MediaError;
+use super::routes::{Load, WHOLE};
 use super::sockets::{Ready, SocketIo};
 use super::stock::Chore;
 use super::worker::{Setup, Tally, Worker};
@@ -32,6 +33,9 @@ const DATAGRAM: usize = 2048;
 
 /// How long events wait while the engine takes none.
 const EVENT_RETRY: Duration = Duration::from_millis(5);
+
+/// How often a thread looks at its processor clock.
+const MEASURE: Duration = Duration::from_millis(250);
 
 /// Niceness of the media threads.
 const PRIORITY: i32 = -15;
@@ -92,28 +96,28 @@ impl Published {
     }
 }
 
+/// What a thread shares with the rest of the program.
+pub(super) struct Ends {
+    pub commands: Receiver<MediaCommand>,
+    pub bell: Arc<Bell>,
+    pub events: Outbox<MediaEvent>,
+    pub chores: Sender<Chore>,
+    pub published: Arc<Published>,
+    pub load: Arc<Load>,
+}
+
 pub(super) struct Thread {
     worker: Worker<SocketIo>,
-    commands: Receiver<MediaCommand>,
-    bell: Arc<Bell>,
-    events: Outbox<MediaEvent>,
-    chores: Sender<Chore>,
-    published: Arc<Published>,
+    ends: Ends,
     start: std::time::Instant,
+    /// When the processor clock was read last, and what it said.
+    measured: (Instant, Duration),
 }
 
 impl Thread {
-    pub fn new(
-        io: SocketIo,
-        setup: Setup,
-        commands: Receiver<MediaCommand>,
-        bell: Arc<Bell>,
-        events: Outbox<MediaEvent>,
-        chores: Sender<Chore>,
-        published: Arc<Published>,
-    ) -> Self {
+    pub fn new(io: SocketIo, setup: Setup, ends: Ends) -> Self {
         let worker = Worker::new(io, setup, Instant(0));
-        Thread { worker, commands, bell, events, chores, published, start: std::time::Instant::now() }
+        Thread { worker, ends, start: std::time::Instant::now(), measured: (Instant(0), Duration::ZERO) }
     }
 
     pub fn run(mut self) {
@@ -122,11 +126,12 @@ impl Thread {
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), PRIORITY);
         let mut events = [MaybeUninit::uninit(); EVENTS];
         let mut datagram = [0u8; DATAGRAM];
-        while !self.bell.stop.load(Ordering::Acquire) {
+        while !self.ends.bell.stop.load(Ordering::Acquire) {
             self.tick_if_due();
             let more = self.obey();
             self.deliver();
-            self.published.write(&self.worker.tally);
+            self.ends.published.write(&self.worker.tally);
+            self.measure();
             let timeout = if more { Some(Duration::ZERO) } else { self.timeout() };
             let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
             let Ok((ready, _)) = epoll::wait(self.worker.io.epoll(), &mut events, timeout.as_ref()) else { continue };
@@ -135,7 +140,7 @@ impl Thread {
                     self.tick_if_due();
                 }
                 match SocketIo::ready(event) {
-                    Ready::Bell => self.bell.answer(),
+                    Ready::Bell => self.ends.bell.answer(),
                     Ready::Datagram { place, flow } => {
                         let Some((length, from)) = self.worker.io.receive(place, flow, &mut datagram) else { continue };
                         let now = self.now();
@@ -151,6 +156,20 @@ impl Thread {
         Instant(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// Tells how much of its core this thread uses, from time to time.
+    fn measure(&mut self) {
+        let (then, spent_then) = self.measured;
+        let now = self.now();
+        let stretch = now.since(then);
+        if stretch < MEASURE {
+            return;
+        }
+        let spent = Duration::try_from(rustix::time::clock_gettime(ClockId::ThreadCPUTime)).unwrap_or(spent_then);
+        let busy = spent.saturating_sub(spent_then).as_nanos() * u128::from(WHOLE) / stretch.as_nanos().max(1);
+        self.ends.load.tell(u64::try_from(busy).unwrap_or(WHOLE));
+        self.measured = (now, spent);
+    }
+
     fn tick_if_due(&mut self) {
         let now = self.now();
         if self.worker.next_tick().is_some_and(|due| due <= now) {
@@ -163,7 +182,7 @@ impl Thread {
         let now = self.now();
         let mut obeyed = 0;
         while obeyed < COMMANDS
-            && let Ok(command) = self.commands.try_recv()
+            && let Ok(command) = self.ends.commands.try_recv()
         {
             obeyed += 1;
             self.worker.command(command, now);
@@ -171,7 +190,7 @@ impl Thread {
         self.worker.settle();
         if obeyed > 0 {
             for (name, language) in self.worker.take_missing() {
-                let _ = self.chores.send(Chore::Missing { name, language });
+                let _ = self.ends.chores.send(Chore::Missing { name, language });
             }
         }
         obeyed == COMMANDS
@@ -180,7 +199,7 @@ impl Thread {
     /// Hands events to the engine, as many as its queue takes.
     fn deliver(&mut self) {
         while let Some(event) = self.worker.events.pop_front() {
-            match self.events.try_send(event) {
+            match self.ends.events.try_send(event) {
                 Ok(()) => {}
                 Err(TrySendError::Full(event)) => {
                     self.worker.events.push_front(event);

@@ -292,6 +292,7 @@ impl<Io: MediaIo> Worker<Io> {
         let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
         let expected = leg.expects_media();
         leg.rtp.negotiate(stream.remote, stream.latch);
+        self.io.fix(place, leg.rtp.fixed());
         leg.rtcp.negotiate(stream.remote_rtcp, stream.latch);
         let codec = stream.codec;
         let in_band = stream.receive_event_type.is_none();

@@ -47,9 +47,13 @@ impl<Io: MediaIo> Worker<Io> {
             self.tally.malformed += 1;
             return;
         };
+        let fixed = leg.rtp.fixed().is_some();
         if !leg.rtp.accepts(from) {
             self.tally.strangers += 1;
             return;
+        }
+        if !fixed {
+            self.io.fix(place, Some(from));
         }
         leg.heard_at = now;
         leg.dead_told = false;

@@ -69,6 +69,9 @@ impl<Io: MediaIo> Worker<Io> {
             self.tally.strangers += 1;
             return;
         }
+        if muxed {
+            self.io.fix(place, Some(from));
+        }
         leg.reports.timer.packet(datagram.len());
         if let Some(sender) = &report.sender {
             leg.arrivals.take_sender_report(report.ssrc, sender, now);

@@ -48,12 +48,19 @@ impl Sent {
 struct Wire {
     sent: Vec<(u32, Flow, SocketAddr, Vec<u8>)>,
     open: Vec<u32>,
+    /// The places whose far end is fixed now.
+    fixed: Vec<(u32, SocketAddr)>,
 }
 
 impl MediaIo for Wire {
     fn open(&mut self, place: u32, port: MediaPort) -> bool {
         self.open.push(place);
         port.0.port() != 1
+    }
+
+    fn fix(&mut self, place: u32, far_end: Option<SocketAddr>) {
+        self.fixed.retain(|(fixed, _)| *fixed != place);
+        self.fixed.extend(far_end.map(|far_end| (place, far_end)));
     }
 
     fn send(&mut self, place: u32, flow: Flow, to: SocketAddr, datagram: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! Two legs of one codec: packets go through as they come.
 
 use super::*;
+use crate::rtp::Compound;
 
 /// Speaks `packets` packets of 20 ms on a leg, from a sequence number on.
 fn speak(bench: &mut Bench, leg: u64, ssrc: u32, from: u16, packets: u16) {
@@ -131,6 +132,30 @@ fn a_latched_port_is_answered_and_no_other() {
     speak(&mut bench, 1, 1, 2, 1);
     assert_eq!(bench.sent_by(2)[0].to, public);
     assert_eq!((bench.worker.tally.strangers, bench.worker.tally.malformed), (1, 2));
+}
+
+#[test]
+fn the_sockets_are_told_of_a_fixed_far_end_until_another_is_negotiated() {
+    let mut bench = Bench::with_legs(&[1]);
+    bench.datagram(1, Flow::Rtp, far_end(2), &packet(header(1, 160), b"stranger"));
+    assert_eq!(bench.worker.io.fixed, []);
+    bench.rtp(1, header(1, 160), b"far end");
+    assert_eq!(bench.worker.io.fixed, [(0, far_end(1))]);
+    bench.configure(1, stream(1, Codec::Pcma));
+    assert_eq!(bench.worker.io.fixed, [(0, far_end(1))], "the same address");
+    bench.configure(1, Stream { remote: Some(far_end(3)), ..stream(1, Codec::Pcmu) });
+    assert_eq!(bench.worker.io.fixed, []);
+}
+
+#[test]
+fn a_report_on_the_port_of_rtp_fixes_the_far_end_for_the_sockets_too() {
+    let mut bench = Bench::new();
+    bench.open(1, Stream { rtcp_mux: true, ..stream(1, Codec::Pcmu) });
+    let report = Compound { ssrc: 9, sender: None, block: None, cname: "far@end", bye: false };
+    let mut datagram = [0; Compound::MAX_LEN];
+    let length = report.write(&mut datagram).unwrap();
+    bench.datagram(1, Flow::Rtp, far_end(1), &datagram[..length]);
+    assert_eq!(bench.worker.io.fixed, [(0, far_end(1))]);
 }
 
 #[test]
