@@ -32,6 +32,8 @@ pub mod rtp;
 pub mod sdp;
 #[forbid(unsafe_code)]
 pub mod sip;
+#[forbid(unsafe_code)]
+pub mod spoken;
 
 // Shells: they do the I/O. Clocks and entropy are theirs.
 #[allow(clippy::disallowed_methods)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that decide and do no I/O.
-const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine"];
+const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "spoken"];
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &["caller", "outbox", "findings", "ids", "record", "settings", "time", "views"];
@@ -19,15 +19,16 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("audio", &[]),
         ("bridge", &[]),
         ("queue", &[]),
-        ("ivr", &["bridge"]),
-        ("dialplan", &["bridge", "ivr"]),
+        ("spoken", &[]),
+        ("ivr", &["bridge", "spoken"]),
+        ("dialplan", &["bridge", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),
-        ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge"]),
-        ("config", &["dialplan", "ivr", "prompts"]),
+        ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
+        ("config", &["dialplan", "ivr", "prompts", "spoken"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
-        ("prompts", &["audio", "bridge"]),
+        ("prompts", &["audio", "bridge", "spoken"]),
         ("store", &[]),
         ("web", &["engine", "bridge"]),
         ("server", &["*"]),

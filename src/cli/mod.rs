@@ -2,6 +2,7 @@
 
 mod cdr;
 mod check;
+mod modules;
 mod run;
 mod token;
 
@@ -31,6 +32,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check configuration, dialplans and prompts
     Check(CheckArgs),
+    /// Print what the modules of a plan's rules take and give
+    Modules(ModulesArgs),
     /// Print call records, oldest first
     Cdr(CdrArgs),
     /// Make a token for the HTTP API
@@ -102,6 +105,12 @@ pub struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ModulesArgs {
+    /// One module; all of them where it is not given
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub struct CdrArgs {
     /// The data folder of the appliance, which may be running
     #[arg(long, value_name = "DIR")]
@@ -116,6 +125,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Modules(args) => modules::run(&args),
         Command::Cdr(args) => cdr::run(&args.data, args.json),
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),

@@ -85,6 +85,7 @@ pub(super) fn check_inputs(
             Some(kind @ (Kind::Template | Kind::Values | Kind::Fields)) => {
                 checker.check_nested(key.value, kind, value, &mut nested, findings)
             }
+            Some(Kind::Prompt) => checker.check_prompts(key.value, value, &mut nested, findings),
             _ => checker.check_fixed(key.value, takes, value, findings),
         };
         if let Some(checked) = checked {
@@ -305,14 +306,6 @@ impl<'a> Checker<'a> {
     ) -> Option<Value> {
         let span = value.span();
         match (kind, value.get_ref()) {
-            (Kind::Prompt, DeValue::String(prompt)) => {
-                self.check_prompt(prompt, span, findings);
-            }
-            (Kind::Prompt, DeValue::Array(items)) if !items.is_empty() => {
-                for item in items.iter() {
-                    self.check_kind(name, kind, item, findings).filter(|item| item.as_text().is_some())?;
-                }
-            }
             (Kind::Flag, DeValue::Boolean(_)) => {}
             (Kind::Integer { min, max }, number @ DeValue::Integer(_)) => {
                 if !integer_of(number).is_some_and(|number| (min..=max).contains(&number)) {
@@ -505,8 +498,11 @@ impl<'a> Checker<'a> {
         value_of(value.get_ref())
     }
 
+    /// A prompt is there in every language that a caller may hear, or in the one it names itself: `fr:hello`.
     pub fn check_prompt(&self, prompt: &str, span: Range<usize>, findings: &mut Findings<'_>) {
-        for language in &self.languages {
+        let own = prompt.split_once(':').map(|(language, _)| BTreeSet::from([Language::from(language)]));
+        let prompt = prompt.split_once(':').map_or(prompt, |(_, name)| name);
+        for language in own.as_ref().unwrap_or(&self.languages) {
             let there = self.names.prompts.get(language);
             if !there.is_some_and(|there| there.contains(prompt)) {
                 let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));

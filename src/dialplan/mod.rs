@@ -16,6 +16,7 @@ mod load;
 mod nested;
 mod operand;
 mod plan;
+mod prompts;
 pub mod reader;
 mod run;
 mod scope;

@@ -281,6 +281,7 @@ impl Run {
         match &rule.callee {
             Callee::Module(module) => {
                 let inputs = Inputs { module: *module, values };
+                let inputs = inputs.spell_out(world.plans.names(), &self.desk.language, world.now.wall);
                 match Activity::start(*module, &inputs, &mut world.step(&mut self.desk)) {
                     Started::Running(activity) => self.activity = Some(activity),
                     Started::Done(done) => self.finish(world, done),

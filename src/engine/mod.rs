@@ -405,7 +405,7 @@ impl Engine {
         match event {
             AcdEvent::Offer { contact, agent, .. } => self.ring_agent(contact, &agent, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
-            AcdEvent::Announce { contact, position } => self.announce_position(contact, position),
+            AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
             AcdEvent::WrappedUp { contact, acw } => {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }

@@ -39,6 +39,7 @@ fn names() -> Names {
         allowed: vec!["+33".to_owned(), "3".to_owned(), "2".to_owned()],
         time_zone: String::new(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
+        ..Names::default()
     }
 }
 

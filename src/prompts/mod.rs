@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! prompts.toml          what every prompt says, per language
+//! fr/spoken.toml        the fragments that values are said with, under [words]
 //! made.tsv              the files that a voice made and nobody recorded (optional)
 //! en/menu.flac          the prompt `menu` in English
 //! fr/menu.wav           the same in French
