@@ -73,7 +73,7 @@ fn wrong_conditions_are_found_at_their_places() {
         ("queue('suport').waiting > 5", 6, "there is no queue 'suport' (did you mean 'support'?)"),
         ("queue('support').wating > 5", 5, "there is no queue(…).wating (did you mean 'waiting'?)"),
         ("queue(count).waiting > 5", 6, "queue takes the name of a queue, and this is a whole number"),
-        ("queue(wish).waiting > 'a'", 0, "queue(wish).waiting is a whole number; compared with 'a', a text"),
+        ("queue(wish).waiting > 'a'", 5, "queue(wish).waiting is a whole number; compared with 'a', a text"),
         ("params.limit == 'a'", 0, "params.limit is a whole number; compared with 'a', a text"),
         ("params.limt == 5", 0, "[params] has no 'limt' (did you mean 'limit'?)"),
         ("inputs.queu == ''", 0, "[inputs] has no 'queu' (did you mean 'queue'?)"),
