@@ -13,7 +13,7 @@ pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
 use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
-use crate::ids::{AgentId, CallId, Language, LegId, QueueId, Skill, TrunkId};
+use crate::ids::{AgentId, CallId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
 use crate::views::{CallState, CallView};
@@ -84,6 +84,10 @@ pub struct Call {
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
     pub agent: Option<AgentId>,
+    /// The recording of both sides, running or ended.
+    pub recording: Option<RecordingId>,
+    /// What the caller says to the voicemail, or has said.
+    pub message: Option<RecordingId>,
 }
 
 impl Call {
@@ -217,7 +221,8 @@ impl Call {
             hold_ms: handled.then_some(hold_ms),
             acw_ms: None,
             transfers: 0,
-            recording: None,
+            recording: self.message.or(self.recording),
+            survey: None,
             path: self.path.clone(),
             legs: self
                 .legs

@@ -93,6 +93,7 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
         }
         Ok(())
     }
@@ -313,6 +314,9 @@ impl Truth {
         }
         if (outcome == Outcome::Handled) != record.agent.is_some() {
             return fault("outcome and agent disagree");
+        }
+        if outcome == Outcome::Voicemail && record.recording.is_none() {
+            return fault("a voicemail without a message");
         }
         if (record.sip_status == Some(200)) != record.answered_at.is_some() {
             return fault("status and answer disagree");

@@ -9,8 +9,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
-use relais::ids::{AgentId, CallId, RequestId};
-use relais::record::Party;
+use relais::ids::{AgentId, CallId, RecordingId, RequestId};
+use relais::record::{Party, RecordingState};
 use relais::settings::Transport;
 use relais::sip::message::Message;
 use relais::sip::{Destination, Flow};
@@ -42,6 +42,8 @@ pub struct World {
     /// Which call each agent is part of, as published.
     with: BTreeMap<CallId, BTreeSet<AgentId>>,
     answered: BTreeSet<CallId>,
+    /// The index of recordings, as written.
+    recordings: BTreeMap<RecordingId, RecordingState>,
     truth: Truth,
     /// What the engine is told that it could not send.
     undelivered: Vec<Destination>,
@@ -82,6 +84,7 @@ impl World {
             ended: BTreeSet::new(),
             with: BTreeMap::new(),
             answered: BTreeSet::new(),
+            recordings: BTreeMap::new(),
             truth: Truth::default(),
             undelivered: Vec::new(),
             error_told: false,
@@ -103,7 +106,8 @@ impl World {
         let mut trunk = Side::new(SocketAddr::from(([127, 0, 0, 2], 5060)), None, rng);
         let mut at = Instant(0) + Duration::from_secs(2);
         for _ in 0..CALLS {
-            let number = ["600", "601", "601", "610", "610", "610", "611", "611", "999"][below(rng, 9) as usize];
+            let number =
+                ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999"][below(rng, 10) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
         }
@@ -313,7 +317,19 @@ impl World {
                 }
             }
             Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } | Journal::Told(_) => {}
+            Journal::Recording(recording) => {
+                self.recordings.insert(recording.recording_id, recording.state);
+            }
+            Journal::RecordingDeleted(recording) => {
+                self.recordings
+                    .remove(recording)
+                    .ok_or(format!("recording {recording} is deleted and was not there"))?;
+            }
+            Journal::Began(_)
+            | Journal::Answered { .. }
+            | Journal::Queued { .. }
+            | Journal::Surveyed { .. }
+            | Journal::Told(_) => {}
         }
         self.journal.push(entry);
         Ok(())
@@ -347,6 +363,10 @@ impl World {
                 }
                 Ok(())
             }
+            Change::Voicemail(recording) if !self.recordings.contains_key(&recording.recording_id) => {
+                Err(format!("message {} is told and not written", recording.recording_id))
+            }
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => Ok(()),
             Change::Agent(_) | Change::Queue(_) => Ok(()),
         }
     }
@@ -367,6 +387,12 @@ impl World {
         let missing: Vec<_> = self.began.difference(&self.ended).collect();
         if !missing.is_empty() {
             return Err(format!("{} calls have no record: {missing:?}", missing.len()));
+        }
+        if self.recordings.values().any(|state| *state == RecordingState::Open) {
+            return Err(format!("recordings that are open for ever: {:?}", self.recordings));
+        }
+        if !self.recordings.keys().eq(&self.media.files()) {
+            return Err(format!("indexed are {:?}, there are {:?}", self.recordings, self.media.files()));
         }
         let counts = self.engine.counts();
         let clean = Counts { ports_free: usize::from(PORTS), ..Counts::default() };
