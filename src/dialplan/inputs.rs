@@ -106,13 +106,17 @@ pub(super) fn check_inputs(
         checker.check_default_prompts(*module, &given, &place, findings);
         checker.check_consent(*module, &fixed, &given, &place, findings);
         check_together(*module, &fixed, place.clone(), findings);
-        if *module == Module::Deter && given.contains("offer") && !given.contains("offer_prompt") {
-            let hint = "name the prompt that says what the keys do".to_owned();
-            findings.error(place.clone(), "deter: an offer needs an offer_prompt".to_owned(), hint);
-        }
+        check_offer(*module, &given, &place, findings);
         checker.check_request(*module, &fixed, place, findings);
     }
     (fixed, computed, nested)
+}
+
+fn check_offer(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, findings: &mut Findings<'_>) {
+    if module == Module::Deter && given.contains("offer") && !given.contains("offer_prompt") {
+        let hint = "name the prompt that says what the keys do".to_owned();
+        findings.error(place.clone(), "deter: an offer needs an offer_prompt".to_owned(), hint);
+    }
 }
 
 /// The inputs that a number gives.
@@ -236,8 +240,10 @@ impl<'a> Checker<'a> {
     ) {
         for input in module.spec().inputs.iter().filter(|input| !given.contains(input.name)) {
             // Said only where something is offered.
-            let unsaid = module == Module::Deter && !given.contains("offer") && input.name != "prompt";
-            if let (Need::Text(prompt), Kind::Prompt, false) = (input.need, input.kind, unsaid) {
+            if module == Module::Deter && !given.contains("offer") && input.name != "prompt" {
+                continue;
+            }
+            if let (Need::Text(prompt), Kind::Prompt) = (input.need, input.kind) {
                 self.check_prompt(prompt, place.clone(), findings);
             }
         }

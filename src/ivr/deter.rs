@@ -45,7 +45,7 @@ pub const SPEC: Spec = Spec {
         },
         Input { name: "invalid", kind: Kind::Prompt, need: Need::Text("invalid"), doc: "said after a wrong key" },
     ],
-    outputs: &[Output { name: "choice", kind: OutputKind::Text, doc: "what the caller chose of the offer" }],
+    outputs: &[Output { name: "choice", kind: OutputKind::Choice("offer"), doc: "what the caller chose of the offer" }],
     ends: Ends::UnlessChosen,
     free_inputs: false,
 };

@@ -54,7 +54,11 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "choice", kind: OutputKind::Choice, doc: "what the key pressed means, or the default" },
+        Output {
+            name: "choice",
+            kind: OutputKind::Choice("choices"),
+            doc: "what the key pressed means, or the default",
+        },
         Output { name: "key", kind: OutputKind::Text, doc: "the keys pressed, or an empty text" },
         Output {
             name: "result",

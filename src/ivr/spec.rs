@@ -46,8 +46,8 @@ pub enum OutputKind {
     Map,
     /// One of these words and no other.
     Word(&'static [&'static str]),
-    /// One of the meanings in the rule's input `choices`, or its `default`.
-    Choice,
+    /// One of the meanings in this input of the rule, or the input `default` where the module has one.
+    Choice(&'static str),
     /// Known at run time only.
     Any,
 }
@@ -63,7 +63,7 @@ impl OutputKind {
             OutputKind::List => "a list".into(),
             OutputKind::Map => "a table".into(),
             OutputKind::Word(words) => format!("one of {}", words.join(", ")),
-            OutputKind::Choice => "one of the choices".into(),
+            OutputKind::Choice(_) => "one of the choices".into(),
             OutputKind::Any => "a value of any type".into(),
         }
     }
