@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine"];
 
 /// Value types at the root, open to every room.
-const VALUES: &[&str] = &["outbox", "findings", "ids", "record", "settings", "time", "views"];
+const VALUES: &[&str] = &["outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -36,6 +36,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ids", &[]),
         ("outbox", &[]),
         ("time", &[]),
+        ("trace", &[]),
         ("settings", &[]),
         ("record", &["bridge"]),
         ("views", &[]),

@@ -209,6 +209,7 @@ impl Call {
             transfers: 0,
             recording: None,
             path: self.path.clone(),
+            trace: Default::default(),
             legs: self
                 .legs
                 .values()

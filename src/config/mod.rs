@@ -8,6 +8,7 @@ mod check;
 mod files;
 mod people;
 mod trunk;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
+pub use watch::Fingerprint;
 
 /// What the command line says over the file.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,6 @@
 //! Conditions and computed inputs, in CEL: compiled once at load, bounded in length, without side effects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
@@ -9,8 +9,9 @@ use cel::context::VariableResolver;
 use cel::objects::Key;
 use cel::{Context, Env, Program};
 
-use super::plan::Plan;
+use super::plan::{Plan, Seen};
 use super::run::Facts;
+use super::trail::private;
 use crate::findings::suggest;
 use crate::ids::Language;
 use crate::ivr::Value;
@@ -38,6 +39,8 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()
 struct Expression {
     text: String,
     program: Program,
+    /// The names it refers to, each once: `open`, `call.from`.
+    names: Vec<String>,
 }
 
 /// `when`: whether a rule is executed.
@@ -153,7 +156,7 @@ impl Expression {
             return Err(vec![Fault { offset: 0, message: "the expression is empty".to_owned() }]);
         }
         match ENVIRONMENT.compile(text) {
-            Ok(program) => Expression { text: text.to_owned(), program }.check(),
+            Ok(program) => Expression { text: text.to_owned(), program, names: Vec::new() }.check(),
             Err(errors) => Err(errors
                 .errors
                 .iter()
@@ -169,9 +172,23 @@ impl Expression {
     }
 
     /// What the parser lets pass and evaluation would stumble over every time.
-    fn check(self) -> Result<Expression, Vec<Fault>> {
-        let faults = self.walk().faults;
-        if faults.is_empty() { Ok(self) } else { Err(faults) }
+    fn check(mut self) -> Result<Expression, Vec<Fault>> {
+        let walk = self.walk();
+        if !walk.faults.is_empty() {
+            return Err(walk.faults);
+        }
+        let mut names: Vec<String> = Vec::new();
+        for reference in walk.found {
+            let name = match reference.field {
+                Some(field) => format!("{}.{field}", reference.name),
+                None => reference.name,
+            };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        self.names = names;
+        Ok(self)
     }
 
     fn walk(&self) -> Walk<'_> {
@@ -191,9 +208,18 @@ impl Condition {
         Expression::compile(text).map(Condition)
     }
 
-    /// An error at run time, or anything but a boolean, counts as false.
-    pub(super) fn holds(&self, scope: &Scope<'_>) -> bool {
-        matches!(self.0.evaluate(scope), Ok(cel::Value::Bool(true)))
+    /// Whether it holds, or why that cannot be said: an error at run time, or anything but a boolean.
+    pub(super) fn holds(&self, scope: &Scope<'_>) -> Result<bool, String> {
+        match self.0.evaluate(scope) {
+            Ok(cel::Value::Bool(holds)) => Ok(holds),
+            Ok(other) => Err(format!("is {}, not true or false", other.type_of())),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// The names it looks at, each once: `open`, `call.from`.
+    pub(super) fn seen(&self) -> &[String] {
+        &self.0.names
     }
 
     pub(super) fn references(&self) -> Vec<Reference> {
@@ -208,6 +234,11 @@ impl Condition {
 impl Computed {
     pub(super) fn compile(text: &str) -> Result<Computed, Vec<Fault>> {
         Expression::compile(text).map(Computed)
+    }
+
+    /// Whether it looks at one of these variables.
+    pub(super) fn looks_at(&self, variables: &BTreeSet<String>) -> bool {
+        self.0.names.iter().any(|name| variables.contains(name.split('.').next().unwrap_or(name)))
     }
 
     /// `None` where it cannot be worked out, or is of no type a plan knows.
@@ -230,6 +261,8 @@ pub(super) struct Scope<'a> {
     facts: &'a Facts,
     language: &'a Language,
     variables: &'a BTreeMap<String, Value>,
+    /// Variables that no trace shows.
+    private: &'a BTreeSet<String>,
 }
 
 impl<'a> Scope<'a> {
@@ -238,8 +271,9 @@ impl<'a> Scope<'a> {
         facts: &'a Facts,
         language: &'a Language,
         variables: &'a BTreeMap<String, Value>,
+        private: &'a BTreeSet<String>,
     ) -> Scope<'a> {
-        Scope { plan, facts, language, variables }
+        Scope { plan, facts, language, variables, private }
     }
 
     fn call(&self) -> BTreeMap<String, Value> {
@@ -253,6 +287,22 @@ impl<'a> Scope<'a> {
             // What stood in the places of N, X, Z and . of the plan's number.
             ("digits".to_owned(), Value::Text(captured.unwrap_or_default())),
         ])
+    }
+
+    /// What a name stands for, for the trace.
+    pub(super) fn look(&self, seen: &Seen) -> Option<Value> {
+        let (name, field) = match seen.name.split_once('.') {
+            Some((name, field)) => (name, Some(field)),
+            None => (seen.name.as_str(), None),
+        };
+        if self.private.contains(name) {
+            return Some(private());
+        }
+        match (self.value(name)?, field) {
+            (Value::Map(mut entries), Some(field)) => entries.remove(field),
+            (_, Some(_)) => None,
+            (value, None) => Some(value),
+        }
     }
 
     fn value(&self, name: &str) -> Option<Value> {

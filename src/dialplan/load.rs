@@ -78,7 +78,7 @@ fn read_plan(mut table: Table<'_>, names: &Names, claims: &mut Claims<'_>, findi
     if level_tables.len() > MOST_LEVELS {
         findings.error(name.span.clone(), format!("{} has more than {MOST_LEVELS} levels", table.what), None);
     }
-    read_cases(&mut table, findings);
+    let cases = read_cases(&mut table, &numbers, findings);
     table.finish(findings);
 
     let drafts = read_levels(level_tables, findings);
@@ -90,7 +90,7 @@ fn read_plan(mut table: Table<'_>, names: &Names, claims: &mut Claims<'_>, findi
         params: params.keys().cloned().collect(),
     };
     let (levels, places) = check_levels(drafts, &checker, findings);
-    let plan = Plan { id: PlanId::from(name.value), numbers, language, params, levels };
+    let plan = Plan { id: PlanId::from(name.value), numbers, language, params, levels, cases };
     let complete = plan.levels.iter().zip(&places).all(|(level, place)| level.rules.len() == place.rules.len());
     if complete && !plan.levels.is_empty() {
         flow::check(&plan, &places, &checker, findings);
@@ -141,7 +141,7 @@ fn check_levels(
             rules.extend(check_rule(rule, checker, findings));
         }
         places.push(flow::Place { level: draft.name.span, rules: rule_places });
-        levels.push(Level { name: draft.name.value, rules });
+        levels.push(Level::new(draft.name.value, rules));
     }
     (levels, places)
 }

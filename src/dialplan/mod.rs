@@ -2,6 +2,7 @@
 
 mod case;
 mod condition;
+pub mod driver;
 mod flow;
 mod inputs;
 mod load;
@@ -10,7 +11,9 @@ pub mod reader;
 mod run;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use crate::ivr::{Action as RunAction, Event as RunInput, Names, QueueOutcome, Target, TransferOutcome, Value};
-pub use plan::{Plan, Plans};
+pub use case::{Case, Miss};
+pub use plan::{Level, Plan, Plans, Rule};
 pub use run::{Facts, Run};

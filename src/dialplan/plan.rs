@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::case::Case;
 use super::condition::{Computed, Condition, Scope};
 use crate::findings::{Finding, Source, has_errors};
 use crate::ids::{Language, PlanId};
@@ -40,12 +41,30 @@ pub struct Plan {
     /// Constants of the file, seen by conditions as `params.NAME`.
     pub params: BTreeMap<String, Value>,
     pub levels: Vec<Level>,
+    pub(super) cases: Vec<Case>,
 }
 
 #[derive(Debug)]
 pub struct Level {
     pub name: String,
     pub rules: Vec<Rule>,
+    /// What the conditions of its rules look at, for the trace.
+    pub(super) seen: Vec<Seen>,
+}
+
+/// A name in a condition: `open`, or `call.from` with its field.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub name: String,
+    /// The first rule that looks at it, counted from 0.
+    pub first_rule: usize,
+}
+
+impl Level {
+    pub(super) fn new(name: String, rules: Vec<Rule>) -> Level {
+        let seen = super::trail::names_of(&rules);
+        Level { name, rules, seen }
+    }
 }
 
 #[derive(Debug)]

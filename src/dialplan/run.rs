@@ -1,15 +1,19 @@
 //! One call's run through a plan: a machine without I/O that the engine drives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::condition::Scope;
 use super::plan::{Level, Plan, Plans, Rule};
+use super::trail::{Trail, private};
 use crate::ids::{CallId, Language, PlanId, TrunkId};
-use crate::ivr::{Action, Activity, Desk, Done, Event, Farewell, Inputs, Module, Started, Step, Value};
+use crate::ivr::{
+    Action, Activity, Desk, Done, Event, Farewell, Inputs, Module, QueueOutcome, Started, Step, TransferOutcome, Value,
+};
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
+use crate::trace::Trace;
 
 /// What is known of the call when its plan begins; conditions see it as `call.from`, `call.to`, …
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,9 @@ pub struct Run {
     jumps: BTreeMap<u64, u32>,
     steps: u32,
     path: Vec<PathStep>,
+    trail: Trail,
+    /// Variables that hold what the caller typed, or were worked out from it: no trace shows them.
+    private: BTreeSet<String>,
     over: bool,
 }
 
@@ -66,6 +73,8 @@ impl Run {
             jumps: BTreeMap::new(),
             steps: 0,
             path: Vec::new(),
+            trail: Trail::default(),
+            private: BTreeSet::new(),
             over: false,
             facts,
         }
@@ -85,6 +94,9 @@ impl Run {
         if input == Event::Timeout {
             // It has come; a module that does not care for it must not be asked again and again.
             self.desk.deadline = None;
+        }
+        if matches!(input, Event::Queued(QueueOutcome::Answered) | Event::Transferred(TransferOutcome::Answered)) {
+            self.note("answered");
         }
         let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         match &mut self.activity {
@@ -114,6 +126,17 @@ impl Run {
     /// The rules that ran.
     pub fn path(&self) -> &[PathStep] {
         &self.path
+    }
+
+    /// Why they ran: every level that was come to, with the conditions looked at and what they saw. `plans` are those
+    /// that the run was driven with. What the caller typed is not in it.
+    pub fn trace(&self, plans: &Plans) -> Trace {
+        self.trail.told(plans)
+    }
+
+    /// Whether a key pressed now answers something that was asked for.
+    pub fn listens(&self) -> bool {
+        self.activity.as_ref().is_some_and(Activity::listens)
     }
 
     /// The language the caller is spoken to in now.
@@ -157,7 +180,7 @@ impl Run {
                 return;
             }
             self.steps += 1;
-            let Some((at, rule)) = self.choose(plan, level) else {
+            let Some((at, rule)) = self.choose(plan, level, now) else {
                 self.level += 1;
                 continue;
             };
@@ -166,13 +189,18 @@ impl Run {
         }
     }
 
-    /// The first rule of the level whose condition holds.
-    fn choose<'p>(&self, plan: Option<&Plan>, level: &'p Level) -> Option<(usize, &'p Rule)> {
-        let scope = Scope::new(plan, &self.facts, &self.desk.language, &self.variables);
-        level.rules.iter().enumerate().find(|(_, rule)| match &rule.when {
-            Some(condition) => condition.holds(&scope),
-            None => true,
-        })
+    /// The first rule of the level whose condition holds. Those behind it are not looked at.
+    fn choose<'p>(&mut self, plan: Option<&Plan>, level: &'p Level, now: Now) -> Option<(usize, &'p Rule)> {
+        let scope = Scope::new(plan, &self.facts, &self.desk.language, &self.variables, &self.private);
+        self.trail.come_to(&self.plan, self.level, now.wall);
+        let taken = level.rules.iter().position(|rule| {
+            self.trail.note(match &rule.when {
+                Some(condition) => condition.holds(&scope),
+                None => Ok(true),
+            })
+        });
+        self.trail.looked(level, taken, &scope);
+        taken.and_then(|at| Some((at, level.rules.get(at)?)))
     }
 
     fn start(&mut self, plans: &Plans, plan: Option<&Plan>, level: &Level, rule: &Rule, now: Now) {
@@ -184,14 +212,26 @@ impl Run {
             result: None,
         });
         let inputs = {
-            let scope = Scope::new(plan, &self.facts, &self.desk.language, &self.variables);
+            let scope = Scope::new(plan, &self.facts, &self.desk.language, &self.variables, &self.private);
             Inputs { module: rule.module, values: rule.inputs(&scope) }
         };
+        self.trail.given(self.shown(rule, &inputs.values));
         let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         match Activity::start(rule.module, &inputs, &mut step) {
             Started::Running(activity) => self.activity = Some(activity),
             Started::Done(done) => self.finish(plans, done),
         }
+    }
+
+    /// Inputs as the trace may show them.
+    fn shown(&self, rule: &Rule, inputs: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+        let mut shown = inputs.clone();
+        for (name, value) in &mut shown {
+            if rule.computed.get(name).is_some_and(|computed| computed.looks_at(&self.private)) {
+                *value = private();
+            }
+        }
+        shown
     }
 
     /// The rule that ran is done: takes its outputs and goes where it says.
@@ -208,7 +248,11 @@ impl Run {
                 self.level += 1;
             }
             Done::Set(values) => {
-                self.variables.extend(values);
+                for (name, value) in values {
+                    let computed = rule.and_then(|rule| rule.computed.get(&name));
+                    let is_private = computed.is_some_and(|computed| computed.looks_at(&self.private));
+                    self.assign(&name, value, is_private);
+                }
                 self.level += 1;
             }
             Done::Jump { level, times } => {
@@ -237,21 +281,36 @@ impl Run {
     }
 
     fn note(&mut self, result: &str) {
-        if let (Some(step), false) = (self.path.last_mut(), result.is_empty()) {
+        if result.is_empty() {
+            return;
+        }
+        if let Some(step) = self.path.last_mut() {
             step.result = Some(result.to_owned());
         }
+        self.trail.result(result);
     }
 
     /// `out` says which variable each output goes to. What nobody answered sets `result` besides.
     fn put_out(&mut self, rule: &Rule, outputs: Vec<(&'static str, Value)>) {
         for (name, value) in outputs {
             if let Some(variable) = rule.out.get(name) {
-                self.variables.insert(variable.clone(), value.clone());
+                self.assign(variable, value.clone(), rule.module.is_private(name));
             }
             if name == "result" && matches!(rule.module, Module::Distribute | Module::Transfer) {
-                self.variables.insert("result".to_owned(), value);
+                self.assign("result", value, false);
             }
         }
+    }
+
+    fn assign(&mut self, variable: &str, value: Value, is_private: bool) {
+        if is_private {
+            self.private.insert(variable.to_owned());
+            self.trail.put_out(variable, &private());
+        } else {
+            self.private.remove(variable);
+            self.trail.put_out(variable, &value);
+        }
+        self.variables.insert(variable.to_owned(), value);
     }
 
     /// The levels are exhausted. Who was answered is told goodbye; who was not gets the reason of the last refusal.

@@ -174,6 +174,19 @@ impl Activity {
         Started::Running(activity)
     }
 
+    /// Whether a key of the caller answers what it asked for.
+    pub fn listens(&self) -> bool {
+        match self {
+            Activity::Gather(_) | Activity::Menu(_) => true,
+            Activity::Announce(_)
+            | Activity::Deter(_)
+            | Activity::Distribute(_)
+            | Activity::Echo(_)
+            | Activity::Silence(_)
+            | Activity::Transfer(_) => false,
+        }
+    }
+
     /// Gives the event to the module; `Some` when it is done.
     pub fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         match self {

@@ -17,6 +17,7 @@ mod error;
 mod finding;
 mod index;
 mod library;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -24,3 +25,4 @@ pub use error::PromptError;
 pub use finding::Finding;
 pub use index::Index;
 pub use library::{Encoded, Library};
+pub use shelf::Shelf;

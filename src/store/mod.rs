@@ -30,7 +30,7 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 
 pub use entry::Entry;
-pub use read::read_records;
+pub use read::{read_record, read_records};
 
 use crate::ids::QueueId;
 use crate::record::CallRecord;

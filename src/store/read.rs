@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -21,6 +21,48 @@ const PAGE: usize = 500;
 ///
 /// The spool is read before the database: an entry that is moved in between is found in the database.
 pub fn read_records(data: &Path, each: impl FnMut(CallRecord) -> ControlFlow<()>) -> Result<u64, StoreError> {
+    let (runtime, path) = prepare(data)?;
+    let failed = |error| StoreError::Database { path: path.clone(), error };
+    runtime.block_on(async {
+        let mut connection = connect(data, &path).await?;
+        let moved = applied(&mut connection).await.map_err(failed)?;
+        let entries = spool::read(data, moved)?;
+        read_merged(&mut connection, entries, each).await.map_err(failed)
+    })
+}
+
+/// The record of one ended call, wherever it is; `None` where there is none.
+pub fn read_record(data: &Path, call: CallId) -> Result<Option<CallRecord>, StoreError> {
+    let (runtime, path) = prepare(data)?;
+    let failed = |error| StoreError::Database { path: path.clone(), error };
+    runtime.block_on(async {
+        let mut connection = connect(data, &path).await?;
+        if let Some(record) = stored(&mut connection, call).await.map_err(failed)? {
+            return Ok(Some(record));
+        }
+        let moved = applied(&mut connection).await.map_err(failed)?;
+        let entries = spool::read(data, moved)?;
+        let overlay = Overlay::new(entries, moved);
+        if let Some(record) = overlay.ended.values().find(|record| record.call_id == call) {
+            return Ok(Some(overlay.complete(record.clone(), None)));
+        }
+        // It may have been moved while the spool was read.
+        stored(&mut connection, call).await.map_err(failed)
+    })
+}
+
+async fn stored(connection: &mut SqliteConnection, call: CallId) -> Result<Option<CallRecord>, sqlx::Error> {
+    let row = sqlx::query("SELECT record, acw_ms FROM call WHERE call_id = ? AND ended = 1")
+        .bind(call.to_string())
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let record = serde_json::from_str(row.try_get(0)?).ok();
+    let stored_ms = row.try_get(1)?;
+    Ok(record.map(|record| Overlay::default().complete(record, stored_ms)))
+}
+
+fn prepare(data: &Path) -> Result<(tokio::runtime::Runtime, PathBuf), StoreError> {
     if !data.is_dir() {
         return Err(StoreError::NoFolder { data: data.to_owned() });
     }
@@ -32,22 +74,22 @@ pub fn read_records(data: &Path, each: impl FnMut(CallRecord) -> ControlFlow<()>
         .enable_all()
         .build()
         .map_err(|error| StoreError::File { path: data.to_owned(), error })?;
-    let failed = |error| StoreError::Database { path: path.clone(), error };
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .read_only(true)
-            .busy_timeout(Duration::from_secs(5))
-            .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(failed)?;
-        let schema: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(failed)?;
-        if schema == 0 {
-            return Err(StoreError::NoRecords { data: data.to_owned() });
-        }
-        let moved = applied(&mut connection).await.map_err(failed)?;
-        let entries = spool::read(data, moved)?;
-        read_merged(&mut connection, entries, each).await.map_err(failed)
-    })
+    Ok((runtime, path))
+}
+
+async fn connect(data: &Path, path: &Path) -> Result<SqliteConnection, StoreError> {
+    let failed = |error| StoreError::Database { path: path.to_owned(), error };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging();
+    let mut connection = options.connect().await.map_err(failed)?;
+    let schema: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(failed)?;
+    if schema == 0 {
+        return Err(StoreError::NoRecords { data: data.to_owned() });
+    }
+    Ok(connection)
 }
 
 async fn applied(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {

@@ -44,6 +44,7 @@ fn record(n: u64) -> CallRecord {
         transfers: 0,
         recording: None,
         path: Vec::new(),
+        trace: Default::default(),
         legs: Vec::new(),
     }
 }

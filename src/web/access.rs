@@ -18,6 +18,7 @@ use super::tokens::{Identity, Role};
 /// | `Open` | yes | yes | yes | yes | yes |
 /// | `Read` | 401 | yes | yes | yes | yes |
 /// | `Own` | 401 | what is theirs, else 403 | yes | yes | yes |
+/// | `Operate` | 401 | 403 | 403 | yes | yes |
 /// | `Admin` | 401 | 403 | 403 | 403 | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -25,6 +26,8 @@ pub enum Rule {
     Read,
     /// An agent may change their own state and hang up the call they are on.
     Own,
+    /// The configuration.
+    Operate,
     Admin,
 }
 
@@ -36,12 +39,15 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/openapi.json", Rule::Open),
     ("GET", "/calls", Rule::Read),
     ("GET", "/calls/{id}", Rule::Read),
+    ("GET", "/calls/{id}/trace", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
     ("GET", "/queues", Rule::Read),
     ("GET", "/agents", Rule::Read),
     ("POST", "/agents/{id}/state", Rule::Own),
     ("DELETE", "/agents/{id}/state", Rule::Own),
     ("GET", "/events", Rule::Read),
+    ("GET", "/reload", Rule::Operate),
+    ("POST", "/reload", Rule::Operate),
     ("GET", "/tokens", Rule::Admin),
     ("POST", "/tokens", Rule::Admin),
     ("DELETE", "/tokens/{id}", Rule::Admin),
@@ -71,6 +77,11 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
     };
     if rule == Rule::Admin && identity.role != Role::Admin {
         let message = format!("role {} may not manage tokens; use a token with role admin", identity.role.name());
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule == Rule::Operate && !matches!(identity.role, Role::Operator | Role::Admin) {
+        let role = identity.role.name();
+        let message = format!("role {role} may not see to the configuration; use a token with role operator or admin");
         return Refusal::forbidden(message).into_response();
     }
     if *request.method() != Method::GET && *request.method() != Method::HEAD {

@@ -20,7 +20,7 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, events, metrics, openapi};
+use super::{Asked, Context, events, metrics, openapi, operator};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -39,11 +39,13 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/openapi.json", get(openapi_document))
         .route("/calls", get(calls))
         .route("/calls/{id}", get(call))
+        .route("/calls/{id}/trace", get(operator::trace))
         .route("/calls/{id}/hangup", post(hang_up))
         .route("/queues", get(queues))
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
         .route("/events", get(events::open))
+        .route("/reload", get(operator::reload_state).post(operator::reload))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
     Router::new()
@@ -156,9 +158,13 @@ pub(super) async fn call(State(context): State<Arc<Context>>, Id(id): Id) -> Res
     find_call(&context, &id).map(Json)
 }
 
+/// The id of a call as it is written; there is one way only.
+pub(super) fn call_id(id: &str) -> Option<CallId> {
+    id.parse::<CallId>().ok().filter(|parsed| parsed.to_string() == id.to_ascii_lowercase())
+}
+
 fn find_call(context: &Context, id: &str) -> Result<CallView, Refusal> {
-    let found = id.parse::<CallId>().ok().filter(|parsed| parsed.to_string() == id.to_ascii_lowercase());
-    found.and_then(|id| context.views.call(id)).ok_or_else(|| {
+    call_id(id).and_then(|id| context.views.call(id)).ok_or_else(|| {
         let message = format!(
             "no call {} is up; GET {PREFIX}/calls lists those that are, 'relais cdr' those that ended",
             quoted(id)
@@ -368,7 +374,7 @@ fn agent_now(context: &Context, id: &AgentId) -> Result<Json<AgentView>, Refusal
 }
 
 /// Hands a request to the engine and waits for its answer; the engine publishes what changed before it answers.
-async fn ask(context: &Context, request: ApiRequest) -> Result<Value, Refusal> {
+pub(super) async fn ask(context: &Context, request: ApiRequest) -> Result<Value, Refusal> {
     let (reply, answer) = oneshot::channel();
     if (context.requests)(Asked { request, reply }).is_err() {
         return Err(Refusal::unavailable(
@@ -427,11 +433,11 @@ pub(super) async fn delete_token(State(context): State<Arc<Context>>, Id(id): Id
 }
 
 /// Runs what waits for the disk outside the threads that serve requests.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     context: Arc<Context>,
     work: impl FnOnce(&Context) -> T + Send + 'static,
 ) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(move || work(&context))
         .await
-        .map_err(|_| Refusal::internal("the work on the token table broke off; see the server's log"))
+        .map_err(|_| Refusal::internal("the work on the disk broke off; see the server's log"))
 }

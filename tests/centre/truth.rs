@@ -93,6 +93,7 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
+            Change::Reload(_) => {}
         }
         Ok(())
     }

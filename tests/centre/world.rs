@@ -342,7 +342,7 @@ impl World {
                 }
                 Ok(())
             }
-            Change::Agent(_) | Change::Queue(_) => Ok(()),
+            Change::Agent(_) | Change::Queue(_) | Change::Reload(_) => Ok(()),
         }
     }
 
