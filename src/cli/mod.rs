@@ -2,7 +2,9 @@
 
 mod cdr;
 mod check;
+mod diff;
 mod run;
+mod schema;
 mod test;
 mod token;
 mod trace;
@@ -12,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bridge::Digit;
 use crate::config::{Overrides, parse_listen, parse_rtp};
@@ -43,6 +45,10 @@ pub enum Command {
     Test(CheckArgs),
     /// Print the path a call would take through the matrix, and why; no call is made
     Trace(TraceArgs),
+    /// Print the JSON Schema of plan files and of the configuration, for editors
+    Schema(SchemaArgs),
+    /// Say what a change of the files changes for callers
+    Diff(DiffArgs),
     /// Print call records, oldest first
     Cdr(CdrArgs),
     /// Make a token for the HTTP API
@@ -153,6 +159,35 @@ pub struct TraceArgs {
     pub json: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of which file; one schema for both where it is not given
+    #[arg(value_enum)]
+    pub of: Option<SchemaOf>,
+    /// Complete and check the names of this configuration too: queues, calendars, prompts, agents
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SchemaOf {
+    Plan,
+    Config,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The configuration as it is: a file, or a folder that holds relais.toml
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// The configuration as it will be
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A point in time as it was written.
 #[derive(Clone, Debug)]
 pub struct Moment {
@@ -210,6 +245,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Cdr(args) => cdr::run(&args.data, args.json),
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),

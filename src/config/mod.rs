@@ -7,6 +7,7 @@ mod centre;
 mod check;
 mod files;
 mod people;
+mod schema;
 mod trunk;
 mod watch;
 
@@ -22,6 +23,7 @@ use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
+pub use schema::schema;
 pub use watch::Fingerprint;
 
 /// What the command line says over the file.

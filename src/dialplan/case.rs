@@ -17,10 +17,10 @@ use crate::time::Wall;
 const CALL: [&str; 4] = ["from", "language", "to", "trunk"];
 
 /// What a test may expect.
-pub const EXPECTATIONS: [&str; 11] =
+pub(super) const EXPECTATIONS: [&str; 11] =
     ["heard", "language", "level", "module", "outcome", "path", "plan", "queue", "status", "target", "variables"];
 
-const OUTCOMES: [&str; 8] =
+pub(super) const OUTCOMES: [&str; 8] =
     ["abandoned", "callback", "deterred", "failed", "handled", "overflowed", "self_service", "voicemail"];
 
 /// When a test that names no time happens: a Wednesday, eleven o'clock in Paris.

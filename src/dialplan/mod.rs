@@ -9,6 +9,7 @@ mod load;
 mod plan;
 pub mod reader;
 mod run;
+mod schema;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -17,3 +18,4 @@ pub use crate::ivr::{Action as RunAction, Event as RunInput, Names, QueueOutcome
 pub use case::{Case, Miss};
 pub use plan::{Level, Plan, Plans, Rule};
 pub use run::{Facts, Run};
+pub use schema::schema;
