@@ -146,6 +146,10 @@ name_id!(
     PlanId
 );
 name_id!(
+    /// An HTTP service outside, by its configured name: `crm`.
+    ServiceId
+);
+name_id!(
     /// A language tag as configured: `en`, `fr`, `ko`.
     Language
 );

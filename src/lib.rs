@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod caller;
 pub mod findings;
 pub mod ids;
 pub mod outbox;
@@ -42,6 +43,8 @@ pub mod config;
 pub mod media;
 #[allow(clippy::disallowed_methods)]
 pub mod net;
+#[allow(clippy::disallowed_methods)]
+pub mod outside;
 #[allow(clippy::disallowed_methods)]
 pub mod prompts;
 #[allow(clippy::disallowed_methods)]

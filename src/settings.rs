@@ -1,5 +1,6 @@
 //! Checked settings: what `config/` makes of the operator's files, and what every room is given. Value types only.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, TrunkId};
+use crate::caller::Numbering;
+use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, TrunkId};
 
 /// The whole configuration after every check has passed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,13 @@ pub struct Settings {
     pub agents: Vec<Agent>,
     pub queues: Vec<Queue>,
     pub experts: Vec<Expert>,
+    /// The centre's own time zone, an IANA name: when its days begin.
+    pub time_zone: String,
+    pub numbering: Numbering,
+    /// HTTP services that plans may ask and tell.
+    pub services: Vec<Service>,
+    /// The file of known customers.
+    pub customers: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -189,4 +198,32 @@ pub struct Expert {
     pub name: String,
     /// SIP URI on the company's own telephony.
     pub address: String,
+}
+
+/// An HTTP service outside. Its secrets stay in their files: only the shell that sends reads them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    pub id: ServiceId,
+    /// `https://crm.example.com/api`, without a slash at its end; what plans ask for begins after it.
+    pub base_url: String,
+    /// A plan may name a whole URL of any host.
+    pub any_url: bool,
+    /// Sent with every request.
+    pub headers: BTreeMap<String, String>,
+    /// A file with a token: sent as `Authorization: Bearer`.
+    pub token_file: Option<PathBuf>,
+    /// A file with the secret that webhooks are signed by.
+    pub secret_file: Option<PathBuf>,
+    /// Certificates (PEM) trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Look-ups under way at once; the next one is `busy`.
+    pub max_concurrent: usize,
+    /// Answers kept for look-ups that say `cache_s`.
+    pub cache_entries: usize,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("id", &self.id).field("base_url", &self.base_url).finish_non_exhaustive()
+    }
 }

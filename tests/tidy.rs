@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine"];
 
 /// Value types at the root, open to every room.
-const VALUES: &[&str] = &["outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
+const VALUES: &[&str] = &["caller", "outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -26,12 +26,14 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("config", &["dialplan", "ivr", "prompts"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
+        ("outside", &["config", "engine", "ivr", "store", "web"]),
         ("prompts", &["audio", "bridge"]),
         ("store", &[]),
         ("web", &["engine", "bridge"]),
         ("server", &["*"]),
         ("cli", &["*"]),
         // The root: value types name only each other and the plain data of `bridge`.
+        ("caller", &[]),
         ("findings", &[]),
         ("ids", &[]),
         ("outbox", &[]),

@@ -66,6 +66,21 @@ pub(super) fn read(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<
     Some(CalendarDraft { calendar, id: id? })
 }
 
+/// `time_zone` of the centre; where it is not given that of the first calendar, else UTC.
+pub(super) fn read_centre_zone(
+    table: &mut Table<'_>,
+    calendars: &[CalendarDraft],
+    findings: &mut Findings<'_>,
+) -> String {
+    let first = || calendars.first().map_or("UTC", |draft| draft.calendar.time_zone.as_str()).to_owned();
+    let Some(zone) = table.text("time_zone", findings) else { return first() };
+    if !Calendar::knows_zone(&zone.value) {
+        let hint = "write the name of a zone, as \"Europe/Paris\"".to_owned();
+        findings.error(zone.span, format!("there is no time zone '{}'", zone.value), hint);
+    }
+    zone.value
+}
+
 fn read_date(what: &str, text: &str, span: std::ops::Range<usize>, findings: &mut Findings<'_>) -> Option<Date> {
     let date = text.parse::<Date>().ok().filter(|_| text.len() == 10);
     if date.is_none() {

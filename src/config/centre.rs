@@ -7,11 +7,14 @@ use std::time::Duration;
 use super::Overrides;
 use super::address::{LOOPBACK, check_ports, is_host_name, parse_listen};
 use super::calendar::{self, CalendarDraft};
+use super::customers;
 use super::files::resolve;
+use super::lists::{self, ListDraft};
 use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
+use super::services::{self, ServiceDraft};
 use super::trunk::{self, TrunkDraft};
 use crate::dialplan::reader::{At, Table};
-use crate::findings::Findings;
+use crate::findings::{Finding, Findings};
 use crate::ids::Language;
 use crate::settings::{Listen, Rtp, Settings, Sip, Transport, Web};
 
@@ -25,6 +28,10 @@ pub(super) struct Draft {
     pub queues: Vec<QueueDraft>,
     pub experts: Vec<ExpertDraft>,
     pub calendars: Vec<CalendarDraft>,
+    pub services: Vec<ServiceDraft>,
+    pub lists: Vec<ListDraft>,
+    /// What was found in files that the configuration names.
+    pub file_findings: Vec<Finding>,
 }
 
 pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, findings: &mut Findings<'_>) -> Draft {
@@ -62,6 +69,22 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|calendar| calendar::read(calendar, findings))
         .collect();
+    let time_zone = calendar::read_centre_zone(&mut table, &calendars, findings);
+    let numbering = lists::read_numbering(table.table("numbering", findings), findings);
+    let mut file_findings = Vec::new();
+    let lists: Vec<_> = table
+        .tables("list", findings)
+        .into_iter()
+        .filter_map(|list| lists::read(list, folder, &numbering, findings, &mut file_findings))
+        .collect();
+    let customers = table
+        .table("customers", findings)
+        .and_then(|customers| customers::check(customers, folder, &numbering, findings, &mut file_findings));
+    let services: Vec<_> = table
+        .tables("service", findings)
+        .into_iter()
+        .filter_map(|service| services::read(service, folder, findings))
+        .collect();
     table.finish(findings);
     let settings = Settings {
         sip,
@@ -77,8 +100,13 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         agents: agents.iter().flat_map(|draft| draft.agents.iter().cloned()).collect(),
         queues: queues.iter().map(|draft| draft.queue.clone()).collect(),
         experts: experts.iter().map(|draft| draft.expert.clone()).collect(),
+        time_zone,
+        numbering,
+        services: services.iter().map(|draft| draft.service.clone()).collect(),
+        customers,
     };
-    Draft { settings, prompts: prompts.map(|_| ()), plan_files, trunks, agents, queues, experts, calendars }
+    let prompts = prompts.map(|_| ());
+    Draft { settings, prompts, plan_files, trunks, agents, queues, experts, calendars, services, lists, file_findings }
 }
 
 fn read_languages(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Language> {

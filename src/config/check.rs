@@ -32,6 +32,9 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
         queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
         calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+        services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
+        numbering: settings.numbering.clone(),
+        lists: draft.lists.iter().map(|draft| (draft.id.value.clone(), draft.list.clone())).collect(),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
         // What is wrong with the sound files is told where they are read: by `relais check` and at the start.
         prompts: Index::scan(std::slice::from_ref(&settings.prompts), &settings.languages).0.names(),
@@ -42,6 +45,8 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     doubles("trunk", draft.trunks.iter().map(|trunk| &trunk.id), findings);
     doubles("queue", draft.queues.iter().map(|queue| &queue.id), findings);
     doubles("calendar", draft.calendars.iter().map(|calendar| &calendar.id), findings);
+    doubles("service", draft.services.iter().map(|service| &service.id), findings);
+    doubles("list", draft.lists.iter().map(|list| &list.id), findings);
     people(draft, findings);
     trunk_addresses(draft, findings);
     queue_members(draft, findings);

@@ -5,9 +5,12 @@ mod address;
 mod calendar;
 mod centre;
 mod check;
+mod customers;
 mod files;
+mod lists;
 mod people;
 mod schema;
+mod services;
 mod trunk;
 mod watch;
 
@@ -23,6 +26,7 @@ use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
+pub use customers::{Customer, Customers};
 pub use schema::schema;
 pub use watch::Fingerprint;
 
@@ -66,6 +70,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
         check::against_plans(&draft, plans, &mut findings);
     }
     let mut found = findings.into_sorted();
+    found.extend(draft.file_findings.iter().cloned());
     let plans = match plans {
         Ok(plans) => {
             found.extend(plans.warnings().iter().cloned());

@@ -107,7 +107,7 @@ fn expand(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// Ids of people are the users of their SIP addresses, and are dialled.
-fn check_id(id: &str) -> Result<(), String> {
+pub(super) fn check_id(id: &str) -> Result<(), String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     if id.is_empty() || id.len() > 32 || !id.chars().all(fine) {
         return Err(format!("'{id}' cannot be an id: use up to 32 letters, digits, '.', '_', '-', '+'"));

@@ -22,6 +22,8 @@ pub(super) struct Configuration {
     /// Take the configuration anew when its files change. Off where it is not given: a change is often more than one
     /// file, and half of it may pass every check.
     watch: Option<bool>,
+    /// The centre's own clock, as "Europe/Paris"; that of the first calendar where it is not given.
+    time_zone: Option<String>,
     sip: Option<Sip>,
     rtp: Option<Rtp>,
     web: Option<Web>,
@@ -30,6 +32,10 @@ pub(super) struct Configuration {
     calendar: Option<Vec<Calendar>>,
     agent: Option<Vec<Agent>>,
     expert: Option<Vec<Expert>>,
+    numbering: Option<Numbering>,
+    list: Option<Vec<List>>,
+    customers: Option<Customers>,
+    service: Option<Vec<Service>>,
 }
 
 /// A language tag, as "en" or "pt-BR".
@@ -199,6 +205,64 @@ struct Expert {
     address: Name,
 }
 
+/// How numbers are dialled where the centre stands.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Numbering {
+    /// The country's calling code without `+`: "33".
+    #[schemars(regex(pattern = r"^\d{0,3}$"))]
+    country_code: Option<String>,
+    /// What is dialled before a national number: "0" in most countries.
+    #[schemars(regex(pattern = r"^\d{0,4}$"))]
+    national_prefix: Option<String>,
+    /// What is dialled before an international number: "00".
+    #[schemars(regex(pattern = r"^\d{0,5}$"))]
+    international_prefix: Option<String>,
+}
+
+/// Numbers to deny or allow.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct List {
+    id: Name,
+    /// "+33155501234", or "+33899*" for every number that begins so.
+    numbers: Option<Vec<String>>,
+    /// A text file with such a number a line.
+    file: Option<String>,
+}
+
+/// A CSV file of known callers, with the columns number, value, segment, name, language.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Customers {
+    file: Name,
+}
+
+/// An HTTP service outside that plans may ask and tell.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Service {
+    id: Name,
+    /// "https://crm.example.com/api"
+    base_url: Option<String>,
+    /// Plans give whole URLs.
+    any_url: Option<bool>,
+    /// Sent with every request.
+    headers: Option<BTreeMap<String, String>>,
+    /// A file that holds a bearer token.
+    token_file: Option<String>,
+    /// A file that holds the secret that webhooks are signed with.
+    secret_file: Option<String>,
+    /// Certificates that are trusted besides the system's.
+    ca_file: Option<String>,
+    /// Look-ups at once.
+    #[schemars(range(min = 1, max = 1_000))]
+    max_concurrent: Option<u32>,
+    /// Answers kept for look-ups with `cache_s`.
+    #[schemars(range(min = 0, max = 100_000))]
+    cache_entries: Option<u32>,
+}
+
 /// The JSON Schema (draft 7, which editors of TOML know) of a configuration file.
 pub fn schema() -> serde_json::Value {
     let generator = schemars::generate::SchemaSettings::draft07()
@@ -231,7 +295,7 @@ mod tests {
 
     /// Every kind of table.
     const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
-        [[queue]]\nid = 'a'\n[[calendar]]\nid = 'a'\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
+        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[[calendar]]\nid = 'a'\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
         expect = {}\n";

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::files::{matching, resolve};
 
-/// The files of a configuration, and what tells that one was written anew: its time and size. Two that are equal were
+/// The files of a configuration with its plans, lists and prompts, and what tells that one was written anew: its time and size. Two that are equal were
 /// taken of the same files. It is cheap enough to be taken every second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(BTreeMap<PathBuf, Option<(SystemTime, u64)>>);
@@ -28,6 +28,12 @@ impl Fingerprint {
         };
         for path in patterns.into_iter().flat_map(|pattern| matching(&resolve(folder, pattern))) {
             found.add(path);
+        }
+        let lists = table.get("list").and_then(toml::Value::as_array).into_iter().flatten();
+        for of in lists.chain(table.get("customers")) {
+            if let Some(file) = of.get("file").and_then(toml::Value::as_str) {
+                found.add(resolve(folder, file));
+            }
         }
         let prompts = table.get("prompts").and_then(toml::Value::as_str).unwrap_or("prompts");
         found.add_folder(&resolve(folder, prompts), 2);

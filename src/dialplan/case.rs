@@ -9,6 +9,7 @@ use super::driver::{Course, Scenario, drive, queue_outcome, transfer_outcome};
 use super::plan::{Plan, Plans};
 use super::reader::{Table, type_of, value_of};
 use crate::bridge::Digit;
+use crate::caller::CallerFacts;
 use crate::findings::{Findings, suggest};
 use crate::ids::{Language, PlanId, TrunkId};
 use crate::ivr::{Pattern, QueueOutcome, TransferOutcome, Value};
@@ -41,6 +42,7 @@ pub struct Case {
     digits: String,
     say: Vec<String>,
     lookups: BTreeMap<String, Value>,
+    caller: CallerFacts,
     queues: BTreeMap<String, QueueOutcome>,
     transfers: BTreeMap<String, TransferOutcome>,
     expect: Vec<Expectation>,
@@ -70,6 +72,7 @@ impl Case {
             digits: self.digits.clone(),
             say: self.say.clone(),
             lookups: self.lookups.clone(),
+            caller: self.caller.clone(),
             queues: self.queues.clone(),
             transfers: self.transfers.clone(),
             ..Scenario::new(&self.from, &self.to, self.language.clone().unwrap_or_else(|| centre.clone()), self.at)
@@ -182,6 +185,7 @@ fn read_case(mut table: Table<'_>, numbers: &[Pattern], findings: &mut Findings<
         digits: read_digits(&mut table, findings),
         say: table.texts("say", findings).into_iter().flat_map(|texts| texts.value).map(|text| text.value).collect(),
         lookups: read_lookups(&mut table, findings),
+        caller: read_caller(&mut table, findings),
         queues: read_outcomes(&mut table, "queues", &QUEUE_WORDS, queue_outcome, findings),
         transfers: read_outcomes(&mut table, "transfers", &TRANSFER_WORDS, transfer_outcome, findings),
         expect: read_expectations(&mut table, findings),
@@ -228,6 +232,31 @@ fn read_lookups(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<
         }
     }
     found
+}
+
+/// What history says of the caller, by the names that conditions use.
+fn read_caller(table: &mut Table<'_>, findings: &mut Findings<'_>) -> CallerFacts {
+    let what = table.what.clone();
+    let mut facts = serde_json::to_value(CallerFacts::default()).unwrap_or_default();
+    for (key, value) in table.table("caller", findings).iter().flat_map(Table::all) {
+        let given = value_of(value.get_ref()).and_then(|value| serde_json::to_value(value).ok());
+        let known: Vec<&str> = facts.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let fault = match facts.get(key.value) {
+            None => Some((format!("there is no caller.{}", key.value), suggest(key.value, known))),
+            Some(default) if given.as_ref().is_some_and(|given| same_type(given, default)) => None,
+            Some(_) => Some((format!("caller.{} cannot be {}", key.value, type_of(value.get_ref())), None)),
+        };
+        match (fault, given, facts.get_mut(key.value)) {
+            (None, Some(given), Some(place)) => *place = given,
+            (Some((message, hint)), ..) => findings.error(key.span, format!("{what}: {message}"), hint),
+            _ => {}
+        }
+    }
+    serde_json::from_value(facts).unwrap_or_default()
+}
+
+fn same_type(one: &serde_json::Value, other: &serde_json::Value) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
 }
 
 /// A table from names to words that say what becomes of a caller.

@@ -29,7 +29,7 @@ pub(super) const FUNCTIONS: [&str; 12] =
 const TYPES: [&str; 9] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint"];
 
 /// What stands in scope besides a plan's own variables, for findings.
-pub(super) const GIVEN: [&str; 3] = ["call", "params", "result"];
+pub(super) const GIVEN: [&str; 4] = ["call", "caller", "params", "result"];
 
 /// The standard library, built once.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
@@ -289,6 +289,18 @@ impl<'a> Scope<'a> {
         ])
     }
 
+    fn caller(&self) -> BTreeMap<String, Value> {
+        let caller = &self.facts.caller;
+        BTreeMap::from([
+            ("known".to_owned(), Value::Flag(caller.known)),
+            ("last_agent".to_owned(), Value::from(caller.last_agent.as_str())),
+            ("contacts_30d".to_owned(), Value::Integer(caller.contacts_30d)),
+            ("calls_today".to_owned(), Value::Integer(caller.calls_today)),
+            ("value".to_owned(), Value::Integer(caller.value)),
+            ("segment".to_owned(), Value::from(caller.segment.as_str())),
+        ])
+    }
+
     /// What a name stands for, for the trace.
     pub(super) fn look(&self, seen: &Seen) -> Option<Value> {
         let (name, field) = match seen.name.split_once('.') {
@@ -308,6 +320,7 @@ impl<'a> Scope<'a> {
     fn value(&self, name: &str) -> Option<Value> {
         match name {
             "call" => Some(Value::Map(self.call())),
+            "caller" => Some(Value::Map(self.caller())),
             "params" => Some(Value::Map(self.plan.map(|plan| plan.params.clone()).unwrap_or_default())),
             name => match self.variables.get(name) {
                 Some(value) => Some(value.clone()),

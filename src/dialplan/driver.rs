@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use super::plan::Plans;
 use super::run::{Facts, Run};
 use crate::bridge::{Digit, PlayItem};
+use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language, PlanId, PlayId, QueueId, TrunkId};
-use crate::ivr::{Action, Event, QueueOutcome, Target, TransferOutcome, Value};
+use crate::ivr::{Action, Answer, Event, LookUp, LookUpResult, QueueOutcome, Target, TransferOutcome, Value};
 use crate::record::Outcome;
 use crate::time::{Instant, Now, Wall};
 use crate::trace::Trace;
@@ -25,8 +26,10 @@ pub struct Scenario {
     pub digits: String,
     /// What the caller says, one answer after the other whenever something listens to speech.
     pub say: Vec<String>,
-    /// What look-ups find, by the name of their rule's address.
+    /// What look-ups find, by the service they ask; they fail where nothing is said.
     pub lookups: BTreeMap<String, Value>,
+    /// What history says of the caller.
+    pub caller: CallerFacts,
     /// What becomes of callers in a queue; an agent answers at once where nothing is said.
     pub queues: BTreeMap<String, QueueOutcome>,
     /// What becomes of transfers to a target (`agent:201`); they are answered where nothing is said.
@@ -45,6 +48,7 @@ impl Scenario {
             digits: String::new(),
             say: Vec::new(),
             lookups: BTreeMap::new(),
+            caller: CallerFacts::default(),
             queues: BTreeMap::new(),
             transfers: BTreeMap::new(),
         }
@@ -121,6 +125,8 @@ pub fn drive(plans: &Plans, plan: &PlanId, scenario: &Scenario) -> Course {
         to: scenario.to.clone(),
         trunk: scenario.trunk.clone(),
         language: scenario.language.clone(),
+        caller: scenario.caller.clone(),
+        earlier_calls_s: Vec::new(),
     };
     let mut driver = Driver {
         plans,
@@ -256,8 +262,22 @@ impl Driver<'_> {
                 self.owed.push_back(Event::Transferred(outcome));
                 self.target = Some(target);
             }
+            Action::LookUp { look_up, question } => {
+                let answer = self.answer(&question);
+                self.owed.push_back(Event::LookedUp { look_up, answer });
+            }
+            Action::Webhook(_) => {}
             Action::HangUp { status, q850, outcome } => self.end = Some(End::HungUp { status, q850, outcome }),
         }
+    }
+
+    fn answer(&self, question: &LookUp) -> Answer {
+        let service = question.request.service.as_str();
+        let stated = match self.scenario.lookups.get(service) {
+            Some(stated) => Answer::stated(stated, &question.fields),
+            None => Err(format!("nothing is said of what service '{service}' answers")),
+        };
+        stated.unwrap_or_else(|fault| Answer::without(LookUpResult::Failed, fault))
     }
 
     /// What becomes of the caller in a queue: as the scenario says; else a key that is left and leaves the queue is

@@ -8,10 +8,11 @@ use toml::de::DeValue;
 
 use super::condition::{Computed, GIVEN, Reference};
 use super::load::{check_variable, report};
+use super::nested::Nested;
 use super::reader::{At, Table, contents, integer_of, type_of, value_of};
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
-use crate::ids::{AgentId, Language, QueueId};
+use crate::ids::{AgentId, Language, QueueId, ServiceId};
 use crate::ivr::{Kind, Module, Names, Need, Pattern, Value};
 
 /// A key of a menu has at most so many digits.
@@ -27,7 +28,7 @@ pub(super) struct Checker<'a> {
     pub params: BTreeSet<String>,
 }
 
-type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>);
+type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>, Vec<Nested>);
 
 pub(super) fn check_inputs(
     module: Module,
@@ -39,6 +40,7 @@ pub(super) fn check_inputs(
     let spec = module.spec();
     let mut fixed = BTreeMap::new();
     let mut computed = BTreeMap::new();
+    let mut nested = Vec::new();
     let mut given = BTreeSet::new();
     for (key, value) in inputs.iter().flat_map(Table::all) {
         given.insert(key.value);
@@ -54,6 +56,11 @@ pub(super) fn check_inputs(
                 continue;
             }
         };
+        if let (Some(Kind::Template | Kind::Fields), Some(text)) = (kind, expression_of(value)) {
+            let hint = kind.map(Kind::describe);
+            findings.error(text.span, format!("{} cannot be computed as a whole", key.value), hint);
+            continue;
+        }
         if let Some(text) = expression_of(value) {
             if let Some(expression) = checker.check_computed(key.value, text, findings) {
                 computed.insert(key.value.to_owned(), expression);
@@ -61,6 +68,9 @@ pub(super) fn check_inputs(
             continue;
         }
         let checked = match kind {
+            Some(kind @ (Kind::Template | Kind::Values | Kind::Fields)) => {
+                checker.check_nested(key.value, kind, value, &mut nested, findings)
+            }
             Some(kind) => checker.check_kind(key.value, kind, value, findings),
             None => checker.check_free(key.value, value, findings),
         };
@@ -80,8 +90,9 @@ pub(super) fn check_inputs(
             _ => {}
         }
     }
-    check_together(module, &fixed, place, findings);
-    (fixed, computed)
+    check_together(module, &fixed, place.clone(), findings);
+    checker.check_request(module, &fixed, place, findings);
+    (fixed, computed, nested)
 }
 
 /// What only makes sense together.
@@ -101,14 +112,14 @@ fn check_together(module: Module, fixed: &BTreeMap<String, Value>, place: Range<
 }
 
 /// The text of `{ cel = "…" }`.
-fn expression_of<'v>(value: &'v Spanned<DeValue<'v>>) -> Option<At<&'v str>> {
+pub(super) fn expression_of<'v>(value: &'v Spanned<DeValue<'v>>) -> Option<At<&'v str>> {
     let table = value.get_ref().as_table().filter(|table| table.len() == 1)?;
     let expression = table.get("cel")?;
     Some(At { value: expression.get_ref().as_str()?, span: expression.span() })
 }
 
 impl Checker<'_> {
-    fn check_computed(&self, name: &str, text: At<&str>, findings: &mut Findings<'_>) -> Option<Computed> {
+    pub(super) fn check_computed(&self, name: &str, text: At<&str>, findings: &mut Findings<'_>) -> Option<Computed> {
         match Computed::compile(text.value) {
             Ok(computed) => {
                 self.check_names(&computed.references(), &text.span, name, findings);
@@ -178,6 +189,11 @@ impl Checker<'_> {
                     return None;
                 }
             }
+            (Kind::Lists, DeValue::Array(items)) if !items.is_empty() => {
+                for item in items.iter() {
+                    self.check_kind(name, kind, item, findings).filter(|item| item.as_text().is_some())?;
+                }
+            }
             (Kind::Choices, DeValue::Table(_)) => return self.check_choices(name, value, findings),
             (kind, DeValue::String(text)) if is_word(kind) => self.check_word(name, kind, text, span, findings)?,
             (kind, other) => {
@@ -211,6 +227,14 @@ impl Checker<'_> {
             Kind::Language if !self.names.prompts.contains_key(text) => {
                 let known = self.names.prompts.keys().map(Language::as_str);
                 Some((format!("there are no prompts in language '{text}'"), suggest(text, known)))
+            }
+            Kind::Service if !self.names.services.contains_key(text) => {
+                let known = self.names.services.keys().map(ServiceId::as_str);
+                Some((format!("there is no service '{text}'"), suggest(text, known)))
+            }
+            Kind::Lists if !self.names.lists.contains_key(text) => {
+                let known = self.names.lists.keys().map(String::as_str);
+                Some((format!("there is no list '{text}'"), suggest(text, known)))
             }
             Kind::Keys => text
                 .chars()
@@ -316,7 +340,10 @@ impl Checker<'_> {
 }
 
 fn is_word(kind: Kind) -> bool {
-    !matches!(kind, Kind::Flag | Kind::Integer { .. } | Kind::Prompt | Kind::Choices)
+    !matches!(
+        kind,
+        Kind::Flag | Kind::Integer { .. } | Kind::Prompt | Kind::Choices | Kind::Template | Kind::Values | Kind::Fields
+    )
 }
 
 /// A SIP address without scheme, parameters and brackets, lower case; empty where it is none.

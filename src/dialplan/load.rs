@@ -7,11 +7,11 @@ use super::case::read_cases;
 use super::condition::{Condition, Fault};
 use super::flow;
 use super::inputs::{Checker, check_inputs};
-use super::plan::{Level, Plan, Rule};
+use super::plan::{Level, Plan, Rule, Uses};
 use super::reader::{At, Table, contents, parse, type_of, value_of};
 use crate::findings::{Finding, Findings, Source, suggest};
 use crate::ids::{Language, PlanId};
-use crate::ivr::{Module, Names, Pattern, Value};
+use crate::ivr::{Fields, Module, Names, Pattern, Value};
 
 /// Bounds of a plan file; far above what a person writes.
 const MOST_LEVELS: usize = 1_000;
@@ -90,7 +90,12 @@ fn read_plan(mut table: Table<'_>, names: &Names, claims: &mut Claims<'_>, findi
         params: params.keys().cloned().collect(),
     };
     let (levels, places) = check_levels(drafts, &checker, findings);
-    let plan = Plan { id: PlanId::from(name.value), numbers, language, params, levels, cases };
+    let rules = || levels.iter().flat_map(|level| &level.rules);
+    let uses = Uses {
+        history: rules().any(Rule::asks_history),
+        earlier_calls: rules().any(|rule| rule.module == Module::Screen),
+    };
+    let plan = Plan { id: PlanId::from(name.value), numbers, language, params, levels, uses, cases };
     let complete = plan.levels.iter().zip(&places).all(|(level, place)| level.rules.len() == place.rules.len());
     if complete && !plan.levels.is_empty() {
         flow::check(&plan, &places, &checker, findings);
@@ -269,23 +274,30 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
         }
     });
     let module = module?;
-    let (fixed, computed) = check_inputs(module, inputs, place, checker, findings);
-    let out = outputs.map(|outputs| check_outputs(module, &outputs, findings)).unwrap_or_default();
+    let (fixed, computed, nested) = check_inputs(module, inputs, place, checker, findings);
+    let out = outputs.map(|outputs| check_outputs(module, &fixed, &outputs, findings)).unwrap_or_default();
     let when = match when {
         // A rule whose condition is no condition must not look like one that always runs.
         Some(None) => return None,
         Some(when) => when,
         None => None,
     };
-    Some(Rule { module, when, fixed, computed, out })
+    Some(Rule { module, when, fixed, computed, nested, out })
 }
 
-fn check_outputs(module: Module, outputs: &Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
+fn check_outputs(
+    module: Module,
+    fixed: &BTreeMap<String, Value>,
+    outputs: &Table<'_>,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<String, String> {
     let spec = module.spec();
+    let fields = fixed.get("fields").and_then(|fields| Fields::read(fields).ok()).unwrap_or_default();
     let mut out = BTreeMap::new();
     for (key, value) in outputs.all() {
-        if !spec.has_output(key.value) {
-            let hint = suggest(key.value, spec.outputs.iter().map(|output| output.name));
+        if !spec.has_output(key.value) && !fields.0.contains_key(key.value) {
+            let fields = fields.0.keys().map(String::as_str);
+            let hint = suggest(key.value, spec.outputs.iter().map(|output| output.name).chain(fields));
             findings.error(key.span.clone(), format!("{} has no output '{}'", spec.name, key.value), hint);
         }
         match value_of(value.get_ref()) {

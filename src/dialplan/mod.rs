@@ -6,6 +6,7 @@ pub mod driver;
 mod flow;
 mod inputs;
 mod load;
+mod nested;
 mod plan;
 pub mod reader;
 mod run;
@@ -14,8 +15,12 @@ mod schema;
 mod tests;
 mod trail;
 
-pub use crate::ivr::{Action as RunAction, Event as RunInput, Names, QueueOutcome, Target, TransferOutcome, Value};
+pub use crate::caller::CallerFacts;
+pub use crate::ivr::{
+    Action as RunAction, Answer, Event as RunInput, LookUp, Names, QueueOutcome, Target, TransferOutcome, Value,
+    Webhook,
+};
 pub use case::{Case, Miss};
-pub use plan::{Level, Plan, Plans, Rule};
+pub use plan::{Level, Plan, Plans, Rule, Uses};
 pub use run::{Facts, Run};
 pub use schema::schema;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::condition::{Computed, Condition, Scope};
+use super::nested::{Nested, put};
 use crate::findings::{Finding, Source, has_errors};
 use crate::ids::{Language, PlanId};
 use crate::ivr::{Module, Names, Pattern, Value};
@@ -42,6 +43,16 @@ pub struct Plan {
     pub params: BTreeMap<String, Value>,
     pub levels: Vec<Level>,
     pub(super) cases: Vec<Case>,
+    pub uses: Uses,
+}
+
+/// What a plan asks to be told of a call before it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// `caller.…` or `call.attempt_today`: the caller's history.
+    pub history: bool,
+    /// How often the caller has called of late.
+    pub earlier_calls: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +85,8 @@ pub struct Rule {
     /// Inputs as written, and those to be computed at run time.
     pub fixed: BTreeMap<String, Value>,
     pub computed: BTreeMap<String, Computed>,
+    /// Values within inputs that are computed too.
+    pub nested: Vec<Nested>,
     /// Output to variable.
     pub out: BTreeMap<String, String>,
 }
@@ -87,6 +100,11 @@ impl Rule {
             let kind = self.module.spec().input(name).map(|input| input.kind);
             if let Some(value) = computed.value(scope).filter(|value| kind.is_none_or(|kind| kind.fits(value))) {
                 values.insert(name.clone(), value);
+            }
+        }
+        for nested in &self.nested {
+            if let Some(value) = nested.computed.value(scope) {
+                put(&mut values, &nested.path, value);
             }
         }
         values
@@ -123,6 +141,11 @@ impl Plans {
 
     pub fn iter(&self) -> impl Iterator<Item = &Plan> {
         self.inner.plans.iter()
+    }
+
+    /// Whether some plan asks how often a caller has called of late.
+    pub fn count_calls(&self) -> bool {
+        self.inner.plans.iter().any(|plan| plan.uses.earlier_calls)
     }
 
     pub fn names(&self) -> &Names {

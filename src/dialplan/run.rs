@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::condition::Scope;
+use super::nested::Nested;
 use super::plan::{Level, Plan, Plans, Rule};
 use super::trail::{Trail, private};
+use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language, PlanId, TrunkId};
 use crate::ivr::{
-    Action, Activity, Desk, Done, Event, Farewell, Inputs, Module, QueueOutcome, Started, Step, TransferOutcome, Value,
+    Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, QueueOutcome, Started, Step,
+    TransferOutcome, Value,
 };
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
@@ -26,6 +29,10 @@ pub struct Facts {
     pub trunk: Option<TrunkId>,
     /// The centre's language; a plan that names its own begins in that.
     pub language: Language,
+    /// What history says of the caller. A run that begins before it is known is told by `Run::meet`.
+    pub caller: CallerFacts,
+    /// How long ago the earlier calls of this number came in, in seconds, the latest first.
+    pub earlier_calls_s: Vec<u64>,
 }
 
 /// The run of one call.
@@ -69,7 +76,10 @@ impl Run {
             level: 0,
             rule: 0,
             activity: None,
-            desk: Desk::new(language),
+            desk: Desk {
+                caller: Caller { from: facts.from.clone(), earlier_s: facts.earlier_calls_s.clone() },
+                ..Desk::new(language)
+            },
             jumps: BTreeMap::new(),
             steps: 0,
             path: Vec::new(),
@@ -77,6 +87,13 @@ impl Run {
             private: BTreeSet::new(),
             over: false,
             facts,
+        }
+    }
+
+    /// History has answered, before the run has begun.
+    pub fn meet(&mut self, caller: CallerFacts) {
+        if self.steps == 0 {
+            self.facts.caller = caller;
         }
     }
 
@@ -227,7 +244,9 @@ impl Run {
     fn shown(&self, rule: &Rule, inputs: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
         let mut shown = inputs.clone();
         for (name, value) in &mut shown {
-            if rule.computed.get(name).is_some_and(|computed| computed.looks_at(&self.private)) {
+            let whole = rule.computed.get(name).is_some_and(|computed| computed.looks_at(&self.private));
+            let within = |nested: &Nested| nested.path.first() == Some(name) && nested.computed.looks_at(&self.private);
+            if whole || rule.nested.iter().any(within) {
                 *value = private();
             }
         }
@@ -241,6 +260,13 @@ impl Run {
         let rule = plan.and_then(|plan| plan.levels.get(self.level)).and_then(|level| level.rules.get(self.rule));
         match done {
             Done::Next { result, outputs } => {
+                self.note(&result);
+                if let Some(rule) = rule {
+                    self.put_out(rule, outputs);
+                }
+                self.level += 1;
+            }
+            Done::Found { result, outputs } => {
                 self.note(&result);
                 if let Some(rule) = rule {
                     self.put_out(rule, outputs);
@@ -291,8 +317,9 @@ impl Run {
     }
 
     /// `out` says which variable each output goes to. What nobody answered sets `result` besides.
-    fn put_out(&mut self, rule: &Rule, outputs: Vec<(&'static str, Value)>) {
+    fn put_out<N: AsRef<str>>(&mut self, rule: &Rule, outputs: impl IntoIterator<Item = (N, Value)>) {
         for (name, value) in outputs {
+            let name = name.as_ref();
             if let Some(variable) = rule.out.get(name) {
                 self.assign(variable, value.clone(), rule.module.is_private(name));
             }

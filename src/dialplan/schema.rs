@@ -94,6 +94,11 @@ fn module_schema(module: Module, names: Option<&Names>) -> Json {
             (output.name.to_owned(), form)
         })
         .collect();
+    // The fields that a look-up takes out of an answer are outputs too.
+    let free_outputs = match spec.inputs.iter().any(|input| input.kind == Kind::Fields) {
+        true => json!({ "type": "string" }),
+        false => json!(false),
+    };
     let mut then = json!({
         "properties": {
             "in": {
@@ -103,7 +108,7 @@ fn module_schema(module: Module, names: Option<&Names>) -> Json {
                 "additionalProperties": spec.free_inputs,
                 "required": required,
             },
-            "out": { "type": "object", "properties": outputs, "additionalProperties": false },
+            "out": { "type": "object", "properties": outputs, "additionalProperties": free_outputs },
         },
     });
     if let (false, Some(then)) = (required.is_empty(), then.as_object_mut()) {
@@ -150,6 +155,27 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
         }),
         Kind::Keys => json!({ "type": "string", "pattern": "^[0-9*#]*$" }),
         Kind::Pattern => json!({ "type": "string", "pattern": r"^[0-9*#+NXZ]+\.?$" }),
+        Kind::Service => named("The name of a service.", known(|names| texts(names.services.keys()))),
+        Kind::Template => json!({ "type": "string" }),
+        Kind::Values => json!({ "type": "object" }),
+        Kind::Fields => json!({
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [
+                    { "type": "string", "minLength": 1 },
+                    {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "required": ["path"],
+                        "properties": { "path": { "type": "string", "minLength": 1 }, "default": {} },
+                    },
+                ],
+            },
+        }),
+        Kind::Lists => {
+            let one = named("The name of a list of numbers.", known(|names| texts(names.lists.keys())));
+            json!({ "anyOf": [one, { "type": "array", "items": one }] })
+        }
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
     }
 }
@@ -209,7 +235,11 @@ fn test_schema() -> Json {
                 "description": "Keys that are pressed when something asks for them; a space is a pause.",
             },
             "say": list,
-            "lookups": { "type": "object", "description": "What look-ups find, by name." },
+            "lookups": {
+                "type": "object",
+                "description": "What services answer to look-ups: fields, or a word as timed_out.",
+            },
+            "caller": { "type": "object", "description": "What history says of the caller, as caller.NAME." },
             "queues": {
                 "type": "object",
                 "description": "What becomes of callers in a queue; an agent answers where nothing is said.",

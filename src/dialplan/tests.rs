@@ -7,6 +7,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::*;
 use crate::bridge::{Digit, PlayItem};
+use crate::caller::{NumberList, Numbering};
 use crate::findings::{Finding, Severity, Source};
 use crate::ids::{CallId, Language, PlanId, PlayId};
 use crate::ivr::{Calendar, Hours};
@@ -47,6 +48,9 @@ fn names() -> Names {
         queues: ["sales", "support", "bench", "slow", "reception", "service"].map(Into::into).into(),
         agents: agents.map(Into::into).into(),
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
+        services: [("crm".into(), false), ("anywhere".into(), true)].into(),
+        lists: [("spam".to_owned(), NumberList::default())].into(),
+        numbering: Numbering::default(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
     }
 }
@@ -107,6 +111,8 @@ impl<'p> Call<'p> {
             to: number.to_owned(),
             trunk: Some("trunk".into()),
             language: Language::from("en"),
+            caller: CallerFacts::default(),
+            earlier_calls_s: Vec::new(),
         };
         let now = Now { instant: Instant(0), wall: "2026-11-25T11:00:00+01:00".parse().unwrap() };
         Call { plans, run: Run::new(plans, &plan, facts), now, said: Vec::new(), playing: None, actions: Vec::new() }

@@ -9,7 +9,7 @@ use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
-use crate::dialplan::{Facts, Run, RunInput};
+use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
@@ -119,17 +119,24 @@ impl Engine {
         let plans = self.plans.clone();
         match dialled {
             Dialled::Plan(plan) => {
+                let uses = plans.get(plan).map(|plan| plan.uses).unwrap_or_default();
+                let earlier_calls_s = self.note_call(&call.from, uses, now);
                 let facts = Facts {
                     call_id: id,
                     from: call.from.clone(),
                     to: call.to.clone(),
                     trunk: call.trunk.clone(),
                     language: call.language.clone(),
+                    caller: CallerFacts::default(),
+                    earlier_calls_s,
                 };
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
+                let waits = self.ask_history(id, &call.from, uses, now);
                 self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });
-                self.run_plan(id, RunInput::Start, now);
+                if !waits {
+                    self.run_plan(id, RunInput::Start, now);
+                }
             }
             Dialled::Agent(agent) => {
                 self.calls.insert(id, Live { call, run: None, plans, shown: None });
@@ -207,6 +214,7 @@ impl Engine {
         }
         self.acd.leave(id, now);
         self.timers.clear(&Timer::Plan(id));
+        self.timers.clear(&Timer::History(id));
         self.timers.clear(&Timer::Wait(id));
         self.timers.clear(&Timer::Dial(id));
         self.timers.set(Timer::Finish(id), now.instant + FINISH_WAIT);

@@ -6,6 +6,7 @@ mod api;
 mod calls;
 mod direct;
 mod incoming;
+mod outside;
 mod pairs;
 mod plan;
 mod registration;
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
-use crate::dialplan::{Plans, Run};
+use crate::caller::CallerFacts;
+use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
 use crate::record::CallRecord;
@@ -34,6 +36,8 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+use outside::EarlierCalls;
+pub use outside::{HistoryQuestion, Told};
 pub use trunks::ServerId;
 use trunks::Trunks;
 
@@ -65,6 +69,19 @@ pub enum Input {
         id: ServerId,
         targets: Vec<Destination>,
     },
+    /// The answer to `Command::AskHistory`.
+    History {
+        call: CallId,
+        facts: Box<CallerFacts>,
+    },
+    /// The answer to `Command::LookUp`.
+    LookedUp {
+        call: CallId,
+        look_up: u64,
+        answer: Box<Answer>,
+    },
+    /// `Command::Tell` is done: the service took the event, or it was given up.
+    ToldOf(String),
     /// No new calls; the present ones go on.
     Drain,
     /// Every call ends now.
@@ -99,6 +116,21 @@ pub enum Command {
         id: ServerId,
         server: TrunkServer,
     },
+    /// What is known of a caller; bring `Input::History`. The plan waits for it no longer than 200 ms.
+    AskHistory {
+        call: CallId,
+        question: HistoryQuestion,
+    },
+    /// Ask an HTTP service; bring `Input::LookedUp`.
+    LookUp {
+        call: CallId,
+        look_up: u64,
+        question: Box<LookUp>,
+    },
+    /// Write down and send, until it is taken; then bring `Input::ToldOf`.
+    Tell(Box<Told>),
+    /// The settings are new: what the shells made of the earlier ones is to be made anew.
+    Configured(Arc<Settings>),
     Log {
         level: LogLevel,
         text: String,
@@ -134,6 +166,8 @@ pub enum Journal {
         call: CallId,
         acw_ms: u64,
     },
+    /// An event that `Command::Tell` wrote down is done.
+    Told(String),
 }
 
 /// A point in time at which the engine wants to act.
@@ -147,6 +181,8 @@ enum Timer {
     Dial(CallId),
     /// The last figures of a call's media have not come; the record is written without them.
     Finish(CallId),
+    /// The caller's history has not come; the plan begins without it.
+    History(CallId),
     LookUp(ServerId),
     Options(ServerId),
     Register(TrunkId),
@@ -179,6 +215,9 @@ pub struct Engine {
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
     trunks: Trunks,
+    earlier_calls: EarlierCalls,
+    /// Events told to services outside, for their ids.
+    told: u64,
     next_leg: u64,
     next_play: u64,
     draining: bool,
@@ -238,6 +277,8 @@ impl Engine {
             timers: Deadlines::default(),
             lost_places: Vec::new(),
             trunks: Trunks::default(),
+            earlier_calls: EarlierCalls::default(),
+            told: 0,
             next_leg: 1,
             next_play: FIRST_ENGINE_PLAY,
             draining: false,
@@ -260,6 +301,9 @@ impl Engine {
             Input::Reload { settings, plans } => self.reload(settings, plans, now),
             Input::LostPlaces(places) => self.lost_places.extend(places),
             Input::Resolved { id, targets } => self.trunk_found(id, targets, now),
+            Input::History { call, facts } => self.history_told(call, Some(*facts), now),
+            Input::LookedUp { call, look_up, answer } => self.looked_up(call, look_up, *answer, now),
+            Input::ToldOf(id) => self.journal(Journal::Told(id)),
             Input::Drain => self.draining = true,
             Input::Stop => self.stop(now),
             Input::Time => {}
@@ -315,6 +359,7 @@ impl Engine {
                 Timer::Wait(call) => self.wait_is_over(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Finish(call) => self.finish(call, now),
+                Timer::History(call) => self.history_told(call, None, now),
                 Timer::LookUp(server) => self.look_up(server, now),
                 Timer::Options(server) => self.ask_options(server, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
@@ -387,6 +432,7 @@ impl Engine {
 
     fn reload(&mut self, settings: Arc<Settings>, plans: Arc<Plans>, now: Now) {
         self.acd.configure(&settings.queues, &settings.agents, now);
+        self.commands.push_back(Command::Configured(settings.clone()));
         self.settings = settings;
         self.plans = plans;
         self.reach_fixed_phones(now);

@@ -51,6 +51,8 @@ impl Engine {
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
             }
+            RunAction::LookUp { look_up, question } => self.look_up_for_plan(id, look_up, question),
+            RunAction::Webhook(webhook) => self.tell(id, *webhook, now),
             RunAction::HangUp { status, q850, outcome } => {
                 self.end_call(id, EndReason { outcome, by: Party::System, q850, status }, now);
             }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::calendar::Calendar;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
-use crate::ids::{AgentId, ExpertId, Language, QueueId};
+use crate::caller::{NumberList, Numbering};
+use crate::ids::{AgentId, ExpertId, Language, QueueId, ServiceId};
 
 /// A value of a plan: an input, an output or a variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,11 @@ pub struct Names {
     pub experts: BTreeMap<ExpertId, String>,
     /// The prompts there are, per language.
     pub prompts: BTreeMap<Language, BTreeSet<String>>,
+    /// HTTP services, and whether a plan may name whole URLs for them.
+    pub services: BTreeMap<ServiceId, bool>,
+    /// Lists of numbers to deny or allow.
+    pub lists: BTreeMap<String, NumberList>,
+    pub numbering: Numbering,
 }
 
 /// The checked inputs of one rule; the module's declared defaults stand behind them.

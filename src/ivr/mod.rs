@@ -2,22 +2,27 @@
 //! and outputs in a table ([`Spec`]) that checks the operator's files, and runs as a small machine without I/O.
 
 mod announce;
+mod answer;
 mod calendar;
 mod deter;
 mod distribute;
 mod echo;
 mod gather;
 mod hangup;
+pub mod http;
 mod inputs;
 mod jump;
 mod language;
+mod lookup;
 mod menu;
 mod pattern;
+mod screen;
 mod set;
 mod silence;
 mod spec;
 mod step;
 mod transfer;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -30,12 +35,16 @@ use crate::bridge::{Digit, PlayItem};
 use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
 
+pub use answer::{Answer, Field, Fields, LookUpResult};
 pub use calendar::{Calendar, Hours};
 pub use deter::Farewell;
+pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value};
+pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
-pub use step::{Desk, Done, Step, TypeAhead};
+pub use step::{Caller, Desk, Done, Step, TypeAhead};
+pub use webhook::Webhook;
 
 /// What a running plan is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +61,8 @@ pub enum Event {
     Queued(QueueOutcome),
     /// What became of `Transfer`.
     Transferred(TransferOutcome),
+    /// What was answered to `LookUp`. One that comes after its time is passed over.
+    LookedUp { look_up: u64, answer: Answer },
 }
 
 /// What became of a caller who was distributed to a queue.
@@ -124,6 +135,14 @@ pub enum Action {
         to: Target,
         ring_timeout: Duration,
     },
+    /// Ask a service outside; the answer is `Event::LookedUp` with the same number, unless the time given is over
+    /// before. Numbered within the run.
+    LookUp {
+        look_up: u64,
+        question: Box<LookUp>,
+    },
+    /// Tell a service outside; nobody waits for it.
+    Webhook(Box<Webhook>),
     /// End the call: BYE where it is answered, else `status`. The last action of a plan. `outcome` holds unless the
     /// call was handled before (an agent talked to the caller).
     HangUp {
@@ -141,6 +160,7 @@ pub enum Activity {
     Distribute(distribute::Distribute),
     Echo(echo::Echo),
     Gather(gather::Gather),
+    Lookup(lookup::Lookup),
     Menu(menu::Menu),
     Silence(silence::Silence),
     Transfer(transfer::Transfer),
@@ -166,10 +186,13 @@ impl Activity {
             Module::Hangup => return Started::Done(hangup::run(inputs, step)),
             Module::Jump => return Started::Done(jump::run(inputs)),
             Module::Language => return Started::Done(language::run(inputs, step)),
+            Module::Lookup => return lookup::start(inputs, step),
             Module::Menu => return menu::start(inputs, step),
+            Module::Screen => return Started::Done(screen::run(inputs, step)),
             Module::Set => return Started::Done(set::run(inputs)),
             Module::Silence => Activity::Silence(silence::Silence::start(inputs, step)),
             Module::Transfer => return transfer::start(inputs, step),
+            Module::Webhook => return Started::Done(webhook::run(inputs, step)),
         };
         Started::Running(activity)
     }
@@ -182,6 +205,7 @@ impl Activity {
             | Activity::Deter(_)
             | Activity::Distribute(_)
             | Activity::Echo(_)
+            | Activity::Lookup(_)
             | Activity::Silence(_)
             | Activity::Transfer(_) => false,
         }
@@ -195,6 +219,7 @@ impl Activity {
             Activity::Distribute(distribute) => distribute.handle(event, step),
             Activity::Echo(echo) => echo.handle(event, step),
             Activity::Gather(gather) => gather.handle(event, step),
+            Activity::Lookup(lookup) => lookup.handle(event, step),
             Activity::Menu(menu) => menu.handle(event, step),
             Activity::Silence(silence) => silence.handle(event, step),
             Activity::Transfer(transfer) => transfer.handle(event, step),

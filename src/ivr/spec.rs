@@ -77,6 +77,16 @@ pub enum Kind {
     Keys,
     /// A number pattern: `NNNN`.
     Pattern,
+    /// An HTTP service of the configuration.
+    Service,
+    /// A text with expressions in braces: `/customers/{call.from}`.
+    Template,
+    /// A table of free names whose values may be `{ cel = "…" }`, at any depth.
+    Values,
+    /// Values to be taken out of an answer, each by a path: see `Fields`.
+    Fields,
+    /// A list of numbers of the configuration, or several of them.
+    Lists,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -97,6 +107,11 @@ impl Kind {
             Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),
+            Kind::Service => "the name of a service".into(),
+            Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
+            Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
+            Kind::Fields => "a table of paths, as { tier = { path = \"customer.tier\", default = \"none\" } }".into(),
+            Kind::Lists => "the name of a list of numbers, or a list of names".into(),
             Kind::Word(words) => format!("one of {}", words.join(", ")),
         }
     }
@@ -108,10 +123,13 @@ impl Kind {
         match (self, value) {
             (Kind::Flag, Value::Flag(_)) => true,
             (Kind::Integer { min, max }, Value::Integer(integer)) => (min..=max).contains(integer),
-            (Kind::Prompt, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
+            (Kind::Prompt | Kind::Lists, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
             (Kind::Choices, Value::Map(entries)) => {
                 !entries.is_empty() && entries.keys().all(|keys| keys.chars().all(|key| Digit::new(key).is_some()))
             }
+            (Kind::Values, Value::Map(_)) => true,
+            // What is taken out of an answer, and which list is meant, is said when the plan is written.
+            (Kind::Template | Kind::Fields | Kind::Values, _) => false,
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
             (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
             (_, value) => value.as_text().is_some(),
@@ -132,14 +150,17 @@ pub enum Module {
     Hangup,
     Jump,
     Language,
+    Lookup,
     Menu,
+    Screen,
     Set,
     Silence,
     Transfer,
+    Webhook,
 }
 
 impl Module {
-    pub const ALL: [Module; 13] = [
+    pub const ALL: [Module; 16] = [
         Module::Announce,
         Module::Calendar,
         Module::Deter,
@@ -149,10 +170,13 @@ impl Module {
         Module::Hangup,
         Module::Jump,
         Module::Language,
+        Module::Lookup,
         Module::Menu,
+        Module::Screen,
         Module::Set,
         Module::Silence,
         Module::Transfer,
+        Module::Webhook,
     ];
 
     pub fn spec(self) -> &'static Spec {
@@ -166,10 +190,13 @@ impl Module {
             Module::Hangup => &super::hangup::SPEC,
             Module::Jump => &super::jump::SPEC,
             Module::Language => &super::language::SPEC,
+            Module::Lookup => &super::lookup::SPEC,
             Module::Menu => &super::menu::SPEC,
+            Module::Screen => &super::screen::SPEC,
             Module::Set => &super::set::SPEC,
             Module::Silence => &super::silence::SPEC,
             Module::Transfer => &super::transfer::SPEC,
+            Module::Webhook => &super::webhook::SPEC,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a module may do while it handles one event.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use crate::time::{Instant, Wall};
 pub enum Done {
     /// The next level runs. `result` goes into the record's path; `outputs` are what `out` may name.
     Next { result: String, outputs: Vec<(&'static str, Value)> },
+    /// As `Next`, with outputs whose names the rule itself declares.
+    Found { result: String, outputs: BTreeMap<String, Value> },
     /// Variables to set; the next level runs.
     Set(Vec<(String, Value)>),
     /// Go on at this level, unless this rule has jumped `times` before.
@@ -53,6 +55,15 @@ impl TypeAhead {
     }
 }
 
+/// Who calls, as the modules that judge callers see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// As it came in.
+    pub from: String,
+    /// How long ago the earlier calls of this number came in, in seconds, the latest first; bounded.
+    pub earlier_s: Vec<u64>,
+}
+
 /// The part of a run that its modules share.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Desk {
@@ -67,6 +78,8 @@ pub struct Desk {
     pub refusal: (u16, u8),
     pub deadline: Option<Instant>,
     pub next_play: u64,
+    pub next_look_up: u64,
+    pub caller: Caller,
     pub actions: VecDeque<Action>,
 }
 
@@ -81,6 +94,8 @@ impl Desk {
             refusal: (480, 31),
             deadline: None,
             next_play: 1,
+            next_look_up: 1,
+            caller: Caller::default(),
             actions: VecDeque::new(),
         }
     }

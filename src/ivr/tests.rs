@@ -7,6 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::*;
+use crate::caller::{NumberList, Numbering};
 use crate::ids::Language;
 use crate::time::{Instant, Wall};
 
@@ -29,8 +30,20 @@ fn names() -> Names {
         calendars: BTreeMap::new(),
         agents: ["201".into()].into(),
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
+        services: [("crm".into(), false)].into(),
+        lists: lists(),
+        numbering: Numbering { country_code: "33".to_owned(), ..Numbering::default() },
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
     }
+}
+
+fn lists() -> BTreeMap<String, NumberList> {
+    let list = |entries: &[&str]| {
+        let mut list = NumberList::default();
+        entries.iter().for_each(|entry| assert!(list.add(entry, &Numbering::default())));
+        list
+    };
+    BTreeMap::from([("friends".to_owned(), list(&["+33155501"])), ("spam".to_owned(), list(&["+33899*", "+33155501"]))])
 }
 
 impl Bench {
@@ -477,4 +490,166 @@ fn type_ahead_is_bounded() {
     let mut typed = TypeAhead::default();
     (0..100).filter_map(|_| Digit::new('1')).for_each(|digit| typed.push(digit));
     assert_eq!(std::iter::from_fn(|| typed.take()).count(), TypeAhead::CAPACITY);
+}
+
+const LOOKUP: &str = "service = 'crm'\nurl = '/customers/{call.from}'\ntimeout_ms = 800\n\
+                      fields = { tier = { path = 'tier', default = 'none' }, orders = { path = 'open', default = 0 } }\n\
+                      'url.values' = { 'call.from' = '+33 1/2' }\n";
+
+impl Bench {
+    fn question(&mut self) -> Box<LookUp> {
+        let asked = self.actions().into_iter().find_map(|action| match action {
+            Action::LookUp { look_up: 1, question } => Some(question),
+            _ => None,
+        });
+        asked.expect("a look-up")
+    }
+
+    fn found(&self) -> BTreeMap<String, String> {
+        match &self.done {
+            Some(Done::Found { outputs, .. }) => {
+                outputs.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
+            }
+            other => panic!("not done with fields: {other:?}"),
+        }
+    }
+}
+
+fn answer(result: LookUpResult, values: &[(&str, Value)]) -> Answer {
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Answer { result, status: 200, values, reason: String::new() }
+}
+
+#[test]
+fn a_look_up_asks_and_takes_what_is_answered() {
+    let mut bench = Bench::start(Module::Lookup, LOOKUP);
+    let question = bench.question();
+    assert_eq!(question.request.url, "/customers/%2B33%201%2F2");
+    assert_eq!((question.request.method, question.timeout), (Method::Get, Duration::from_millis(800)));
+    let late = answer(LookUpResult::Ok, &[("tier", Value::from("late"))]);
+    bench.give(Event::LookedUp { look_up: 7, answer: late });
+    assert!(bench.done.is_none(), "the answer to another question");
+    bench.press("5");
+    let gold = answer(LookUpResult::Ok, &[("tier", Value::from("gold"))]);
+    bench.give(Event::LookedUp { look_up: 1, answer: gold });
+    let found = bench.found();
+    assert_eq!((found["result"].as_str(), found["status"].as_str()), ("ok", "200"));
+    assert_eq!(
+        (found["tier"].as_str(), found["orders"].as_str()),
+        ("gold", "0"),
+        "with the default of what is missing"
+    );
+    assert_eq!(bench.desk.typed.take(), Digit::new('5'), "keys pressed meanwhile are kept for the next menu");
+    assert_eq!(bench.desk.deadline, None);
+    assert!(!bench.desk.answered, "a caller is not answered for a look-up");
+}
+
+#[test]
+fn a_look_up_that_takes_too_long_ends_by_its_own_time() {
+    let mut bench = Bench::start(Module::Lookup, LOOKUP);
+    bench.give(Event::Timeout);
+    assert_eq!(bench.now, Instant(1_000_000_000) + Duration::from_millis(800));
+    let found = bench.found();
+    assert_eq!((found["result"].as_str(), found["tier"].as_str()), ("timed_out", "none"));
+}
+
+#[test]
+fn a_prompt_runs_while_a_look_up_waits_and_stops_with_the_answer() {
+    for repeat in [false, true] {
+        let mut bench = Bench::start(Module::Lookup, &format!("{LOOKUP}prompt = 'ask'\nrepeat = {repeat}"));
+        let actions = bench.actions();
+        assert!(matches!(actions[1], Action::Play { repeat: plays, .. } if plays == repeat), "{actions:?}");
+        assert_eq!(
+            bench.desk.deadline,
+            Some(bench.now + Duration::from_millis(800)),
+            "of the look-up, not of the prompt"
+        );
+        bench.give(Event::LookedUp { look_up: 1, answer: answer(LookUpResult::Ok, &[]) });
+        assert!(matches!(bench.actions()[..], [Action::StopPlay(_)]));
+        assert!(bench.done.is_some());
+    }
+    let mut bench = Bench::start(Module::Lookup, &format!("{LOOKUP}prompt = 'ask'"));
+    bench.actions();
+    bench.end_play();
+    bench.give(Event::Timeout);
+    assert_eq!(bench.actions(), [], "a prompt that has ended is not stopped");
+}
+
+#[test]
+fn a_look_up_that_cannot_be_asked_fails_with_its_defaults() {
+    let cases = [
+        (LOOKUP.replace("call.from' =", "other' ="), "the URL needs {call.from}, which has no value"),
+        (LOOKUP.replace("+33 1/2", ".."), "a value would lead out of the URL's path"),
+        (LOOKUP.replace("'crm'", "'gone'"), "there is no service 'gone'"),
+    ];
+    for (inputs, reason) in cases {
+        let bench = Bench::start(Module::Lookup, &inputs);
+        let found = bench.found();
+        assert_eq!((found["result"].as_str(), found["tier"].as_str()), ("failed", "none"));
+        assert_eq!(found["reason"], reason);
+        assert!(bench.desk.actions.is_empty());
+    }
+}
+
+#[test]
+fn a_post_sends_its_body_as_json() {
+    let mut bench = Bench::start(Module::Lookup, "service = 'crm'\nmethod = 'post'\nbody = { a = { b = 'c\"d' } }");
+    let question = bench.question();
+    assert_eq!(
+        (question.request.method, question.request.body.as_deref()),
+        (Method::Post, Some(r#"{"a":{"b":"c\"d"}}"#))
+    );
+}
+
+#[test]
+fn a_webhook_is_told_and_the_plan_goes_on_at_once() {
+    let inputs = "service = 'crm'\nurl = '/events'\nevent = 'call.closed'\ndata = { number = '+331', n = 2 }";
+    let mut bench = Bench::start(Module::Webhook, inputs);
+    assert_eq!(bench.output("result"), "queued");
+    let [Action::Webhook(webhook)] = &bench.actions()[..] else { panic!("no webhook") };
+    assert_eq!((webhook.request.url.as_str(), webhook.event.as_str()), ("/events", "call.closed"));
+    assert_eq!(webhook.data["n"], Value::Integer(2));
+    for refused in [inputs.replace("crm", "gone"), inputs.replace("+331", &"9".repeat(40_000))] {
+        let mut bench = Bench::start(Module::Webhook, &refused);
+        assert_eq!((bench.output("result").as_str(), bench.actions().len()), ("refused", 0));
+    }
+}
+
+fn screened(from: &str, earlier_s: &[u64], inputs: &str) -> (String, String) {
+    let mut desk = Desk::new(Language::from("en"));
+    desk.caller = Caller { from: from.to_owned(), earlier_s: earlier_s.to_vec() };
+    let names = names();
+    let inputs = Inputs { module: Module::Screen, values: toml::from_str(inputs).unwrap() };
+    let mut step = Step { now: Instant(0), wall: WALL, names: &names, desk: &mut desk };
+    let Started::Done(Done::Next { outputs, .. }) = Activity::start(Module::Screen, &inputs, &mut step) else {
+        panic!("screen takes no time")
+    };
+    (outputs[0].1.to_string(), outputs[1].1.to_string())
+}
+
+#[test]
+fn callers_are_screened_by_lists_looks_and_rate() {
+    let lists = "deny = 'spam'\nallow = ['friends']";
+    let cases = [
+        ("0899123456", &[][..], lists, "spam", "deny"),
+        ("+33155501", &[], lists, "pass", "allow"),
+        ("+33155501", &[], "deny = ['friends', 'spam']", "spam", "deny"),
+        ("+33155502", &[], lists, "pass", "none"),
+        ("+33155502", &[], "deny = 'gone'", "pass", "none"),
+        ("", &[], "", "pass", "none"),
+        ("anonymous", &[], "anonymous = true", "spam", "anonymous"),
+        ("<script>", &[], "", "spam", "malformed"),
+        ("<script>", &[], "malformed = false", "pass", "none"),
+        ("+33155502", &[10, 20, 599], "most_calls = 3", "spam", "rate"),
+        ("+33155502", &[10, 20, 600], "most_calls = 3", "pass", "none"),
+        ("+33155502", &[10, 20, 600], "most_calls = 3\nwindow_s = 601", "spam", "rate"),
+        ("+33155501", &[1, 2, 3], "most_calls = 1\nallow = 'friends'", "pass", "allow"),
+    ];
+    for (from, earlier, inputs, verdict, reason) in cases {
+        assert_eq!(
+            screened(from, earlier, inputs),
+            (verdict.to_owned(), reason.to_owned()),
+            "{from} {earlier:?} {inputs}"
+        );
+    }
 }

@@ -39,6 +39,8 @@ pub struct Inputs {
     pub bell: Arc<Bell>,
     pub control: Receiver<Input>,
     pub media: Receiver<MediaEvent>,
+    /// Answers from outside.
+    pub outside: Receiver<Input>,
     pub api: Receiver<Asked>,
     pub net: Receiver<NetEvent>,
 }
@@ -88,6 +90,11 @@ impl EngineLoop {
             for _ in 0..BATCH {
                 let Ok(event) = self.inputs.media.try_recv() else { break };
                 self.handle(Input::Media(event));
+                taken += 1;
+            }
+            for _ in 0..BATCH {
+                let Ok(answer) = self.inputs.outside.try_recv() else { break };
+                self.handle(answer);
                 taken += 1;
             }
             for _ in 0..BATCH {

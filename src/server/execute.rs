@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::engine::{Command, Input, Journal, LogLevel, ServerId};
+use crate::engine::{Command, Input, Journal, LogLevel, ServerId, Told};
 use crate::ids::RequestId;
 use crate::media::Media;
 use crate::net::{Net, Resolver};
 use crate::outbox::Outbox;
+use crate::outside::Outside;
 use crate::settings::TrunkServer;
 use crate::store::{Entry, Store};
 use crate::time::Wall;
@@ -25,6 +26,7 @@ pub struct Shells {
     pub store: Store,
     pub views: Arc<Views>,
     pub resolver: Arc<Resolver>,
+    pub outside: Outside,
     /// Where answers that take their time come back.
     pub control: Outbox<Input>,
     pub runtime: tokio::runtime::Handle,
@@ -70,6 +72,13 @@ impl Shells {
             Command::Publish(change) => self.views.publish(change, at),
             Command::Reply { id, result } => self.replies.give(id, result),
             Command::Resolve { id, server } => self.resolve(id, server),
+            Command::AskHistory { call, question } => self.outside.ask_history(call, question),
+            Command::LookUp { call, look_up, question } => self.outside.look_up(call, look_up, *question),
+            Command::Tell(told) => {
+                self.store.append(written(&told));
+                self.outside.tell(*told);
+            }
+            Command::Configured(settings) => self.outside.configure(settings),
             Command::Log { level: LogLevel::Info, text } => tracing::info!("{text}"),
             Command::Log { level: LogLevel::Warn, text } => tracing::warn!("{text}"),
             Command::Drained => return true,
@@ -93,6 +102,13 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Answered { call, at } => Entry::Answered { call_id: call, at },
         Journal::Queued { call, queue, from, since } => Entry::Queued { call_id: call, queue, from, since },
         Journal::Ended(record) => Entry::Ended(record),
+        Journal::Told(id) => Entry::ToldOf { id },
         Journal::WrapUp { call, acw_ms } => Entry::Completed { call_id: call, acw_ms },
     }
+}
+
+/// What survives the process until the service has taken it.
+fn written(told: &Told) -> Entry {
+    // Texts, numbers and tables of them: nothing that JSON cannot hold.
+    Entry::Told { id: told.id.clone(), event: serde_json::to_string(told).unwrap_or_default() }
 }

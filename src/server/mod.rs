@@ -22,9 +22,10 @@ use crate::findings::Finding;
 use crate::media::{Media, MediaSettings};
 use crate::net::{Net, Resolver};
 use crate::outbox::{Bell, Outbox};
+use crate::outside::Outside;
 use crate::prompts::{Library, Shelf};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{History, Store};
 use crate::views::ReloadBy;
 use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Tokens, Views};
@@ -37,6 +38,7 @@ use signals::{Signals, Wish};
 const SIP_QUEUE: usize = 4_096;
 const MEDIA_QUEUE: usize = 16_384;
 const REQUEST_QUEUE: usize = 256;
+const OUTSIDE_QUEUE: usize = 4_096;
 const CONTROL_QUEUE: usize = 64;
 
 /// Why the appliance does not run.
@@ -89,6 +91,7 @@ async fn serve(config: &Path, overrides: &Overrides, loaded: config::Loaded) -> 
     let (control, control_inputs) = queue(CONTROL_QUEUE, &bell);
     let (media_events, media_inputs) = queue(MEDIA_QUEUE, &bell);
     let (requests, request_inputs) = queue(REQUEST_QUEUE, &bell);
+    let (answers, outside_inputs) = queue(OUTSIDE_QUEUE, &bell);
     let (net_events, net_inputs) = queue(SIP_QUEUE, &bell);
     let net_waiting = net_inputs.clone();
 
@@ -128,6 +131,9 @@ async fn serve(config: &Path, overrides: &Overrides, loaded: config::Loaded) -> 
     let counted =
         figures::Counted { net: net.clone(), media: media.clone(), store: store.counters(), waiting: net_waiting };
     tokio::spawn(figures::gather(counted, meters.clone()));
+    let history = History::open(&settings.data);
+    let runtime = tokio::runtime::Handle::current();
+    let outside = Outside::start(&settings, history, recovered.untold, answers, runtime.clone());
     let shells = Shells {
         net: net.clone(),
         media: media.clone(),
@@ -135,10 +141,18 @@ async fn serve(config: &Path, overrides: &Overrides, loaded: config::Loaded) -> 
         views: views.clone(),
         resolver: Arc::new(Resolver::from_system()),
         control: control.clone(),
-        runtime: tokio::runtime::Handle::current(),
+        outside,
+        runtime,
         replies: Replies::default(),
     };
-    let inputs = Inputs { bell, control: control_inputs, media: media_inputs, api: request_inputs, net: net_inputs };
+    let inputs = Inputs {
+        bell,
+        control: control_inputs,
+        media: media_inputs,
+        outside: outside_inputs,
+        api: request_inputs,
+        net: net_inputs,
+    };
     let (ended, mut engine_ended) = oneshot::channel();
     let engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
     let thread = std::thread::Builder::new()

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::entry::Entry;
-use super::{LostPlace, StoreError};
+use super::{LostPlace, StoreError, contacts};
 use crate::ids::QueueId;
 use crate::record::{CallRecord, Outcome, Party};
 use crate::time::Wall;
@@ -74,6 +74,11 @@ impl Database {
             sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await.map_err(failed)?;
             transaction.commit().await.map_err(failed)?;
         }
+        if !contacts::are_there(&mut connection).await.map_err(failed)? {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+            contacts::make(&mut transaction).await.map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+        }
         Ok(Database { path, connection })
     }
 
@@ -85,6 +90,12 @@ impl Database {
     pub(super) async fn applied(&mut self) -> Result<u64, StoreError> {
         let sequence = sqlx::query_scalar("SELECT sequence FROM applied").fetch_one(&mut self.connection).await;
         sequence.map(|sequence: i64| sequence as u64).map_err(|error| self.failed(error))
+    }
+
+    /// Events that no service has taken.
+    pub(super) async fn untold(&mut self) -> Result<Vec<String>, StoreError> {
+        let untold = contacts::untold(&mut self.connection).await;
+        untold.map_err(|error| self.failed(error))
     }
 
     /// All or nothing, each entry once: those that were applied before are passed over.
@@ -167,6 +178,8 @@ async fn apply_one(connection: &mut SqliteConnection, entry: &Entry) -> Result<(
                 .execute(connection)
                 .await?;
         }
+        Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
+        Entry::ToldOf { id } => contacts::told(connection, id).await?,
     }
     Ok(())
 }
@@ -180,9 +193,9 @@ async fn end(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(
     .bind(record.call_id.to_string())
     .bind(record.started_at.as_millisecond())
     .bind(text(record))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    contacts::note(connection, record).await
 }
 
 async fn close_cut_off(

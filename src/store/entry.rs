@@ -23,12 +23,16 @@ pub enum Entry {
     Ended(Box<CallRecord>),
     /// An agent has wrapped up a call; several wrap-ups of one call add up. May come before `Ended`.
     Completed { call_id: CallId, acw_ms: u64 },
+    /// An event for a service outside, to be sent until it is taken; also by the next process.
+    Told { id: String, event: String },
+    /// It was taken, or given up.
+    ToldOf { id: String },
 }
 
 impl Entry {
     /// Says something about a call that a user would miss; the others only serve recovery.
     pub(super) fn ends_something(&self) -> bool {
-        matches!(self, Entry::Ended(_) | Entry::Completed { .. })
+        matches!(self, Entry::Ended(_) | Entry::Completed { .. } | Entry::Told { .. })
     }
 
     /// JSON has no infinity and no NaN: as null they could be written, but not be read again.

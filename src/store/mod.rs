@@ -15,6 +15,7 @@
 //! process dies. The space of moved entries is used again. While the database is locked or gone entries stay in the
 //! spool; when the spool is full they are kept in memory up to a bound, and what goes beyond is counted as lost.
 
+mod contacts;
 mod database;
 mod entry;
 mod read;
@@ -29,6 +30,7 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
+pub use contacts::History;
 pub use entry::Entry;
 pub use read::{read_record, read_records};
 
@@ -75,6 +77,8 @@ pub struct Recovered {
     pub cut_off: Vec<CallRecord>,
     /// Places lost within the last minutes and not regained, also those of earlier crashes.
     pub lost_places: Vec<LostPlace>,
+    /// Events for services outside that none has taken, as they were written down, the oldest first.
+    pub untold: Vec<String>,
     /// Entries that were in the spool only.
     pub replayed: u64,
 }
@@ -238,7 +242,8 @@ async fn recover(database: &mut Database, data: &Path, last_alive: Wall) -> Resu
         database.apply(batch.iter().map(|(sequence, entry)| (*sequence, entry))).await?;
     }
     let (cut_off, lost_places) = database.close_cut_off(last_alive).await?;
-    Ok((Recovered { cut_off, lost_places, replayed }, highest))
+    let untold = database.untold().await?;
+    Ok((Recovered { cut_off, lost_places, untold, replayed }, highest))
 }
 
 #[cfg(test)]

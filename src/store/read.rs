@@ -117,7 +117,11 @@ impl Overlay {
                     let sum = overlay.acw_ms.entry(call_id).or_default();
                     *sum = sum.saturating_add(acw_ms);
                 }
-                Entry::Began(_) | Entry::Answered { .. } | Entry::Queued { .. } => {}
+                Entry::Began(_)
+                | Entry::Answered { .. }
+                | Entry::Queued { .. }
+                | Entry::Told { .. }
+                | Entry::ToldOf { .. } => {}
             }
         }
         overlay

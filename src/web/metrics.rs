@@ -33,6 +33,22 @@ pub const ENGINE_TURN: &str = "relais_engine_turn_seconds";
 pub const ENGINE_WAITING: &str = "relais_engine_inputs_waiting";
 pub const ENGINE_REFUSED: &str = "relais_engine_inputs_refused_total";
 
+/// Labels `service`, `result`: `ok`, `not_found`, `timed_out`, `failed`, `busy`.
+pub const LOOKUPS: &str = "relais_lookups_total";
+/// Label `service`.
+pub const LOOKUPS_CACHED: &str = "relais_lookups_cached_total";
+/// Label `service`.
+pub const LOOKUP_TIME: &str = "relais_lookup_seconds";
+/// Labels `service`, `result`: `delivered`, `failed` (one attempt), `dropped`.
+pub const WEBHOOKS: &str = "relais_webhooks_total";
+pub const WEBHOOKS_WAITING: &str = "relais_webhooks_waiting";
+/// Label `result`: `ok`, `timed_out`, `failed`, `busy`.
+pub const HISTORY: &str = "relais_history_total";
+pub const HISTORY_TIME: &str = "relais_history_seconds";
+
+/// Upper bounds in seconds of what is asked outside.
+const OUTSIDE_BUCKETS: &[f64] = &[1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+
 /// Upper bounds in seconds: a turn of the engine takes microseconds; a millisecond is slow, 20 ms are heard.
 const TURN_BUCKETS: &[f64] = &[5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 1.0];
 
@@ -55,12 +71,21 @@ const COUNTERS: &[(&str, &str)] = &[
     (ENGINE_REFUSED, "Requests refused because the engine had too much to do."),
 ];
 
+/// Those that appear when the first is counted.
+const LABELLED: &[(&str, &str)] = &[
+    (LOOKUPS, "Look-ups of HTTP services by plans, by their result."),
+    (LOOKUPS_CACHED, "Look-ups that a kept answer served."),
+    (WEBHOOKS, "Events told to HTTP services: delivered, attempts that failed, dropped ones."),
+    (HISTORY, "Questions for the history of a caller, by their result."),
+];
+
 const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     (RTP_PORTS_FREE, None, "Bound RTP ports in stock; at 0 new calls get 503."),
     (RECORDS_WAITING, None, "Entries of call records that the database has not taken yet."),
     (RECORDS_MEMORY, Some(Unit::Bytes), "Of those, held in memory because the spool is full; should be 0."),
     (FILES_REFUSED, None, "1 while the files were refused and an earlier configuration runs; should be 0."),
     (ENGINE_WAITING, None, "Inputs that wait for the engine."),
+    (WEBHOOKS_WAITING, None, "Events that no HTTP service has taken yet."),
 ];
 
 /// Makes the recorder of this process and describes every figure. Call once, before anything is counted.
@@ -71,11 +96,15 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 }
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
-    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(ENGINE_TURN.to_owned()), TURN_BUCKETS)
+    let full = |name: &str| Matcher::Full(name.to_owned());
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(full(ENGINE_TURN), TURN_BUCKETS)?
+        .set_buckets_for_metric(full(LOOKUP_TIME), OUTSIDE_BUCKETS)?
+        .set_buckets_for_metric(full(HISTORY_TIME), OUTSIDE_BUCKETS)
 }
 
 fn describe() {
-    for (name, text) in COUNTERS {
+    for (name, text) in COUNTERS.iter().chain(LABELLED) {
         metrics::describe_counter!(*name, *text);
     }
     for (name, unit, text) in GAUGES {
@@ -84,6 +113,8 @@ fn describe() {
             None => metrics::describe_gauge!(*name, *text),
         }
     }
+    metrics::describe_histogram!(LOOKUP_TIME, Unit::Seconds, "Time until an HTTP service answered a look-up.");
+    metrics::describe_histogram!(HISTORY_TIME, Unit::Seconds, "Time until the history of a caller was there.");
     metrics::describe_histogram!(ENGINE_TURN, Unit::Seconds, "Time one input took in the engine, commands included.");
 }
 
@@ -116,6 +147,7 @@ pub struct Meters {
 
 impl Meters {
     pub fn register() -> Meters {
+        gauge(WEBHOOKS_WAITING).set(0.0);
         Meters {
             sip_received: counter(SIP_RECEIVED),
             sip_sent: counter(SIP_SENT),

@@ -275,7 +275,12 @@ impl World {
                         return Err("drained is told before its time, or twice".to_owned());
                     }
                 }
-                Command::Log { .. } | Command::Resolve { .. } => {}
+                Command::Log { .. }
+                | Command::Resolve { .. }
+                | Command::AskHistory { .. }
+                | Command::LookUp { .. }
+                | Command::Tell(_)
+                | Command::Configured(_) => {}
             }
         }
         self.one_call_an_agent()
@@ -308,7 +313,7 @@ impl World {
                 }
             }
             Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } => {}
+            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } | Journal::Told(_) => {}
         }
         self.journal.push(entry);
         Ok(())
