@@ -120,12 +120,12 @@ impl Reloader {
         let folders = std::slice::from_ref(&settings.prompts);
         let (library, missing) = self.prompts.library().refresh(folders, &settings.languages);
         warnings.extend(missing.into_iter().map(|finding| Finding { severity: Severity::Warning, ..finding.into() }));
+        self.prompts.replace(library);
         let settings = Arc::new(settings);
         let input = Input::Reload { settings: settings.clone(), plans: Arc::new(plans) };
         if self.control.try_send(input).is_err() {
             return Err(vec![about(&self.config, "the engine has too much to do; reload again")]);
         }
-        self.prompts.replace(library);
         self.running = settings;
         Ok((warnings, after_restart))
     }

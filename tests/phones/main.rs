@@ -21,6 +21,7 @@ mod bridged;
 mod crash;
 mod hundred;
 mod menu;
+mod reload;
 mod torture;
 mod transport;
 
