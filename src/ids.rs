@@ -138,6 +138,10 @@ name_id!(
     ExpertId
 );
 name_id!(
+    /// What an agent is good at: `billing`.
+    Skill
+);
+name_id!(
     /// A trunk, by its configured name.
     TrunkId
 );

@@ -13,7 +13,7 @@ pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
 use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
-use crate::ids::{AgentId, CallId, Language, LegId, QueueId, TrunkId};
+use crate::ids::{AgentId, CallId, Language, LegId, QueueId, Skill, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
 use crate::views::{CallState, CallView};
@@ -79,6 +79,8 @@ pub struct Call {
     pub path: Vec<PathStep>,
     /// The last queue entered, and when the first one was.
     pub queue: Option<QueueId>,
+    /// What the agent of that queue must be good at.
+    pub skills: BTreeMap<Skill, u8>,
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
     pub agent: Option<AgentId>,
@@ -95,8 +97,16 @@ impl Call {
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
     /// `leave` are the keys that take the caller out again.
-    pub fn enter_queue(&mut self, queue: &QueueId, music: &str, leave: Vec<Digit>, now: Now) {
+    pub fn enter_queue(
+        &mut self,
+        queue: &QueueId,
+        skills: BTreeMap<Skill, u8>,
+        music: &str,
+        leave: Vec<Digit>,
+        now: Now,
+    ) {
         self.queue = Some(queue.clone());
+        self.skills = skills;
         self.queued_at.get_or_insert(now.instant);
         self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
     }

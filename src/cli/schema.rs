@@ -10,17 +10,17 @@ use crate::config::{self, Overrides};
 use crate::dialplan;
 
 pub fn run(args: &SchemaArgs) -> ExitCode {
-    let names = match &args.config {
+    let plans = match &args.config {
         None => None,
         Some(path) => match config::load(path, &Overrides::default()) {
-            Ok(loaded) => Some(loaded.plans.names().clone()),
+            Ok(loaded) => Some(loaded.plans),
             Err(findings) => {
                 print_findings(&findings);
                 return ExitCode::from(BAD_USAGE);
             }
         },
     };
-    let plan = || dialplan::schema(names.as_ref());
+    let plan = || dialplan::schema(plans.as_ref());
     let schema = match args.of {
         Some(SchemaOf::Plan) => plan(),
         Some(SchemaOf::Config) => config::schema(),

@@ -88,7 +88,7 @@ fn find(number: &str, trunk: Option<&Trunk>, loaded: &Loaded) -> Result<PlanId, 
         return Err(format!("{shown} is an agent: other agents' phones reach it, and no plan runs"));
     }
     let known: Vec<&str> =
-        loaded.plans.iter().flat_map(|plan| plan.numbers.iter().map(|number| number.as_str())).collect();
+        loaded.plans.iter().flat_map(|plan| plan.numbers.iter().map(|number| number.pattern.as_str())).collect();
     let hint = suggest(number, known.iter().copied()).map(|hint| format!(" ({hint})")).unwrap_or_default();
     Err(format!("no plan has the number {shown}{hint}; such a call gets 404"))
 }

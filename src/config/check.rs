@@ -32,6 +32,7 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
         queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
         calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+        skills: settings.agents.iter().flat_map(|agent| agent.skills.keys().cloned()).collect(),
         services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
         numbering: settings.numbering.clone(),
         lists: draft.lists.iter().map(|draft| (draft.id.value.clone(), draft.list.clone())).collect(),

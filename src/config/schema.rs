@@ -149,6 +149,9 @@ struct Queue {
     /// Unanswered calls in a row after which an agent counts as not responding.
     #[schemars(range(min = 1, max = 100))]
     max_no_answer: Option<u32>,
+    /// The service level is the share of answered callers who were answered within this time.
+    #[schemars(range(min = 1, max = 3_600))]
+    answer_within_s: Option<u32>,
     /// A prompt played over and over to those who wait.
     music: Option<String>,
     /// Callers waiting at once; the next one leaves with result `full`.
@@ -191,9 +194,21 @@ struct Agent {
     contact: Option<String>,
     /// In order of preference.
     queues: Option<Vec<String>>,
+    /// ["billing"], or with levels from 1 to 5: { billing = 3 }.
+    skills: Option<Skills>,
     codecs: Option<Vec<Codec>>,
     language: Option<Language>,
 }
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Skills {
+    Names(Vec<String>),
+    Levels(BTreeMap<String, Level>),
+}
+
+#[derive(JsonSchema)]
+struct Level(#[schemars(range(min = 1, max = 5))] u8);
 
 /// Somebody on the company's own telephony, whom agents consult.
 #[derive(JsonSchema)]
@@ -297,7 +312,7 @@ mod tests {
     const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
         [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[[calendar]]\nid = 'a'\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
-    const PLAN: &str = "name = 'a'\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
+    const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
         expect = {}\n";
 
     /// The definition that describes a kind of table.
@@ -312,6 +327,8 @@ mod tests {
             "level" => (plan, "/properties/level/items".to_owned()),
             "rule" => (plan, "/definitions/rule".to_owned()),
             "test" => (plan, "/definitions/test".to_owned()),
+            "number" => (plan, "/properties/number/items".to_owned()),
+            "inputs: x" => (plan, "/definitions/declaration".to_owned()),
             "trunk: register" => (configuration, "/definitions/Register".to_owned()),
             kind => {
                 let (first, rest) = kind.split_at(1);

@@ -105,6 +105,8 @@ fn the_demo_is_what_the_contract_says() {
     let experts: Vec<&str> = settings.experts.iter().map(|expert| expert.address.as_str()).collect();
     assert_eq!(experts, ["sip:301@127.0.0.1:5090", "sip:302@127.0.0.1:5091"]);
     assert_eq!(settings.language.as_str(), "en");
+    let billing = settings.agents.iter().filter(|agent| agent.skills.get("billing") == Some(&5));
+    assert_eq!(billing.map(|agent| agent.id.as_str()).collect::<Vec<_>>(), ["203", "204", "205", "206"]);
     assert_eq!(settings.trunks[0].addresses[0].to_string(), "127.0.0.0/8");
     assert_eq!(settings.prompts, project.path("prompts"));
     assert_eq!(settings.data, project.path("var/demo"));
@@ -179,6 +181,16 @@ fn a_demo_password_keeps_the_centre_on_loopback() {
     let own = "[sip]\nlisten = ['udp:0.0.0.0:5060']\n[[agent]]\nid = '201'\npassword = 'long and its own'\n";
     assert!(project.load(own).is_ok());
     assert!(project.load(&own.replace("long and its own", "demo-202")).is_ok(), "another's is no demo password");
+}
+
+#[test]
+fn skills_have_the_highest_level_unless_they_say_another() {
+    let project = Project::new();
+    let text = "[[agent]]\nid = '1'\npassword = 'p'\nskills = ['billing']\n[[agent]]\nid = '2'\npassword = 'q'\n\
+                skills = { billing = 2, french = 5 }\n";
+    let settings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).settings;
+    let level = |agent: usize, skill: &str| settings.agents[agent].skills.get(skill).copied();
+    assert_eq!((level(0, "billing"), level(1, "billing"), level(1, "french")), (Some(5), Some(2), Some(5)));
 }
 
 #[test]
@@ -260,6 +272,11 @@ fn every_fault_is_found_at_its_place() {
         ("[[agent]]\nid = '1'\ncontact = '1@here'".into(), (4, 11), "does not begin with sip:"),
         ("[[agent]]\nid = '1..x'\npassword = 'p'".into(), (3, 6), "does not end in numbers"),
         ("[[agent]]\nid = 'a b'\npassword = 'p'".into(), (3, 6), "cannot be an id"),
+        (format!("{agent}skills = 'billing'"), (5, 10), "a list of names, or a table of levels"),
+        (format!("{agent}skills = [1]"), (5, 10), "a list of names, or a table of levels"),
+        (format!("{agent}skills = ['a', 'a']"), (5, 16), "skill 'a' stands twice"),
+        (format!("{agent}skills = {{ billing = 6 }}"), (5, 22), "the level of skill 'billing' goes from 1 to 5"),
+        (format!("{agent}skills = ['a b']"), (5, 11), "cannot be an id"),
         (format!("{agent}language = 'fr'"), (5, 12), "is not among languages"),
         (format!("{agent}[[expert]]\nid = '1'\naddress = 'sip:1@10.0.0.1'"), (6, 6), "the id of an agent already"),
         ("[[expert]]\nid = '301'\naddress = '301'".into(), (4, 11), "does not begin with sip:"),

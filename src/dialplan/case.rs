@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::driver::{Course, Scenario, drive, queue_outcome, transfer_outcome};
 use super::plan::{Plan, Plans};
-use super::reader::{Table, type_of, value_of};
+use super::reader::{At, Table, type_of, value_of};
 use crate::bridge::Digit;
 use crate::caller::CallerFacts;
 use crate::findings::{Findings, suggest};
 use crate::ids::{Language, PlanId, TrunkId};
-use crate::ivr::{Pattern, QueueOutcome, TransferOutcome, Value};
+use crate::ivr::{Pattern, QueueFigures, QueueOutcome, TransferOutcome, Value};
 use crate::time::Wall;
 
 const CALL: [&str; 4] = ["from", "language", "to", "trunk"];
@@ -43,7 +43,9 @@ pub struct Case {
     say: Vec<String>,
     lookups: BTreeMap<String, Value>,
     caller: CallerFacts,
+    headers: BTreeMap<String, String>,
     queues: BTreeMap<String, QueueOutcome>,
+    figures: BTreeMap<String, QueueFigures>,
     transfers: BTreeMap<String, TransferOutcome>,
     expect: Vec<Expectation>,
 }
@@ -73,7 +75,9 @@ impl Case {
             say: self.say.clone(),
             lookups: self.lookups.clone(),
             caller: self.caller.clone(),
+            headers: self.headers.clone(),
             queues: self.queues.clone(),
+            figures: self.figures.clone(),
             transfers: self.transfers.clone(),
             ..Scenario::new(&self.from, &self.to, self.language.clone().unwrap_or_else(|| centre.clone()), self.at)
         }
@@ -173,6 +177,7 @@ fn read_case(mut table: Table<'_>, numbers: &[Pattern], findings: &mut Findings<
     let name = table.required_text("name", findings).map(|name| name.value).unwrap_or_default();
     table.what = format!("test '{name}'");
     let call = read_words(&mut table, "call", &CALL, findings);
+    let (queues, figures) = read_queues(&mut table, findings);
     let word = |key: &str| call.get(key).and_then(Value::as_text).map(str::to_owned);
     let case = Case {
         line: findings.source.position(table.span.start).0,
@@ -186,7 +191,9 @@ fn read_case(mut table: Table<'_>, numbers: &[Pattern], findings: &mut Findings<
         say: table.texts("say", findings).into_iter().flat_map(|texts| texts.value).map(|text| text.value).collect(),
         lookups: read_lookups(&mut table, findings),
         caller: read_caller(&mut table, findings),
-        queues: read_outcomes(&mut table, "queues", &QUEUE_WORDS, queue_outcome, findings),
+        headers: read_headers(&mut table, findings),
+        queues,
+        figures,
         transfers: read_outcomes(&mut table, "transfers", &TRANSFER_WORDS, transfer_outcome, findings),
         expect: read_expectations(&mut table, findings),
         name,
@@ -257,6 +264,78 @@ fn read_caller(table: &mut Table<'_>, findings: &mut Findings<'_>) -> CallerFact
 
 fn same_type(one: &serde_json::Value, other: &serde_json::Value) -> bool {
     std::mem::discriminant(one) == std::mem::discriminant(other)
+}
+
+/// Headers of the INVITE.
+fn read_headers(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    let what = table.what.clone();
+    for (name, value) in table.table("headers", findings).iter().flat_map(Table::all) {
+        match value.get_ref().as_str() {
+            Some(text) => {
+                headers.insert(name.value.to_owned(), text.to_owned());
+            }
+            None => {
+                let message = format!("{what}: header {} is {}", name.value, type_of(value.get_ref()));
+                findings.error(value.span(), message, None);
+            }
+        }
+    }
+    headers
+}
+
+type Queues = (BTreeMap<String, QueueOutcome>, BTreeMap<String, QueueFigures>);
+
+/// What becomes of callers in each queue, as a word; or a table that says how the queue stands besides.
+fn read_queues(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Queues {
+    let (mut outcomes, mut figures) = Queues::default();
+    let what = table.what.clone();
+    for (name, value) in table.table("queues", findings).iter().flat_map(Table::all) {
+        let mut word = value.get_ref().as_str().map(|word| At { value: word.to_owned(), span: value.span() });
+        if word.is_none() {
+            let Some(mut standing) = Table::of(&format!("{what}: queue"), value, findings) else { continue };
+            word = standing.text("result", findings);
+            figures.insert(name.value.to_owned(), read_figures(&mut standing, findings));
+            standing.finish(findings);
+        }
+        let Some(word) = word else { continue };
+        match queue_outcome(&word.value) {
+            Some(outcome) => {
+                outcomes.insert(name.value.to_owned(), outcome);
+            }
+            None => {
+                let message = format!("{what}: queues: '{}' becomes of nobody", word.value);
+                findings.error(word.span, message, suggest(&word.value, QUEUE_WORDS));
+            }
+        }
+    }
+    (outcomes, figures)
+}
+
+fn read_figures(standing: &mut Table<'_>, findings: &mut Findings<'_>) -> QueueFigures {
+    let usual = |standing: &Table<'_>, key: &str| u64::from(!standing.has(key));
+    let (available, logged_in) = (usual(standing, "agents_available"), usual(standing, "agents_logged_in"));
+    let mut count = |key| count_of(standing, key, findings);
+    let figures = QueueFigures {
+        waiting: count("waiting"),
+        longest_wait_s: count("longest_wait_s"),
+        agents_available: count("agents_available").max(available),
+        agents_logged_in: count("agents_logged_in").max(logged_in),
+        estimate_s: None,
+        service_level: None,
+    };
+    let (timed, rated) = (standing.has("ewt_s"), standing.has("service_level_percent"));
+    let estimate = count_of(standing, "ewt_s", findings);
+    let percent = count_of(standing, "service_level_percent", findings);
+    QueueFigures {
+        estimate_s: timed.then_some((estimate, estimate)),
+        service_level: rated.then_some(percent as f64 / 100.0),
+        ..figures
+    }
+}
+
+fn count_of(standing: &mut Table<'_>, key: &'static str, findings: &mut Findings<'_>) -> u64 {
+    standing.integer(key, 0..=i64::from(u32::MAX), findings).map_or(0, |number| number.value.unsigned_abs())
 }
 
 /// A table from names to words that say what becomes of a caller.

@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::facts::Facts;
 use super::plan::Plans;
-use super::run::{Facts, Run};
+use super::run::Run;
 use crate::bridge::{Digit, PlayItem};
 use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language, PlanId, PlayId, QueueId, TrunkId};
-use crate::ivr::{Action, Answer, Event, LookUp, LookUpResult, QueueOutcome, Target, TransferOutcome, Value};
+use crate::ivr::{
+    Action, Answer, Event, LookUp, LookUpResult, QueueFigures, QueueOutcome, Queues, Target, TransferOutcome, Value,
+};
 use crate::record::Outcome;
 use crate::time::{Instant, Now, Wall};
 use crate::trace::Trace;
@@ -32,6 +35,10 @@ pub struct Scenario {
     pub caller: CallerFacts,
     /// What becomes of callers in a queue; an agent answers at once where nothing is said.
     pub queues: BTreeMap<String, QueueOutcome>,
+    /// How queues stand; nobody waits and an agent is there where nothing is said.
+    pub figures: BTreeMap<String, QueueFigures>,
+    /// Headers of the INVITE.
+    pub headers: BTreeMap<String, String>,
     /// What becomes of transfers to a target (`agent:201`); they are answered where nothing is said.
     pub transfers: BTreeMap<String, TransferOutcome>,
 }
@@ -50,6 +57,8 @@ impl Scenario {
             lookups: BTreeMap::new(),
             caller: CallerFacts::default(),
             queues: BTreeMap::new(),
+            figures: BTreeMap::new(),
+            headers: BTreeMap::new(),
             transfers: BTreeMap::new(),
         }
     }
@@ -119,7 +128,7 @@ impl Course {
 
 /// Plays `scenario` in `plan` to its end.
 pub fn drive(plans: &Plans, plan: &PlanId, scenario: &Scenario) -> Course {
-    let facts = Facts {
+    let mut facts = Facts {
         call_id: CallId::new(scenario.at.as_millisecond(), 0),
         from: scenario.from.clone(),
         to: scenario.to.clone(),
@@ -127,7 +136,9 @@ pub fn drive(plans: &Plans, plan: &PlanId, scenario: &Scenario) -> Course {
         language: scenario.language.clone(),
         caller: scenario.caller.clone(),
         earlier_calls_s: Vec::new(),
+        headers: BTreeMap::new(),
     };
+    facts.take_headers(scenario.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let mut driver = Driver {
         plans,
         scenario,
@@ -174,6 +185,22 @@ struct Driver<'a> {
     owed: VecDeque<Event>,
 }
 
+/// The queues as the scenario says.
+struct Standing<'a> {
+    scenario: &'a Scenario,
+    plans: &'a Plans,
+}
+
+impl Queues for Standing<'_> {
+    fn figures(&self, queue: &str) -> Option<QueueFigures> {
+        if !self.plans.names().queues.contains(queue) {
+            return None;
+        }
+        let usual = QueueFigures { agents_available: 1, agents_logged_in: 1, ..QueueFigures::default() };
+        Some(self.scenario.figures.get(queue).copied().unwrap_or(usual))
+    }
+}
+
 impl Driver<'_> {
     /// Lets the next thing happen; `false` when nothing more will.
     fn step(&mut self) -> bool {
@@ -212,7 +239,7 @@ impl Driver<'_> {
         }
         let answered =
             matches!(event, Event::Queued(QueueOutcome::Answered) | Event::Transferred(TransferOutcome::Answered));
-        self.run.handle(self.plans, event, self.now);
+        self.run.handle(self.plans, event, &Standing { scenario: self.scenario, plans: self.plans }, self.now);
         while let Some(action) = self.run.poll_action() {
             self.act(action);
         }
@@ -245,7 +272,7 @@ impl Driver<'_> {
                     self.end = Some(End::CallerLeaves);
                 }
             }
-            Action::Distribute { queue, max_wait, leave } => {
+            Action::Distribute { queue, max_wait, leave, .. } => {
                 let outcome = self.in_queue(&queue, &leave);
                 if let (QueueOutcome::TimedOut, Some(wait)) = (outcome, max_wait) {
                     self.pass(wait);
@@ -266,6 +293,7 @@ impl Driver<'_> {
                 let answer = self.answer(&question);
                 self.owed.push_back(Event::LookedUp { look_up, answer });
             }
+            // Nobody waits for what comes of these.
             Action::Webhook(_) => {}
             Action::HangUp { status, q850, outcome } => self.end = Some(End::HungUp { status, q850, outcome }),
         }

@@ -218,11 +218,12 @@ pub fn type_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A value as plans know it; `None` for decimals and dates, which they do not.
+/// A value as plans know it; `None` for dates, which they do not know.
 pub fn value_of(value: &DeValue<'_>) -> Option<Value> {
     Some(match value {
         DeValue::String(text) => Value::Text(text.clone().into_owned()),
         DeValue::Integer(_) => Value::Integer(integer_of(value)?),
+        DeValue::Float(float) => Value::Double(float.as_str().parse().ok().filter(|double: &f64| double.is_finite())?),
         DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Array(items) => Value::List(items.iter().map(|item| value_of(item.get_ref())).collect::<Option<_>>()?),
         DeValue::Table(entries) => Value::Map(
@@ -231,7 +232,7 @@ pub fn value_of(value: &DeValue<'_>) -> Option<Value> {
                 .map(|(key, item)| Some((key.get_ref().clone().into_owned(), value_of(item.get_ref())?)))
                 .collect::<Option<_>>()?,
         ),
-        DeValue::Float(_) | DeValue::Datetime(_) => return None,
+        DeValue::Datetime(_) => return None,
     })
 }
 

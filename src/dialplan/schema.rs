@@ -3,11 +3,13 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::case::{EXPECTATIONS, OUTCOMES};
+use super::plan::Plans;
 use crate::ivr::{Kind, Module, Names, Need};
 
-/// The schema (draft 7, which editors of TOML know). With the names of a configuration, names are completed and
-/// checked too.
-pub fn schema(names: Option<&Names>) -> Json {
+/// The schema (draft 7, which editors of TOML know). With the plans of a configuration, names are completed and checked
+/// too.
+pub fn schema(plans: Option<&Plans>) -> Json {
+    let names = plans.map(Plans::names);
     let module_names: Vec<&str> = Module::ALL.iter().map(|module| module.spec().name).collect();
     let modules: Vec<Json> = Module::ALL.iter().map(|module| module_schema(*module, names)).collect();
     json!({
@@ -23,6 +25,23 @@ pub fn schema(names: Option<&Names>) -> Json {
                 "description": "The numbers that reach it: digits, N or X (any digit), Z (1-9), . at the end (one or more digits).",
                 "items": { "type": "string", "pattern": r"^[0-9*#+NXZ]+\.?$", "maxLength": 64 },
             },
+            "number": {
+                "type": "array",
+                "description": "Numbers that give inputs of their own.",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["number"],
+                    "properties": {
+                        "number": { "type": "string", "pattern": r"^[0-9*#+NXZ]+\.?$", "maxLength": 64 },
+                        "in": { "type": "object" },
+                    },
+                },
+            },
+            "time_zone": { "type": "string", "description": "Whose clock `now` is, as \"Europe/Paris\"." },
+            "inputs": declared("What a number or a calling rule gives; seen as inputs.NAME."),
+            "outputs": declared("What a calling rule gets: the variables of these names."),
+            "variables": declared("Variables that may be used before a rule sets them."),
             "language": named("The language its calls begin in.", names.map(languages)),
             "params": { "type": "object", "description": "Constants; conditions see them as params.NAME." },
             "level": {
@@ -52,11 +71,29 @@ pub fn schema(names: Option<&Names>) -> Json {
                         "maxLength": 2000,
                         "description": "A condition in CEL over call, params, and the variables of earlier rules.",
                     },
-                    "module": { "type": "string", "enum": module_names },
+                    "module": {
+                        "description": "A module, or the name of a plan of one's own.",
+                        "anyOf": [{ "type": "string", "enum": module_names }, { "$ref": "#/definitions/own_plan" }],
+                    },
                     "in": { "type": "object" },
                     "out": { "type": "object" },
                 },
                 "allOf": modules,
+            },
+            "own_plan": match plans {
+                Some(plans) => json!({ "type": "string", "enum": texts(plans.iter().map(|plan| &plan.id)) }),
+                // A misspelt module has mostly no hyphen.
+                None => json!({ "type": "string", "pattern": "-" }),
+            },
+            "declaration": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "type": { "type": "string", "enum": super::declared::type_names() },
+                    "words": { "type": "array", "items": { "type": "string" } },
+                    "default": {},
+                    "doc": { "type": "string" },
+                },
             },
             "computed": {
                 "type": "object",
@@ -155,6 +192,12 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
         }),
         Kind::Keys => json!({ "type": "string", "pattern": "^[0-9*#]*$" }),
         Kind::Pattern => json!({ "type": "string", "pattern": r"^[0-9*#+NXZ]+\.?$" }),
+        Kind::Skills => json!({
+            "anyOf": [
+                { "type": "array", "items": { "type": "string" } },
+                { "type": "object", "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 5 } },
+            ],
+        }),
         Kind::Service => named("The name of a service.", known(|names| texts(names.services.keys()))),
         Kind::Template => json!({ "type": "string" }),
         Kind::Values => json!({ "type": "object" }),
@@ -178,6 +221,14 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
         }
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
     }
+}
+
+fn declared(description: &str) -> Json {
+    json!({
+        "type": "object",
+        "description": description,
+        "additionalProperties": { "$ref": "#/definitions/declaration" },
+    })
 }
 
 /// A text that names something; one of these where they are known.
@@ -217,6 +268,21 @@ fn test_schema() -> Json {
             ((*what).to_owned(), form)
         })
         .collect();
+    let outcome = json!({ "type": "string", "pattern": "^(answered|full|timed_out|left:[0-9*#])$" });
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let standing = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "result": outcome,
+            "waiting": count,
+            "longest_wait_s": count,
+            "agents_available": count,
+            "agents_logged_in": count,
+            "ewt_s": count,
+            "service_level_percent": count,
+        },
+    });
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -243,8 +309,9 @@ fn test_schema() -> Json {
             "queues": {
                 "type": "object",
                 "description": "What becomes of callers in a queue; an agent answers where nothing is said.",
-                "additionalProperties": { "type": "string", "pattern": "^(answered|full|timed_out|left:[0-9*#])$" },
+                "additionalProperties": { "anyOf": [outcome, standing] },
             },
+            "headers": { "type": "object", "additionalProperties": { "type": "string" } },
             "transfers": {
                 "type": "object",
                 "description": "What becomes of a transfer to agent:201; it is answered where nothing is said.",

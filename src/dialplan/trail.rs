@@ -1,12 +1,14 @@
 //! What a run notes of its decisions: little enough to be noted for every condition of every call. `Trail::told` makes
 //! the readable trace of it, with the texts of the plans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::Scope;
-use super::plan::{Level, Plans, Seen};
+use super::expression::Expression;
+use super::operand::Fault;
+use super::plan::{Level, Plans, Rule, Seen};
 use crate::ids::PlanId;
 use crate::ivr::Value;
 use crate::time::Wall;
@@ -28,8 +30,6 @@ pub(super) struct Trail {
     /// Rules noted so far.
     rules: usize,
     omitted: u64,
-    /// The last level that was come to found no room.
-    full: bool,
 }
 
 /// One level that was come to.
@@ -50,12 +50,11 @@ struct Visit {
 }
 
 impl Trail {
-    /// A level is come to. Then note each rule, and what the names stood for.
-    pub fn come_to(&mut self, plan: &PlanId, level: usize, at: Wall) {
-        self.full = self.visits.len() >= MOST_LEVELS || self.rules >= MOST_RULES;
-        if self.full {
+    /// A level is come to. Gives its place, for what is noted of it; `None` where there is no room.
+    pub fn come_to(&mut self, plan: &PlanId, level: usize, at: Wall) -> Option<usize> {
+        if self.visits.len() >= MOST_LEVELS || self.rules >= MOST_RULES {
             self.omitted += 1;
-            return;
+            return None;
         }
         self.visits.push(Visit {
             plan: plan.clone(),
@@ -69,54 +68,65 @@ impl Trail {
             outputs: BTreeMap::new(),
             result: None,
         });
+        Some(self.visits.len() - 1)
     }
 
-    fn here(&mut self) -> Option<&mut Visit> {
-        if self.full { None } else { self.visits.last_mut() }
+    fn at(&mut self, visit: Option<usize>) -> Option<&mut Visit> {
+        self.visits.get_mut(visit?)
     }
 
     /// The next rule of the level was looked at. `true` when it is the one to be executed.
-    pub fn note(&mut self, outcome: Result<bool, String>) -> bool {
+    pub fn note(&mut self, visit: Option<usize>, outcome: Result<bool, Fault>) -> bool {
         let holds = outcome == Ok(true);
-        if self.full || self.rules >= MOST_RULES {
+        let room = self.rules < MOST_RULES;
+        let Some(visit) = self.at(visit).filter(|_| room) else {
             self.omitted += 1;
-        } else if let Some(visit) = self.visits.last_mut() {
-            self.rules += 1;
-            visit.verdicts.push(match &outcome {
-                Ok(true) => Verdict::True,
-                Ok(false) => Verdict::False,
-                Err(_) => Verdict::Error,
-            });
-            if let Err(error) = outcome {
-                visit.errors.push((visit.verdicts.len() - 1, clip_text(&error)));
-            }
+            return holds;
+        };
+        visit.verdicts.push(match &outcome {
+            Ok(true) => Verdict::True,
+            Ok(false) => Verdict::False,
+            Err(_) => Verdict::Error,
+        });
+        if let Err(fault) = outcome {
+            visit.errors.push((visit.verdicts.len() - 1, clip_text(&fault.to_string())));
         }
+        self.rules += 1;
         holds
     }
 
-    /// Every rule that is to be looked at has been: what their conditions saw.
-    pub fn looked(&mut self, level: &Level, taken: Option<usize>, scope: &Scope<'_>) {
-        let Some(visit) = self.here() else { return };
+    /// Every rule that is to be looked at has been: which was taken, and what their conditions saw.
+    pub fn looked(
+        &mut self,
+        visit: Option<usize>,
+        taken: Option<usize>,
+        seen: &[Seen],
+        look: impl Fn(&Expression) -> Option<Value>,
+    ) {
+        let Some(visit) = self.at(visit) else { return };
         visit.taken = taken;
         let tried = visit.verdicts.len();
-        let seen = level.seen.iter().take_while(|seen| seen.first_rule < tried);
-        visit.values = seen.map(|seen| scope.look(seen).map(|value| clip(value, 0))).collect();
+        let seen = seen.iter().take_while(|seen| seen.first_rule < tried);
+        visit.values = seen.map(|seen| look(&seen.name).map(|value| clip(value, 0))).collect();
     }
 
-    pub fn given(&mut self, inputs: BTreeMap<String, Value>) {
-        if let Some(visit) = self.here() {
-            visit.inputs = inputs.into_iter().map(|(name, value)| (name, clip(value, 0))).collect();
-        }
+    pub fn given(&mut self, visit: Option<usize>, inputs: &BTreeMap<String, Value>, hidden: &BTreeSet<String>) {
+        let Some(visit) = self.at(visit) else { return };
+        let shown = |name: &String, value: &Value| match hidden.contains(name) {
+            true => private(),
+            false => clip(value.clone(), 0),
+        };
+        visit.inputs = inputs.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect();
     }
 
-    pub fn put_out(&mut self, variable: &str, value: &Value) {
-        if let Some(visit) = self.here() {
+    pub fn put_out(&mut self, visit: Option<usize>, variable: &str, value: &Value) {
+        if let Some(visit) = self.at(visit) {
             visit.outputs.insert(variable.to_owned(), clip(value.clone(), 0));
         }
     }
 
-    pub fn result(&mut self, result: &str) {
-        if let Some(visit) = self.here() {
+    pub fn result(&mut self, visit: Option<usize>, result: &str) {
+        if let Some(visit) = self.at(visit) {
             visit.result = Some(clip_text(result));
         }
     }
@@ -149,14 +159,14 @@ impl Visit {
             return None;
         }
         *room = room.saturating_sub(size + LONGEST_TEXT / 4);
-        let names = rule.when.as_ref().map(|when| when.seen()).unwrap_or_default();
-        let values = names.iter().filter_map(|name| {
-            let at = level.seen.iter().position(|seen| seen.name == *name)?;
-            Some((name.clone(), self.values.get(at)?.as_ref().map_or(serde_json::Value::Null, json)))
+        let names = rule.when.iter().flat_map(|when| when.expression().names());
+        let values = names.filter_map(|name| {
+            let at = level.seen.iter().position(|seen| seen.name.text == name)?;
+            Some((name.to_owned(), self.values.get(at)?.as_ref().map_or(serde_json::Value::Null, json)))
         });
         Some(RuleTrace {
             rule: index + 1,
-            module: rule.module.spec().name.to_owned(),
+            module: rule.callee.name().to_owned(),
             when: when.map(str::to_owned),
             verdict,
             error: self.errors.iter().find(|(at, _)| *at == index).map(|(_, error)| error.clone()),
@@ -175,7 +185,7 @@ impl Visit {
             at: self.at,
             rules,
             taken: self.taken.map(|taken| taken + 1),
-            module: taken.map(|rule| rule.module.spec().name.to_owned()),
+            module: taken.map(|rule| rule.callee.name().to_owned()),
             inputs: to_json(&self.inputs),
             outputs: to_json(&self.outputs),
             result: self.result.clone(),
@@ -215,15 +225,30 @@ fn clip_text(text: &str) -> String {
     }
 }
 
-/// The names of a level's conditions, each once, in the order in which its rules look at them.
-pub(super) fn names_of(rules: &[super::plan::Rule]) -> Vec<Seen> {
-    let mut found: Vec<Seen> = Vec::new();
-    for (first_rule, rule) in rules.iter().enumerate() {
-        for name in rule.when.iter().flat_map(|when| when.seen()) {
-            if found.iter().all(|seen| seen.name != *name) {
-                found.push(Seen { name: name.clone(), first_rule });
+/// The names of conditions as expressions of their own, each compiled once.
+#[derive(Default)]
+pub(super) struct Vocabulary(BTreeMap<String, Option<Arc<Expression>>>);
+
+impl Vocabulary {
+    /// The names of a level's conditions, each once, in the order in which its rules look at them.
+    pub fn seen(&mut self, rules: &[Rule]) -> Vec<Seen> {
+        let mut found: Vec<Seen> = Vec::new();
+        for (first_rule, rule) in rules.iter().enumerate() {
+            for name in rule.when.iter().flat_map(|when| when.expression().names()) {
+                if found.iter().any(|seen| seen.name.text == name) {
+                    continue;
+                }
+                let compiled = match self.0.get(name) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let compiled = Expression::compile(name).ok().map(Arc::new);
+                        self.0.insert(name.to_owned(), compiled.clone());
+                        compiled
+                    }
+                };
+                found.extend(compiled.map(|name| Seen { name, first_rule }));
             }
         }
+        found
     }
-    found
 }

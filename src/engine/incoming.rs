@@ -63,7 +63,16 @@ impl Engine {
             return Err(Refusal::later());
         }
         let from = caller_number(&request.core.from.uri);
-        let call = NewCall { session, flow, source, dialled, from, to: number, sdp: request.body.clone() };
+        let call = NewCall {
+            session,
+            flow,
+            source,
+            dialled,
+            from,
+            to: number,
+            headers: request.headers.clone(),
+            sdp: request.body.clone(),
+        };
         self.begin_call(call, now)
             .map_err(|status| if status == 503 { Refusal::later() } else { Refusal::status(status) })
     }

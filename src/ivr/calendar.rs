@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::Inputs;
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use crate::time::Wall;
 
@@ -15,7 +15,7 @@ pub const SPEC: Spec = Spec {
     name: "calendar",
     summary: "Tells whether a calendar is open at this moment.",
     inputs: &[Input { name: "calendar", kind: Kind::Calendar, need: Need::Required, doc: "which calendar" }],
-    outputs: &[Output { name: "state", doc: "`open` or `closed`" }],
+    outputs: &[Output { name: "state", kind: OutputKind::Word(&["open", "closed"]), doc: "`open` or `closed`" }],
     ends: Ends::Never,
     free_inputs: false,
 };

@@ -7,6 +7,7 @@ mod calendar;
 mod deter;
 mod distribute;
 mod echo;
+mod estimate;
 mod gather;
 mod hangup;
 pub mod http;
@@ -16,6 +17,7 @@ mod language;
 mod lookup;
 mod menu;
 mod pattern;
+mod queues;
 mod screen;
 mod set;
 mod silence;
@@ -27,12 +29,13 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Digit, PlayItem};
-use crate::ids::{AgentId, PlayId, QueueId};
+use crate::ids::{AgentId, PlayId, QueueId, Skill};
 use crate::record::Outcome;
 
 pub use answer::{Answer, Field, Fields, LookUpResult};
@@ -42,7 +45,8 @@ pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value};
 pub use lookup::LookUp;
 pub use pattern::Pattern;
-pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
+pub use queues::{NoQueues, QueueFigures, Queues};
+pub use spec::{Ends, Input, Kind, Module, Need, Output, OutputKind, Spec};
 pub use step::{Caller, Desk, Done, Step, TypeAhead};
 pub use webhook::Webhook;
 
@@ -124,6 +128,8 @@ pub enum Action {
     /// Into a queue, with its music and announcements; the answer is `Event::Queued`. The call is answered before.
     Distribute {
         queue: QueueId,
+        /// Only agents with these skills, each at this level (1 to 5) or above.
+        skills: BTreeMap<Skill, u8>,
         /// Report `TimedOut` after this long unanswered; wait for ever when `None`.
         max_wait: Option<Duration>,
         /// Keys that leave the queue, reported as `Left`.
@@ -182,6 +188,7 @@ impl Activity {
             Module::Deter => Activity::Deter(deter::start(inputs, step)),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
+            Module::Estimate => return Started::Done(estimate::run(inputs, step)),
             Module::Gather => return gather::start(inputs, step),
             Module::Hangup => return Started::Done(hangup::run(inputs, step)),
             Module::Jump => return Started::Done(jump::run(inputs)),

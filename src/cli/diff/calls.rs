@@ -122,7 +122,7 @@ fn in_words(course: &Course) -> String {
 /// A number of every pattern.
 fn numbers(sides: [&Loaded; 2]) -> BTreeSet<String> {
     let plans = sides.iter().flat_map(|side| side.plans.iter());
-    plans.flat_map(|plan| plan.numbers.iter().map(|number| number.example())).collect()
+    plans.flat_map(|plan| plan.numbers.iter().map(|number| number.pattern.example())).collect()
 }
 
 /// Times at which the calendars of the two sides stand differently to each other: two of each constellation within a
