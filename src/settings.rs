@@ -19,6 +19,8 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// Take the configuration anew when its files change.
+    pub watch: bool,
     /// The centre's language: what a caller hears where no plan says otherwise.
     pub language: Language,
     /// The languages prompts are kept in, `language` first.

@@ -237,6 +237,7 @@ impl Call {
             recording: self.message.or(self.recording),
             survey: None,
             path: self.path.clone(),
+            trace: Default::default(),
             legs: self
                 .legs
                 .values()

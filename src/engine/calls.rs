@@ -290,9 +290,12 @@ impl Engine {
             self.legs.remove(&leg.id);
             self.sessions.remove(&leg.session);
         }
-        let record = Box::new(live.call.record());
-        self.journal(Journal::Ended(record.clone()));
-        self.commands.push_back(super::Command::Publish(Change::Ended(record)));
+        let told = Box::new(live.call.record());
+        let mut record = told.clone();
+        record.trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        self.journal(Journal::Ended(record));
+        // Events are kept by the thousand; whoever wants the trace asks for it.
+        self.commands.push_back(super::Command::Publish(Change::Ended(told)));
         message
             .into_iter()
             .for_each(|message| self.commands.push_back(super::Command::Publish(Change::Voicemail(message))));

@@ -270,6 +270,22 @@ impl Activity {
         Started::Running(activity)
     }
 
+    /// Whether a key of the caller answers what it asked for.
+    pub fn listens(&self) -> bool {
+        match self {
+            Activity::Gather(_) | Activity::Menu(_) | Activity::Record(_) | Activity::Survey(_) => true,
+            Activity::Deter(deter) => deter.listens(),
+            Activity::Voicemail(voicemail) => voicemail.listens(),
+            Activity::Announce(_)
+            | Activity::Distribute(_)
+            | Activity::Echo(_)
+            | Activity::Farewell(_)
+            | Activity::Lookup(_)
+            | Activity::Silence(_)
+            | Activity::Transfer(_) => false,
+        }
+    }
+
     /// Gives the event to the module; `Some` when it is done.
     pub fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         let done = match self {

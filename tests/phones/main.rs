@@ -27,6 +27,7 @@ mod limits;
 mod menu;
 mod outside;
 mod recordings;
+mod reload;
 mod torture;
 mod transport;
 mod trunk;

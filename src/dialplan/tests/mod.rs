@@ -8,6 +8,7 @@ use rand_core::{RngCore, SeedableRng};
 mod flow;
 mod modules;
 mod outside;
+mod tracing;
 mod typing;
 
 use super::*;
@@ -344,32 +345,14 @@ fn the_examples_of_the_modules_are_accepted() {
 fn the_test_cases_of_the_shipped_plans_hold() {
     let mut cases = 0;
     for sources in all_shipped() {
-        let plans = Plans::load(sources.clone(), names()).unwrap();
-        for source in sources {
-            let file: toml::Table = toml::from_str(&source.text).unwrap();
-            let tests = file.get("test").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-            for test in tests {
+        let plans = Plans::load(sources, names()).unwrap();
+        for plan in plans.iter() {
+            for case in plan.cases() {
                 cases += 1;
-                let text = |value: Option<&toml::Value>| value.and_then(toml::Value::as_str).unwrap_or("").to_owned();
-                let (from, to) = (text(test["call"].get("from")), text(test["call"].get("to")));
-                let mut call = Call::from_to(&plans, &from, &to);
-                if let Some(at) = test.get("at") {
-                    call.now.wall = text(Some(at)).parse().unwrap();
-                }
-                let call = call.go(&text(test.get("digits")));
-                for (what, expected) in test["expect"].as_table().unwrap() {
-                    let last = call.run.path().last();
-                    let actual = match what.as_str() {
-                        "queue" => call.distributed().into(),
-                        "language" => call.run.language().as_str().into(),
-                        "level" => last.map(|step| step.level.clone()).unwrap_or_default().into(),
-                        "module" => last.map(|step| step.module.clone()).unwrap_or_default().into(),
-                        "outcome" => toml::Value::try_from(call.outcome().unwrap()).unwrap(),
-                        "path" => toml::Value::try_from(call.levels()).unwrap(),
-                        other => panic!("{}: expects {other}", source.path),
-                    };
-                    assert_eq!(actual, *expected, "{}: {}: {what}", source.path, text(test.get("name")));
-                }
+                let reached = plans.find(case.dials(), &[]);
+                assert_eq!(reached.as_ref(), Some(&plan.id), "{}: {}", case.file, case.name);
+                let (_, misses) = case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None));
+                assert_eq!(misses, [], "{}: {}", case.file, case.name);
             }
         }
     }

@@ -66,6 +66,7 @@ fn settings() -> Settings {
         numbering: Numbering::default(),
         services: Vec::new(),
         customers: None,
+        watch: false,
     }
 }
 
