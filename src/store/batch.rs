@@ -38,7 +38,7 @@ pub(super) async fn end(connection: &mut SqliteConnection, record: &CallRecord) 
     )
     .bind(record.call_id.to_string())
     .bind(record.started_at.as_millisecond())
-    .bind(json(record))
+    .bind(text(record))
     .execute(&mut *connection)
     .await?;
     contacts::note(connection, record).await
@@ -134,7 +134,7 @@ impl Batch {
             )
             .bind(record.call_id.to_string())
             .bind(record.started_at.as_millisecond())
-            .bind(json(&record))
+            .bind(text(&record))
             .bind(from)
             .bind(queue)
             .bind(since)
@@ -152,15 +152,6 @@ impl Batch {
                 .execute(&mut *connection)
                 .await?;
         }
-        for (id, answer) in self.answers {
-            sqlx::query(
-                "UPDATE call SET survey = json_insert(coalesce(survey, '[]'), '$[#]', json(?)) WHERE call_id = ?",
-            )
-            .bind(answer)
-            .bind(id.to_string())
-            .execute(&mut *connection)
-            .await?;
-        }
         Ok(())
     }
 }
@@ -173,4 +164,9 @@ async fn forget_place(connection: &mut SqliteConnection, from: &str, queue: &Que
         .execute(connection)
         .await?;
     Ok(())
+}
+
+fn text(record: &CallRecord) -> String {
+    // A record is numbers, names and texts: nothing that JSON cannot hold.
+    serde_json::to_string(record).unwrap_or_default()
 }
