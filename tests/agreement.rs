@@ -115,7 +115,10 @@ impl<'s> Stage<'s> {
     /// Dials, lives through the call as the scenario says, and gives its record.
     fn run(mut self) -> CallRecord {
         let to = format!("sip:{}@{SERVER}", self.scenario.to);
-        let from = format!("sip:{}@{}", self.scenario.from, self.caller.address.ip());
+        let from = match self.scenario.from.contains('@') {
+            true => format!("sip:{}", self.scenario.from),
+            false => format!("sip:{}@{}", self.scenario.from, self.caller.address.ip()),
+        };
         let invite = Invite {
             to: Destination::Address { transport: Transport::Udp, address: address(SERVER) },
             request_uri: uri(&to),
@@ -144,10 +147,10 @@ impl<'s> Stage<'s> {
         if let (Some(leg), Some(play)) = (self.leg, self.playing.take()) {
             return self.input(Input::Media(MediaEvent::PlayEnded { leg, play }));
         }
-        if self.echoes || self.state == Some(CallState::Talking) {
-            if let Some(session) = self.session.take() {
-                return self.caller.ua.hang_up(session, Headers::default(), self.now);
-            }
+        if (self.echoes || self.state == Some(CallState::Talking))
+            && let Some(session) = self.session.take()
+        {
+            return self.caller.ua.hang_up(session, Headers::default(), self.now);
         }
         if queued && let Some(QueueOutcome::Left(key)) = self.queue_outcome() {
             return self.press(key);
@@ -298,11 +301,9 @@ impl<'s> Stage<'s> {
                 self.leg.get_or_insert(leg);
             }
             // Plays of the plan; those of the engine are music and positions.
-            MediaCommand::Play { leg, play, repeat, .. } if Some(leg) == self.leg => {
-                if play.0 < 1 << 32 {
-                    self.pressed = false;
-                    self.playing = (!repeat).then_some(play);
-                }
+            MediaCommand::Play { leg, play, repeat, .. } if Some(leg) == self.leg && play.0 < 1 << 32 => {
+                self.pressed = false;
+                self.playing = (!repeat).then_some(play);
             }
             MediaCommand::StopPlay { play, .. } => {
                 self.playing.take_if(|playing| *playing == play);

@@ -65,7 +65,10 @@ fn read(path: &Path) -> (String, Value) {
     (path.display().to_string(), parse(&std::fs::read_to_string(path).expect("a readable file")))
 }
 
-fn shipped() -> (Vec<(String, Value)>, Vec<(String, Value)>) {
+/// Files by name, as they are read.
+type Files = Vec<(String, Value)>;
+
+fn shipped() -> (Files, Files) {
     let folders = ["deploy/demo", "deploy/demo/plans", "deploy/bench", "deploy/bench/plans", "dialplans"];
     let (configurations, plans): (Vec<PathBuf>, Vec<PathBuf>) =
         folders.iter().flat_map(|folder| files(folder)).partition(|path| path.ends_with("relais.toml"));

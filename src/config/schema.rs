@@ -172,6 +172,33 @@ struct Calendar {
     closed: Option<Vec<String>>,
     /// Days with hours of their own.
     exceptions: Option<BTreeMap<String, Hours>>,
+    /// Countries whose public holidays are days off, as "fr" or "fr-alsace-moselle".
+    holidays: Option<Vec<String>>,
+    /// Names of those that are worked all the same.
+    worked: Option<Vec<String>>,
+    /// Days of every year of one's own.
+    holiday: Option<Vec<Holiday>>,
+}
+
+/// A day of every year: by date, by Easter, or by weekday.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Holiday {
+    name: String,
+    /// Month and day, as "12-24".
+    date: Option<String>,
+    /// Days after Easter Sunday; before it where negative.
+    #[schemars(range(min = -90, max = 200))]
+    easter: Option<i32>,
+    /// As "thu", with nth and month.
+    weekday: Option<String>,
+    /// Which one of the month; -1 is the last.
+    #[schemars(range(min = -5, max = 5))]
+    nth: Option<i32>,
+    #[schemars(range(min = 1, max = 12))]
+    month: Option<u32>,
+    /// Hours of that day; a day off where they are not given.
+    hours: Option<Hours>,
 }
 
 /// "09:00-18:00", or a list of such.

@@ -124,7 +124,7 @@ in = { twice = { cel = "copy + copy" } }
 [[level]]
 name = "check"
 [[level.rule]]
-when = "twice == 'x' || card == 'y' || plain == 'z'"
+when = "twice == 'x' || card == 'y' || plain != 'word'"
 module = "deter"
 [[level.rule]]
 module = "hangup"
