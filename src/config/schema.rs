@@ -115,6 +115,8 @@ struct Trunk {
     options_interval_s: Option<u32>,
     /// Beginnings of numbers that plans may dial through it: "+33".
     allow: Option<Vec<String>>,
+    /// The number that calls out show; the caller's own where it is not given.
+    caller_id: Option<String>,
 }
 
 /// Registration at the provider.

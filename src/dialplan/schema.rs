@@ -174,7 +174,20 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
         Kind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Prompt => {
             let one = named("The name of a prompt.", known(prompts));
-            json!({ "anyOf": [one, { "type": "array", "minItems": 1, "items": one }] })
+            let value = json!({
+                "type": "object",
+                "description": "A value that is said, as { say = \"number\", value = 3 }.",
+                "properties": {
+                    "say": { "type": "string" },
+                    "value": {},
+                    "of": { "type": "string" },
+                    "currency": { "type": "string" },
+                },
+                "required": ["say", "value"],
+                "additionalProperties": false,
+            });
+            let items = json!({ "anyOf": [one, value] });
+            json!({ "anyOf": [one, value, { "type": "array", "minItems": 1, "items": items }] })
         }
         Kind::Queue => named("The name of a queue.", known(|names| texts(names.queues.iter()))),
         Kind::Calendar => named("The name of a calendar.", known(|names| texts(names.calendars.keys()))),
