@@ -11,7 +11,7 @@ use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RequestId};
 use crate::queue::Wanted;
 use crate::record::Party;
 use crate::time::{Now, Wall};
-use crate::views::{AgentState, ApiError, ApiRequest, CallbackView};
+use crate::views::{AgentState, ApiError, ApiRequest, CallTrace, CallbackView};
 
 /// The latest time that a call-back can be asked for.
 const LATEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
@@ -26,6 +26,7 @@ impl Engine {
             ApiRequest::CallBack { number, queue, not_before } => self.api_call_back(&number, queue, not_before, now),
             ApiRequest::CancelCallBack { id } => self.api_cancel(id, now),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
+            ApiRequest::Trace { call } => self.api_trace(call),
         };
         self.commands.push_back(Command::Reply { id, result });
     }
@@ -53,6 +54,7 @@ impl Engine {
             call: None,
             number: number.clone(),
             queue: queue.clone(),
+            skills: Default::default(),
             language: self.settings.language.clone(),
             trunk: None,
             origin: None,
@@ -138,13 +140,7 @@ impl Engine {
     }
 
     fn api_hang_up(&mut self, call: CallId, leg: Option<LegId>, by: Party, now: Now) -> Result<Value, ApiError> {
-        let Some(live) = self.live(call) else {
-            return Err(refusal(
-                404,
-                "unknown_call",
-                format!("call {call} is not running; GET /calls lists those that are"),
-            ));
-        };
+        let Some(live) = self.live(call) else { return Err(unknown_call(call)) };
         let leg = match leg {
             Some(leg) if live.call.legs.contains_key(&leg) => leg,
             Some(leg) => {
@@ -159,6 +155,23 @@ impl Engine {
         self.hang_up_leg(call, leg, by, 16, now);
         Ok(json!({ "call_id": call, "leg_id": leg }))
     }
+
+    fn api_trace(&self, id: CallId) -> Result<Value, ApiError> {
+        let live = self.calls.get(&id).ok_or_else(|| unknown_call(id))?;
+        let trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        Ok(json!(CallTrace {
+            call_id: id,
+            from: live.call.from.clone(),
+            to: live.call.to.clone(),
+            started_at: live.call.started_at,
+            ended_at: None,
+            trace,
+        }))
+    }
+}
+
+fn unknown_call(call: CallId) -> ApiError {
+    refusal(404, "unknown_call", format!("call {call} is not running; GET /calls lists those that are"))
 }
 
 pub(super) fn refusal(status: u16, code: &str, message: String) -> ApiError {

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use super::calls::EndReason;
-use super::{Engine, LogLevel, Timer};
+use super::{Engine, Live, LogLevel, Timer};
 use crate::bridge::{Digit, MediaCommand, PlayItem};
 use crate::call::{Call, NewCall, Phase};
 use crate::callback::{AttemptFailure, Callback, CallbackState, Origin};
 use crate::dialplan::{CallBackOutcome, RunInput};
 use crate::ids::{CallId, CallbackId, Language, PlayId, QueueId, TrunkId};
-use crate::queue::{Medium, NoAnswer, TakenBack};
+use crate::queue::{Medium, NoAnswer, Skills, TakenBack};
 use crate::record::{Outcome, Party, PathStep};
 use crate::settings::CallbackRules;
 use crate::time::{Instant, Now, Wall};
@@ -25,12 +25,16 @@ const KEY_WITHIN: Duration = Duration::from_secs(6);
 /// A question that never reports its end is taken as ended after this.
 const LONGEST_QUESTION: Duration = Duration::from_secs(60);
 
+/// RFC 3261 §8.1.1.6
+const MAX_FORWARDS: u8 = 70;
+
 /// What is asked for.
 pub(super) struct Wish {
     pub call: Option<CallId>,
     /// In one form.
     pub number: String,
     pub queue: QueueId,
+    pub skills: Skills,
     pub language: Language,
     pub trunk: Option<TrunkId>,
     pub origin: Option<Origin>,
@@ -57,6 +61,7 @@ impl Engine {
             call: Some(id),
             number: Some(number).filter(|number| !number.is_empty())?,
             queue: queue.clone(),
+            skills: if call.queue.as_ref() == Some(queue) { call.skills.clone() } else { Skills::new() },
             language: call.language.clone(),
             trunk: call.trunk.clone(),
             origin: call.origin,
@@ -68,8 +73,11 @@ impl Engine {
 
     pub(super) fn promise(&mut self, wish: Wish, now: Now) -> Result<CallbackId, CallBackOutcome> {
         let rules = self.callback_rules(&wish.queue).ok_or(CallBackOutcome::NoSuchQueue)?;
-        if !self.may_dial(&wish.number, wish.trunk.as_ref(), wish.origin) {
-            self.log(LogLevel::Warn, format!("no call-back to {}: no trunk's allow has its beginning", wish.number));
+        if !self.could_dial(&wish.number, wish.trunk.as_ref(), wish.origin) {
+            self.log(
+                LogLevel::Warn,
+                format!("no call-back to {}: no trunk offers it; see allow of the trunks", wish.number),
+            );
             return Err(CallBackOutcome::NotAllowed);
         }
         let callback = Callback {
@@ -77,6 +85,7 @@ impl Engine {
             call_id: wish.call,
             number: wish.number,
             queue: wish.queue,
+            skills: wish.skills,
             language: wish.language,
             trunk: wish.trunk,
             origin: wish.origin,
@@ -104,7 +113,7 @@ impl Engine {
             let contact = CallId::new(now.wall.as_millisecond(), self.random_bits());
             let since = since(callback.waiting_since, now);
             let takes = self.is_open(&callback.queue, now.wall) && !self.draining;
-            if takes && self.acd.enqueue_callback(contact, &callback.queue, since, now).is_ok() {
+            if takes && self.acd.enqueue_callback(contact, &callback.queue, &callback.skills, since, now).is_ok() {
                 self.callbacks.queued(callback.id, contact);
             } else {
                 self.callbacks.defer(callback.id, LOOK_AGAIN, now);
@@ -131,6 +140,23 @@ impl Engine {
         }
         self.callbacks.dialling(contact);
         let Some(rules) = self.callback_rules(&callback.queue) else { return self.acd.leave(contact, now) };
+        let live = self.live_call_back(contact, &callback, now);
+        self.calls.insert(contact, Box::new(live));
+        self.changed.insert(contact);
+        self.unwritten.insert(contact);
+        if self.reach(contact, &callback.number, Party::Caller, now).is_err() {
+            // Q.850 cause 38: network out of order.
+            return self.customer_failed(contact, AttemptFailure::Unreachable, 503, 38, now);
+        }
+        let Some(live) = self.calls.get_mut(&contact) else { return };
+        if let Some(outgoing) = &live.outgoing {
+            live.call.caller = outgoing.leg;
+        }
+        self.timers.set(Timer::Dial(contact), now.instant + rules.ring_timeout);
+    }
+
+    /// The call of an attempt, before its first leg. It is the customer's, as if they had rung.
+    fn live_call_back(&self, contact: CallId, callback: &Callback, now: Now) -> Live {
         let mut call = Call::new(NewCall {
             id: contact,
             trunk: callback.trunk.clone(),
@@ -138,17 +164,19 @@ impl Engine {
             to: callback.dialled.clone().unwrap_or_else(|| callback.queue.to_string()),
             language: callback.language.clone(),
             at: now.wall,
+            hops_left: MAX_FORWARDS,
         });
         call.outgoing = true;
+        call.origin = callback.origin;
         call.phase = Phase::CallingBack;
         call.queue = Some(callback.queue.clone());
-        call.path.push(step_of(&callback));
-        self.begin_outgoing(call, now);
-        let dialled = self.dial_out(contact, &callback.number, callback.trunk.as_ref(), callback.origin, now);
-        if dialled.is_none() {
-            return self.customer_failed(contact, AttemptFailure::Unreachable, 503, 38, now);
-        }
-        self.timers.set(Timer::Dial(contact), now.instant + rules.ring_timeout);
+        call.skills.clone_from(&callback.skills);
+        call.path.push(step_of(callback));
+        Live::new(call, None, self.plans.clone())
+    }
+
+    pub(super) fn is_calling_back(&self, id: CallId) -> bool {
+        self.calls.get(&id).is_some_and(|live| live.call.phase == Phase::CallingBack)
     }
 
     /// The customer's phone refused, did not answer, or cannot be reached.
@@ -160,15 +188,15 @@ impl Engine {
         self.end_call(id, EndReason { outcome: Outcome::Failed, by: Party::System, q850, status }, now);
     }
 
-    pub(super) fn customer_refused(&mut self, id: CallId, why: NoAnswer, status: u16, q850: Option<u8>, now: Now) {
-        let failure = match why {
-            NoAnswer::Busy => AttemptFailure::Busy,
-            NoAnswer::Timeout | NoAnswer::HungUpWhileRinging => AttemptFailure::NoAnswer,
-            NoAnswer::Declined => AttemptFailure::Declined,
-            NoAnswer::Unreachable if status == 480 || status == 408 => AttemptFailure::NoAnswer,
-            NoAnswer::Unreachable => AttemptFailure::Unreachable,
+    pub(super) fn customer_refused(&mut self, id: CallId, why: NoAnswer, now: Now) {
+        // Statuses and causes as in RFC 3398 §8.2.6.1.
+        let (failure, status, q850) = match why {
+            NoAnswer::Busy => (AttemptFailure::Busy, 486, 17),
+            NoAnswer::Timeout | NoAnswer::HungUpWhileRinging => (AttemptFailure::NoAnswer, 408, 19),
+            NoAnswer::Declined => (AttemptFailure::Declined, 603, 21),
+            NoAnswer::Unreachable => (AttemptFailure::Unreachable, 480, 20),
         };
-        self.customer_failed(id, failure, status, q850.unwrap_or(31), now);
+        self.customer_failed(id, failure, status, q850, now);
     }
 
     /// Somebody or something has picked up.
@@ -238,7 +266,8 @@ impl Engine {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let Some(queue) = live.call.queue.clone() else { return };
         let music = self.settings.queues.iter().find(|known| known.id == queue).map(|queue| queue.music.clone());
-        live.call.enter_queue(&queue, music.as_deref().unwrap_or("music/default"), Vec::new(), now);
+        let skills = live.call.skills.clone();
+        live.call.enter_queue(&queue, skills, music.as_deref().unwrap_or("music/default"), Vec::new(), now);
         self.unwritten.insert(id);
         self.wire(id, now);
         if let Some(agent) = self.acd.reached(id, now) {

@@ -6,7 +6,6 @@ use super::calls::EndReason;
 use super::{Engine, LogLevel};
 use crate::bridge::{Digit, MediaCommand};
 use crate::call::{LegState, Phase};
-use crate::callback::AttemptFailure;
 use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};
 use crate::queue::NoAnswer;
@@ -22,7 +21,8 @@ impl Engine {
 
     pub(super) fn leg_progress(&mut self, session: SessionId, status: u16, _sdp: Option<Sdp>, now: Now) {
         let Some((call, leg)) = self.leg_of(session) else { return };
-        if (status == 180 || status == 183) && !self.is_caller(call, leg) {
+        self.outside_rings(call, leg);
+        if status == 180 || status == 183 {
             self.acd.agent_ringing(call, now);
             self.ring_back(call, now);
         }
@@ -41,11 +41,7 @@ impl Engine {
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {
                     leg.join(now);
                 }
-                if self.is_caller(call, leg) {
-                    self.customer_answered(call, now);
-                } else {
-                    self.phone_answered(call, leg, now);
-                }
+                self.phone_answered(call, leg, now);
             }
             Err(why) => {
                 self.log(LogLevel::Warn, format!("call {call}: the phone that answered cannot be used: {why}"));
@@ -55,17 +51,9 @@ impl Engine {
                     &EndReason { q850: 88, ..EndReason::normal(Outcome::Failed, Party::System) },
                     now,
                 );
-                if self.is_caller(call, leg) {
-                    self.customer_failed(call, AttemptFailure::Unreachable, 488, 88, now);
-                } else {
-                    self.phone_failed(call, leg, NoAnswer::Unreachable, now);
-                }
+                self.phone_failed(call, leg, NoAnswer::Unreachable, now);
             }
         }
-    }
-
-    fn is_caller(&self, call: CallId, leg: LegId) -> bool {
-        self.calls.get(&call).is_some_and(|live| live.call.caller == leg)
     }
 
     fn has_agreed(&self, call: CallId, leg: LegId) -> bool {
@@ -101,12 +89,11 @@ impl Engine {
 
     pub(super) fn leg_failed(&mut self, session: SessionId, status: u16, q850: Option<u8>, now: Now) {
         let Some((call, leg)) = self.leg_of(session) else { return };
-        self.close_leg(call, leg, now);
-        if self.is_caller(call, leg) {
-            self.customer_refused(call, no_answer(status, q850), status, q850, now);
-        } else {
-            self.phone_failed(call, leg, no_answer(status, q850), now);
+        if self.tries_elsewhere(call, leg, status, now) {
+            return;
         }
+        self.close_leg(call, leg, now);
+        self.phone_failed(call, leg, no_answer(status, q850), now);
     }
 
     pub(super) fn leg_reoffered(&mut self, session: SessionId, sdp: Option<Sdp>, now: Now) {
@@ -221,7 +208,7 @@ impl Engine {
     /// Ends a call whose caller or partner has left, with the outcome that its phase implies.
     fn party_left(&mut self, call: CallId, by: Party, q850: u8, now: Now) {
         let Some(live) = self.live(call) else { return };
-        let outcome = if live.call.agent.is_some() {
+        let outcome = if live.call.handled {
             Outcome::Handled
         } else if live.run.as_ref().is_some_and(|run| run.is_self_service()) && live.call.queue.is_none() {
             Outcome::SelfService
@@ -297,8 +284,8 @@ impl Engine {
                 }
             }
             MediaEvent::PlayEnded { leg, play } => self.play_ended(leg, play, now),
-            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Recording { recording, event } => self.recording_event(recording, event, now),
+            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Closed { leg, stats } => {
                 let Some(call) = self.legs.get(&leg).copied() else { return };
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::deter::Farewell;
 use super::question::{Answer, Ended, Question};
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, Started};
 use crate::bridge::Digit;
 use crate::ids::QueueId;
 use crate::record::Outcome;
+use crate::spoken::{Amount, Kind as SaidAs, Said};
 
 pub const SPEC: Spec = Spec {
     name: "callback",
@@ -77,6 +78,7 @@ pub const SPEC: Spec = Spec {
     ],
     outputs: &[Output {
         name: "result",
+        kind: OutputKind::Word(&["declined", "no_answer", "not_allowed", "full", "no_such_queue"]),
         doc: "why nothing was agreed on: `declined`, `no_answer` when the caller gave none, `not_allowed` for a number \
               that no trunk may dial, `full` where the queue takes no more call-backs, `no_such_queue`",
     }],
@@ -123,6 +125,13 @@ impl Answer for Asks {
             Asks::Number => keys.len() >= FEWEST_DIGITS && keys.bytes().all(|key| key.is_ascii_digit()),
         }
     }
+}
+
+/// A number as people say it; left out where the language has no words for it.
+fn spoken(number: &str, step: &Step<'_>) -> Vec<String> {
+    let said = Said { kind: SaidAs::Phone, set: None };
+    let table = step.names.spoken(&step.desk.language);
+    table.and_then(|table| said.prompts(Amount::Text(number), table, step.wall)).unwrap_or_default()
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -190,8 +199,7 @@ impl CallBack {
         let Ended::Answered(keys) = ended else { return Some(Done::next("no_answer")) };
         match (asks, keys.as_str()) {
             (Asks::Number, _) => {
-                let digits = keys.chars().map(|digit| format!("number-{digit}"));
-                let prompts = self.read_back.iter().cloned().chain(digits);
+                let prompts = self.read_back.iter().cloned().chain(spoken(&keys, step));
                 let question = (*self.right).clone().after(prompts.collect());
                 self.typed.clone_from(&keys);
                 self.ask(Asks::Right, question, step)

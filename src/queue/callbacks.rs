@@ -237,6 +237,7 @@ mod tests {
             call_id: None,
             number: number.to_owned(),
             queue: "sales".into(),
+            skills: BTreeMap::new(),
             language: "en".into(),
             trunk: None,
             origin: None,

@@ -20,6 +20,7 @@ use super::tokens::{Identity, Role};
 /// | `Read` | 401 | 403 | yes | yes | yes | yes |
 /// | `Own` | 401 | 403 | what is theirs, else 403 | yes | yes | yes |
 /// | `Staff` | 401 | 403 | 403 | yes | yes | yes |
+/// | `Operate` | 401 | 403 | 403 | 403 | yes | yes |
 /// | `Admin` | 401 | 403 | 403 | 403 | 403 | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -31,6 +32,8 @@ pub enum Rule {
     Own,
     /// What callers said, and what was promised to them, is not for every agent to touch.
     Staff,
+    /// The configuration.
+    Operate,
     Admin,
 }
 
@@ -42,6 +45,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/openapi.json", Rule::Open),
     ("GET", "/calls", Rule::Read),
     ("GET", "/calls/{id}", Rule::Read),
+    ("GET", "/calls/{id}/trace", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
     ("POST", "/calls/{id}/record", Rule::Own),
     ("GET", "/queues", Rule::Read),
@@ -55,6 +59,8 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/callbacks", Rule::Read),
     ("POST", "/callbacks", Rule::Page),
     ("DELETE", "/callbacks/{id}", Rule::Staff),
+    ("GET", "/reload", Rule::Operate),
+    ("POST", "/reload", Rule::Operate),
     ("GET", "/tokens", Rule::Admin),
     ("POST", "/tokens", Rule::Admin),
     ("DELETE", "/tokens/{id}", Rule::Admin),
@@ -92,6 +98,11 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
     }
     if rule == Rule::Staff && identity.role == Role::Agent {
         let message = "an agent may not listen to messages and recordings, nor take call-backs back; ask a supervisor";
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule == Rule::Operate && !matches!(identity.role, Role::Operator | Role::Admin) {
+        let role = identity.role.name();
+        let message = format!("role {role} may not see to the configuration; use a token with role operator or admin");
         return Refusal::forbidden(message).into_response();
     }
     if *request.method() != Method::GET && *request.method() != Method::HEAD {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, events, recordings, routes};
+use super::{callbacks, events, operator, recordings, routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,7 @@ use super::{callbacks, events, recordings, routes};
         routes::metrics_page,
         routes::calls,
         routes::call,
+        operator::trace,
         routes::hang_up,
         routes::queues,
         routes::agents,
@@ -26,6 +27,8 @@ use super::{callbacks, events, recordings, routes};
         callbacks::callbacks,
         callbacks::call_back,
         callbacks::cancel,
+        operator::reload_state,
+        operator::reload,
         routes::tokens,
         routes::create_token,
         routes::delete_token,

@@ -100,7 +100,7 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
-            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } | Change::Reload(_) => {}
             Change::Callback(view) if view.state.is_final() => {
                 self.promised.remove(&view.callback_id);
             }

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod limits;
+mod operator;
 mod recordings;
 mod refusals;
 mod roles;
@@ -49,6 +50,7 @@ struct Server {
     tokens: Arc<Tokens>,
     ready: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<ApiRequest>>>,
+    office: Arc<sample::Office>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -75,11 +77,13 @@ impl Server {
         views.publish(Change::Call(Box::new(sample::call(1))), sample::at());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let ready = Arc::new(AtomicBool::new(true));
+        let office = Arc::new(sample::Office::default());
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Shared {
             views: views.clone(),
             requests: answer_as(engine, views.clone(), asked.clone()),
+            office: office.clone(),
             ready: ready.clone(),
             tokens: tokens.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
@@ -87,7 +91,7 @@ impl Server {
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));
-        Server { address, views, tokens, ready, asked, stop: Some(stop), task: Some(task), _folder: folder }
+        Server { address, views, tokens, ready, asked, office, stop: Some(stop), task: Some(task), _folder: folder }
     }
 
     fn token(&self, role: Role) -> String {
@@ -152,7 +156,8 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     | ApiRequest::Record { .. }
                     | ApiRequest::DeleteRecording { .. }
                     | ApiRequest::CallBack { .. }
-                    | ApiRequest::CancelCallBack { .. } => None,
+                    | ApiRequest::CancelCallBack { .. }
+                    | ApiRequest::Trace { .. } => None,
                 };
                 if let Some((agent, state, reason)) = change {
                     let view = crate::views::AgentView { state, reason, ..sample::agent(agent.as_str()) };

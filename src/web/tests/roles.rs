@@ -24,12 +24,15 @@ fn askers(server: &Server) -> [Option<String>; 7] {
 fn expected(method: &str, path: &str) -> [u16; 7] {
     match (method, path) {
         ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 7],
-        ("GET", "/calls" | "/calls/{id}" | "/queues" | "/agents" | "/callbacks") => [401, 403, 200, 200, 200, 200, 200],
+        ("GET", "/calls" | "/calls/{id}" | "/calls/{id}/trace" | "/queues" | "/agents" | "/callbacks") => {
+            [401, 403, 200, 200, 200, 200, 200]
+        }
         ("GET", "/events") => [401, 403, 101, 101, 101, 101, 101],
         ("POST", "/calls/{id}/hangup" | "/calls/{id}/record") => [401, 403, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 200, 403, 200, 200, 200],
         ("GET", "/voicemails" | "/recordings/{id}") => [401, 403, 403, 403, 200, 200, 200],
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 204, 204, 204],
+        ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 200, 200],
         ("POST", "/callbacks") => [401, 201, 201, 201, 201, 201, 201],
         ("DELETE", "/callbacks/{id}") => [401, 403, 403, 403, 204, 204, 204],
         ("GET", "/tokens") => [401, 403, 403, 403, 403, 403, 200],
@@ -41,7 +44,7 @@ fn expected(method: &str, path: &str) -> [u16; 7] {
 
 async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) -> u16 {
     let (id, body) = match path {
-        "/calls/{id}" => (CALL.to_owned(), None),
+        "/calls/{id}" | "/calls/{id}/trace" => (CALL.to_owned(), None),
         "/calls/{id}/hangup" => (CALL.to_owned(), None),
         "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
         "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
