@@ -17,6 +17,7 @@ mod language;
 mod lookup;
 mod menu;
 mod pattern;
+mod question;
 mod record;
 mod say;
 mod screen;
