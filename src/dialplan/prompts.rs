@@ -295,7 +295,7 @@ pub(super) mod tests {
             ("{ say = 'money', value = 2 }", 17, "needs a currency"),
             ("{ say = 'money', value = 2, currency = 'USD' }", 56, "lacks [rules.usd]"),
             ("{ say = 'date', value = '2026-12-25' }", 17, "lacks date in [formats]"),
-            ("['you-are', { say = 'number', value = { cel = 'nothing' } }]", 63, "no rule sets 'nothing'"),
+            ("['you-are', { say = 'number', value = { cel = 'nothing' } }]", 64, "no rule sets 'nothing'"),
             ("['you-are', 7]", 29, "prompt is a whole number"),
             ("[]", 17, "list of 0"),
         ] {
