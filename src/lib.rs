@@ -9,6 +9,7 @@ pub mod outbox;
 pub mod record;
 pub mod settings;
 pub mod time;
+pub mod trace;
 pub mod views;
 
 // Pure rooms: no sockets, threads, clocks or global randomness. tests/tidy.rs holds their edges.

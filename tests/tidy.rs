@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "spoken"];
 
 /// Value types at the root, open to every room.
-const VALUES: &[&str] = &["callback", "caller", "outbox", "findings", "ids", "record", "settings", "time", "views"];
+const VALUES: &[&str] =
+    &["callback", "caller", "outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -40,6 +41,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ids", &[]),
         ("outbox", &[]),
         ("time", &[]),
+        ("trace", &[]),
         ("settings", &[]),
         ("record", &["bridge"]),
         ("views", &[]),

@@ -9,9 +9,11 @@ mod customers;
 mod files;
 mod lists;
 mod people;
+mod schema;
 mod services;
 mod spoken;
 mod trunk;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +28,9 @@ use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
 pub use customers::{Customer, Customers};
+pub use schema::schema;
 pub use spoken::read_all as read_spoken;
+pub use watch::Fingerprint;
 
 /// What the command line says over the file.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::inputs::{Checker, expression_of};
+use super::computed::expression_of;
+use super::inputs::Checker;
 use super::nested::Nested;
 use super::reader::{type_of, value_of};
 use crate::findings::{Findings, suggest};
@@ -77,7 +78,7 @@ impl Checker<'_> {
             return None;
         };
         let computed = match expression_of(value) {
-            Some(text) => Some(self.check_computed("value", text, findings)?),
+            Some(text) => Some(self.check_computed("value", None, text, findings)?),
             None => None,
         };
         let mut fixed: Vec<(String, Value)> = Vec::new();
@@ -174,7 +175,7 @@ pub(super) mod tests {
 
     use crate::bridge::PlayItem;
     use crate::caller::CallerFacts;
-    use crate::dialplan::{Facts, Names, Plans, Run, RunAction, RunInput};
+    use crate::dialplan::{Facts, Names, NoQueues, Plans, Run, RunAction, RunInput};
     use crate::findings::Source;
     use crate::ids::{CallId, Language};
     use crate::spoken::{Base, Draft, Set, Table, parse_format, parse_rule};
@@ -230,12 +231,13 @@ pub(super) mod tests {
             from: "+33155501".to_owned(),
             to: "1".to_owned(),
             trunk: None,
+            headers: BTreeMap::new(),
             language: Language::from("en"),
             caller: CallerFacts::default(),
             earlier_calls_s: Vec::new(),
         };
         let mut run = Run::new(&plans, &plans.find("1", &[]).unwrap(), facts);
-        run.handle(&plans, RunInput::Start, now);
+        run.handle(&plans, RunInput::Start, &NoQueues, now);
         let mut played = Vec::new();
         while let Some(action) = run.poll_action() {
             if let RunAction::Play { items, .. } = action {
@@ -278,7 +280,7 @@ pub(super) mod tests {
     fn a_value_that_cannot_be_said_leaves_the_rest() {
         let number = "['you-are', { say = 'number', value = { cel = 'call.from + \"x\"' } }, 'welcome']";
         assert_eq!(heard(number), ["you-are", "welcome"]);
-        let missing = "['you-are', { say = 'number', value = { cel = 'call.to.nothing' } }, 'welcome']";
+        let missing = "['you-are', { say = 'number', value = { cel = 'call.headers.nothing' } }, 'welcome']";
         assert_eq!(heard(missing), ["you-are", "welcome"]);
     }
 

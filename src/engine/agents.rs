@@ -9,7 +9,7 @@ use crate::ids::{AgentId, CallId, Language, LegId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
-use crate::settings::{Agent, Codec};
+use crate::settings::Codec;
 use crate::sip::Destination;
 use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
@@ -60,7 +60,7 @@ impl Engine {
     fn invite_agent(&mut self, id: CallId, agent: &AgentId, phone: Phone, now: Now) -> Option<LegId> {
         let settings = self.settings.agents.iter().find(|known| known.id == *agent)?;
         let caller = self.calls.get(&id)?;
-        let codecs = codecs_for(settings, caller.call.caller());
+        let codecs = codecs_for(&settings.codecs, caller.call.caller());
         let from = self.caller_identity(&caller.call.from);
         let to_header = self.own_address(agent.as_str());
         let latch = latch_of(&phone.to);
@@ -76,6 +76,8 @@ impl Engine {
             headers: Headers::default(),
             sdp: Some(sdp),
             credentials: None,
+            max_forwards: 70,
+            first_word_within: None,
         };
         let session = self.ua.invite(invite, now.instant);
         let leg = Leg::new(NewLeg {
@@ -91,7 +93,7 @@ impl Engine {
         self.media(MediaCommand::Open { leg: leg_id, call: id, port });
         self.sessions.insert(session, (id, leg_id));
         self.legs.insert(leg_id, id);
-        self.live(id)?.call.legs.insert(leg_id, leg);
+        self.live(id)?.call.legs.insert(leg_id, Box::new(leg));
         Some(leg_id)
     }
 
@@ -100,7 +102,7 @@ impl Engine {
         NameAddr { display: Some(from.to_owned()), ..self.own_address(from) }
     }
 
-    fn own_address(&self, user: &str) -> NameAddr {
+    pub(super) fn own_address(&self, user: &str) -> NameAddr {
         let uri = SipUri {
             secure: false,
             user: Some(user.to_owned()),
@@ -125,6 +127,9 @@ impl Engine {
 
     /// One phone of an offer refused, or cannot be reached. The agent has failed when it was the last.
     pub(super) fn phone_failed(&mut self, id: CallId, leg: LegId, why: NoAnswer, now: Now) {
+        if self.outside_failed(id, leg, why, now) {
+            return;
+        }
         let Some(live) = self.live(id) else { return };
         let Some(offer) = live.call.offer.as_mut().filter(|offer| offer.legs.contains(&leg)) else { return };
         offer.legs.retain(|other| *other != leg);
@@ -138,6 +143,9 @@ impl Engine {
 
     /// A phone of an offer was picked up: the others stop, caller and agent talk.
     pub(super) fn phone_answered(&mut self, id: CallId, leg: LegId, now: Now) {
+        if self.outside_answered(id, leg, now) {
+            return;
+        }
         let reason = EndReason::normal(Outcome::Handled, Party::System);
         let offered = self.live(id).and_then(|live| live.call.offer.take_if(|offer| offer.legs.contains(&leg)));
         let valid = offered.is_some() && self.acd.agent_answered(id, now);
@@ -148,12 +156,18 @@ impl Engine {
             self.drop_leg(id, leg, &reason, now);
             return;
         }
-        self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         let told = match live.call.phase {
             Phase::Dialling => RunInput::Transferred(TransferOutcome::Answered),
             _ => RunInput::Queued(QueueOutcome::Answered),
         };
+        self.connect(id, leg, told, now);
+    }
+
+    /// The caller and the one on `leg`, who has answered, talk from now on.
+    pub(super) fn connect(&mut self, id: CallId, leg: LegId, told: RunInput, now: Now) {
+        self.answer_caller(id, now);
+        let Some(live) = self.live(id) else { return };
         live.call.talk(leg, now);
         self.unwritten.insert(id);
         self.timers.clear(&Timer::Dial(id));
@@ -193,10 +207,10 @@ fn position_prompts(position: usize, language: &Language, names: &Names, now: No
 }
 
 /// The codec that the caller speaks comes first, so that nothing need be transcoded.
-fn codecs_for(agent: &Agent, caller: Option<&Leg>) -> Vec<Codec> {
+pub(super) fn codecs_for(own: &[Codec], caller: Option<&Leg>) -> Vec<Codec> {
     let spoken = caller.and_then(|leg| leg.negotiator.agreed()).map(|agreed| agreed.codec);
-    let first = spoken.filter(|codec| agent.codecs.contains(codec));
-    first.into_iter().chain(agent.codecs.iter().copied().filter(|codec| Some(*codec) != first)).collect()
+    let first = spoken.filter(|codec| own.contains(codec));
+    first.into_iter().chain(own.iter().copied().filter(|codec| Some(*codec) != first)).collect()
 }
 
 fn fixed_phone(contact: &str) -> Option<Phone> {
@@ -208,7 +222,7 @@ fn fixed_phone(contact: &str) -> Option<Phone> {
     Some(Phone { uri, to })
 }
 
-fn latch_of(to: &Destination) -> Latch {
+pub(super) fn latch_of(to: &Destination) -> Latch {
     match to {
         Destination::Flow(flow) => Latch::Address(flow.remote.ip()),
         Destination::Address { address, .. } => Latch::Address(address.ip()),

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Inputs, Value};
 use crate::time::Wall;
@@ -22,14 +22,20 @@ pub const SPEC: Spec = Spec {
     summary: "Tells whether a calendar is open at this moment, why, and when it opens next.",
     inputs: &[Input { name: "calendar", kind: Kind::Calendar, need: Need::Required, doc: "which calendar" }],
     outputs: &[
-        Output { name: "state", doc: "`open` or `closed`" },
+        Output { name: "state", kind: OutputKind::Word(&["open", "closed"]), doc: "`open` or `closed`" },
         Output {
             name: "reason",
+            kind: OutputKind::Word(&["hours", "holiday", "exception"]),
             doc: "what decides about the day: the weekly `hours`, a `holiday`, or an `exception`",
         },
-        Output { name: "holiday", doc: "the name of the holiday, as `easter-monday`; an empty text on other days" },
+        Output {
+            name: "holiday",
+            kind: OutputKind::Text,
+            doc: "the name of the holiday, as `easter-monday`; an empty text on other days",
+        },
         Output {
             name: "opens",
+            kind: OutputKind::Text,
             doc: "when a closed calendar opens next, as `2026-11-30T09:00:00+01:00`, for { say = \"when\" }; an empty \
                   text where it is open, or not open within 400 days",
         },

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inputs::{Names, Value};
 use super::survey::Survey;
-use super::{Action, Event};
+use super::{Action, Event, Queues};
 use crate::bridge::{Digit, PlayItem};
 use crate::ids::{Language, PlayId};
 use crate::record::Outcome;
@@ -116,6 +116,7 @@ pub struct Step<'a> {
     pub now: Instant,
     pub wall: Wall,
     pub names: &'a Names,
+    pub queues: &'a dyn Queues,
     pub desk: &'a mut Desk,
 }
 

@@ -61,7 +61,7 @@ impl Index {
         &self.languages
     }
 
-    pub(super) fn files(&self) -> impl Iterator<Item = (&str, Option<&Language>, &Path)> {
+    pub fn files(&self) -> impl Iterator<Item = (&str, Option<&Language>, &Path)> {
         self.files.iter().flat_map(|(name, takes)| {
             takes.iter().map(|(language, path)| (name.as_str(), language.as_ref(), path.as_path()))
         })

@@ -18,6 +18,7 @@ mod error;
 mod finding;
 mod index;
 mod library;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -25,3 +26,4 @@ pub use error::PromptError;
 pub use finding::Finding;
 pub use index::Index;
 pub use library::{Encoded, Library};
+pub use shelf::Shelf;
