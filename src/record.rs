@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::RtpStats;
-use crate::ids::{AgentId, CallId, LegId, QueueId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::time::Wall;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,9 +54,67 @@ pub struct CallRecord {
     pub hold_ms: Option<u64>,
     pub acw_ms: Option<u64>,
     pub transfers: u32,
-    pub recording: Option<String>,
+    /// The message that the caller left, else the recording of the call.
+    pub recording: Option<RecordingId>,
+    /// What the caller answered to surveys; null until then.
+    #[serde(default)]
+    pub survey: Option<Vec<SurveyAnswer>>,
     pub path: Vec<PathStep>,
     pub legs: Vec<LegRecord>,
+}
+
+/// One score that a caller gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyAnswer {
+    /// What was asked for: `csat`.
+    pub name: String,
+    pub score: i64,
+    /// The range that was offered.
+    pub min: i64,
+    pub max: i64,
+    #[serde(with = "millis")]
+    pub at: Wall,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingKind {
+    /// A message that the caller left: one channel.
+    Voicemail,
+    /// Both sides of a call: what the caller says on the left, what the caller hears on the right.
+    Call,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// Being written, or cut off by the death of the process: the file goes as far as it goes.
+    Open,
+    Complete,
+    /// It could not be written to its end; what there is can be heard.
+    Incomplete,
+}
+
+/// A recording in the index. Its file is named by its id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Recording {
+    #[schema(value_type = String)]
+    pub recording_id: RecordingId,
+    pub kind: RecordingKind,
+    pub state: RecordingState,
+    #[schema(value_type = String)]
+    pub call_id: CallId,
+    /// Whose message it is; null for calls.
+    pub mailbox: Option<String>,
+    pub from: String,
+    pub to: String,
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Wall,
+    pub duration_ms: Option<u64>,
+    /// Of that, how long the caller spoke.
+    pub voiced_ms: Option<u64>,
+    pub octets: Option<u64>,
 }
 
 /// One matrix rule that ran.

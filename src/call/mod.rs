@@ -13,7 +13,7 @@ pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
 use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
-use crate::ids::{AgentId, CallId, Language, LegId, QueueId, TrunkId};
+use crate::ids::{AgentId, CallId, Language, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
 use crate::views::{CallState, CallView};
@@ -86,6 +86,10 @@ pub struct Call {
     pub handled: bool,
     /// How many systems a call that goes on from here may pass (RFC 3261 §20.22).
     pub hops_left: u8,
+    /// The recording of both sides, running or ended.
+    pub recording: Option<RecordingId>,
+    /// What the caller says to the voicemail, or has said.
+    pub message: Option<RecordingId>,
 }
 
 impl Call {
@@ -211,7 +215,8 @@ impl Call {
             hold_ms: self.handled.then_some(hold_ms),
             acw_ms: None,
             transfers: 0,
-            recording: None,
+            recording: self.message.or(self.recording),
+            survey: None,
             path: self.path.clone(),
             legs: self
                 .legs

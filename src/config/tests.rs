@@ -13,7 +13,7 @@ use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
 /// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 12] = [
+const PROMPTS: [&str; 17] = [
     "en/greeting",
     "en/menu",
     "en/hours",
@@ -21,6 +21,11 @@ const PROMPTS: [&str; 12] = [
     "en/no-input",
     "en/goodbye",
     "en/closed-always",
+    "en/offer-voicemail",
+    "en/voicemail-greeting",
+    "en/voicemail-review",
+    "en/voicemail-too-short",
+    "en/voicemail-thanks",
     "en/echo",
     "en/bench",
     "en/queue-full",

@@ -68,6 +68,7 @@ fn reachable(plan: &Plan) -> BTreeSet<usize> {
 fn passes(rule: &Rule) -> bool {
     match (rule.module.spec().ends, rule.module) {
         (Ends::Always, _) => false,
+        (Ends::UnlessChosen, _) => rule.fixed.contains_key("offer") || rule.computed.contains_key("offer"),
         (Ends::WhenAnswered, Module::Distribute) => {
             let limited = |name| rule.fixed.contains_key(name) || rule.computed.contains_key(name);
             limited("max_wait_s") || limited("leave") || rule.computed.contains_key("queue")

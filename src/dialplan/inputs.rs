@@ -13,7 +13,7 @@ use super::reader::{At, Table, contents, integer_of, type_of, value_of};
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, QueueId, ServiceId};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, outside};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -84,11 +84,24 @@ pub(super) fn check_inputs(
                 let hint = format!("{}: {}", input.doc, kind.describe());
                 findings.error(place.clone(), format!("{}: input '{}' is missing", spec.name, input.name), hint);
             }
+            // Said only where something is offered.
+            (_, Kind::Prompt) if module == Module::Deter && !given.contains("offer") && input.name != "prompt" => {}
             (Need::Text(prompt), Kind::Prompt) => {
                 checker.check_prompt(prompt, place.clone(), findings);
             }
             _ => {}
         }
+    }
+    if module == Module::Record && !given.contains("prompt") {
+        let consent = fixed.get("consent").and_then(Value::as_text).filter(|consent| *consent != "none");
+        consent
+            .map(consent_prompt)
+            .into_iter()
+            .for_each(|prompt| checker.check_prompt(prompt, place.clone(), findings));
+    }
+    if module == Module::Deter && given.contains("offer") && !given.contains("offer_prompt") {
+        let hint = "name the prompt that says what the keys do".to_owned();
+        findings.error(place.clone(), "deter: an offer needs an offer_prompt".to_owned(), hint);
     }
     check_together(module, &fixed, place.clone(), findings);
     checker.check_request(module, &fixed, place, findings);
@@ -108,6 +121,9 @@ fn check_together(module: Module, fixed: &BTreeMap<String, Value>, place: Range<
     if module == Module::Gather && integer("min") > integer("max") {
         let message = format!("gather: min is {} and max is {}", integer("min"), integer("max"));
         findings.error(place, message, "min is at most max".to_owned());
+    } else if module == Module::Survey && integer("min") >= integer("max") {
+        let message = format!("survey: min is {} and max is {}", integer("min"), integer("max"));
+        findings.error(place, message, "min is below max".to_owned());
     }
 }
 

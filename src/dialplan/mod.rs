@@ -14,8 +14,8 @@ mod tests;
 
 pub use crate::caller::CallerFacts;
 pub use crate::ivr::{
-    Action as RunAction, Answer, Event as RunInput, LookUp, Names, QueueOutcome, Target, TransferOutcome, Value,
-    Webhook,
+    Action as RunAction, Answer, Event as RunInput, LookUp, MessageEvent, Names, QueueOutcome, Target, TransferOutcome,
+    Value, Webhook,
 };
 pub use plan::{Plan, Plans, Uses};
 pub use run::{Facts, Run};

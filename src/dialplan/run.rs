@@ -8,7 +8,10 @@ use super::condition::Scope;
 use super::plan::{Level, Plan, Plans, Rule};
 use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language, PlanId, TrunkId};
-use crate::ivr::{Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, Started, Step, Value};
+use crate::ivr::{
+    Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, QueueOutcome, Started, Step,
+    TransferOutcome, Value,
+};
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
 
@@ -139,6 +142,27 @@ impl Run {
     /// Whether a caller who hangs up now was served by the plan, rather than abandoned.
     pub fn is_self_service(&self) -> bool {
         self.desk.served
+    }
+
+    /// Whether the caller was told that nobody can take the call.
+    pub fn is_deterred(&self) -> bool {
+        self.desk.deterred
+    }
+
+    /// Whether the caller has refused to be recorded.
+    pub fn recording_refused(&self) -> bool {
+        self.desk.recording_refused
+    }
+
+    /// What to tell a run whose caller is still there after the other side ended the talk; `None` where nothing
+    /// follows and the call is over.
+    pub fn after_talk(&self) -> Option<Event> {
+        self.desk.survey.as_ref()?;
+        match &self.activity {
+            Some(Activity::Distribute(_)) => Some(Event::Queued(QueueOutcome::Finished)),
+            Some(Activity::Transfer(_)) => Some(Event::Transferred(TransferOutcome::Finished)),
+            _ => None,
+        }
     }
 
     /// Whether the plan has asked for the end of the call.
@@ -286,7 +310,7 @@ impl Run {
         }
         let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         let farewell = Farewell::start(&["goodbye".to_owned()], Outcome::Failed, "", &mut step);
-        self.activity = Some(Activity::Deter(farewell));
+        self.activity = Some(Activity::Farewell(farewell));
     }
 
     /// The plan goes round in circles.
@@ -297,7 +321,7 @@ impl Run {
         }
         let mut step = Step { now: now.instant, wall: now.wall, names: plans.names(), desk: &mut self.desk };
         let prompt = ["technical-difficulty".to_owned()];
-        self.activity = Some(Activity::Deter(Farewell::start(&prompt, Outcome::Failed, "", &mut step)));
+        self.activity = Some(Activity::Farewell(Farewell::start(&prompt, Outcome::Failed, "", &mut step)));
     }
 
     fn hang_up(&mut self, status: u16, q850: u8, outcome: Outcome) {

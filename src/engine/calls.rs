@@ -111,6 +111,8 @@ impl Engine {
             agent: None,
             handled: false,
             hops_left: new.max_forwards,
+            recording: None,
+            message: None,
         };
         self.journal(Journal::Began(Box::new(call.record())));
         self.changed.insert(id);
@@ -260,13 +262,14 @@ impl Engine {
 
     pub(super) fn finish_if_complete(&mut self, id: CallId, now: Now) {
         let complete = self.calls.get(&id).is_some_and(|live| live.call.ending.is_some() && live.call.is_complete());
-        if complete {
+        if complete && !self.is_recording(id) {
             self.finish(id, now);
         }
     }
 
     /// Writes the record, then tells the world.
-    pub(super) fn finish(&mut self, id: CallId, _now: Now) {
+    pub(super) fn finish(&mut self, id: CallId, now: Now) {
+        let message = self.settle_recordings(id, now);
         let Some(live) = self.calls.remove(&id) else { return };
         self.timers.clear(&Timer::Finish(id));
         for leg in live.call.legs.values() {
@@ -276,6 +279,9 @@ impl Engine {
         let record = Box::new(live.call.record());
         self.journal(Journal::Ended(record.clone()));
         self.commands.push_back(super::Command::Publish(Change::Ended(record)));
+        message
+            .into_iter()
+            .for_each(|message| self.commands.push_back(super::Command::Publish(Change::Voicemail(message))));
         self.changed.remove(&id);
     }
 

@@ -10,6 +10,7 @@ mod incoming;
 mod outside;
 mod pairs;
 mod plan;
+mod recordings;
 mod registration;
 mod sessions;
 #[cfg(test)]
@@ -28,9 +29,9 @@ use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
-use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
-use crate::record::CallRecord;
+use crate::record::{CallRecord, Recording, SurveyAnswer};
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -42,6 +43,7 @@ use crate::views::{ApiError, ApiRequest, Change};
 use dial_out::Outgoing;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
+use recordings::Tape;
 pub use trunks::ServerId;
 use trunks::{TargetId, Trunks};
 
@@ -170,6 +172,13 @@ pub enum Journal {
         call: CallId,
         acw_ms: u64,
     },
+    /// A recording begins, or has ended: what is known of it now.
+    Recording(Box<Recording>),
+    RecordingDeleted(RecordingId),
+    Surveyed {
+        call: CallId,
+        answer: SurveyAnswer,
+    },
     /// An event that `Command::Tell` wrote down is done.
     Told(String),
 }
@@ -219,6 +228,8 @@ pub struct Engine {
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
     trunks: Trunks,
+    #[serde(with = "pairs")]
+    tapes: BTreeMap<RecordingId, Tape>,
     earlier_calls: EarlierCalls,
     /// Events told to services outside, for their ids.
     told: u64,
@@ -251,6 +262,7 @@ pub struct Counts {
     pub sessions: usize,
     pub timers: usize,
     pub ports_free: usize,
+    pub tapes: usize,
     pub ua: UaCounts,
     pub acd: AcdCounts,
 }
@@ -283,6 +295,7 @@ impl Engine {
             timers: Deadlines::default(),
             lost_places: Vec::new(),
             trunks: Trunks::default(),
+            tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
             told: 0,
             next_leg: 1,
@@ -338,6 +351,7 @@ impl Engine {
             sessions: self.sessions.len(),
             timers: self.timers.len(),
             ports_free: self.ports.len(),
+            tapes: self.tapes.len(),
             ua: self.ua.counts(),
             acd: self.acd.counts(),
         }

@@ -2,12 +2,12 @@
 
 use super::calls::EndReason;
 use super::{Engine, LogLevel, PLACE_KEPT, Timer};
-use crate::bridge::{Digit, MediaCommand, Sources};
+use crate::bridge::{Digit, MediaCommand, RecordTerms, Sources};
 use crate::call::{Phase, millis};
 use crate::dialplan::{QueueOutcome, RunAction, RunInput, Target};
 use crate::ids::{CallId, QueueId};
 use crate::queue::EnqueueError;
-use crate::record::Party;
+use crate::record::{Party, SurveyAnswer};
 use crate::time::{Instant, Now};
 
 impl Engine {
@@ -50,6 +50,17 @@ impl Engine {
             }
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
+            }
+            RunAction::RecordCall(wish) => self.record_call(id, wish, now),
+            RunAction::RecordMessage { mailbox, longest, shortest, silence } => {
+                let terms = RecordTerms { both: false, longest, silence: Some(silence) };
+                self.record_message(id, mailbox, shortest, terms, now);
+            }
+            RunAction::StopMessage => self.stop_message(id),
+            RunAction::DropMessage => self.drop_message(id),
+            RunAction::Surveyed { name, score, lowest, highest } => {
+                let answer = SurveyAnswer { name, score, min: lowest, max: highest, at: now.wall };
+                self.surveyed(id, answer);
             }
             RunAction::LookUp { look_up, question } => self.look_up_for_plan(id, look_up, question),
             RunAction::Webhook(webhook) => self.tell(id, *webhook, now),

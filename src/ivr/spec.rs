@@ -38,6 +38,8 @@ pub enum Ends {
     Never,
     /// The call is over.
     Always,
+    /// The call is over, unless the caller chose something of an `offer`.
+    UnlessChosen,
     /// The call is with a person; the next level runs only when nobody answered.
     WhenAnswered,
 }
@@ -152,15 +154,18 @@ pub enum Module {
     Language,
     Lookup,
     Menu,
+    Record,
     Screen,
     Set,
     Silence,
+    Survey,
     Transfer,
+    Voicemail,
     Webhook,
 }
 
 impl Module {
-    pub const ALL: [Module; 16] = [
+    pub const ALL: [Module; 19] = [
         Module::Announce,
         Module::Calendar,
         Module::Deter,
@@ -172,10 +177,13 @@ impl Module {
         Module::Language,
         Module::Lookup,
         Module::Menu,
+        Module::Record,
         Module::Screen,
         Module::Set,
         Module::Silence,
+        Module::Survey,
         Module::Transfer,
+        Module::Voicemail,
         Module::Webhook,
     ];
 
@@ -192,10 +200,13 @@ impl Module {
             Module::Language => &super::language::SPEC,
             Module::Lookup => &super::lookup::SPEC,
             Module::Menu => &super::menu::SPEC,
+            Module::Record => &super::record::SPEC,
             Module::Screen => &super::screen::SPEC,
             Module::Set => &super::set::SPEC,
             Module::Silence => &super::silence::SPEC,
+            Module::Survey => &super::survey::SPEC,
             Module::Transfer => &super::transfer::SPEC,
+            Module::Voicemail => &super::voicemail::SPEC,
             Module::Webhook => &super::webhook::SPEC,
         }
     }

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::entry::Entry;
 use super::{LostPlace, StoreError, contacts};
-use crate::ids::QueueId;
-use crate::record::{CallRecord, Outcome, Party};
+use crate::ids::{QueueId, RecordingId};
+use crate::record::{CallRecord, Outcome, Party, Recording};
 use crate::time::Wall;
 
-const SCHEMA: i64 = 1;
+pub(super) const SCHEMA: i64 = 2;
 
 /// Places older than this are forgotten. Longer than any caller is waited for.
 const PLACE_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
@@ -40,6 +41,23 @@ CREATE TABLE IF NOT EXISTS lost_place (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS applied (one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL) STRICT;
 INSERT INTO applied (one, sequence) VALUES (1, 0) ON CONFLICT DO NOTHING;
+";
+
+/// What came with schema 2. `survey` is a JSON array of scores; `entry` the JSON of `Recording`.
+const SURVEYS_AND_RECORDINGS: &str = "
+ALTER TABLE call ADD COLUMN survey TEXT;
+CREATE TABLE recording (
+    recording_id TEXT NOT NULL PRIMARY KEY,
+    call_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    mailbox TEXT,
+    started_ms INTEGER NOT NULL,
+    entry TEXT NOT NULL
+) STRICT;
+CREATE INDEX recording_by_call ON recording (call_id);
+CREATE INDEX recording_open ON recording (recording_id) WHERE state = 'open';
+CREATE INDEX voicemail_by_start ON recording (started_ms, recording_id) WHERE kind = 'voicemail';
 ";
 
 pub(super) struct Database {
@@ -70,8 +88,11 @@ impl Database {
         }
         if found < SCHEMA {
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-            sqlx::raw_sql(TABLES).execute(&mut *transaction).await.map_err(failed)?;
-            sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await.map_err(failed)?;
+            if found < 1 {
+                sqlx::raw_sql(TABLES).execute(&mut *transaction).await.map_err(failed)?;
+            }
+            sqlx::raw_sql(SURVEYS_AND_RECORDINGS).execute(&mut *transaction).await.map_err(failed)?;
+            sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *transaction).await.map_err(failed)?;
             transaction.commit().await.map_err(failed)?;
         }
         if !contacts::are_there(&mut connection).await.map_err(failed)? {
@@ -140,7 +161,7 @@ async fn apply_one(connection: &mut SqliteConnection, entry: &Entry) -> Result<(
             )
             .bind(record.call_id.to_string())
             .bind(record.started_at.as_millisecond())
-            .bind(text(record))
+            .bind(json(record))
             .execute(connection)
             .await?;
         }
@@ -178,10 +199,66 @@ async fn apply_one(connection: &mut SqliteConnection, entry: &Entry) -> Result<(
                 .execute(connection)
                 .await?;
         }
+        Entry::Recording(recording) => put_recording(connection, recording).await?,
+        Entry::RecordingDeleted { recording_id } => {
+            sqlx::query("DELETE FROM recording WHERE recording_id = ?")
+                .bind(recording_id.to_string())
+                .execute(connection)
+                .await?;
+        }
+        Entry::Surveyed { call_id, answer } => {
+            sqlx::query(
+                "UPDATE call SET survey = json_insert(coalesce(survey, '[]'), '$[#]', json(?)) WHERE call_id = ?",
+            )
+            .bind(json(answer))
+            .bind(call_id.to_string())
+            .execute(connection)
+            .await?;
+        }
         Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
         Entry::ToldOf { id } => contacts::told(connection, id).await?,
     }
     Ok(())
+}
+
+async fn put_recording(connection: &mut SqliteConnection, recording: &Recording) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO recording (recording_id, call_id, kind, state, mailbox, started_ms, entry)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (recording_id) DO UPDATE SET state = excluded.state, entry = excluded.entry",
+    )
+    .bind(recording.recording_id.to_string())
+    .bind(recording.call_id.to_string())
+    .bind(word(&recording.kind))
+    .bind(word(&recording.state))
+    .bind(recording.mailbox.as_deref())
+    .bind(recording.started_at.as_millisecond())
+    .bind(json(recording))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What a crash has cut off goes as far as it goes.
+async fn close_recordings(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE recording SET state = 'incomplete', entry = json_set(entry, '$.state', 'incomplete')
+         WHERE state = 'open'",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The recording of a call that was cut off; a message before the call's own.
+async fn recording_of(connection: &mut SqliteConnection, call_id: &str) -> Result<Option<RecordingId>, sqlx::Error> {
+    let id: Option<String> = sqlx::query_scalar(
+        "SELECT recording_id FROM recording WHERE call_id = ? ORDER BY kind = 'voicemail' DESC, recording_id DESC LIMIT 1",
+    )
+    .bind(call_id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.and_then(|id| id.parse().ok()))
 }
 
 async fn end(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(), sqlx::Error> {
@@ -192,7 +269,7 @@ async fn end(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(
     )
     .bind(record.call_id.to_string())
     .bind(record.started_at.as_millisecond())
-    .bind(text(record))
+    .bind(json(record))
     .execute(&mut *connection)
     .await?;
     contacts::note(connection, record).await
@@ -232,12 +309,14 @@ async fn close_cut_off(
                 .execute(&mut *transaction)
                 .await?;
         }
+        record.recording = recording_of(&mut transaction, row.try_get(4)?).await?;
         record.ended_at = Some(at.max(record.started_at));
         record.outcome = Some(Outcome::Failed);
         record.ended_by = Some(Party::System);
         end(&mut transaction, &record).await?;
         cut_off.push(record);
     }
+    close_recordings(&mut transaction).await?;
     let lost_places = fresh_places(&mut transaction).await?;
     transaction.commit().await?;
     Ok((cut_off, lost_places))
@@ -266,7 +345,12 @@ async fn fresh_places(connection: &mut SqliteConnection) -> Result<Vec<LostPlace
     Ok(places)
 }
 
-fn text(record: &CallRecord) -> String {
-    // A record is numbers, names and texts: nothing that JSON cannot hold.
-    serde_json::to_string(record).unwrap_or_default()
+fn json(value: &impl Serialize) -> String {
+    // Numbers, names and texts: nothing that JSON cannot hold.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The name of a variant, as JSON has it.
+fn word(value: &impl Serialize) -> String {
+    json(value).trim_matches('"').to_owned()
 }

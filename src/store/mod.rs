@@ -19,6 +19,7 @@ mod contacts;
 mod database;
 mod entry;
 mod read;
+mod recordings;
 mod spool;
 mod writer;
 
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use contacts::History;
 pub use entry::Entry;
 pub use read::read_records;
+pub use recordings::read_voicemails;
 
 use crate::ids::QueueId;
 use crate::record::CallRecord;

@@ -6,6 +6,8 @@
 //! that begin anew; a place regained twice; calls cut off and not closed; a wrap-up wiped by the end of the call; memory
 //! not given back; a commit without its sequence number; a batch dropped when the database fails.
 
+mod recordings;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -43,6 +45,7 @@ fn record(n: u64) -> CallRecord {
         acw_ms: None,
         transfers: 0,
         recording: None,
+        survey: None,
         path: Vec::new(),
         legs: Vec::new(),
     }
@@ -442,7 +445,13 @@ fn a_full_spool_keeps_entries_in_memory_and_counts_what_does_not_fit() {
         appended += 1;
     }
     assert_eq!(counters.lost.load(Ordering::Relaxed), 0);
-    store.append(began(9_000));
+    // A gap at the end of the spool may still take entries that are smaller than those that filled it.
+    let lost = || counters.lost.load(Ordering::Relaxed);
+    for n in 0..20 {
+        if lost() == 0 {
+            store.append(began(9_000 + n));
+        }
+    }
     assert_eq!(counters.lost.load(Ordering::Relaxed), 1, "what only serves recovery gives way first");
     store.append(end(appended));
     appended += 1;

@@ -93,6 +93,7 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
         }
         Ok(())
     }
@@ -314,6 +315,9 @@ impl Truth {
         let outside = record.legs.iter().any(|leg| leg.role == Party::Outside);
         if (outcome == Outcome::Handled) != (record.agent.is_some() || outside) {
             return fault("outcome and those who talked disagree");
+        }
+        if outcome == Outcome::Voicemail && record.recording.is_none() {
+            return fault("a voicemail without a message");
         }
         if (record.sip_status == Some(200)) != record.answered_at.is_some() {
             return fault("status and answer disagree");

@@ -10,8 +10,8 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 use relais::dialplan::Plans;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
-use relais::ids::{AgentId, CallId, RequestId};
-use relais::record::Party;
+use relais::ids::{AgentId, CallId, RecordingId, RequestId};
+use relais::record::{Party, RecordingState};
 use relais::settings::{Settings, Transport};
 use relais::sip::message::Message;
 use relais::sip::{Destination, Flow};
@@ -49,6 +49,8 @@ pub struct World {
     /// Which call each agent is part of, as published.
     with: BTreeMap<CallId, BTreeSet<AgentId>>,
     answered: BTreeSet<CallId>,
+    /// The index of recordings, as written.
+    recordings: BTreeMap<RecordingId, RecordingState>,
     truth: Truth,
     /// What the engine is told that it could not send.
     undelivered: Vec<Destination>,
@@ -96,6 +98,7 @@ impl World {
             ended: BTreeSet::new(),
             with: BTreeMap::new(),
             answered: BTreeSet::new(),
+            recordings: BTreeMap::new(),
             truth: Truth::default(),
             undelivered: Vec::new(),
             error_told: false,
@@ -118,8 +121,8 @@ impl World {
         let mut at = Instant(0) + Duration::from_secs(2);
         for _ in 0..CALLS {
             let [out, greets] = providers::NUMBERS;
-            let number =
-                ["600", "601", "601", "610", "610", "610", "611", "611", "999", out, greets][below(rng, 11) as usize];
+            let numbers = ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999", out, greets];
+            let number = numbers[below(rng, 12) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
         }
@@ -346,7 +349,19 @@ impl World {
                 }
             }
             Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } | Journal::Told(_) => {}
+            Journal::Recording(recording) => {
+                self.recordings.insert(recording.recording_id, recording.state);
+            }
+            Journal::RecordingDeleted(recording) => {
+                self.recordings
+                    .remove(recording)
+                    .ok_or(format!("recording {recording} is deleted and was not there"))?;
+            }
+            Journal::Began(_)
+            | Journal::Answered { .. }
+            | Journal::Queued { .. }
+            | Journal::Surveyed { .. }
+            | Journal::Told(_) => {}
         }
         self.journal.push(entry);
         Ok(())
@@ -380,6 +395,10 @@ impl World {
                 }
                 Ok(())
             }
+            Change::Voicemail(recording) if !self.recordings.contains_key(&recording.recording_id) => {
+                Err(format!("message {} is told and not written", recording.recording_id))
+            }
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => Ok(()),
             Change::Agent(_) | Change::Queue(_) => Ok(()),
         }
     }
@@ -400,6 +419,12 @@ impl World {
         let missing: Vec<_> = self.began.difference(&self.ended).collect();
         if !missing.is_empty() {
             return Err(format!("{} calls have no record: {missing:?}", missing.len()));
+        }
+        if self.recordings.values().any(|state| *state == RecordingState::Open) {
+            return Err(format!("recordings that are open for ever: {:?}", self.recordings));
+        }
+        if !self.recordings.keys().eq(&self.media.files()) {
+            return Err(format!("indexed are {:?}, there are {:?}", self.recordings, self.media.files()));
         }
         let counts = self.engine.counts();
         let clean = Counts { ports_free: usize::from(PORTS), ..Counts::default() };

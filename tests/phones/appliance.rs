@@ -180,6 +180,32 @@ impl Appliance {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
+    /// A GET with the admin token and a further header line: status and body as it is.
+    pub fn fetch(&self, path: &str, header: &str) -> (u16, Vec<u8>) {
+        let token = fs::read_to_string(self.data.join("admin.token")).expect("the admin token");
+        let request = format!(
+            "GET /api/v1{path} HTTP/1.1\r\nHost: relais\r\nConnection: close\r\nAuthorization: Bearer {}\r\n{header}\r\n",
+            token.trim()
+        );
+        let mut stream = TcpStream::connect(self.web).expect("the web port");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("an HTTP answer");
+        let line = String::from_utf8_lossy(&answer[..head]).into_owned();
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, answer.split_off(head + 4))
+    }
+
+    /// Where the file of a recording is.
+    pub fn recording(&self, id: &str) -> PathBuf {
+        let name = format!("{id}.flac");
+        let days = fs::read_dir(self.data.join("recordings")).expect("a folder of recordings");
+        let found = days.flatten().map(|day| day.path().join(&name)).find(|path| path.is_file());
+        found.unwrap_or_else(|| panic!("no file {name}"))
+    }
+
     /// The rows of GET /calls, /agents or /queues.
     pub fn list(&self, what: &str) -> Vec<Value> {
         let (status, body) = self.api("GET", &format!("/{what}"), None);

@@ -23,6 +23,7 @@ mod bridged;
 mod crash;
 mod hundred;
 mod menu;
+mod recordings;
 mod torture;
 mod transport;
 mod trunk;
