@@ -168,6 +168,7 @@ impl Engine {
         self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         live.call.talk(leg, now);
+        self.unwritten.insert(id);
         self.timers.clear(&Timer::Dial(id));
         self.timers.clear(&Timer::Wait(id));
         self.wire(id, now);

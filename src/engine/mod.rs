@@ -7,6 +7,7 @@ mod calls;
 mod dial_out;
 mod direct;
 mod incoming;
+mod journal;
 mod outside;
 mod pairs;
 mod plan;
@@ -31,7 +32,6 @@ use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
-use crate::record::{CallRecord, Recording, SurveyAnswer};
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -41,6 +41,8 @@ use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
 use dial_out::Outgoing;
+pub use journal::Journal;
+use journal::Written;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
@@ -151,38 +153,6 @@ pub enum LogLevel {
     Warn,
 }
 
-/// What must survive the death of the process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Journal {
-    Began(Box<CallRecord>),
-    /// Its caller is answered.
-    Answered {
-        call: CallId,
-        at: Wall,
-    },
-    Queued {
-        call: CallId,
-        queue: QueueId,
-        from: String,
-        since: Wall,
-    },
-    Ended(Box<CallRecord>),
-    /// The agent's wrap-up for this call is over.
-    WrapUp {
-        call: CallId,
-        acw_ms: u64,
-    },
-    /// A recording begins, or has ended: what is known of it now.
-    Recording(Box<Recording>),
-    RecordingDeleted(RecordingId),
-    Surveyed {
-        call: CallId,
-        answer: SurveyAnswer,
-    },
-    /// An event that `Command::Tell` wrote down is done.
-    Told(String),
-}
-
 /// A point in time at which the engine wants to act.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Timer {
@@ -237,7 +207,10 @@ pub struct Engine {
     next_play: u64,
     draining: bool,
     drained: bool,
+    /// To be published when the input has been taken in.
     changed: BTreeSet<CallId>,
+    /// To be written down then, where there is news.
+    unwritten: BTreeSet<CallId>,
     commands: VecDeque<Command>,
 }
 
@@ -252,6 +225,7 @@ struct Live {
     outgoing: Option<Outgoing>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
+    written: Written,
 }
 
 /// What is alive, for leak checks.
@@ -303,6 +277,7 @@ impl Engine {
             draining: false,
             drained: false,
             changed: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
             commands: VecDeque::new(),
         };
         engine.reach_fixed_phones(now);
@@ -398,6 +373,7 @@ impl Engine {
                 break;
             }
         }
+        self.write_down_changes();
         while let Some(transmit) = self.ua.poll_transmit() {
             self.commands.push_back(Command::Send(transmit));
         }
@@ -466,10 +442,6 @@ impl Engine {
 
     fn media(&mut self, command: MediaCommand) {
         self.commands.push_back(Command::Media(command));
-    }
-
-    fn journal(&mut self, entry: Journal) {
-        self.commands.push_back(Command::Journal(entry));
     }
 
     fn log(&mut self, level: LogLevel, text: String) {

@@ -17,6 +17,7 @@ mod lookup;
 mod menu;
 pub mod outside;
 mod pattern;
+mod question;
 mod record;
 mod screen;
 mod set;
