@@ -1,7 +1,7 @@
 //! Transfers to the outside: what may be dialled, by which server it goes, and what becomes of the caller.
 
 use super::*;
-use crate::record::{Outcome, Party};
+use crate::record::{CallRecord, Outcome, Party};
 use crate::settings::Expert;
 
 pub(super) const CALLER: &str = "192.0.2.50:5060";

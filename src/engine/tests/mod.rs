@@ -13,6 +13,7 @@ use super::*;
 use crate::findings::Source;
 use crate::ids::Language;
 use crate::ivr::Names;
+use crate::record::CallRecord;
 use crate::settings::{Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
 use crate::sip::message::{Method, Request, Response};
 
