@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Numbering;
-use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, TrunkId};
+use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 
 /// The whole configuration after every check has passed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// Take the configuration anew when its files change.
+    pub watch: bool,
     /// The centre's language: what a caller hears where no plan says otherwise.
     pub language: Language,
     /// The languages prompts are kept in, `language` first.
@@ -173,6 +175,8 @@ pub struct Agent {
     pub contact: Option<String>,
     /// Queues in order of preference.
     pub queues: Vec<QueueId>,
+    /// With a level each, from 1 (a beginner) to 5.
+    pub skills: BTreeMap<Skill, u8>,
     pub codecs: Vec<Codec>,
     pub language: Language,
 }
@@ -189,6 +193,8 @@ pub struct Queue {
     /// How long one agent's phone rings before the next is tried.
     pub ring_timeout: Duration,
     pub wrap_up: Duration,
+    /// The target of the service level: an answer within this time is in time.
+    pub answer_within: Duration,
     /// Unanswered calls in a row after which the agent is `not_responding`.
     pub max_no_answer: u32,
     /// An agent who could not be reached, was busy or refused is not offered the same call again for this long.

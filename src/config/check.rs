@@ -11,6 +11,7 @@ use crate::findings::{Findings, suggest};
 use crate::ids::Language;
 use crate::prompts::Index;
 use crate::settings::{Listen, Transport};
+use crate::spoken::Table;
 
 /// A password of the demo: `demo-` and the agent's id.
 fn is_demo_password(id: &str, password: &str) -> bool {
@@ -18,7 +19,7 @@ fn is_demo_password(id: &str, password: &str) -> bool {
 }
 
 /// The names that plans may use. Says where a folder of prompts is not there.
-pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
+pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: &mut Findings<'_>) -> Names {
     let settings = &draft.settings;
     if !settings.prompts.is_dir() {
         let message = format!("prompts: there is no folder '{}'", settings.prompts.display());
@@ -33,13 +34,16 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
         queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
         calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+        skills: settings.agents.iter().flat_map(|agent| agent.skills.keys().cloned()).collect(),
         services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
         numbering: settings.numbering.clone(),
+        time_zone: settings.time_zone.clone(),
         lists: draft.lists.iter().map(|draft| (draft.id.value.clone(), draft.list.clone())).collect(),
         allowed: allowed(draft),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
         // What is wrong with the sound files is told where they are read: by `relais check` and at the start.
         prompts: Index::scan(std::slice::from_ref(&settings.prompts), &settings.languages).0.names(),
+        spoken,
     }
 }
 

@@ -4,8 +4,8 @@ use super::calls::EndReason;
 use super::{Engine, LogLevel, Timer};
 use crate::bridge::{Latch, MediaCommand, PlayItem};
 use crate::call::{Leg, NewLeg, Offer, Phase};
-use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
-use crate::ids::{AgentId, CallId, LegId};
+use crate::dialplan::{Names, QueueOutcome, RunInput, TransferOutcome};
+use crate::ids::{AgentId, CallId, Language, LegId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
@@ -13,6 +13,7 @@ use crate::settings::Codec;
 use crate::sip::Destination;
 use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
+use crate::spoken::{Amount, Kind, Said};
 use crate::time::Now;
 
 /// A phone of an agent: what to write into the request line, and the way there.
@@ -92,7 +93,7 @@ impl Engine {
         self.media(MediaCommand::Open { leg: leg_id, call: id, port });
         self.sessions.insert(session, (id, leg_id));
         self.legs.insert(leg_id, id);
-        self.live(id)?.call.legs.insert(leg_id, leg);
+        self.live(id)?.call.legs.insert(leg_id, Box::new(leg));
         Some(leg_id)
     }
 
@@ -176,12 +177,11 @@ impl Engine {
     }
 
     /// Tells the caller who waits where they stand.
-    pub(super) fn announce_position(&mut self, id: CallId, position: usize) {
+    pub(super) fn announce_position(&mut self, id: CallId, position: usize, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let language = live.call.language.clone();
-        let items =
-            position_items(position).into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() });
-        let items = items.collect();
+        let prompts = position_prompts(position, &language, self.plans.names(), now);
+        let items = prompts.into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() }).collect();
         let mut out = Vec::new();
         if let Some(leg) = live.call.caller_mut().filter(|leg| leg.is_up()) {
             leg.announce(items, &mut self.next_play, &mut out);
@@ -198,13 +198,12 @@ impl Engine {
     }
 }
 
-/// The prompts that say a position: one of their own for the head, a number up to twenty, then only that one waits.
-fn position_items(position: usize) -> Vec<String> {
-    match position {
-        1 => vec!["position-first".to_owned()],
-        2..=20 => vec!["position-number".to_owned(), format!("number-{position}")],
-        _ => vec!["please-wait".to_owned()],
-    }
+/// The prompts that say a position; where the language has no words for it, only that one waits.
+fn position_prompts(position: usize, language: &Language, names: &Names, now: Now) -> Vec<String> {
+    let said = Said { kind: Kind::Position, set: None };
+    let place = Amount::Integer(i64::try_from(position).unwrap_or(i64::MAX));
+    let prompts = names.spoken(language).and_then(|table| said.prompts(place, table, now.wall));
+    prompts.unwrap_or_else(|| vec!["please-wait".to_owned()])
 }
 
 /// The codec that the caller speaks comes first, so that nothing need be transcoded.

@@ -9,7 +9,7 @@ use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
-use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
+use crate::dialplan::{Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
@@ -27,6 +27,7 @@ pub(super) struct NewCall {
     pub dialled: Dialled,
     pub from: String,
     pub to: String,
+    pub headers: Headers,
     /// Empty for a late offer.
     pub sdp: Bytes,
     /// How many systems the call may still pass (RFC 3261 §20.22).
@@ -99,59 +100,62 @@ impl Engine {
             started_at: now.wall,
             answered_at: None,
             caller: leg_id,
-            legs: BTreeMap::from([(leg_id, leg)]),
+            legs: BTreeMap::from([(leg_id, Box::new(leg))]),
             phase: Phase::Plan,
             offer: None,
             ringing_told: false,
             ending: None,
             path: Vec::new(),
             queue: None,
+            skills: BTreeMap::new(),
             queued_at: None,
             wait_ms: None,
             agent: None,
-            handled: false,
-            hops_left: new.max_forwards,
             recording: None,
             message: None,
+            handled: false,
+            hops_left: new.max_forwards,
         };
         self.changed.insert(id);
         self.unwritten.insert(id);
-        self.start(call, &new.dialled, now);
+        self.start(call, &new.dialled, &new.headers, now);
         Ok(())
     }
 
-    fn start(&mut self, mut call: Call, dialled: &Dialled, now: Now) {
+    fn start(&mut self, mut call: Call, dialled: &Dialled, headers: &Headers, now: Now) {
         let id = call.id;
         let plans = self.plans.clone();
         match dialled {
             Dialled::Plan(plan) => {
                 let uses = plans.get(plan).map(|plan| plan.uses).unwrap_or_default();
                 let earlier_calls_s = self.note_call(&call.from, uses, now);
-                let facts = Facts {
+                let mut facts = Facts {
                     call_id: id,
                     from: call.from.clone(),
                     to: call.to.clone(),
                     trunk: call.trunk.clone(),
                     language: call.language.clone(),
-                    caller: CallerFacts::default(),
+                    headers: BTreeMap::new(),
+                    caller: self.stranger(&call.from, uses),
                     earlier_calls_s,
                 };
+                if plans.get(plan).is_some_and(|plan| plan.uses.headers) {
+                    facts.take_headers(headers.iter());
+                }
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
                 let waits = self.ask_history(id, &call.from, uses, now);
-                self.calls.insert(
-                    id,
-                    Live { call, run: Some(run), plans, outgoing: None, shown: None, written: Written::default() },
-                );
+                let written = Written::default();
+                let live = Live { call, run: Some(run), plans, outgoing: None, shown: None, written };
+                self.calls.insert(id, Box::new(live));
                 if !waits {
                     self.run_plan(id, RunInput::Start, now);
                 }
             }
             Dialled::Agent(agent) => {
-                self.calls.insert(
-                    id,
-                    Live { call, run: None, plans, outgoing: None, shown: None, written: Written::default() },
-                );
+                let written = Written::default();
+                let live = Live { call, run: None, plans, outgoing: None, shown: None, written };
+                self.calls.insert(id, Box::new(live));
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
         }
@@ -286,9 +290,12 @@ impl Engine {
             self.legs.remove(&leg.id);
             self.sessions.remove(&leg.session);
         }
-        let record = Box::new(live.call.record());
-        self.journal(Journal::Ended(record.clone()));
-        self.commands.push_back(super::Command::Publish(Change::Ended(record)));
+        let told = Box::new(live.call.record());
+        let mut record = told.clone();
+        record.trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        self.journal(Journal::Ended(record));
+        // Events are kept by the thousand; whoever wants the trace asks for it.
+        self.commands.push_back(super::Command::Publish(Change::Ended(told)));
         message
             .into_iter()
             .for_each(|message| self.commands.push_back(super::Command::Publish(Change::Voicemail(message))));

@@ -103,7 +103,7 @@ impl Engine {
         self.sessions.insert(session, (id, leg_id));
         self.legs.insert(leg_id, id);
         if let Some(live) = self.live(id) {
-            live.call.legs.insert(leg_id, leg);
+            live.call.legs.insert(leg_id, Box::new(leg));
             live.outgoing = Some(outgoing);
         }
         Ok(())

@@ -66,9 +66,17 @@ impl Engine {
             return Err(Refusal::later());
         }
         let from = caller_number(&request.core.from.uri);
-        let max_forwards = request.max_forwards.unwrap_or(MAX_FORWARDS);
-        let sdp = request.body.clone();
-        let call = NewCall { session, flow, source, dialled, from, to: number, sdp, max_forwards };
+        let call = NewCall {
+            session,
+            flow,
+            source,
+            dialled,
+            from,
+            to: number,
+            headers: request.headers.clone(),
+            sdp: request.body.clone(),
+            max_forwards: request.max_forwards.unwrap_or(MAX_FORWARDS),
+        };
         self.begin_call(call, now)
             .map_err(|status| if status == 503 { Refusal::later() } else { Refusal::status(status) })
     }

@@ -27,7 +27,7 @@ use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
-use crate::call::{Call, FIRST_ENGINE_PLAY};
+use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
 use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
@@ -190,7 +190,7 @@ pub struct Engine {
     acd: Acd,
     rng: ChaCha12Rng,
     #[serde(with = "pairs")]
-    calls: BTreeMap<CallId, Live>,
+    calls: BTreeMap<CallId, Box<Live>>,
     sessions: HashMap<SessionId, (CallId, LegId)>,
     legs: HashMap<LegId, CallId>,
     /// Bound ports of the media shell that no leg uses.
@@ -405,7 +405,7 @@ impl Engine {
         match event {
             AcdEvent::Offer { contact, agent, .. } => self.ring_agent(contact, &agent, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
-            AcdEvent::Announce { contact, position } => self.announce_position(contact, position),
+            AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
             AcdEvent::WrappedUp { contact, acw } => {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }
@@ -433,11 +433,26 @@ impl Engine {
         self.plans = plans;
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
+        self.play_new_music(now);
+    }
+
+    /// Who waits hears the music that their queue has now.
+    fn play_new_music(&mut self, now: Now) {
+        let mut waiting = Vec::new();
+        for live in self.calls.values_mut() {
+            let Phase::Queued { queue, music, .. } = &mut live.call.phase else { continue };
+            let new = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| &queue.music);
+            if let Some(new) = new.filter(|new| *new != music) {
+                music.clone_from(new);
+                waiting.push(live.call.id);
+            }
+        }
+        waiting.into_iter().for_each(|call| self.wire(call, now));
     }
 
     /// The live call, and the engine's parts that act on it, apart from each other.
     fn live(&mut self, call: CallId) -> Option<&mut Live> {
-        self.calls.get_mut(&call)
+        self.calls.get_mut(&call).map(Box::as_mut)
     }
 
     fn media(&mut self, command: MediaCommand) {

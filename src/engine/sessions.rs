@@ -283,8 +283,8 @@ impl Engine {
                 }
             }
             MediaEvent::PlayEnded { leg, play } => self.play_ended(leg, play, now),
-            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Recording { recording, event } => self.recording_event(recording, event, now),
+            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Closed { leg, stats } => {
                 let Some(call) = self.legs.get(&leg).copied() else { return };
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::question::{Answer, Ended, Question};
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Activity, Event, Inputs, Pattern, Started, Value};
 use crate::bridge::Digit;
@@ -63,8 +63,16 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "digits", doc: "what was typed, without the terminator; an empty text when nothing right was" },
-        Output { name: "result", doc: "`entered`, or `no_input` when it gave up" },
+        Output {
+            name: "digits",
+            kind: OutputKind::Text,
+            doc: "what was typed, without the terminator; an empty text when nothing right was",
+        },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(&["entered", "no_input"]),
+            doc: "`entered`, or `no_input` when it gave up",
+        },
     ],
     ends: Ends::Never,
     free_inputs: false,

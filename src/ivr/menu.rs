@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::question::{Answer, Ended, Question};
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Activity, Event, Inputs, Started, Value};
 
@@ -54,9 +54,17 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "choice", doc: "what the key pressed means, or the default" },
-        Output { name: "key", doc: "the keys pressed, or an empty text" },
-        Output { name: "result", doc: "`chosen`, or `no_choice` when the menu gave up" },
+        Output {
+            name: "choice",
+            kind: OutputKind::Choice("choices"),
+            doc: "what the key pressed means, or the default",
+        },
+        Output { name: "key", kind: OutputKind::Text, doc: "the keys pressed, or an empty text" },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(&["chosen", "no_choice"]),
+            doc: "`chosen`, or `no_choice` when the menu gave up",
+        },
     ],
     ends: Ends::Never,
     free_inputs: false,

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::distribute::finished;
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, Started, Target, TransferOutcome, outside};
 use crate::ids::AgentId;
@@ -29,6 +29,7 @@ pub const SPEC: Spec = Spec {
     ],
     outputs: &[Output {
         name: "result",
+        kind: OutputKind::Word(&["busy", "declined", "no_answer", "unreachable", "no_such_target", "refused"]),
         doc: "why nobody answered: `busy`, `declined`, `no_answer`, `unreachable`, `no_such_target`, `refused`",
     }],
     ends: Ends::WhenAnswered,

@@ -410,7 +410,7 @@ impl World {
                 Err(format!("message {} is told and not written", recording.recording_id))
             }
             Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => Ok(()),
-            Change::Agent(_) | Change::Queue(_) => Ok(()),
+            Change::Agent(_) | Change::Queue(_) | Change::Reload(_) => Ok(()),
         }
     }
 

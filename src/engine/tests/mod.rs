@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::caller::Numbering;
 use crate::findings::Source;
 use crate::ids::Language;
 use crate::ivr::Names;
@@ -63,9 +64,10 @@ fn settings() -> Settings {
         queues: Vec::new(),
         experts: Vec::new(),
         time_zone: "Europe/Paris".to_owned(),
-        numbering: Default::default(),
+        numbering: Numbering::default(),
         services: Vec::new(),
         customers: None,
+        watch: false,
     }
 }
 

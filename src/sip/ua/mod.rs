@@ -162,7 +162,8 @@ pub struct UaCounts {
 pub struct UserAgent {
     cx: Context,
     last_session: u64,
-    sessions: BTreeMap<SessionId, Session>,
+    /// Boxed, so that the half-empty nodes of a map that grows at its end cost little.
+    sessions: BTreeMap<SessionId, Box<Session>>,
     /// Sessions by our tag.
     tags: HashMap<String, SessionId>,
     singles: Singles,
@@ -227,7 +228,7 @@ impl UserAgent {
         let tag = self.cx.token();
         let session = Session::call(id, tag.clone(), invite, &mut self.cx, now);
         self.tags.insert(tag, id);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         id
     }
 

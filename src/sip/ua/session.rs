@@ -42,7 +42,7 @@ pub(super) struct Session {
     /// Our re-INVITE or UPDATE that waits for its final response.
     pub ours: Option<Ours>,
     /// Their re-INVITE, UPDATE or PRACK that waits for our answer.
-    pub theirs: Option<Theirs>,
+    pub theirs: Option<Box<Theirs>>,
     /// An offer that waits for its turn.
     pub queued: Option<Bytes>,
     /// How often a 491 or a 500 with Retry-After put the present offer back.
@@ -370,6 +370,8 @@ impl Session {
         let bytes = cx.ack(ack, to);
         if self.sent_acks.len() < MAX_ACKS {
             let tag = dialog.remote_tag().map(str::to_owned);
+            // Mostly the only one: without the room a growing list would make for four.
+            self.sent_acks.reserve_exact(1);
             self.sent_acks.push(SentAck { transaction: invite.transaction, cseq: invite.cseq, tag, to, bytes });
         }
     }
