@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 macro_rules! unique_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        ///
+        /// Unique across restarts: 48 bits of Unix milliseconds, 80 random bits.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u128);
 
@@ -60,8 +62,12 @@ macro_rules! unique_id {
 }
 
 unique_id!(
-    /// One contact, from the trunk to its last leg. Unique across restarts: 48 bits of Unix milliseconds, 80 random bits.
+    /// One contact, from the trunk to its last leg.
     CallId
+);
+unique_id!(
+    /// A promise to call somebody back.
+    CallbackId
 );
 unique_id!(
     /// One recording; its file is named by it.

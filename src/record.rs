@@ -145,6 +145,57 @@ pub struct LegRecord {
     pub conference_ms: u64,
 }
 
+/// What a running call has come to since it was last written down. What is not told has not changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    #[serde(with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Wall>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// The path from its step `path_from` on, counted from 0.
+    pub path_from: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathStep>,
+    /// Legs that have joined or left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<LegRecord>,
+}
+
+impl CallRecord {
+    pub fn follow(&mut self, progress: Progress) {
+        self.answered_at = progress.answered_at.or(self.answered_at);
+        self.queue = progress.queue.or_else(|| self.queue.take());
+        self.agent = progress.agent.or_else(|| self.agent.take());
+        self.wait_ms = progress.wait_ms.or(self.wait_ms);
+        if !progress.path.is_empty() {
+            self.path.truncate(progress.path_from);
+            self.path.extend(progress.path);
+        }
+        for leg in progress.legs {
+            match self.legs.iter_mut().find(|known| known.leg_id == leg.leg_id) {
+                Some(known) => *known = leg,
+                None => self.legs.push(leg),
+            }
+        }
+    }
+
+    /// Ends the record of a call that the death of the process cut off, as far as it has no end of its own.
+    pub fn cut_off(&mut self, at: Wall) {
+        let at = at.max(self.started_at);
+        self.ended_at.get_or_insert(at);
+        self.outcome.get_or_insert(Outcome::Failed);
+        self.ended_by.get_or_insert(Party::System);
+        for leg in self.legs.iter_mut().filter(|leg| leg.joined_at.is_some()) {
+            leg.left_at.get_or_insert(at);
+        }
+    }
+}
+
 /// RFC 3339 in UTC with exactly three decimals.
 pub mod millis {
     use super::Wall;

@@ -130,6 +130,14 @@ impl Call {
         }
     }
 
+    /// Who talks or is rung now; one who was lost is neither.
+    fn present_agent(&self) -> Option<&AgentId> {
+        match &self.phase {
+            Phase::Talking { .. } | Phase::Ending => self.agent.as_ref(),
+            _ => self.offer.as_ref().map(|offer| &offer.agent),
+        }
+    }
+
     /// The two who talk, when they do.
     fn pair(&self) -> Option<(LegId, LegId)> {
         match self.phase {
@@ -252,7 +260,7 @@ impl Call {
             answered_at: self.answered_at,
             queue: self.queue.clone(),
             position: position.map(|position| position as u64),
-            agent: self.agent.clone().or_else(|| self.offer.as_ref().map(|offer| offer.agent.clone())),
+            agent: self.present_agent().cloned(),
             legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(Leg::view).collect(),
         }
     }

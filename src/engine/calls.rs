@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rand_core::RngCore;
 
 use super::incoming::{Dialled, Source};
-use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
+use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
 use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
@@ -112,8 +112,8 @@ impl Engine {
             recording: None,
             message: None,
         };
-        self.journal(Journal::Began(Box::new(call.record())));
         self.changed.insert(id);
+        self.unwritten.insert(id);
         self.start(call, &new.dialled, &new.headers, now);
         Ok(())
     }
@@ -141,13 +141,13 @@ impl Engine {
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
                 let waits = self.ask_history(id, &call.from, uses, now);
-                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });
+                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None, written: Written::default() });
                 if !waits {
                     self.run_plan(id, RunInput::Start, now);
                 }
             }
             Dialled::Agent(agent) => {
-                self.calls.insert(id, Live { call, run: None, plans, shown: None });
+                self.calls.insert(id, Live { call, run: None, plans, shown: None, written: Written::default() });
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
         }
@@ -194,8 +194,8 @@ impl Engine {
         let sdp = leg.answer.take().unwrap_or_else(|| leg.negotiator.offer(Direction::BOTH));
         let session = leg.session;
         self.ua.accept(session, sdp, Headers::default(), now.instant);
-        self.journal(Journal::Answered { call: id, at: now.wall });
         self.changed.insert(id);
+        self.unwritten.insert(id);
     }
 
     /// Ends the call for everybody. Its record follows as soon as the media threads have told their last figures.
@@ -259,6 +259,7 @@ impl Engine {
         self.sessions.remove(&session);
         self.media(MediaCommand::Close { leg: leg_id });
         self.changed.insert(id);
+        self.unwritten.insert(id);
     }
 
     pub(super) fn finish_if_complete(&mut self, id: CallId, now: Now) {
@@ -270,6 +271,9 @@ impl Engine {
 
     /// Writes the record, then tells the world.
     pub(super) fn finish(&mut self, id: CallId, now: Now) {
+        if self.unwritten.remove(&id) {
+            self.write_down(id);
+        }
         let message = self.settle_recordings(id, now);
         let Some(live) = self.calls.remove(&id) else { return };
         self.timers.clear(&Timer::Finish(id));

@@ -6,6 +6,7 @@ mod api;
 mod calls;
 mod direct;
 mod incoming;
+mod journal;
 mod outside;
 mod pairs;
 mod plan;
@@ -28,7 +29,6 @@ use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
-use crate::record::{CallRecord, Recording, SurveyAnswer};
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -37,6 +37,8 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+pub use journal::Journal;
+use journal::Written;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
@@ -147,38 +149,6 @@ pub enum LogLevel {
     Warn,
 }
 
-/// What must survive the death of the process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Journal {
-    Began(Box<CallRecord>),
-    /// Its caller is answered.
-    Answered {
-        call: CallId,
-        at: Wall,
-    },
-    Queued {
-        call: CallId,
-        queue: QueueId,
-        from: String,
-        since: Wall,
-    },
-    Ended(Box<CallRecord>),
-    /// The agent's wrap-up for this call is over.
-    WrapUp {
-        call: CallId,
-        acw_ms: u64,
-    },
-    /// A recording begins, or has ended: what is known of it now.
-    Recording(Box<Recording>),
-    RecordingDeleted(RecordingId),
-    Surveyed {
-        call: CallId,
-        answer: SurveyAnswer,
-    },
-    /// An event that `Command::Tell` wrote down is done.
-    Told(String),
-}
-
 /// A point in time at which the engine wants to act.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Timer {
@@ -233,7 +203,10 @@ pub struct Engine {
     next_play: u64,
     draining: bool,
     drained: bool,
+    /// To be published when the input has been taken in.
     changed: BTreeSet<CallId>,
+    /// To be written down then, where there is news.
+    unwritten: BTreeSet<CallId>,
     commands: VecDeque<Command>,
 }
 
@@ -246,6 +219,7 @@ struct Live {
     plans: Arc<Plans>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
+    written: Written,
 }
 
 /// What is alive, for leak checks.
@@ -297,6 +271,7 @@ impl Engine {
             draining: false,
             drained: false,
             changed: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
             commands: VecDeque::new(),
         };
         engine.reach_fixed_phones(now);
@@ -392,6 +367,7 @@ impl Engine {
                 break;
             }
         }
+        self.write_down_changes();
         while let Some(transmit) = self.ua.poll_transmit() {
             self.commands.push_back(Command::Send(transmit));
         }
@@ -460,10 +436,6 @@ impl Engine {
 
     fn media(&mut self, command: MediaCommand) {
         self.commands.push_back(Command::Media(command));
-    }
-
-    fn journal(&mut self, entry: Journal) {
-        self.commands.push_back(Command::Journal(entry));
     }
 
     fn log(&mut self, level: LogLevel, text: String) {

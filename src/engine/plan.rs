@@ -41,6 +41,9 @@ impl Engine {
         run.handle(&live.plans, input, &Figures { acd: &self.acd, now }, now);
         let actions: Vec<RunAction> = std::iter::from_fn(|| run.poll_action()).collect();
         live.call.language = run.language().clone();
+        if run.path().len() > live.call.path.len() {
+            self.unwritten.insert(id);
+        }
         live.call.path = run.path().to_vec();
         match run.poll_timeout() {
             Some(at) => self.timers.set(Timer::Plan(id), at),
@@ -96,13 +99,15 @@ impl Engine {
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
         live.call.enter_queue(queue, skills.clone(), music.as_deref().unwrap_or("music/default"), leave, now);
-        let from = live.call.from.clone();
         self.wire(id, now);
         match self.acd.enqueue(id, queue, &skills, since, now) {
             Ok(()) => {
                 let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
                 let since = now.wall - jiff::SignedDuration::from_millis(waited);
-                self.journal(super::Journal::Queued { call: id, queue: queue.clone(), from, since });
+                if let Some(live) = self.live(id) {
+                    live.written.place = Some((queue.clone(), since));
+                }
+                self.unwritten.insert(id);
             }
             Err(error) => {
                 let outcome = match error {

@@ -238,6 +238,25 @@ impl Engine {
         }
     }
 
+    /// A leg that sends no RTP any more is ended. A caller who loses their agent so is not.
+    fn leg_died(&mut self, leg: LegId, now: Now) {
+        let Some(call) = self.legs.get(&leg).copied() else { return };
+        let Some(live) = self.live(call) else { return };
+        if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
+            return;
+        }
+        let is_partner = leg != live.call.caller && live.call.partner(leg).is_some();
+        self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
+        // Q.850: recovery on timer expiry.
+        let lost = EndReason { q850: 102, ..EndReason::normal(Outcome::Failed, Party::System) };
+        if is_partner {
+            self.drop_leg(call, leg, &lost, now);
+            self.partner_left(call, lost.by, lost.q850, false, now);
+        } else {
+            self.hang_up_leg(call, leg, lost.by, lost.q850, now);
+        }
+    }
+
     /// The caller hears that it rings, where they have not been answered yet.
     fn ring_back(&mut self, call: CallId, now: Now) {
         let Some(live) = self.calls.get_mut(&call) else { return };
@@ -260,12 +279,7 @@ impl Engine {
                 }
             }
             MediaEvent::PlayEnded { leg, play } => self.play_ended(leg, play, now),
-            MediaEvent::Dead { leg } => {
-                if let Some(call) = self.legs.get(&leg).copied() {
-                    self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
-                    self.hang_up_leg(call, leg, Party::System, 102, now);
-                }
-            }
+            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Recording { recording, event } => self.recording_event(recording, event, now),
             MediaEvent::Closed { leg, stats } => {
                 let Some(call) = self.legs.get(&leg).copied() else { return };

@@ -17,6 +17,7 @@ mod language;
 mod lookup;
 mod menu;
 mod pattern;
+mod question;
 mod queues;
 mod record;
 mod screen;

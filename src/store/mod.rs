@@ -15,6 +15,7 @@
 //! process dies. The space of moved entries is used again. While the database is locked or gone entries stay in the
 //! spool; when the spool is full they are kept in memory up to a bound, and what goes beyond is counted as lost.
 
+mod batch;
 mod contacts;
 mod database;
 mod entry;

@@ -93,7 +93,7 @@ impl Overlay {
                 }
                 Entry::Surveyed { call_id, answer } => overlay.survey.entry(call_id).or_default().push(answer),
                 Entry::Began(_)
-                | Entry::Answered { .. }
+                | Entry::Progress { .. }
                 | Entry::Queued { .. }
                 | Entry::Recording(_)
                 | Entry::RecordingDeleted { .. }

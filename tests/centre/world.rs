@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
+use relais::bridge::MediaEvent;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
 use relais::ids::{AgentId, CallId, RecordingId, RequestId};
 use relais::record::{Party, RecordingState};
@@ -187,7 +188,7 @@ impl World {
             return self.deliver(&packet);
         }
         if let Some(event) = self.media.poll(self.now) {
-            return self.input(Input::Media(event));
+            return self.media_tells(event);
         }
         if self.meddling.keys().next().is_some_and(|at| *at <= self.now)
             && let Some((_, request)) = self.meddling.pop_first()
@@ -207,6 +208,15 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn media_tells(&mut self, event: MediaEvent) -> Result<(), String> {
+        let died = match &event {
+            MediaEvent::Dead { leg } => self.truth.talk_of_agent(*leg).zip(Some(*leg)),
+            _ => None,
+        };
+        self.input(Input::Media(event))?;
+        died.map_or(Ok(()), |(call, leg)| self.truth.lost_agent(call, leg))
     }
 
     fn deliver(&mut self, packet: &Packet) -> Result<(), String> {
@@ -316,7 +326,6 @@ impl World {
                     return Err(format!("record's agent and legs disagree: {record:?}"));
                 }
             }
-            Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
             Journal::Recording(recording) => {
                 self.recordings.insert(recording.recording_id, recording.state);
             }
@@ -326,11 +335,13 @@ impl World {
                     .ok_or(format!("recording {recording} is deleted and was not there"))?;
             }
             Journal::Began(_)
-            | Journal::Answered { .. }
+            | Journal::Progress { .. }
             | Journal::Queued { .. }
+            | Journal::WrapUp { .. }
             | Journal::Surveyed { .. }
             | Journal::Told(_) => {}
         }
+        self.truth.written(&entry)?;
         self.journal.push(entry);
         Ok(())
     }
