@@ -102,6 +102,7 @@ impl Scene {
             ports: (20_000, 39_999),
             dead_leg: Duration::from_secs(60),
             threads: Some(1),
+            recordings: std::env::temp_dir().join("relais-bench-recordings"),
         };
         let media = Media::start(settings, Arc::new(Shelf(Bytes::from(vec![0x55; 8000 * 30]))), sender.into())
             .expect("free ports");

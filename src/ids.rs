@@ -5,50 +5,74 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// One contact, from the trunk to its last leg. Unique across restarts: 48 bits of Unix milliseconds, 80 random bits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallId(pub u128);
+macro_rules! unique_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Unique across restarts: 48 bits of Unix milliseconds, 80 random bits.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u128);
 
-impl CallId {
-    /// Joins a wall clock time in milliseconds and random bits; ids made later sort later.
-    pub fn new(unix_ms: i64, random: u128) -> Self {
-        let high = (unix_ms.max(0) as u128) << 80;
-        CallId(high | (random & ((1 << 80) - 1)))
-    }
+        impl $name {
+            /// Joins a wall clock time in milliseconds and random bits; ids made later sort later.
+            pub fn new(unix_ms: i64, random: u128) -> Self {
+                let high = (unix_ms.max(0) as u128) << 80;
+                $name(high | (random & ((1 << 80) - 1)))
+            }
+
+            /// When it was made, in Unix milliseconds.
+            pub fn unix_ms(self) -> i64 {
+                (self.0 >> 80) as i64
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:032x}", self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = std::num::ParseIntError;
+
+            fn from_str(s: &str) -> Result<Self, Self::Err> {
+                u128::from_str_radix(s, 16).map($name)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
-impl fmt::Display for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallId({self})")
-    }
-}
-
-impl std::str::FromStr for CallId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        u128::from_str_radix(s, 16).map(CallId)
-    }
-}
-
-impl Serialize for CallId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for CallId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+unique_id!(
+    /// One contact, from the trunk to its last leg.
+    CallId
+);
+unique_id!(
+    /// A promise to call somebody back.
+    CallbackId
+);
+unique_id!(
+    /// One recording; its file is named by it.
+    RecordingId
+);
 
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::RtpStats;
-use crate::ids::{AgentId, CallId, LegId, QueueId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::time::Wall;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,9 +52,67 @@ pub struct CallRecord {
     pub hold_ms: Option<u64>,
     pub acw_ms: Option<u64>,
     pub transfers: u32,
-    pub recording: Option<String>,
+    /// The message that the caller left, else the recording of the call.
+    pub recording: Option<RecordingId>,
+    /// What the caller answered to surveys; null until then.
+    #[serde(default)]
+    pub survey: Option<Vec<SurveyAnswer>>,
     pub path: Vec<PathStep>,
     pub legs: Vec<LegRecord>,
+}
+
+/// One score that a caller gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyAnswer {
+    /// What was asked for: `csat`.
+    pub name: String,
+    pub score: i64,
+    /// The range that was offered.
+    pub min: i64,
+    pub max: i64,
+    #[serde(with = "millis")]
+    pub at: Wall,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingKind {
+    /// A message that the caller left: one channel.
+    Voicemail,
+    /// Both sides of a call: what the caller says on the left, what the caller hears on the right.
+    Call,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// Being written, or cut off by the death of the process: the file goes as far as it goes.
+    Open,
+    Complete,
+    /// It could not be written to its end; what there is can be heard.
+    Incomplete,
+}
+
+/// A recording in the index. Its file is named by its id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Recording {
+    #[schema(value_type = String)]
+    pub recording_id: RecordingId,
+    pub kind: RecordingKind,
+    pub state: RecordingState,
+    #[schema(value_type = String)]
+    pub call_id: CallId,
+    /// Whose message it is; null for calls.
+    pub mailbox: Option<String>,
+    pub from: String,
+    pub to: String,
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Wall,
+    pub duration_ms: Option<u64>,
+    /// Of that, how long the caller spoke.
+    pub voiced_ms: Option<u64>,
+    pub octets: Option<u64>,
 }
 
 /// One matrix rule that ran.
@@ -85,6 +143,57 @@ pub struct LegRecord {
     pub hold_ms: u64,
     pub consult_ms: u64,
     pub conference_ms: u64,
+}
+
+/// What a running call has come to since it was last written down. What is not told has not changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    #[serde(with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Wall>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// The path from its step `path_from` on, counted from 0.
+    pub path_from: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathStep>,
+    /// Legs that have joined or left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<LegRecord>,
+}
+
+impl CallRecord {
+    pub fn follow(&mut self, progress: Progress) {
+        self.answered_at = progress.answered_at.or(self.answered_at);
+        self.queue = progress.queue.or_else(|| self.queue.take());
+        self.agent = progress.agent.or_else(|| self.agent.take());
+        self.wait_ms = progress.wait_ms.or(self.wait_ms);
+        if !progress.path.is_empty() {
+            self.path.truncate(progress.path_from);
+            self.path.extend(progress.path);
+        }
+        for leg in progress.legs {
+            match self.legs.iter_mut().find(|known| known.leg_id == leg.leg_id) {
+                Some(known) => *known = leg,
+                None => self.legs.push(leg),
+            }
+        }
+    }
+
+    /// Ends the record of a call that the death of the process cut off, as far as it has no end of its own.
+    pub fn cut_off(&mut self, at: Wall) {
+        let at = at.max(self.started_at);
+        self.ended_at.get_or_insert(at);
+        self.outcome.get_or_insert(Outcome::Failed);
+        self.ended_by.get_or_insert(Party::System);
+        for leg in self.legs.iter_mut().filter(|leg| leg.joined_at.is_some()) {
+            leg.left_at.get_or_insert(at);
+        }
+    }
 }
 
 /// RFC 3339 in UTC with exactly three decimals.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ids::{AgentId, CallId, LegId, QueueId, TrunkId};
-use crate::record::{CallRecord, Party, millis, optional_millis};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
+use crate::record::{CallRecord, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::time::Wall;
 
 /// The states of an agent, as the API names them.
@@ -112,6 +112,28 @@ pub enum Change {
     Ended(Box<CallRecord>),
     Agent(AgentView),
     Queue(QueueView),
+    /// A caller has left a message.
+    Voicemail(Recording),
+    RecordingDeleted {
+        recording_id: RecordingId,
+    },
+    /// A caller has given a score.
+    Survey {
+        call_id: CallId,
+        queue: Option<QueueId>,
+        agent: Option<AgentId>,
+        #[serde(flatten)]
+        answer: SurveyAnswer,
+    },
+}
+
+/// The recording of a call, as it is wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingWish {
+    On,
+    Paused,
+    Off,
 }
 
 /// A request of the web shell to the engine.
@@ -131,6 +153,16 @@ pub enum ApiRequest {
         call: CallId,
         leg: Option<LegId>,
         by: Party,
+    },
+    /// The recording of a call is to run, pause or end. The web shell has checked who asks.
+    Record {
+        call: CallId,
+        wish: RecordingWish,
+    },
+    /// Deletes a recording that has ended; the web shell has seen that there is one. `by` is the token's, for the log.
+    DeleteRecording {
+        recording: RecordingId,
+        by: String,
     },
 }
 

@@ -3,13 +3,14 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use relais::bridge::{Digit, Latch, MediaCommand, MediaPort, PlayItem, Stream};
-use relais::ids::{CallId, Language, LegId, PlayId};
-use relais::media::{Flow, MediaIo, PromptSource, Setup, Worker};
+use relais::bridge::{Digit, Latch, MediaCommand, MediaPort, PlayItem, RecordTerms, Stream};
+use relais::ids::{CallId, Language, LegId, PlayId, RecordingId};
+use relais::media::{Flow, MediaIo, PromptSource, Recorder, Setup, Worker};
 use relais::rtp::{EventPacket, Header};
 use relais::settings::Codec;
 use relais::time::Instant;
@@ -94,8 +95,18 @@ struct Scene {
 
 impl Scene {
     fn new(legs: &[Codec], events: bool) -> Scene {
-        let setup =
-            Setup { dead_leg: Duration::from_secs(60), ntp_at_zero: 1 << 40, seed: [5; 32], prompts: Arc::new(Shelf) };
+        Scene::recorded_in(None, legs, events)
+    }
+
+    fn recorded_in(folder: Option<PathBuf>, legs: &[Codec], events: bool) -> Scene {
+        let recorder = Recorder::new(folder, crossbeam_channel::bounded(64).0.into());
+        let setup = Setup {
+            dead_leg: Duration::from_secs(60),
+            ntp_at_zero: 1 << 40,
+            seed: [5; 32],
+            prompts: Arc::new(Shelf),
+            recorder,
+        };
         let mut worker = Worker::new(Sink::default(), setup, Instant(0));
         for (leg, codec) in (1..).zip(legs) {
             let port = MediaPort(SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * leg as u16)));
@@ -191,6 +202,22 @@ fn a_relay_allocates_nothing() {
     scene.hear(1, &[2]);
     scene.hear(2, &[1]);
     assert_eq!(scene.measure(), 0);
+}
+
+#[test]
+fn recording_both_sides_of_a_relay_and_of_a_mix_allocates_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let codecs = [Codec::Pcmu, Codec::Pcmu, Codec::G722];
+    let mut scene = Scene::recorded_in(Some(folder.path().to_owned()), &codecs, true);
+    scene.hear(1, &[2]);
+    scene.hear(3, &[1, 2]);
+    for leg in [1, 3] {
+        let terms = RecordTerms { both: true, longest: Duration::from_secs(3_600), silence: None };
+        let recording = RecordingId::new(1_700_000_000_000, u128::from(leg));
+        scene.worker.command(MediaCommand::Record { leg: LegId(leg), recording, terms }, scene.now);
+    }
+    // Past what the ring holds: a full ring must not allocate either.
+    assert_eq!((0..10).map(|_| scene.measure()).sum::<u64>(), 0);
 }
 
 #[test]

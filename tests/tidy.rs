@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine"];
 
 /// Value types at the root, open to every room.
-const VALUES: &[&str] = &["caller", "outbox", "findings", "ids", "record", "settings", "time", "views"];
+const VALUES: &[&str] = &["callback", "caller", "outbox", "findings", "ids", "record", "settings", "time", "views"];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -33,6 +33,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("server", &["*"]),
         ("cli", &["*"]),
         // The root: value types name only each other and the plain data of `bridge`.
+        ("callback", &[]),
         ("caller", &[]),
         ("findings", &[]),
         ("ids", &[]),

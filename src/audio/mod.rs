@@ -1,6 +1,7 @@
 //! Codecs, resampling, mixing, tones, keys in band and loss concealment. Linear audio is `i16`, mono; what runs every
 //! 20 ms works on the caller's slices and allocates nothing after construction.
 
+mod activity;
 mod codec;
 mod conceal;
 mod dtmf;
@@ -10,6 +11,7 @@ mod mix;
 mod resample;
 mod tone;
 
+pub use activity::VoiceActivity;
 pub use codec::{Decoder, Encoder, sample_rate_hz};
 pub use conceal::Concealer;
 pub use dtmf::{DtmfDetector, dtmf_frequencies};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::ids::{CallId, Language, LegId, PlayId};
+use crate::ids::{CallId, Language, LegId, PlayId, RecordingId};
 use crate::settings::Codec;
 
 /// A bound RTP socket of the stock, named by its local address; RTCP is the next port.
@@ -17,21 +17,102 @@ pub struct MediaPort(pub SocketAddr);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MediaCommand {
     /// Takes a port of the stock into use. All legs of one call live on one thread.
-    Open { leg: LegId, call: CallId, port: MediaPort },
+    Open {
+        leg: LegId,
+        call: CallId,
+        port: MediaPort,
+    },
     /// What offer and answer agreed on; may come again at any time (hold, codec change, new address).
-    Configure { leg: LegId, stream: Box<Stream> },
+    Configure {
+        leg: LegId,
+        stream: Box<Stream>,
+    },
     /// From now on this leg hears these legs: none is silence, one is relayed, several are mixed. A leg may hear
     /// itself (echo). A running `Play` is heard instead until it ends.
-    Hear { leg: LegId, sources: Sources },
+    Hear {
+        leg: LegId,
+        sources: Sources,
+    },
     /// Plays the items one after the other into the leg's ear, then reports `PlayEnded`; `repeat` plays for ever.
     /// Replaces a running play, which then reports nothing.
-    Play { leg: LegId, play: PlayId, items: Vec<PlayItem>, repeat: bool },
+    Play {
+        leg: LegId,
+        play: PlayId,
+        items: Vec<PlayItem>,
+        repeat: bool,
+    },
     /// Stops at once; reports nothing.
-    StopPlay { leg: LegId, play: PlayId },
+    StopPlay {
+        leg: LegId,
+        play: PlayId,
+    },
     /// Sends one key by RFC 4733 (or in band where telephone-event was not agreed).
-    SendDigit { leg: LegId, digit: Digit, duration: Duration },
+    SendDigit {
+        leg: LegId,
+        digit: Digit,
+        duration: Duration,
+    },
+    /// Writes down what the leg's far end says and, where the terms say so, what it is sent, until `StopRecord`, the
+    /// longest time of the terms or the end of the leg. `RecordingEvent::Ended` or `Failed` follows in every case.
+    Record {
+        leg: LegId,
+        recording: RecordingId,
+        terms: RecordTerms,
+    },
+    /// While a recording is paused silence stands for what is said.
+    PauseRecord {
+        leg: LegId,
+        recording: RecordingId,
+        paused: bool,
+    },
+    StopRecord {
+        leg: LegId,
+        recording: RecordingId,
+    },
+    /// Deletes a recording that has ended.
+    DiscardRecording(RecordingId),
     /// Ends the leg, reports `Closed` with its last figures, and gives the port back to the stock.
-    Close { leg: LegId },
+    Close {
+        leg: LegId,
+    },
+}
+
+/// What is to be recorded of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordTerms {
+    /// Two channels: what the far end says on the left, what it is sent on the right. Else what it says alone.
+    pub both: bool,
+    /// Nothing is written after this; `RecordingEvent::Full` says so.
+    pub longest: Duration,
+    /// `RecordingEvent::Silence` is told once when the far end has not spoken for this long.
+    pub silence: Option<Duration>,
+}
+
+/// What becomes of a recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum RecordingEvent {
+    /// The file is open.
+    Started,
+    Silence,
+    Full,
+    /// The file is whole and in its place.
+    Ended(Recorded),
+    /// It could not be begun, or not be written to its end; what was written before is kept, but for a file without
+    /// any sound.
+    Failed {
+        why: String,
+        recorded: Recorded,
+    },
+}
+
+/// The figures of a recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub duration: Duration,
+    /// Of that, how long the far end spoke.
+    pub voiced: Duration,
+    /// The size of the file.
+    pub octets: u64,
 }
 
 pub type Sources = SmallVec<[LegId; 2]>;
@@ -146,6 +227,10 @@ pub enum MediaEvent {
     /// Nothing came for the configured time though our answer expects media.
     Dead {
         leg: LegId,
+    },
+    Recording {
+        recording: RecordingId,
+        event: RecordingEvent,
     },
     /// The last figures of a closed leg.
     Closed {

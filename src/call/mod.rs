@@ -13,7 +13,7 @@ pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
 use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
-use crate::ids::{AgentId, CallId, Language, LegId, QueueId, Skill, TrunkId};
+use crate::ids::{AgentId, CallId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
 use crate::views::{CallState, CallView};
@@ -84,6 +84,10 @@ pub struct Call {
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
     pub agent: Option<AgentId>,
+    /// The recording of both sides, running or ended.
+    pub recording: Option<RecordingId>,
+    /// What the caller says to the voicemail, or has said.
+    pub message: Option<RecordingId>,
 }
 
 impl Call {
@@ -123,6 +127,14 @@ impl Call {
     pub fn stop_waiting(&mut self, now: Now) {
         if let Some(queued_at) = self.queued_at {
             self.wait_ms.get_or_insert(millis(now.instant.since(queued_at)));
+        }
+    }
+
+    /// Who talks or is rung now; one who was lost is neither.
+    fn present_agent(&self) -> Option<&AgentId> {
+        match &self.phase {
+            Phase::Talking { .. } | Phase::Ending => self.agent.as_ref(),
+            _ => self.offer.as_ref().map(|offer| &offer.agent),
         }
     }
 
@@ -217,7 +229,8 @@ impl Call {
             hold_ms: handled.then_some(hold_ms),
             acw_ms: None,
             transfers: 0,
-            recording: None,
+            recording: self.message.or(self.recording),
+            survey: None,
             path: self.path.clone(),
             legs: self
                 .legs
@@ -247,7 +260,7 @@ impl Call {
             answered_at: self.answered_at,
             queue: self.queue.clone(),
             position: position.map(|position| position as u64),
-            agent: self.agent.clone().or_else(|| self.offer.as_ref().map(|offer| offer.agent.clone())),
+            agent: self.present_agent().cloned(),
             legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(Leg::view).collect(),
         }
     }

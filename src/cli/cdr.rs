@@ -134,6 +134,7 @@ mod tests {
             acw_ms: None,
             transfers: 0,
             recording: None,
+            survey: None,
             path: Vec::new(),
             legs: Vec::new(),
         };

@@ -54,6 +54,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     queue_members(draft, findings);
     music(draft, names, findings);
     languages(draft, findings);
+    addresses(draft, findings);
     ports(draft, findings);
     passwords(draft, findings);
 }
@@ -143,6 +144,51 @@ fn languages(draft: &Draft, findings: &mut Findings<'_>) {
             let message = format!("language '{}' is not among languages", language.value);
             findings.error(language.span.clone(), message, hint);
         }
+    }
+}
+
+/// What phones and trunks are told to answer to must be an address that they can reach.
+fn addresses(draft: &Draft, findings: &mut Findings<'_>) {
+    let (settings, places) = (&draft.settings, &draft.places);
+    let public = settings.sip.public_address;
+    if let Some(public) = public.filter(|public| public.is_unspecified() || public.is_multicast()) {
+        let message = format!("sip: public_address {public} is no address that anybody can answer to");
+        let hint = "write the one address by which phones and trunks reach this machine".to_owned();
+        findings.error(places.public_address.clone(), message, hint);
+    }
+    let remedy = "listen on the address by which phones and trunks reach this machine, as udp:192.0.2.10:5060 (127.0.0.1 \
+                  where they all run on it), or set public_address of [sip] to that address";
+    for (listen, span) in settings.sip.listen.iter().zip(&places.listen) {
+        if public.is_none() && listen.address.ip().is_unspecified() {
+            let message = format!(
+                "sip: {}:{} is every address of this machine, and phones cannot be told to answer to {}",
+                listen.transport.name(),
+                listen.address,
+                listen.address.ip()
+            );
+            findings.error(span.clone(), message, remedy.to_owned());
+        }
+    }
+    let Some(span) = &places.rtp else { return };
+    let rtp = settings.rtp.address;
+    if public.is_none() && rtp.is_unspecified() {
+        let message =
+            format!("rtp: address {rtp} is every address of this machine, and phones cannot send audio to it");
+        let hint = "write the address by which phones and trunks reach this machine, or set public_address of [sip]";
+        findings.error(span.clone(), message, hint.to_owned());
+    } else if public.is_some_and(|public| public.is_ipv4() != rtp.is_ipv4()) {
+        let message = format!("rtp: address {rtp} and public_address are not both IPv4 or both IPv6");
+        findings.error(span.clone(), message, "give both of one kind".to_owned());
+    } else if public.is_none()
+        && is_loopback(rtp)
+        && let Some(open) = settings.sip.listen.iter().find(|listen| !is_loopback(listen.address.ip()))
+    {
+        let message = format!("rtp: address {rtp} can be reached from this machine only, {} from others", open.address);
+        findings.warning(
+            span.clone(),
+            message,
+            "phones elsewhere would hear nothing; give RTP the same address".to_owned(),
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
 /// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 12] = [
+const PROMPTS: [&str; 17] = [
     "en/greeting",
     "en/menu",
     "en/hours",
@@ -21,6 +21,11 @@ const PROMPTS: [&str; 12] = [
     "en/no-input",
     "en/goodbye",
     "en/closed-always",
+    "en/offer-voicemail",
+    "en/voicemail-greeting",
+    "en/voicemail-review",
+    "en/voicemail-too-short",
+    "en/voicemail-thanks",
     "en/echo",
     "en/bench",
     "en/queue-full",
@@ -176,9 +181,10 @@ fn a_demo_password_keeps_the_centre_on_loopback() {
     ] {
         let findings = load(&demo, &overrides).unwrap_err();
         assert!(lines(&findings).contains("agent '201' has a demo password"), "{}", lines(&findings));
-        assert_eq!(findings[0].line, password, "at the password");
+        let found = findings.iter().find(|finding| finding.message.contains("demo password"));
+        assert_eq!(found.map(|finding| finding.line), Some(password), "at the password");
     }
-    let own = "[sip]\nlisten = ['udp:0.0.0.0:5060']\n[[agent]]\nid = '201'\npassword = 'long and its own'\n";
+    let own = "[sip]\nlisten = ['udp:192.0.2.1:5060']\n[[agent]]\nid = '201'\npassword = 'long and its own'\n";
     assert!(project.load(own).is_ok());
     assert!(project.load(&own.replace("long and its own", "demo-202")).is_ok(), "another's is no demo password");
 }
@@ -227,6 +233,12 @@ fn every_fault_is_found_at_its_place() {
         ("[sip]\nlisten = ['tls:127.0.0.1:5061']".into(), (3, 11), "no transport that can be listened on"),
         ("[sip]\nlisten = []".into(), (3, 10), "listen is empty"),
         ("[sip]\nlisten = 'udp:127.0.0.1:5060'".into(), (3, 10), "a list of texts"),
+        ("[sip]\nlisten = ['udp:127.0.0.1:5060', 'udp:0.0.0.0:5061']".into(), (3, 33), "set public_address of [sip]"),
+        ("[sip]\nlisten = ['tcp:[::]:5060']".into(), (3, 11), "phones cannot be told to answer to ::"),
+        ("[sip]\npublic_address = '0.0.0.0'".into(), (3, 18), "no address that anybody can answer to"),
+        ("[sip]\npublic_address = 'here'".into(), (3, 18), "is no IP address"),
+        ("[rtp]\naddress = '0.0.0.0'".into(), (3, 11), "phones cannot send audio to it"),
+        ("[sip]\npublic_address = '192.0.2.1'\n[rtp]\naddress = '::1'".into(), (5, 11), "not both IPv4 or both IPv6"),
         ("[sip]\ndomain = 'a b'".into(), (3, 10), "is no host name"),
         ("[sip]\nsession_expires_s = 20".into(), (3, 21), "from 90 to"),
         ("[sip]\nmax_calls = 'many'".into(), (3, 13), "a whole number"),
@@ -317,6 +329,18 @@ fn what_is_probably_a_slip_is_a_warning() {
     let warnings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).warnings;
     let words = ["has no agents", "also a number of plan", "is the id"];
     assert!(words.iter().all(|word| lines(&warnings).contains(word)), "{}", lines(&warnings));
+}
+
+#[test]
+fn every_address_may_be_listened_on_where_the_public_one_is_told() {
+    let project = Project::new();
+    let text = "[sip]\nlisten = ['udp:0.0.0.0:5060']\npublic_address = '192.0.2.10'\n[rtp]\naddress = '0.0.0.0'\n";
+    let loaded = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    assert_eq!(lines(&loaded.warnings), "");
+    assert_eq!(loaded.settings.sip.public_address, Some("192.0.2.10".parse().unwrap()));
+    let flag = Overrides { sip: vec![parse_listen("udp:0.0.0.0:5060").unwrap()], ..Overrides::default() };
+    let findings = load(&project.path("dialplans/relais.toml"), &flag).unwrap_err();
+    assert!(lines(&findings).contains("set public_address"), "a flag is checked as well: {}", lines(&findings));
 }
 
 #[test]

@@ -165,6 +165,7 @@ fn passes(rule: &Rule, checker: &Checker<'_>) -> bool {
     };
     match (module.spec().ends, module) {
         (Ends::Always, _) => false,
+        (Ends::UnlessChosen, _) => rule.fixed.contains_key("offer") || rule.computed.contains_key("offer"),
         (Ends::WhenAnswered, Module::Distribute) => {
             let limited = |name| rule.fixed.contains_key(name) || rule.computed.contains_key(name);
             limited("max_wait_s") || limited("leave") || rule.computed.contains_key("queue")

@@ -19,7 +19,7 @@ use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -104,9 +104,23 @@ pub(super) fn check_inputs(
     if let Callee::Module(module) = callee {
         checker.check_default_prompts(*module, &given, &place, findings);
         check_together(*module, &fixed, place.clone(), findings);
+        check_offer(*module, &given, &place, findings);
+        if *module == Module::Record && !given.contains("prompt") {
+            let consent = fixed.get("consent").and_then(Value::as_text).filter(|consent| *consent != "none");
+            if let Some(prompt) = consent.map(consent_prompt) {
+                checker.check_prompt(prompt, place.clone(), findings);
+            }
+        }
         checker.check_request(*module, &fixed, place, findings);
     }
     (fixed, computed, nested)
+}
+
+fn check_offer(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, findings: &mut Findings<'_>) {
+    if module == Module::Deter && given.contains("offer") && !given.contains("offer_prompt") {
+        let hint = "name the prompt that says what the keys do".to_owned();
+        findings.error(place.clone(), "deter: an offer needs an offer_prompt".to_owned(), hint);
+    }
 }
 
 /// The inputs that a number gives.
@@ -157,6 +171,9 @@ fn check_together(module: Module, fixed: &BTreeMap<String, Value>, place: Range<
     if module == Module::Gather && integer("min") > integer("max") {
         let message = format!("gather: min is {} and max is {}", integer("min"), integer("max"));
         findings.error(place, message, "min is at most max".to_owned());
+    } else if module == Module::Survey && integer("min") >= integer("max") {
+        let message = format!("survey: min is {} and max is {}", integer("min"), integer("max"));
+        findings.error(place, message, "min is below max".to_owned());
     }
 }
 
@@ -226,6 +243,10 @@ impl<'a> Checker<'a> {
         findings: &mut Findings<'_>,
     ) {
         for input in module.spec().inputs.iter().filter(|input| !given.contains(input.name)) {
+            // Said only where something is offered.
+            if module == Module::Deter && !given.contains("offer") && input.name != "prompt" {
+                continue;
+            }
             if let (Need::Text(prompt), Kind::Prompt) = (input.need, input.kind) {
                 self.check_prompt(prompt, place.clone(), findings);
             }

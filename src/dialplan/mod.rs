@@ -28,8 +28,8 @@ mod verdict;
 
 pub use crate::caller::CallerFacts;
 pub use crate::ivr::{
-    Action as RunAction, Answer, Event as RunInput, LookUp, Names, NoQueues, QueueFigures, QueueOutcome, Queues,
-    Target, TransferOutcome, Value, Webhook,
+    Action as RunAction, Answer, Event as RunInput, LookUp, MessageEvent, Names, NoQueues, QueueFigures, QueueOutcome,
+    Queues, Target, TransferOutcome, Value, Webhook,
 };
 pub use declared::Declared;
 pub use facts::Facts;

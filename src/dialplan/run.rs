@@ -9,7 +9,10 @@ use super::plan::{Callee, Level, Plan, Plans, Rule};
 use super::scope::Scope;
 use crate::caller::CallerFacts;
 use crate::ids::{Language, PlanId};
-use crate::ivr::{Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, Queues, Started, Step, Value};
+use crate::ivr::{
+    Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, QueueOutcome, Queues, Started, Step,
+    TransferOutcome, Value,
+};
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
 
@@ -175,6 +178,27 @@ impl Run {
     /// Whether a caller who hangs up now was served by the plan, rather than abandoned.
     pub fn is_self_service(&self) -> bool {
         self.desk.served
+    }
+
+    /// Whether the caller was told that nobody can take the call.
+    pub fn is_deterred(&self) -> bool {
+        self.desk.deterred
+    }
+
+    /// Whether the caller has refused to be recorded.
+    pub fn recording_refused(&self) -> bool {
+        self.desk.recording_refused
+    }
+
+    /// What to tell a run whose caller is still there after the other side ended the talk; `None` where nothing
+    /// follows and the call is over.
+    pub fn after_talk(&self) -> Option<Event> {
+        self.desk.survey.as_ref()?;
+        match &self.activity {
+            Some(Activity::Distribute(_)) => Some(Event::Queued(QueueOutcome::Finished)),
+            Some(Activity::Transfer(_)) => Some(Event::Transferred(TransferOutcome::Finished)),
+            _ => None,
+        }
     }
 
     /// Whether the plan has asked for the end of the call.
@@ -356,7 +380,7 @@ impl Run {
 
     fn say_farewell(&mut self, prompt: &str, world: &World<'_>) {
         let farewell = Farewell::start(&[prompt.to_owned()], Outcome::Failed, "", &mut world.step(&mut self.desk));
-        self.activity = Some(Activity::Deter(farewell));
+        self.activity = Some(Activity::Farewell(farewell));
     }
 
     fn hang_up(&mut self, status: u16, q850: u8, outcome: Outcome) {

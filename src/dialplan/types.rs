@@ -77,7 +77,7 @@ impl Type {
     /// The type of a module's output; `Choice` depends on the rule and is told by it.
     pub fn of_output(kind: OutputKind) -> Type {
         match kind {
-            OutputKind::Text | OutputKind::Choice => Type::Text,
+            OutputKind::Text | OutputKind::Choice(_) => Type::Text,
             OutputKind::Flag => Type::Flag,
             OutputKind::Integer => Type::Integer,
             OutputKind::Double => Type::Double,

@@ -183,7 +183,7 @@ fn loose(rule: &RuleDraft<'_>) -> Vec<Definition> {
 fn output_type(callee: &Callee, name: &str, rule: &RuleDraft<'_>, checker: &Checker<'_>) -> Type {
     match callee {
         Callee::Module(module) => match module.spec().output(name).map(|output| output.kind) {
-            Some(OutputKind::Choice) => choice(rule),
+            Some(OutputKind::Choice(input)) => choice(*module, input, rule),
             Some(kind) => Type::of_output(kind),
             None => field(name, rule),
         },
@@ -208,17 +208,17 @@ fn field(name: &str, rule: &RuleDraft<'_>) -> Type {
 }
 
 /// What a menu can put out: the meanings of its keys, and its default.
-fn choice(rule: &RuleDraft<'_>) -> Type {
+fn choice(module: Module, input: &str, rule: &RuleDraft<'_>) -> Type {
     let inputs = rule.inputs.iter().flat_map(Table::all);
     let given: BTreeMap<&str, Option<Value>> = inputs
         .map(|(key, value)| (key.value, value_of(value.get_ref()).filter(|_| expression_of(value).is_none())))
         .collect();
-    let Some(Some(Value::Map(choices))) = given.get("choices") else { return Type::Text };
+    let Some(Some(Value::Map(choices))) = given.get(input) else { return Type::Text };
     let default = match given.get("default") {
-        None => String::new(),
-        Some(Some(default)) => default.to_string(),
+        None => module.spec().input("default").map(|_| String::new()),
+        Some(Some(default)) => Some(default.to_string()),
         Some(None) => return Type::Text,
     };
-    let meanings: Vec<String> = choices.values().map(ToString::to_string).chain([default]).collect();
+    let meanings: Vec<String> = choices.values().map(ToString::to_string).chain(default).collect();
     Type::word(meanings.iter().map(String::as_str))
 }

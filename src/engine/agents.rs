@@ -154,6 +154,7 @@ impl Engine {
             _ => RunInput::Queued(QueueOutcome::Answered),
         };
         live.call.talk(leg, now);
+        self.unwritten.insert(id);
         self.timers.clear(&Timer::Dial(id));
         self.timers.clear(&Timer::Wait(id));
         self.wire(id, now);

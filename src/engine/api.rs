@@ -14,6 +14,8 @@ impl Engine {
         let result = match request {
             ApiRequest::SetAgentState { agent, state, reason } => self.set_agent_state(&agent, state, reason, now),
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
+            ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
+            ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
         };
         self.commands.push_back(Command::Reply { id, result });
@@ -89,6 +91,6 @@ impl Engine {
     }
 }
 
-fn refusal(status: u16, code: &str, message: String) -> ApiError {
+pub(super) fn refusal(status: u16, code: &str, message: String) -> ApiError {
     ApiError { status, code: code.to_owned(), message }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rand_core::RngCore;
 
 use super::incoming::{Dialled, Source};
-use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
+use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
 use crate::dialplan::{Facts, Run, RunInput};
@@ -109,9 +109,11 @@ impl Engine {
             queued_at: None,
             wait_ms: None,
             agent: None,
+            recording: None,
+            message: None,
         };
-        self.journal(Journal::Began(Box::new(call.record())));
         self.changed.insert(id);
+        self.unwritten.insert(id);
         self.start(call, &new.dialled, &new.headers, now);
         Ok(())
     }
@@ -139,13 +141,13 @@ impl Engine {
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
                 let waits = self.ask_history(id, &call.from, uses, now);
-                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });
+                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None, written: Written::default() });
                 if !waits {
                     self.run_plan(id, RunInput::Start, now);
                 }
             }
             Dialled::Agent(agent) => {
-                self.calls.insert(id, Live { call, run: None, plans, shown: None });
+                self.calls.insert(id, Live { call, run: None, plans, shown: None, written: Written::default() });
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
         }
@@ -192,8 +194,8 @@ impl Engine {
         let sdp = leg.answer.take().unwrap_or_else(|| leg.negotiator.offer(Direction::BOTH));
         let session = leg.session;
         self.ua.accept(session, sdp, Headers::default(), now.instant);
-        self.journal(Journal::Answered { call: id, at: now.wall });
         self.changed.insert(id);
+        self.unwritten.insert(id);
     }
 
     /// Ends the call for everybody. Its record follows as soon as the media threads have told their last figures.
@@ -257,17 +259,22 @@ impl Engine {
         self.sessions.remove(&session);
         self.media(MediaCommand::Close { leg: leg_id });
         self.changed.insert(id);
+        self.unwritten.insert(id);
     }
 
     pub(super) fn finish_if_complete(&mut self, id: CallId, now: Now) {
         let complete = self.calls.get(&id).is_some_and(|live| live.call.ending.is_some() && live.call.is_complete());
-        if complete {
+        if complete && !self.is_recording(id) {
             self.finish(id, now);
         }
     }
 
     /// Writes the record, then tells the world.
-    pub(super) fn finish(&mut self, id: CallId, _now: Now) {
+    pub(super) fn finish(&mut self, id: CallId, now: Now) {
+        if self.unwritten.remove(&id) {
+            self.write_down(id);
+        }
+        let message = self.settle_recordings(id, now);
         let Some(live) = self.calls.remove(&id) else { return };
         self.timers.clear(&Timer::Finish(id));
         for leg in live.call.legs.values() {
@@ -277,6 +284,9 @@ impl Engine {
         let record = Box::new(live.call.record());
         self.journal(Journal::Ended(record.clone()));
         self.commands.push_back(super::Command::Publish(Change::Ended(record)));
+        message
+            .into_iter()
+            .for_each(|message| self.commands.push_back(super::Command::Publish(Change::Voicemail(message))));
         self.changed.remove(&id);
     }
 

@@ -6,9 +6,11 @@ mod api;
 mod calls;
 mod direct;
 mod incoming;
+mod journal;
 mod outside;
 mod pairs;
 mod plan;
+mod recordings;
 mod registration;
 mod sessions;
 mod trunks;
@@ -25,9 +27,8 @@ use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
-use crate::ids::{AgentId, CallId, LegId, QueueId, RequestId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
-use crate::record::CallRecord;
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -36,8 +37,11 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+pub use journal::Journal;
+use journal::Written;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
+use recordings::Tape;
 pub use trunks::ServerId;
 use trunks::Trunks;
 
@@ -145,31 +149,6 @@ pub enum LogLevel {
     Warn,
 }
 
-/// What must survive the death of the process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Journal {
-    Began(Box<CallRecord>),
-    /// Its caller is answered.
-    Answered {
-        call: CallId,
-        at: Wall,
-    },
-    Queued {
-        call: CallId,
-        queue: QueueId,
-        from: String,
-        since: Wall,
-    },
-    Ended(Box<CallRecord>),
-    /// The agent's wrap-up for this call is over.
-    WrapUp {
-        call: CallId,
-        acw_ms: u64,
-    },
-    /// An event that `Command::Tell` wrote down is done.
-    Told(String),
-}
-
 /// A point in time at which the engine wants to act.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Timer {
@@ -215,6 +194,8 @@ pub struct Engine {
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
     trunks: Trunks,
+    #[serde(with = "pairs")]
+    tapes: BTreeMap<RecordingId, Tape>,
     earlier_calls: EarlierCalls,
     /// Events told to services outside, for their ids.
     told: u64,
@@ -222,7 +203,10 @@ pub struct Engine {
     next_play: u64,
     draining: bool,
     drained: bool,
+    /// To be published when the input has been taken in.
     changed: BTreeSet<CallId>,
+    /// To be written down then, where there is news.
+    unwritten: BTreeSet<CallId>,
     commands: VecDeque<Command>,
 }
 
@@ -235,6 +219,7 @@ struct Live {
     plans: Arc<Plans>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
+    written: Written,
 }
 
 /// What is alive, for leak checks.
@@ -245,6 +230,7 @@ pub struct Counts {
     pub sessions: usize,
     pub timers: usize,
     pub ports_free: usize,
+    pub tapes: usize,
     pub ua: UaCounts,
     pub acd: AcdCounts,
 }
@@ -277,6 +263,7 @@ impl Engine {
             timers: Deadlines::default(),
             lost_places: Vec::new(),
             trunks: Trunks::default(),
+            tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
             told: 0,
             next_leg: 1,
@@ -284,6 +271,7 @@ impl Engine {
             draining: false,
             drained: false,
             changed: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
             commands: VecDeque::new(),
         };
         engine.reach_fixed_phones(now);
@@ -332,6 +320,7 @@ impl Engine {
             sessions: self.sessions.len(),
             timers: self.timers.len(),
             ports_free: self.ports.len(),
+            tapes: self.tapes.len(),
             ua: self.ua.counts(),
             acd: self.acd.counts(),
         }
@@ -378,6 +367,7 @@ impl Engine {
                 break;
             }
         }
+        self.write_down_changes();
         while let Some(transmit) = self.ua.poll_transmit() {
             self.commands.push_back(Command::Send(transmit));
         }
@@ -446,10 +436,6 @@ impl Engine {
 
     fn media(&mut self, command: MediaCommand) {
         self.commands.push_back(Command::Media(command));
-    }
-
-    fn journal(&mut self, entry: Journal) {
-        self.commands.push_back(Command::Journal(entry));
     }
 
     fn log(&mut self, level: LogLevel, text: String) {

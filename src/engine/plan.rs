@@ -2,12 +2,12 @@
 
 use super::calls::EndReason;
 use super::{Engine, LogLevel, PLACE_KEPT, Timer};
-use crate::bridge::{Digit, MediaCommand, Sources};
+use crate::bridge::{Digit, MediaCommand, RecordTerms, Sources};
 use crate::call::{Phase, millis};
 use crate::dialplan::{QueueFigures, QueueOutcome, Queues, RunAction, RunInput, Target};
 use crate::ids::{CallId, QueueId};
 use crate::queue::{Acd, EnqueueError, Skills};
-use crate::record::Party;
+use crate::record::{Party, SurveyAnswer};
 use crate::time::{Instant, Now};
 
 /// How the distributor's queues are now, as plans ask.
@@ -41,6 +41,9 @@ impl Engine {
         run.handle(&live.plans, input, &Figures { acd: &self.acd, now }, now);
         let actions: Vec<RunAction> = std::iter::from_fn(|| run.poll_action()).collect();
         live.call.language = run.language().clone();
+        if run.path().len() > live.call.path.len() {
+            self.unwritten.insert(id);
+        }
         live.call.path = run.path().to_vec();
         match run.poll_timeout() {
             Some(at) => self.timers.set(Timer::Plan(id), at),
@@ -71,6 +74,17 @@ impl Engine {
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
             }
+            RunAction::RecordCall(wish) => self.record_call(id, wish, now),
+            RunAction::RecordMessage { mailbox, longest, shortest, silence } => {
+                let terms = RecordTerms { both: false, longest, silence: Some(silence) };
+                self.record_message(id, mailbox, shortest, terms, now);
+            }
+            RunAction::StopMessage => self.stop_message(id),
+            RunAction::DropMessage => self.drop_message(id),
+            RunAction::Surveyed { name, score, lowest, highest } => {
+                let answer = SurveyAnswer { name, score, min: lowest, max: highest, at: now.wall };
+                self.surveyed(id, answer);
+            }
             RunAction::LookUp { look_up, question } => self.look_up_for_plan(id, look_up, question),
             RunAction::Webhook(webhook) => self.tell(id, *webhook, now),
             RunAction::HangUp { status, q850, outcome } => {
@@ -85,13 +99,15 @@ impl Engine {
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
         live.call.enter_queue(queue, skills.clone(), music.as_deref().unwrap_or("music/default"), leave, now);
-        let from = live.call.from.clone();
         self.wire(id, now);
         match self.acd.enqueue(id, queue, &skills, since, now) {
             Ok(()) => {
                 let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
                 let since = now.wall - jiff::SignedDuration::from_millis(waited);
-                self.journal(super::Journal::Queued { call: id, queue: queue.clone(), from, since });
+                if let Some(live) = self.live(id) {
+                    live.written.place = Some((queue.clone(), since));
+                }
+                self.unwritten.insert(id);
             }
             Err(error) => {
                 let outcome = match error {

@@ -6,7 +6,7 @@ use super::calls::EndReason;
 use super::{Engine, LogLevel};
 use crate::bridge::{Digit, MediaCommand};
 use crate::call::{LegState, Phase};
-use crate::dialplan::RunInput;
+use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
@@ -182,9 +182,23 @@ impl Engine {
     /// The one who talked with the caller is gone. A talk that was ended by will is over for both; a caller whose
     /// agent was lost by a fault goes back to the place they had.
     fn partner_left(&mut self, call: CallId, by: Party, q850: u8, by_peer: bool, now: Now) {
+        if by_peer && self.plan_goes_on(call, now) {
+            return;
+        }
         if by_peer || !self.requeue(call, now) {
             self.party_left(call, by, q850, now);
         }
+    }
+
+    /// The other side has ended the talk by will: a plan that has something left for the caller takes over.
+    fn plan_goes_on(&mut self, call: CallId, now: Now) -> bool {
+        let Some(live) = self.live(call) else { return false };
+        let Some(told) = live.run.as_ref().and_then(Run::after_talk) else { return false };
+        live.call.phase = Phase::Plan;
+        self.acd.talk_ended(call, now);
+        self.wire(call, now);
+        self.run_plan(call, told, now);
+        true
     }
 
     /// Ends a call whose caller or partner has left, with the outcome that its phase implies.
@@ -194,6 +208,8 @@ impl Engine {
             Outcome::Handled
         } else if live.run.as_ref().is_some_and(|run| run.is_self_service()) && live.call.queue.is_none() {
             Outcome::SelfService
+        } else if live.run.as_ref().is_some_and(Run::is_deterred) && live.call.queue.is_none() {
+            Outcome::Deterred
         } else if by == Party::System {
             Outcome::Failed
         } else {
@@ -208,12 +224,36 @@ impl Engine {
         if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
             return;
         }
-        let is_party = leg == live.call.caller || live.call.partner(leg).is_some();
-        if is_party {
+        let is_partner = live.call.partner(leg).is_some();
+        let is_party = leg == live.call.caller || is_partner;
+        let goes_on = leg != live.call.caller && by == Party::Agent;
+        if is_partner && goes_on && live.run.as_ref().is_some_and(|run| run.after_talk().is_some()) {
+            self.drop_leg(call, leg, &EndReason { q850, ..EndReason::normal(Outcome::Handled, by) }, now);
+            self.plan_goes_on(call, now);
+        } else if is_party {
             self.party_left(call, by, q850, now);
         } else {
             self.drop_leg(call, leg, &EndReason { q850, ..EndReason::normal(Outcome::Abandoned, by) }, now);
             self.phone_failed(call, leg, NoAnswer::HungUpWhileRinging, now);
+        }
+    }
+
+    /// A leg that sends no RTP any more is ended. A caller who loses their agent so is not.
+    fn leg_died(&mut self, leg: LegId, now: Now) {
+        let Some(call) = self.legs.get(&leg).copied() else { return };
+        let Some(live) = self.live(call) else { return };
+        if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
+            return;
+        }
+        let is_partner = leg != live.call.caller && live.call.partner(leg).is_some();
+        self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
+        // Q.850: recovery on timer expiry.
+        let lost = EndReason { q850: 102, ..EndReason::normal(Outcome::Failed, Party::System) };
+        if is_partner {
+            self.drop_leg(call, leg, &lost, now);
+            self.partner_left(call, lost.by, lost.q850, false, now);
+        } else {
+            self.hang_up_leg(call, leg, lost.by, lost.q850, now);
         }
     }
 
@@ -239,12 +279,8 @@ impl Engine {
                 }
             }
             MediaEvent::PlayEnded { leg, play } => self.play_ended(leg, play, now),
-            MediaEvent::Dead { leg } => {
-                if let Some(call) = self.legs.get(&leg).copied() {
-                    self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
-                    self.hang_up_leg(call, leg, Party::System, 102, now);
-                }
-            }
+            MediaEvent::Dead { leg } => self.leg_died(leg, now),
+            MediaEvent::Recording { recording, event } => self.recording_event(recording, event, now),
             MediaEvent::Closed { leg, stats } => {
                 let Some(call) = self.legs.get(&leg).copied() else { return };
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {

@@ -17,13 +17,17 @@ mod language;
 mod lookup;
 mod menu;
 mod pattern;
+mod question;
 mod queues;
+mod record;
 mod screen;
 mod set;
 mod silence;
 mod spec;
 mod step;
+mod survey;
 mod transfer;
+mod voicemail;
 mod webhook;
 
 #[cfg(test)]
@@ -37,6 +41,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::{Digit, PlayItem};
 use crate::ids::{AgentId, PlayId, QueueId, Skill};
 use crate::record::Outcome;
+use crate::views::RecordingWish;
 
 pub use answer::{Answer, Field, Fields, LookUpResult};
 pub use calendar::{Calendar, Hours};
@@ -46,6 +51,7 @@ pub use inputs::{Inputs, Names, Value};
 pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use queues::{NoQueues, QueueFigures, Queues};
+pub use record::default_prompt as consent_prompt;
 pub use spec::{Ends, Input, Kind, Module, Need, Output, OutputKind, Spec};
 pub use step::{Caller, Desk, Done, Step, TypeAhead};
 pub use webhook::Webhook;
@@ -65,8 +71,31 @@ pub enum Event {
     Queued(QueueOutcome),
     /// What became of `Transfer`.
     Transferred(TransferOutcome),
+    /// What becomes of `RecordMessage`.
+    Message(MessageEvent),
     /// What was answered to `LookUp`. One that comes after its time is passed over.
     LookedUp { look_up: u64, answer: Answer },
+}
+
+/// What becomes of a message that the caller leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageEvent {
+    /// Nobody has spoken for as long as was allowed.
+    Silence,
+    /// It is as long as it may be; nothing more is taken.
+    Full,
+    /// It is whole; somebody spoke for so long.
+    Ended {
+        voiced: Duration,
+    },
+    Failed,
+}
+
+impl Event {
+    /// The other side ended a talk and the caller is still there.
+    fn is_end_of_talk(&self) -> bool {
+        matches!(self, Event::Queued(QueueOutcome::Finished) | Event::Transferred(TransferOutcome::Finished))
+    }
 }
 
 /// What became of a caller who was distributed to a queue.
@@ -141,6 +170,27 @@ pub enum Action {
         to: Target,
         ring_timeout: Duration,
     },
+    /// The recording of the call, of both sides.
+    RecordCall(RecordingWish),
+    /// Record what the caller says; `Event::Message` tells what becomes of it. One that is neither dropped nor too
+    /// short is delivered when the call ends, however it does.
+    RecordMessage {
+        /// The number dialled when `None`.
+        mailbox: Option<String>,
+        longest: Duration,
+        shortest: Duration,
+        silence: Duration,
+    },
+    StopMessage,
+    /// The message is not wanted.
+    DropMessage,
+    /// The caller has given a score.
+    Surveyed {
+        name: String,
+        score: i64,
+        lowest: i64,
+        highest: i64,
+    },
     /// Ask a service outside; the answer is `Event::LookedUp` with the same number, unless the time given is over
     /// before. Numbered within the run.
     LookUp {
@@ -162,14 +212,18 @@ pub enum Action {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Activity {
     Announce(announce::Announce),
-    Deter(Farewell),
+    Deter(Box<deter::Deter>),
+    Farewell(Farewell),
     Distribute(distribute::Distribute),
     Echo(echo::Echo),
     Gather(gather::Gather),
     Lookup(lookup::Lookup),
     Menu(menu::Menu),
+    Record(record::Record),
     Silence(silence::Silence),
+    Survey(Box<survey::Survey>),
     Transfer(transfer::Transfer),
+    Voicemail(Box<voicemail::Voicemail>),
 }
 
 /// What starting a module led to.
@@ -185,7 +239,7 @@ impl Activity {
         let activity = match module {
             Module::Announce => Activity::Announce(announce::Announce::start(inputs, step)),
             Module::Calendar => return Started::Done(calendar::run(inputs, step)),
-            Module::Deter => Activity::Deter(deter::start(inputs, step)),
+            Module::Deter => return deter::start(inputs, step),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
             Module::Estimate => return Started::Done(estimate::run(inputs, step)),
@@ -195,10 +249,13 @@ impl Activity {
             Module::Language => return Started::Done(language::run(inputs, step)),
             Module::Lookup => return lookup::start(inputs, step),
             Module::Menu => return menu::start(inputs, step),
+            Module::Record => return record::start(inputs, step),
             Module::Screen => return Started::Done(screen::run(inputs, step)),
             Module::Set => return Started::Done(set::run(inputs)),
             Module::Silence => Activity::Silence(silence::Silence::start(inputs, step)),
+            Module::Survey => return survey::start(inputs, step),
             Module::Transfer => return transfer::start(inputs, step),
+            Module::Voicemail => Activity::Voicemail(Box::new(voicemail::start(inputs, step))),
             Module::Webhook => return Started::Done(webhook::run(inputs, step)),
         };
         Started::Running(activity)
@@ -206,16 +263,28 @@ impl Activity {
 
     /// Gives the event to the module; `Some` when it is done.
     pub fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
-        match self {
+        let done = match self {
             Activity::Announce(announce) => announce.handle(event, step),
-            Activity::Deter(farewell) => farewell.handle(event, step),
+            Activity::Deter(deter) => deter.handle(event, step),
+            Activity::Farewell(farewell) => farewell.handle(event, step),
             Activity::Distribute(distribute) => distribute.handle(event, step),
             Activity::Echo(echo) => echo.handle(event, step),
             Activity::Gather(gather) => gather.handle(event, step),
             Activity::Lookup(lookup) => lookup.handle(event, step),
             Activity::Menu(menu) => menu.handle(event, step),
+            Activity::Record(record) => record.handle(event, step),
             Activity::Silence(silence) => silence.handle(event, step),
+            Activity::Survey(survey) => survey.handle(event, step),
             Activity::Transfer(transfer) => transfer.handle(event, step),
+            Activity::Voicemail(voicemail) => voicemail.handle(event, step),
+        };
+        if event.is_end_of_talk()
+            && let Some(mut survey) = step.desk.survey.take_if(|_| done.is_some())
+        {
+            survey.begin(step);
+            *self = Activity::Survey(survey);
+            return None;
         }
+        done
     }
 }

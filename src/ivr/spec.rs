@@ -46,8 +46,8 @@ pub enum OutputKind {
     Map,
     /// One of these words and no other.
     Word(&'static [&'static str]),
-    /// One of the meanings in the rule's input `choices`, or its `default`.
-    Choice,
+    /// One of the meanings in this input of the rule, or the input `default` where the module has one.
+    Choice(&'static str),
     /// Known at run time only.
     Any,
 }
@@ -63,7 +63,7 @@ impl OutputKind {
             OutputKind::List => "a list".into(),
             OutputKind::Map => "a table".into(),
             OutputKind::Word(words) => format!("one of {}", words.join(", ")),
-            OutputKind::Choice => "one of the choices".into(),
+            OutputKind::Choice(_) => "one of the choices".into(),
             OutputKind::Any => "a value of any type".into(),
         }
     }
@@ -76,6 +76,8 @@ pub enum Ends {
     Never,
     /// The call is over.
     Always,
+    /// The call is over, unless the caller chose something of an `offer`.
+    UnlessChosen,
     /// The call is with a person; the next level runs only when nobody answered.
     WhenAnswered,
 }
@@ -197,15 +199,18 @@ pub enum Module {
     Language,
     Lookup,
     Menu,
+    Record,
     Screen,
     Set,
     Silence,
+    Survey,
     Transfer,
+    Voicemail,
     Webhook,
 }
 
 impl Module {
-    pub const ALL: [Module; 17] = [
+    pub const ALL: [Module; 20] = [
         Module::Announce,
         Module::Calendar,
         Module::Deter,
@@ -218,10 +223,13 @@ impl Module {
         Module::Language,
         Module::Lookup,
         Module::Menu,
+        Module::Record,
         Module::Screen,
         Module::Set,
         Module::Silence,
+        Module::Survey,
         Module::Transfer,
+        Module::Voicemail,
         Module::Webhook,
     ];
 
@@ -239,10 +247,13 @@ impl Module {
             Module::Language => &super::language::SPEC,
             Module::Lookup => &super::lookup::SPEC,
             Module::Menu => &super::menu::SPEC,
+            Module::Record => &super::record::SPEC,
             Module::Screen => &super::screen::SPEC,
             Module::Set => &super::set::SPEC,
             Module::Silence => &super::silence::SPEC,
+            Module::Survey => &super::survey::SPEC,
             Module::Transfer => &super::transfer::SPEC,
+            Module::Voicemail => &super::voicemail::SPEC,
             Module::Webhook => &super::webhook::SPEC,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::{Names, Value};
+use super::survey::Survey;
 use super::{Action, Event, Queues};
 use crate::bridge::{Digit, PlayItem};
 use crate::ids::{Language, PlayId};
@@ -73,6 +74,12 @@ pub struct Desk {
     pub chose: bool,
     /// The caller has been given what they called for, and is with nobody.
     pub served: bool,
+    /// The caller was told that nobody can take the call.
+    pub deterred: bool,
+    /// The caller does not want to be recorded.
+    pub recording_refused: bool,
+    /// What is asked once an agent has talked with the caller.
+    pub survey: Option<Box<Survey>>,
     pub typed: TypeAhead,
     /// The final status and Q.850 cause for a call that was never answered: why nobody took it.
     pub refusal: (u16, u8),
@@ -90,6 +97,9 @@ impl Desk {
             answered: false,
             chose: false,
             served: false,
+            deterred: false,
+            recording_refused: false,
+            survey: None,
             typed: TypeAhead::default(),
             refusal: (480, 31),
             deadline: None,

@@ -1,5 +1,7 @@
 //! The modules, one event at a time on a clock of the test's own.
 
+mod messages;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

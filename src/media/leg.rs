@@ -8,12 +8,13 @@ use smallvec::SmallVec;
 use crate::audio::{Decoder, DtmfDetector, Encoder, Tone, sample_rate_hz};
 use crate::bridge::{RtpStats, Sources, Stream};
 use crate::ids::{CallId, LegId};
-use crate::rtp::{Conditions, EventReceiver, EventSender, ReceiveStats, RtcpTimer, mos};
+use crate::rtp::{Conditions, EventReceiver, EventSender, ReceiveStats, RtcpTimer, View, mos};
 use crate::settings::Codec;
 use crate::time::Instant;
 
 use super::outgoing::Outgoing;
 use super::player::{OCTETS_PER_MS, Playing};
+use super::recorder::Tap;
 use super::source::FarEnd;
 use super::voice::{Ear, Frame, Voice, WIDE};
 
@@ -57,6 +58,8 @@ pub(super) struct Leg {
     pub in_band: Option<Box<InBand>>,
     pub voice: Option<Box<Voice>>,
     pub ear: Option<Box<Ear>>,
+    /// What is recorded of this leg.
+    pub taps: Vec<Tap>,
     pub reports: Reports,
     /// When the far end was last heard, or was first expected to be.
     pub heard_at: Instant,
@@ -107,6 +110,13 @@ impl Leg {
     /// Whether the leg makes packets of its own now, so that what its sources say is not heard.
     pub fn is_busy(&self) -> bool {
         self.play.is_some() || self.keys.as_ref().is_some_and(|keys| keys.is_sending())
+    }
+
+    /// Hands what the far end is sent to the recordings of this leg.
+    pub fn tap_sent(&self, packet: &View<'_>, now: Instant) {
+        if let Some(stream) = &self.stream {
+            self.taps.iter().for_each(|tap| tap.near(stream.codec, packet.header.timestamp, packet.payload, now));
+        }
     }
 
     pub fn figures(&self) -> RtpStats {

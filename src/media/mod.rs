@@ -8,6 +8,7 @@ mod io;
 mod leg;
 mod outgoing;
 mod player;
+mod recorder;
 mod routes;
 mod sockets;
 mod source;
@@ -18,6 +19,7 @@ mod wheel;
 mod worker;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -35,6 +37,7 @@ use crate::settings::Codec;
 
 pub use error::MediaError;
 pub use io::{Flow, MediaIo};
+pub use recorder::{Recorder, relative as recording_file};
 pub use worker::{Setup, Tally, Worker};
 
 use routes::{Load, Routes};
@@ -55,6 +58,8 @@ pub struct MediaSettings {
     pub dead_leg: Duration,
     /// The number of cores when `None`.
     pub threads: Option<usize>,
+    /// Where recordings go; made with the first.
+    pub recordings: PathBuf,
 }
 
 /// Where prompts come from. Called on a media thread between ticks: it may look up, and must not wait.
@@ -69,7 +74,7 @@ impl PromptSource for Library {
     }
 }
 
-/// Counts since the start, over all threads; the last two and `legs` are present values.
+/// Counts since the start, over all threads; the last two, `legs` and `recordings` are present values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MediaCounters {
     pub packets_received: u64,
@@ -92,6 +97,10 @@ pub struct MediaCounters {
     pub keys_lost: u64,
     pub events_lost: u64,
     pub commands_lost: u64,
+    /// Pieces of 20 ms that found the recorder's ring full, and recordings that could not be written.
+    pub recording_dropped: u64,
+    pub recordings_failed: u64,
+    pub recordings: u64,
     pub legs: u64,
     pub ports_bound: u64,
     pub ports_free: u64,
@@ -105,6 +114,7 @@ pub struct Media {
     chores: Sender<Chore>,
     commands_lost: AtomicU64,
     shelf: Arc<Shelf>,
+    recorder: Recorder,
     handles: Handles,
 }
 
@@ -127,11 +137,24 @@ impl Media {
         let (chores, todo) = unbounded();
         let mut stock = Stock::new(&settings, shelf.clone(), events.clone())?;
         stock.first_batch()?;
+        let recorder = Recorder::new(Some(settings.recordings.clone()), events.clone());
+        for recording in recorder.recover() {
+            tracing::warn!(
+                "recording {recording} was cut off when the last process died; it is kept as far as it goes"
+            );
+        }
         let count = settings.threads.or_else(cores).unwrap_or(1).max(1);
+        let common = Common {
+            prompts,
+            events: events.clone(),
+            chores: chores.clone(),
+            shelf: shelf.clone(),
+            recorder: recorder.clone(),
+        };
         let mut handles = Vec::new();
         let mut threads = Vec::new();
         for number in 0..count {
-            let line = start_thread(number, &settings, &prompts, &events, &chores, &shelf, &mut handles)?;
+            let line = start_thread(number, &settings, &common, &mut handles)?;
             threads.push(line);
         }
         let bells: Vec<_> = threads.iter().map(|line| (line.commands.clone(), line.bell.clone())).collect();
@@ -147,6 +170,7 @@ impl Media {
             chores,
             commands_lost: AtomicU64::new(0),
             shelf,
+            recorder,
             handles: Handles::new(handles),
         })
     }
@@ -171,7 +195,20 @@ impl Media {
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
+            | MediaCommand::PauseRecord { leg, .. }
+            | MediaCommand::StopRecord { leg, .. }
             | MediaCommand::SendDigit { leg, .. } => self.routes.of(*leg),
+            MediaCommand::Record { leg, recording, .. } => {
+                let number = self.routes.of(*leg);
+                if number.is_none() {
+                    self.recorder.fail(*recording, "its leg is closed".to_owned());
+                }
+                number
+            }
+            MediaCommand::DiscardRecording(recording) => {
+                self.recorder.discard(*recording);
+                None
+            }
         }
     }
 
@@ -190,6 +227,9 @@ impl Media {
                 let _ = self.events.try_send(MediaEvent::Dead { leg });
                 let _ = self.events.try_send(MediaEvent::Closed { leg, stats: RtpStats::default() });
             }
+            MediaCommand::Record { recording, .. } => {
+                self.recorder.fail(recording, "an RTP thread stands still".to_owned());
+            }
             _ => {}
         }
         if self.commands_lost.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -201,6 +241,9 @@ impl Media {
     pub fn counters(&self) -> MediaCounters {
         let mut sum = MediaCounters {
             commands_lost: self.commands_lost.load(Ordering::Relaxed),
+            recording_dropped: self.recorder.counters().dropped.load(Ordering::Relaxed),
+            recordings_failed: self.recorder.counters().failed.load(Ordering::Relaxed),
+            recordings: self.recorder.counters().active.load(Ordering::Relaxed),
             ports_bound: self.shelf.bound(),
             ports_free: self.shelf.free(),
             ..MediaCounters::default()
@@ -230,6 +273,7 @@ impl Media {
         }
         let _ = self.chores.send(Chore::Stop);
         self.handles.join();
+        self.recorder.stop();
     }
 }
 
@@ -237,15 +281,22 @@ fn cores() -> Option<usize> {
     std::thread::available_parallelism().ok().map(usize::from)
 }
 
+/// What all threads share.
+struct Common {
+    prompts: Arc<dyn PromptSource>,
+    events: Outbox<MediaEvent>,
+    chores: Sender<Chore>,
+    shelf: Arc<Shelf>,
+    recorder: Recorder,
+}
+
 fn start_thread(
     number: usize,
     settings: &MediaSettings,
-    prompts: &Arc<dyn PromptSource>,
-    events: &Outbox<MediaEvent>,
-    chores: &Sender<Chore>,
-    shelf: &Arc<Shelf>,
+    common: &Common,
     handles: &mut Vec<JoinHandle<()>>,
 ) -> Result<Line, MediaError> {
+    let Common { prompts, events, chores, shelf, recorder } = common;
     let (commands, orders): (_, Receiver<MediaCommand>) = bounded(COMMANDS);
     let bell = Arc::new(Bell::new()?);
     let published = Arc::new(Published::default());
@@ -253,7 +304,13 @@ fn start_thread(
     let io = SocketIo::new(shelf.clone(), chores.clone(), &bell)?;
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| MediaError::Entropy)?;
-    let setup = Setup { dead_leg: settings.dead_leg, ntp_at_zero: ntp_now(), seed, prompts: prompts.clone() };
+    let setup = Setup {
+        dead_leg: settings.dead_leg,
+        ntp_at_zero: ntp_now(),
+        seed,
+        prompts: prompts.clone(),
+        recorder: recorder.clone(),
+    };
     let ends = Ends {
         commands: orders,
         bell: bell.clone(),

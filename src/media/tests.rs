@@ -33,6 +33,7 @@ impl Shell {
             ports,
             dead_leg: Duration::from_secs(60),
             threads: Some(2),
+            recordings: "/nonexistent".into(),
         };
         let media = Media::start(settings, Arc::new(Shelf), sender.into()).unwrap();
         let mut shell = Shell { media, events, free: Vec::new() };
@@ -282,6 +283,7 @@ fn wrong_ports_are_named() {
             ports,
             dead_leg: Duration::from_secs(60),
             threads: Some(1),
+            recordings: "/nonexistent".into(),
         };
         let (sender, _events) = bounded(16);
         match Media::start(settings, Arc::new(Shelf), sender.into()) {

@@ -3,6 +3,7 @@
 
 mod arrive;
 mod plan;
+mod record;
 mod report;
 mod tick;
 
@@ -29,6 +30,7 @@ use super::io::MediaIo;
 use super::leg::{Hearing, InBand, Key, Keys, Leg, Reports};
 use super::outgoing::{CLOCK_HZ, Outgoing};
 use super::player::{Playing, Studio};
+use super::recorder::Recorder;
 use super::source::FarEnd;
 use super::voice::{NARROW, WIDE};
 use super::wheel::Wheel;
@@ -58,6 +60,7 @@ pub struct Setup {
     pub ntp_at_zero: u64,
     pub seed: [u8; 32],
     pub prompts: Arc<dyn PromptSource>,
+    pub recorder: Recorder,
 }
 
 /// Counts since the start.
@@ -160,6 +163,7 @@ pub struct Worker<Io> {
     dead_leg: Duration,
     ntp_at_zero: u64,
     prompts: Arc<dyn PromptSource>,
+    recorder: Recorder,
 }
 
 fn leg_entry(place: u32) -> u32 {
@@ -191,6 +195,7 @@ impl<Io: MediaIo> Worker<Io> {
             dead_leg: setup.dead_leg,
             ntp_at_zero: setup.ntp_at_zero,
             prompts: setup.prompts,
+            recorder: setup.recorder,
         }
     }
 
@@ -205,6 +210,10 @@ impl<Io: MediaIo> Worker<Io> {
             MediaCommand::Play { leg, play, items, repeat } => self.play(leg, play, items, repeat, now),
             MediaCommand::StopPlay { leg, play } => self.stop_play(leg, play),
             MediaCommand::SendDigit { leg, digit, duration } => self.send_digit(leg, digit, duration, now),
+            MediaCommand::Record { leg, recording, terms } => self.record(leg, recording, terms, now),
+            MediaCommand::PauseRecord { leg, recording, paused } => self.pause_record(leg, recording, paused),
+            MediaCommand::StopRecord { leg, recording } => self.stop_record(leg, recording),
+            MediaCommand::DiscardRecording(recording) => self.recorder.discard(recording),
             MediaCommand::Close { leg } => self.close(leg, now),
         }
     }
@@ -281,6 +290,7 @@ impl<Io: MediaIo> Worker<Io> {
             in_band: None,
             voice: None,
             ear: None,
+            taps: Vec::new(),
             reports: Reports { cname, timer: RtcpTimer::new(64_000), due: None, round_trip: None },
             heard_at: now,
             dead_told: false,

@@ -99,9 +99,12 @@ impl Shells {
 fn entry_of(entry: Journal) -> Entry {
     match entry {
         Journal::Began(record) => Entry::Began(record),
-        Journal::Answered { call, at } => Entry::Answered { call_id: call, at },
+        Journal::Progress { call, progress } => Entry::Progress { call_id: call, progress },
         Journal::Queued { call, queue, from, since } => Entry::Queued { call_id: call, queue, from, since },
         Journal::Ended(record) => Entry::Ended(record),
+        Journal::Recording(recording) => Entry::Recording(recording),
+        Journal::RecordingDeleted(recording_id) => Entry::RecordingDeleted { recording_id },
+        Journal::Surveyed { call, answer } => Entry::Surveyed { call_id: call, answer },
         Journal::Told(id) => Entry::ToldOf { id },
         Journal::WrapUp { call, acw_ms } => Entry::Completed { call_id: call, acw_ms },
     }

@@ -42,6 +42,9 @@ fn read(counted: &Counted, meters: &Meters) {
     meters.rtp_sent.absolute(media.packets_sent);
     meters.rtp_strangers.absolute(media.strangers);
     meters.rtp_ports_free.set(media.ports_free as f64);
+    meters.recordings.set(media.recordings as f64);
+    meters.recordings_failed.absolute(media.recordings_failed);
+    meters.recording_dropped.absolute(media.recording_dropped);
     let store = &counted.store;
     meters.records_written.absolute(store.moved.load(Ordering::Relaxed));
     meters.records_waiting.set(store.waiting.load(Ordering::Relaxed) as f64);

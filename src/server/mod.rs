@@ -1,6 +1,7 @@
 //! The appliance as a process: the real clock, the engine's thread, the shells around it, and how it starts, drains,
 //! reloads and stops.
 
+mod archive;
 mod engine_loop;
 mod execute;
 mod figures;
@@ -27,6 +28,7 @@ use crate::settings::Settings;
 use crate::store::{History, Store};
 use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Tokens, Views};
+use archive::Recordings;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
 use signals::{Signals, Wish};
@@ -175,6 +177,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
         ready: ready.clone(),
         tokens,
         metrics,
+        archive: Arc::new(Recordings { data: settings.data.clone() }),
     };
     let (stop_web, web_stops) = oneshot::channel::<()>();
     let web = tokio::spawn(web::serve(listener, shared, async {
@@ -261,5 +264,6 @@ fn media_settings(settings: &Settings) -> MediaSettings {
         ports: settings.rtp.ports,
         dead_leg: settings.rtp.dead_leg,
         threads: settings.rtp.threads,
+        recordings: archive::folder(&settings.data),
     }
 }

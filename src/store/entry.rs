@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, QueueId};
-use crate::record::CallRecord;
+use crate::ids::{CallId, QueueId, RecordingId};
+use crate::record::{CallRecord, LegRecord, Progress, Recording, RecordingState, SurveyAnswer};
 use crate::time::Wall;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,34 +11,68 @@ use crate::time::Wall;
 pub enum Entry {
     /// A call is up; the record holds what is known so far.
     Began(Box<CallRecord>),
-    /// Its caller is answered.
-    Answered {
+    /// What it has come to since.
+    Progress {
         call_id: CallId,
-        #[serde(with = "crate::record::millis")]
-        at: Wall,
+        progress: Box<Progress>,
     },
     /// A call waits in a queue, for the caller to regain the place if the process dies.
-    Queued { call_id: CallId, queue: QueueId, from: String, since: Wall },
+    Queued {
+        call_id: CallId,
+        queue: QueueId,
+        from: String,
+        since: Wall,
+    },
     /// A call is over.
     Ended(Box<CallRecord>),
     /// An agent has wrapped up a call; several wrap-ups of one call add up. May come before `Ended`.
-    Completed { call_id: CallId, acw_ms: u64 },
+    Completed {
+        call_id: CallId,
+        acw_ms: u64,
+    },
+    /// What is known of a recording now.
+    Recording(Box<Recording>),
+    RecordingDeleted {
+        recording_id: RecordingId,
+    },
+    /// A caller has given a score. May come before `Ended`.
+    Surveyed {
+        call_id: CallId,
+        answer: SurveyAnswer,
+    },
     /// An event for a service outside, to be sent until it is taken; also by the next process.
-    Told { id: String, event: String },
+    Told {
+        id: String,
+        event: String,
+    },
     /// It was taken, or given up.
-    ToldOf { id: String },
+    ToldOf {
+        id: String,
+    },
 }
 
 impl Entry {
     /// Says something about a call that a user would miss; the others only serve recovery.
     pub(super) fn ends_something(&self) -> bool {
-        matches!(self, Entry::Ended(_) | Entry::Completed { .. } | Entry::Told { .. })
+        match self {
+            Entry::Began(_) | Entry::Progress { .. } | Entry::Queued { .. } | Entry::ToldOf { .. } => false,
+            Entry::Recording(recording) => recording.state != RecordingState::Open,
+            Entry::Ended(_)
+            | Entry::Completed { .. }
+            | Entry::Told { .. }
+            | Entry::RecordingDeleted { .. }
+            | Entry::Surveyed { .. } => true,
+        }
     }
 
     /// JSON has no infinity and no NaN: as null they could be written, but not be read again.
     pub(super) fn make_finite(&mut self) {
-        let (Entry::Began(record) | Entry::Ended(record)) = self else { return };
-        for rtp in record.legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
+        let legs: &mut [LegRecord] = match self {
+            Entry::Began(record) | Entry::Ended(record) => &mut record.legs,
+            Entry::Progress { progress, .. } => &mut progress.legs,
+            _ => return,
+        };
+        for rtp in legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
             if !rtp.jitter_ms.is_finite() {
                 rtp.jitter_ms = 0.0;
             }

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use super::entry::Entry;
 use super::{StoreError, database, spool};
 use crate::ids::CallId;
-use crate::record::CallRecord;
+use crate::record::{CallRecord, SurveyAnswer};
 
 /// Rows read at once.
 const PAGE: usize = 500;
@@ -21,6 +21,14 @@ const PAGE: usize = 500;
 ///
 /// The spool is read before the database: an entry that is moved in between is found in the database.
 pub fn read_records(data: &Path, each: impl FnMut(CallRecord) -> ControlFlow<()>) -> Result<u64, StoreError> {
+    with_database(data, async |connection, entries| read_merged(connection, entries, each).await)
+}
+
+/// Opens the database for reading, and gives what of the spool is not in it yet.
+pub(super) fn with_database<T>(
+    data: &Path,
+    read: impl AsyncFnOnce(&mut SqliteConnection, Vec<(u64, Entry)>) -> Result<T, sqlx::Error>,
+) -> Result<T, StoreError> {
     if !data.is_dir() {
         return Err(StoreError::NoFolder { data: data.to_owned() });
     }
@@ -41,12 +49,12 @@ pub fn read_records(data: &Path, each: impl FnMut(CallRecord) -> ControlFlow<()>
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(failed)?;
         let schema: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(failed)?;
-        if schema == 0 {
+        if schema < database::SCHEMA {
             return Err(StoreError::NoRecords { data: data.to_owned() });
         }
         let moved = applied(&mut connection).await.map_err(failed)?;
         let entries = spool::read(data, moved)?;
-        read_merged(&mut connection, entries, each).await.map_err(failed)
+        read(&mut connection, entries).await.map_err(failed)
     })
 }
 
@@ -61,6 +69,14 @@ struct Overlay {
     /// By start and id.
     ended: BTreeMap<(i64, CallId), CallRecord>,
     acw_ms: BTreeMap<CallId, u64>,
+    survey: BTreeMap<CallId, Vec<SurveyAnswer>>,
+}
+
+/// What completes a record, as the database has it.
+#[derive(Default)]
+struct Stored {
+    acw_ms: Option<i64>,
+    survey: Option<String>,
 }
 
 impl Overlay {
@@ -75,9 +91,12 @@ impl Overlay {
                     let sum = overlay.acw_ms.entry(call_id).or_default();
                     *sum = sum.saturating_add(acw_ms);
                 }
+                Entry::Surveyed { call_id, answer } => overlay.survey.entry(call_id).or_default().push(answer),
                 Entry::Began(_)
-                | Entry::Answered { .. }
+                | Entry::Progress { .. }
                 | Entry::Queued { .. }
+                | Entry::Recording(_)
+                | Entry::RecordingDeleted { .. }
                 | Entry::Told { .. }
                 | Entry::ToldOf { .. } => {}
             }
@@ -85,8 +104,12 @@ impl Overlay {
         overlay
     }
 
-    fn complete(&self, mut record: CallRecord, stored_ms: Option<i64>) -> CallRecord {
-        let stored = stored_ms.and_then(|ms| u64::try_from(ms).ok());
+    fn complete(&self, mut record: CallRecord, stored: Stored) -> CallRecord {
+        let answers = stored.survey.and_then(|survey| serde_json::from_str::<Vec<SurveyAnswer>>(&survey).ok());
+        let answers = answers.into_iter().chain(self.survey.get(&record.call_id).cloned()).flatten();
+        let answers: Vec<_> = record.survey.take().into_iter().flatten().chain(answers).collect();
+        record.survey = (!answers.is_empty()).then_some(answers);
+        let stored = stored.acw_ms.and_then(|ms| u64::try_from(ms).ok());
         let parts = [record.acw_ms, stored, self.acw_ms.get(&record.call_id).copied()];
         record.acw_ms = parts.into_iter().flatten().reduce(u64::saturating_add);
         record
@@ -105,7 +128,7 @@ async fn read_merged(
     let mut after = (i64::MIN, String::new());
     loop {
         let rows = sqlx::query(
-            "SELECT started_ms, call_id, record, acw_ms FROM call
+            "SELECT started_ms, call_id, record, acw_ms, survey FROM call
              WHERE ended = 1 AND (started_ms, call_id) > (?, ?) ORDER BY started_ms, call_id LIMIT ?",
         )
         .bind(after.0)
@@ -126,7 +149,8 @@ async fn read_merged(
                     return Ok(unreadable);
                 }
             }
-            if !overlay.ended.contains_key(&key) && each(overlay.complete(record, row.try_get(3)?)).is_break() {
+            let stored = Stored { acw_ms: row.try_get(3)?, survey: row.try_get(4)? };
+            if !overlay.ended.contains_key(&key) && each(overlay.complete(record, stored)).is_break() {
                 return Ok(unreadable);
             }
         }
@@ -142,16 +166,20 @@ async fn read_merged(
     Ok(unreadable)
 }
 
-/// A record of the spool; a wrap-up that came first may be in the database already.
+/// A record of the spool; a wrap-up or a score that came first may be in the database already.
 async fn give(
     connection: &mut SqliteConnection,
     overlay: &Overlay,
     record: CallRecord,
     each: &mut impl FnMut(CallRecord) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, sqlx::Error> {
-    let stored: Option<Option<i64>> = sqlx::query_scalar("SELECT acw_ms FROM call WHERE call_id = ?")
+    let row = sqlx::query("SELECT acw_ms, survey FROM call WHERE call_id = ?")
         .bind(record.call_id.to_string())
         .fetch_optional(connection)
         .await?;
-    Ok(each(overlay.complete(record, stored.flatten())))
+    let stored = match row {
+        Some(row) => Stored { acw_ms: row.try_get(0)?, survey: row.try_get(1)? },
+        None => Stored::default(),
+    };
+    Ok(each(overlay.complete(record, stored)))
 }

@@ -6,6 +6,9 @@
 //! that begin anew; a place regained twice; calls cut off and not closed; a wrap-up wiped by the end of the call; memory
 //! not given back; a commit without its sequence number; a batch dropped when the database fails.
 
+mod cut_off;
+mod recordings;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -19,7 +22,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::ids::{CallId, LegId};
-use crate::record::{LegRecord, Outcome, Party};
+use crate::record::{LegRecord, Outcome, Party, Progress};
 
 fn record(n: u64) -> CallRecord {
     let started_at = Wall::from_millisecond(1_760_000_000_000 + n as i64 * 10).unwrap();
@@ -43,6 +46,7 @@ fn record(n: u64) -> CallRecord {
         acw_ms: None,
         transfers: 0,
         recording: None,
+        survey: None,
         path: Vec::new(),
         legs: Vec::new(),
     }
@@ -359,47 +363,6 @@ fn what_was_moved_is_not_applied_again() {
 }
 
 #[test]
-fn a_cut_off_call_is_closed_when_the_process_was_last_alive_and_its_place_is_told() {
-    let data = tempfile::tempdir().unwrap();
-    let (mut store, _) = Store::open(data.path()).unwrap();
-    store.append(Entry::Began(Box::new(CallRecord { answered_at: None, ..record(1) })));
-    store.append(Entry::Answered { call_id: record(1).call_id, at: record(1).started_at });
-    store.append(queued(1));
-    all_moved(&store);
-    let killed = as_killed_now(data.path());
-    let died = Wall::from_second(Wall::now().as_second() - 60).unwrap();
-    let lock = File::options().write(true).open(killed.path().join("relais.lock")).unwrap();
-    lock.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(died.as_second() as u64)).unwrap();
-    drop(lock);
-
-    let (mut store, recovered) = Store::open(killed.path()).unwrap();
-    let expected = CallRecord {
-        ended_at: Some(died),
-        outcome: Some(Outcome::Failed),
-        ended_by: Some(Party::System),
-        queue: Some("sales".into()),
-        ..record(1)
-    };
-    assert_eq!(recovered.cut_off, [expected]);
-    let place =
-        LostPlace { from: record(1).from, queue: "sales".into(), waiting_since: record(1).started_at, lost_at: died };
-    assert_eq!(recovered.lost_places, std::slice::from_ref(&place));
-    store.append(began(2));
-    store.close();
-
-    let (mut store, recovered) = Store::open(killed.path()).unwrap();
-    assert_eq!(recovered.cut_off.len(), 1, "the call that was up at the end of the second process");
-    assert_eq!(recovered.lost_places, [place], "a place is kept through another crash");
-    store.append(began(3));
-    let Entry::Queued { queue, from, since, .. } = queued(1) else { unreachable!() };
-    store.append(Entry::Queued { call_id: record(3).call_id, queue, from, since });
-    store.append(end(3));
-    store.close();
-    let (_, recovered) = Store::open(killed.path()).unwrap();
-    assert_eq!(recovered.lost_places, [], "it is regained once");
-}
-
-#[test]
 fn a_locked_database_stops_nothing_and_gets_everything_later() {
     let data = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open(data.path()).unwrap();
@@ -442,7 +405,13 @@ fn a_full_spool_keeps_entries_in_memory_and_counts_what_does_not_fit() {
         appended += 1;
     }
     assert_eq!(counters.lost.load(Ordering::Relaxed), 0);
-    store.append(began(9_000));
+    // A gap at the end of the spool may still take entries that are smaller than those that filled it.
+    let lost = || counters.lost.load(Ordering::Relaxed);
+    for n in 0..20 {
+        if lost() == 0 {
+            store.append(began(9_000 + n));
+        }
+    }
     assert_eq!(counters.lost.load(Ordering::Relaxed), 1, "what only serves recovery gives way first");
     store.append(end(appended));
     appended += 1;

@@ -18,13 +18,16 @@ use super::tokens::{Identity, Role};
 /// | `Open` | yes | yes | yes | yes | yes |
 /// | `Read` | 401 | yes | yes | yes | yes |
 /// | `Own` | 401 | what is theirs, else 403 | yes | yes | yes |
+/// | `Staff` | 401 | 403 | yes | yes | yes |
 /// | `Admin` | 401 | 403 | 403 | 403 | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Open,
     Read,
-    /// An agent may change their own state and hang up the call they are on.
+    /// An agent may change their own state, and hang up or record the call they are on.
     Own,
+    /// What callers said is not for every agent.
+    Staff,
     Admin,
 }
 
@@ -37,11 +40,15 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/calls", Rule::Read),
     ("GET", "/calls/{id}", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
+    ("POST", "/calls/{id}/record", Rule::Own),
     ("GET", "/queues", Rule::Read),
     ("GET", "/agents", Rule::Read),
     ("POST", "/agents/{id}/state", Rule::Own),
     ("DELETE", "/agents/{id}/state", Rule::Own),
     ("GET", "/events", Rule::Read),
+    ("GET", "/voicemails", Rule::Staff),
+    ("GET", "/recordings/{id}", Rule::Staff),
+    ("DELETE", "/recordings/{id}", Rule::Staff),
     ("GET", "/tokens", Rule::Admin),
     ("POST", "/tokens", Rule::Admin),
     ("DELETE", "/tokens/{id}", Rule::Admin),
@@ -71,6 +78,10 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
     };
     if rule == Rule::Admin && identity.role != Role::Admin {
         let message = format!("role {} may not manage tokens; use a token with role admin", identity.role.name());
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule == Rule::Staff && identity.role == Role::Agent {
+        let message = "an agent may not listen to messages and recordings; ask a supervisor";
         return Refusal::forbidden(message).into_response();
     }
     if *request.method() != Method::GET && *request.method() != Method::HEAD {

@@ -131,6 +131,7 @@ impl Views {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
         }
     }
 

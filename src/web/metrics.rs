@@ -21,6 +21,9 @@ pub const RTP_RECEIVED: &str = "relais_rtp_packets_received_total";
 pub const RTP_SENT: &str = "relais_rtp_packets_sent_total";
 pub const RTP_STRANGERS: &str = "relais_rtp_strangers_dropped_total";
 pub const RTP_PORTS_FREE: &str = "relais_rtp_ports_free";
+pub const RECORDINGS: &str = "relais_recordings_active";
+pub const RECORDINGS_FAILED: &str = "relais_recordings_failed_total";
+pub const RECORDING_DROPPED: &str = "relais_recording_pieces_dropped_total";
 pub const RECORDS_WRITTEN: &str = "relais_records_written_total";
 pub const RECORDS_WAITING: &str = "relais_records_waiting";
 pub const RECORDS_MEMORY: &str = "relais_records_memory_bytes";
@@ -60,6 +63,8 @@ const COUNTERS: &[(&str, &str)] = &[
     (RTP_RECEIVED, "RTP packets accepted."),
     (RTP_SENT, "RTP packets sent."),
     (RTP_STRANGERS, "RTP packets dropped because their source was not the negotiated one."),
+    (RECORDINGS_FAILED, "Recordings that could not be begun or not be written to their end; should be 0."),
+    (RECORDING_DROPPED, "Pieces of 20 ms that are missing in recordings because the disk is too slow; should be 0."),
     (RECORDS_WRITTEN, "Entries of call records written to the database."),
     (RECORDS_LOST, "Entries of call records that fitted neither spool nor memory; should be 0."),
     (DATABASE_FAILURES, "Attempts to write to the database that failed."),
@@ -76,6 +81,7 @@ const LABELLED: &[(&str, &str)] = &[
 
 const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     (RTP_PORTS_FREE, None, "Bound RTP ports in stock; at 0 new calls get 503."),
+    (RECORDINGS, None, "Recordings that are being written."),
     (RECORDS_WAITING, None, "Entries of call records that the database has not taken yet."),
     (RECORDS_MEMORY, Some(Unit::Bytes), "Of those, held in memory because the spool is full; should be 0."),
     (ENGINE_WAITING, None, "Inputs that wait for the engine."),
@@ -124,6 +130,9 @@ pub struct Meters {
     pub rtp_sent: Counter,
     pub rtp_strangers: Counter,
     pub rtp_ports_free: Gauge,
+    pub recordings: Gauge,
+    pub recordings_failed: Counter,
+    pub recording_dropped: Counter,
     pub records_written: Counter,
     pub records_waiting: Gauge,
     /// Bytes.
@@ -148,6 +157,9 @@ impl Meters {
             rtp_sent: counter(RTP_SENT),
             rtp_strangers: counter(RTP_STRANGERS),
             rtp_ports_free: gauge(RTP_PORTS_FREE),
+            recordings: gauge(RECORDINGS),
+            recordings_failed: counter(RECORDINGS_FAILED),
+            recording_dropped: counter(RECORDING_DROPPED),
             records_written: counter(RECORDS_WRITTEN),
             records_waiting: gauge(RECORDS_WAITING),
             records_memory: gauge(RECORDS_MEMORY),

@@ -7,6 +7,7 @@ mod extract;
 pub mod live;
 pub mod metrics;
 mod openapi;
+mod recordings;
 mod refusal;
 mod routes;
 pub mod tokens;
@@ -28,6 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 pub use live::Views;
+pub use recordings::Archive;
 pub use tokens::Tokens;
 
 use crate::views::{ApiError, ApiRequest};
@@ -55,6 +57,7 @@ pub struct Shared {
     pub ready: Arc<AtomicBool>,
     pub tokens: Arc<Tokens>,
     pub metrics: PrometheusHandle,
+    pub archive: Arc<dyn Archive>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +115,7 @@ struct Context {
     ready: Arc<AtomicBool>,
     tokens: Arc<Tokens>,
     metrics: PrometheusHandle,
+    archive: Arc<dyn Archive>,
     limits: Limits,
     sockets: Arc<Semaphore>,
     /// Its sender is dropped when the server stops.
@@ -133,6 +137,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         ready: shared.ready,
         tokens: shared.tokens,
         metrics: shared.metrics,
+        archive: shared.archive,
         sockets: Arc::new(Semaphore::new(limits.web_sockets)),
         limits,
         stopping,

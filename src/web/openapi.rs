@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, routes};
+use super::{events, recordings, routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,10 @@ use super::{events, routes};
         routes::tokens,
         routes::create_token,
         routes::delete_token,
+        recordings::record,
+        recordings::voicemails,
+        recordings::audio,
+        recordings::delete,
     ),
     components(schemas(events::Reset)),
     modifiers(&Bearer),

@@ -20,7 +20,7 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, events, metrics, openapi};
+use super::{Asked, Context, events, metrics, openapi, recordings};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -40,10 +40,13 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/calls", get(calls))
         .route("/calls/{id}", get(call))
         .route("/calls/{id}/hangup", post(hang_up))
+        .route("/calls/{id}/record", post(recordings::record))
         .route("/queues", get(queues))
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
         .route("/events", get(events::open))
+        .route("/voicemails", get(recordings::voicemails))
+        .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
     Router::new()
@@ -156,7 +159,7 @@ pub(super) async fn call(State(context): State<Arc<Context>>, Id(id): Id) -> Res
     find_call(&context, &id).map(Json)
 }
 
-fn find_call(context: &Context, id: &str) -> Result<CallView, Refusal> {
+pub(super) fn find_call(context: &Context, id: &str) -> Result<CallView, Refusal> {
     let found = id.parse::<CallId>().ok().filter(|parsed| parsed.to_string() == id.to_ascii_lowercase());
     found.and_then(|id| context.views.call(id)).ok_or_else(|| {
         let message = format!(
@@ -204,9 +207,7 @@ pub(super) async fn hang_up(
 /// The leg of the agent who asks.
 fn own_leg(context: &Context, call: &CallView, who: &Identity, wanted: Option<LegId>) -> Result<LegId, Refusal> {
     let agent = who.agent.as_ref().map_or("", AgentId::as_str);
-    let on_call = call.agent.as_ref().is_some_and(|on| on.as_str() == agent)
-        || context.views.agent(agent).is_some_and(|view| view.call_id == Some(call.call_id));
-    if !on_call {
+    if !is_on_call(context, call, agent) {
         return Err(Refusal::forbidden("an agent may hang up only the call they are on; ask a supervisor"));
     }
     let legs: Vec<_> = call.legs.iter().filter(|leg| leg.role == Party::Agent).collect();
@@ -225,6 +226,11 @@ fn own_leg(context: &Context, call: &CallView, who: &Identity, wanted: Option<Le
         }
         _ => Ok(own.leg_id),
     }
+}
+
+pub(super) fn is_on_call(context: &Context, call: &CallView, agent: &str) -> bool {
+    call.agent.as_ref().is_some_and(|on| on.as_str() == agent)
+        || context.views.agent(agent).is_some_and(|view| view.call_id == Some(call.call_id))
 }
 
 /// `201` of `sip:201@host`, or the text itself.
@@ -368,7 +374,7 @@ fn agent_now(context: &Context, id: &AgentId) -> Result<Json<AgentView>, Refusal
 }
 
 /// Hands a request to the engine and waits for its answer; the engine publishes what changed before it answers.
-async fn ask(context: &Context, request: ApiRequest) -> Result<Value, Refusal> {
+pub(super) async fn ask(context: &Context, request: ApiRequest) -> Result<Value, Refusal> {
     let (reply, answer) = oneshot::channel();
     if (context.requests)(Asked { request, reply }).is_err() {
         return Err(Refusal::unavailable(
@@ -427,7 +433,7 @@ pub(super) async fn delete_token(State(context): State<Arc<Context>>, Id(id): Id
 }
 
 /// Runs what waits for the disk outside the threads that serve requests.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     context: Arc<Context>,
     work: impl FnOnce(&Context) -> T + Send + 'static,
 ) -> Result<T, Refusal> {

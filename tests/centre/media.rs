@@ -5,8 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
-use relais::bridge::{Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, RtpStats, Sources};
-use relais::ids::{CallId, LegId, PlayId};
+use relais::bridge::{
+    Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, Recorded, RecordingEvent, RtpStats, Sources,
+};
+use relais::ids::{CallId, LegId, PlayId, RecordingId};
 use relais::time::Instant;
 
 use crate::network::below;
@@ -29,6 +31,9 @@ pub struct Media {
     ever: BTreeSet<LegId>,
     /// Legs that were reported dead.
     died: BTreeSet<LegId>,
+    /// Those that run, with their legs; and those whose files are there.
+    recordings: BTreeMap<RecordingId, (LegId, Instant)>,
+    recorded: BTreeSet<RecordingId>,
     agenda: BTreeMap<(Instant, u64), MediaEvent>,
     sequence: u64,
 }
@@ -40,11 +45,18 @@ impl Media {
             used: BTreeSet::new(),
             ever: BTreeSet::new(),
             died: BTreeSet::new(),
+            recordings: BTreeMap::new(),
+            recorded: BTreeSet::new(),
             agenda: BTreeMap::new(),
             sequence: 0,
         };
         let ports = (0..PORTS).map(|n| MediaPort(SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + 2 * n)))).collect();
         (media, MediaEvent::Ports(ports))
+    }
+
+    /// The files that are there, or will be.
+    pub fn files(&self) -> BTreeSet<RecordingId> {
+        self.recorded.iter().chain(self.recordings.keys()).copied().collect()
     }
 
     pub fn legs(&self) -> usize {
@@ -65,6 +77,9 @@ impl Media {
             }
             MediaCommand::Close { leg } => {
                 let port = self.open.remove(leg).ok_or(format!("leg {leg} is closed and was not open"))?.port;
+                let running: Vec<_> =
+                    self.recordings.iter().filter(|(_, (of, _))| of == leg).map(|(recording, _)| *recording).collect();
+                running.into_iter().for_each(|recording| self.end_recording(recording, now, rng));
                 self.used.remove(&port);
                 self.later(now, 1 + below(rng, 30), MediaEvent::Closed { leg: *leg, stats: RtpStats::default() });
                 self.later(now, 31, MediaEvent::Ports(vec![port]));
@@ -98,8 +113,51 @@ impl Media {
             MediaCommand::SendDigit { leg, .. } => {
                 self.ear(*leg)?;
             }
+            MediaCommand::Record { leg, recording, terms } => {
+                self.ear(*leg)?;
+                if self.recordings.insert(*recording, (*leg, now)).is_some() {
+                    return Err(format!("recording {recording} begins twice"));
+                }
+                self.tell(*recording, now, below(rng, 30), RecordingEvent::Started);
+                if terms.silence.is_some() {
+                    self.tell(*recording, now, 2_000 + below(rng, 20_000), RecordingEvent::Silence);
+                }
+            }
+            MediaCommand::PauseRecord { leg, recording, .. } => {
+                self.ear(*leg)?;
+                self.recordings.get(recording).ok_or(format!("recording {recording} is paused and does not run"))?;
+            }
+            MediaCommand::StopRecord { leg, recording } => {
+                self.ear(*leg)?;
+                self.recordings.get(recording).ok_or(format!("recording {recording} ends twice"))?;
+                self.end_recording(*recording, now, rng);
+            }
+            MediaCommand::DiscardRecording(recording) => {
+                if !self.recorded.remove(recording) {
+                    return Err(format!("recording {recording} is deleted and was not there"));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Now and then the disk is slow, or full.
+    fn end_recording(&mut self, recording: RecordingId, now: Instant, rng: &mut ChaCha12Rng) {
+        let Some((_, began)) = self.recordings.remove(&recording) else { return };
+        self.recorded.insert(recording);
+        let duration = now.since(began);
+        let voiced = duration * below(rng, 100) / 100;
+        let recorded = Recorded { duration, voiced, octets: duration.as_millis() as u64 };
+        let event = match below(rng, 10) {
+            0 => RecordingEvent::Failed { why: "the disk is full".to_owned(), recorded },
+            _ => RecordingEvent::Ended(recorded),
+        };
+        let slow = if below(rng, 10) == 0 { 2_000 } else { 30 };
+        self.tell(recording, now, 1 + below(rng, slow), event);
+    }
+
+    fn tell(&mut self, recording: RecordingId, now: Instant, ms: u32, event: RecordingEvent) {
+        self.later(now, ms, MediaEvent::Recording { recording, event });
     }
 
     fn ear(&mut self, leg: LegId) -> Result<&mut Ear, String> {
@@ -160,6 +218,8 @@ impl Media {
             let (_, event) = self.agenda.pop_first()?;
             match &event {
                 MediaEvent::Digit { leg, .. } | MediaEvent::Dead { leg } if !self.open.contains_key(leg) => {}
+                MediaEvent::Recording { recording, event: RecordingEvent::Silence }
+                    if !self.recordings.contains_key(recording) => {}
                 MediaEvent::PlayEnded { leg, play } => {
                     let ear = self.open.get_mut(leg);
                     if ear.is_some_and(|ear| ear.play.take_if(|running| running == play).is_some()) {

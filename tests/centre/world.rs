@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
+use relais::bridge::MediaEvent;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
-use relais::ids::{AgentId, CallId, RequestId};
-use relais::record::Party;
+use relais::ids::{AgentId, CallId, RecordingId, RequestId};
+use relais::record::{Party, RecordingState};
 use relais::settings::Transport;
 use relais::sip::message::Message;
 use relais::sip::{Destination, Flow};
@@ -42,6 +43,8 @@ pub struct World {
     /// Which call each agent is part of, as published.
     with: BTreeMap<CallId, BTreeSet<AgentId>>,
     answered: BTreeSet<CallId>,
+    /// The index of recordings, as written.
+    recordings: BTreeMap<RecordingId, RecordingState>,
     truth: Truth,
     /// What the engine is told that it could not send.
     undelivered: Vec<Destination>,
@@ -82,6 +85,7 @@ impl World {
             ended: BTreeSet::new(),
             with: BTreeMap::new(),
             answered: BTreeSet::new(),
+            recordings: BTreeMap::new(),
             truth: Truth::default(),
             undelivered: Vec::new(),
             error_told: false,
@@ -103,7 +107,8 @@ impl World {
         let mut trunk = Side::new(SocketAddr::from(([127, 0, 0, 2], 5060)), None, rng);
         let mut at = Instant(0) + Duration::from_secs(2);
         for _ in 0..CALLS {
-            let number = ["600", "601", "601", "610", "610", "610", "611", "611", "999"][below(rng, 9) as usize];
+            let number =
+                ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999"][below(rng, 10) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
         }
@@ -183,7 +188,7 @@ impl World {
             return self.deliver(&packet);
         }
         if let Some(event) = self.media.poll(self.now) {
-            return self.input(Input::Media(event));
+            return self.media_tells(event);
         }
         if self.meddling.keys().next().is_some_and(|at| *at <= self.now)
             && let Some((_, request)) = self.meddling.pop_first()
@@ -203,6 +208,15 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn media_tells(&mut self, event: MediaEvent) -> Result<(), String> {
+        let died = match &event {
+            MediaEvent::Dead { leg } => self.truth.talk_of_agent(*leg).zip(Some(*leg)),
+            _ => None,
+        };
+        self.input(Input::Media(event))?;
+        died.map_or(Ok(()), |(call, leg)| self.truth.lost_agent(call, leg))
     }
 
     fn deliver(&mut self, packet: &Packet) -> Result<(), String> {
@@ -312,9 +326,22 @@ impl World {
                     return Err(format!("record's agent and legs disagree: {record:?}"));
                 }
             }
-            Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
-            Journal::Began(_) | Journal::Answered { .. } | Journal::Queued { .. } | Journal::Told(_) => {}
+            Journal::Recording(recording) => {
+                self.recordings.insert(recording.recording_id, recording.state);
+            }
+            Journal::RecordingDeleted(recording) => {
+                self.recordings
+                    .remove(recording)
+                    .ok_or(format!("recording {recording} is deleted and was not there"))?;
+            }
+            Journal::Began(_)
+            | Journal::Progress { .. }
+            | Journal::Queued { .. }
+            | Journal::WrapUp { .. }
+            | Journal::Surveyed { .. }
+            | Journal::Told(_) => {}
         }
+        self.truth.written(&entry)?;
         self.journal.push(entry);
         Ok(())
     }
@@ -347,6 +374,10 @@ impl World {
                 }
                 Ok(())
             }
+            Change::Voicemail(recording) if !self.recordings.contains_key(&recording.recording_id) => {
+                Err(format!("message {} is told and not written", recording.recording_id))
+            }
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => Ok(()),
             Change::Agent(_) | Change::Queue(_) => Ok(()),
         }
     }
@@ -367,6 +398,12 @@ impl World {
         let missing: Vec<_> = self.began.difference(&self.ended).collect();
         if !missing.is_empty() {
             return Err(format!("{} calls have no record: {missing:?}", missing.len()));
+        }
+        if self.recordings.values().any(|state| *state == RecordingState::Open) {
+            return Err(format!("recordings that are open for ever: {:?}", self.recordings));
+        }
+        if !self.recordings.keys().eq(&self.media.files()) {
+            return Err(format!("indexed are {:?}, there are {:?}", self.recordings, self.media.files()));
         }
         let counts = self.engine.counts();
         let clean = Counts { ports_free: usize::from(PORTS), ..Counts::default() };

@@ -19,9 +19,12 @@ mod sound;
 mod agents;
 mod bridged;
 mod crash;
+mod disk;
 mod hundred;
+mod limits;
 mod menu;
 mod outside;
+mod recordings;
 mod torture;
 mod transport;
 

@@ -1,5 +1,6 @@
 //! An RTP endpoint that says a tone and writes down what it hears, and when.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,10 @@ pub struct Packet {
 #[derive(Default)]
 struct State {
     tone_hz: Option<u32>,
+    /// Payloads that are sent before the tone goes on.
+    speech: VecDeque<Vec<u8>>,
+    /// Keys to be pressed, by their event codes.
+    keys: VecDeque<u8>,
     remote: Option<SocketAddr>,
     received: Vec<Packet>,
     sent: Vec<(Instant, Vec<u8>)>,
@@ -56,6 +61,27 @@ impl Endpoint {
     /// From now on a tone is sent, to wherever the first packet comes from.
     pub fn say(&self, tone_hz: u32) {
         self.state().tone_hz = Some(tone_hz);
+    }
+
+    /// Says this once, 20 ms after 20 ms. Silence follows where there is no tone.
+    pub fn speak(&self, samples: &[i16]) {
+        let frames = samples.chunks(FRAME).map(|frame| {
+            let mut payload: Vec<u8> = frame.iter().map(|&sample| sound::encode(sample)).collect();
+            payload.resize(FRAME, 0xff);
+            payload
+        });
+        self.state().speech.extend(frames);
+    }
+
+    /// Whether all that was to be said has been sent.
+    pub fn has_spoken(&self) -> bool {
+        self.state().speech.is_empty()
+    }
+
+    /// Presses a key by RFC 4733, payload type 101.
+    pub fn press(&self, key: char) {
+        let code = "0123456789*#".find(key).expect("a key of a telephone");
+        self.state().keys.push_back(code as u8);
     }
 
     /// What came since `since`, as it came.
@@ -117,16 +143,31 @@ fn run(socket: &UdpSocket, state: &Mutex<State>, stop: &AtomicBool) {
     let (mut sequence, mut phase, ssrc) = (1u16, 0usize, socket.local_addr().map_or(1, |at| u32::from(at.port())));
     let mut next = Instant::now() + PERIOD;
     let mut buffer = [0; 2048];
+    let mut pressed: Option<(u8, u32, u16)> = None;
     while !stop.load(Ordering::Relaxed) {
         let now = Instant::now();
         if now >= next {
             next += PERIOD;
-            let (tone, remote) = {
-                let state = lock();
-                (state.tone_hz, state.remote)
+            let (tone, remote, speech) = {
+                let mut state = lock();
+                let speech = state.remote.and_then(|_| state.speech.pop_front());
+                (state.tone_hz, state.remote, speech)
             };
-            if let (Some(hz), Some(remote)) = (tone, remote) {
-                let payload = sound::tone(hz, phase, FRAME);
+            if let Some(remote) = remote {
+                if pressed.is_none() {
+                    pressed = lock().keys.pop_front().map(|code| (code, phase as u32, 0));
+                }
+                if let Some((code, timestamp, count)) = pressed {
+                    let (event, next) = key_packet(code, timestamp, count, sequence, ssrc);
+                    let _ = socket.send_to(&event, remote);
+                    sequence = sequence.wrapping_add(1);
+                    phase += FRAME;
+                    pressed = next.map(|count| (code, timestamp, count));
+                    continue;
+                }
+            }
+            let payload = speech.or_else(|| tone.map(|hz| sound::tone(hz, phase, FRAME)));
+            if let (Some(payload), Some(remote)) = (payload, remote) {
                 let packet = packet(sequence, phase as u32, ssrc, &payload);
                 let at = Instant::now();
                 if socket.send_to(&packet, remote).is_ok() {
@@ -148,6 +189,16 @@ fn run(socket: &UdpSocket, state: &Mutex<State>, stop: &AtomicBool) {
             }
         }
     }
+}
+
+/// One packet of a key of 100 ms (RFC 4733 §2.5.1), and the number of the next one: five, and the end three times.
+fn key_packet(code: u8, timestamp: u32, count: u16, sequence: u16, ssrc: u32) -> (Vec<u8>, Option<u16>) {
+    let end = if count >= 5 { 0x80 } else { 0 };
+    let duration = (count.min(4) + 1) * FRAME as u16;
+    let [high, low] = duration.to_be_bytes();
+    let mut packet = packet(sequence, timestamp, ssrc, &[code, end | 10, high, low]);
+    packet[1] = if count == 0 { 0x80 | 101 } else { 101 };
+    (packet, (count < 7).then_some(count + 1))
 }
 
 /// RFC 3550 §5.1

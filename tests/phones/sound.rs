@@ -51,8 +51,8 @@ pub fn prompt(language: &str, name: &str) -> Vec<i16> {
     }
 }
 
-/// Decodes a FLAC file: its rate and samples.
-fn flac(path: &Path) -> (u32, Vec<i16>) {
+/// Decodes a FLAC file: its rate and samples, interleaved.
+pub fn flac(path: &Path) -> (u32, Vec<i16>) {
     use symphonia::core::codecs::audio::AudioDecoderOptions;
     use symphonia::core::formats::TrackType;
     use symphonia::core::io::MediaSourceStream;

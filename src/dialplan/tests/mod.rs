@@ -19,7 +19,7 @@ use crate::ivr::{Calendar, Hours};
 use crate::record::Outcome;
 use crate::time::{Instant, Now};
 
-const PROMPTS: [&str; 12] = [
+const PROMPTS: [&str; 22] = [
     "greeting",
     "menu",
     "hours",
@@ -28,6 +28,16 @@ const PROMPTS: [&str; 12] = [
     "goodbye",
     "closed",
     "closed-always",
+    "offer-voicemail",
+    "voicemail-greeting",
+    "voicemail-review",
+    "voicemail-too-short",
+    "voicemail-thanks",
+    "record-consent",
+    "record-notice",
+    "survey-question",
+    "survey-invalid",
+    "survey-thanks",
     "echo",
     "bench",
     "queue-full",
@@ -173,7 +183,10 @@ impl<'p> Call<'p> {
             if self.run.is_over() || !self.distributed().is_empty() || self.actions.contains(&RunAction::Echo(true)) {
                 return self;
             }
-            let listens = self.run.path().last().is_some_and(|step| step.module == "menu" || step.module == "gather");
+            let listens =
+                self.run.path().last().is_some_and(|step| {
+                    ["menu", "gather", "deter", "survey", "record"].contains(&step.module.as_str())
+                });
             match (pending, self.playing) {
                 (Some(digit), _) if listens => {
                     pending = digits.next();
@@ -278,7 +291,12 @@ fn the_other_numbers_of_the_demo_answer_as_they_should() {
     assert_eq!(Call::to(&plans, "610").go("").distributed(), "sales");
     assert_eq!(Call::to(&plans, "611").go("").distributed(), "support");
     let closed = Call::to(&plans, "620").go("");
-    assert_eq!((closed.said.clone(), closed.outcome()), (vec!["closed-always".to_owned()], Some(Outcome::Deterred)));
+    assert_eq!(
+        (closed.said.join(" "), closed.outcome()),
+        ("closed-always offer-voicemail".into(), Some(Outcome::Deterred))
+    );
+    let message = Call::to(&plans, "620").go("1");
+    assert!(message.actions.iter().any(|action| matches!(action, RunAction::RecordMessage { .. })));
     assert_eq!(plans.find("999", &[]), None);
     assert_eq!(plans.find("601", &[PlanId::from("echo")]), None, "a trunk that does not offer it");
 }

@@ -92,6 +92,12 @@ impl<Io: MediaIo> Worker<Io> {
             let Some(payload_type) = payload_type else { continue };
             let Some(header) = leg.out.relayed(place, header, payload_type, octets, now) else { continue };
             rewrite(datagram, &header);
+            if kind == Kind::Audio
+                && !leg.taps.is_empty()
+                && let Some(view) = Header::parse(datagram)
+            {
+                leg.tap_sent(&view, now);
+            }
             self.tally.relayed += 1;
             self.send(listener, Flow::Rtp, to, datagram);
         }
@@ -166,6 +172,9 @@ fn take_in(leg: &mut Leg, kind: Kind, view: &View<'_>, restarted: bool, now: Ins
     if kind == Kind::Event {
         let code = leg.events.receive(&view.header, view.payload)?;
         return Some((Digit::from_event(code)?, DigitSource::TelephoneEvent));
+    }
+    if let Some(stream) = &leg.stream {
+        leg.taps.iter().for_each(|tap| tap.far(stream.codec, view.header.timestamp, view.payload, now));
     }
     if let Some(voice) = &mut leg.voice {
         if restarted {

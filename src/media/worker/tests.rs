@@ -15,8 +15,8 @@ use bytes::Bytes;
 use super::{Setup, Worker};
 use crate::bridge::{Latch, MediaCommand, MediaEvent, MediaPort, PlayItem, Stream};
 use crate::ids::{CallId, Language, LegId, PlayId};
-use crate::media::PromptSource;
 use crate::media::io::{Flow, MediaIo};
+use crate::media::{PromptSource, Recorder};
 use crate::rtp::Header;
 use crate::settings::Codec;
 use crate::time::Instant;
@@ -98,8 +98,14 @@ impl Bench {
     }
 
     fn with_seed(seed: [u8; 32]) -> Self {
-        let setup =
-            Setup { dead_leg: Duration::from_secs(60), ntp_at_zero: 0x1234_0000_0000, seed, prompts: Arc::new(Shelf) };
+        let recorder = Recorder::new(None, crossbeam_channel::bounded(1).0.into());
+        let setup = Setup {
+            dead_leg: Duration::from_secs(60),
+            ntp_at_zero: 0x1234_0000_0000,
+            seed,
+            prompts: Arc::new(Shelf),
+            recorder,
+        };
         Bench { worker: Worker::new(Wire::default(), setup, Instant(0)), now: Instant(0), sent: Vec::new() }
     }
 

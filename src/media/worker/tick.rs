@@ -6,7 +6,7 @@ use crate::media::io::{Flow, MediaIo};
 use crate::media::leg::{KEY_PAUSE, Key, Keys, Leg, Sending};
 use crate::media::outgoing::units;
 use crate::media::voice::{Frame, MAX_PTIME_OCTETS, WIDE};
-use crate::rtp::{EventPacket, EventSender, Header};
+use crate::rtp::{EventPacket, EventSender, Header, View};
 use crate::settings::Codec;
 use crate::time::Instant;
 
@@ -99,7 +99,11 @@ impl<Io: MediaIo> Worker<Io> {
         let (_, stream) = leg.sending()?;
         let payload_type = stream.send_payload_type;
         let header = leg.out.generated(payload_type, octets, due)?;
-        Some(header.write(packet)? + octets)
+        let length = header.write(packet)? + octets;
+        if !leg.taps.is_empty() {
+            leg.tap_sent(&View { header, payload: packet.get(Header::LEN..length).unwrap_or_default() }, due);
+        }
+        Some(length)
     }
 
     fn room_turn(&mut self, place: u32, due: Instant) {

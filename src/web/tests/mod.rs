@@ -1,6 +1,7 @@
 //! Requests over real sockets on loopback, against an engine that answers as each test says.
 
 mod limits;
+mod recordings;
 mod refusals;
 mod roles;
 pub(super) mod sample;
@@ -81,6 +82,7 @@ impl Server {
             ready: ready.clone(),
             tokens: tokens.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
+            archive: Arc::new(sample::Shelf::new(folder.path())),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));
@@ -145,7 +147,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                 let change = match &request {
                     ApiRequest::SetAgentState { agent, state, reason } => Some((agent, *state, reason.clone())),
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
-                    ApiRequest::HangUp { .. } => None,
+                    ApiRequest::HangUp { .. } | ApiRequest::Record { .. } | ApiRequest::DeleteRecording { .. } => None,
                 };
                 if let Some((agent, state, reason)) = change {
                     let view = crate::views::AgentView { state, reason, ..sample::agent(agent.as_str()) };

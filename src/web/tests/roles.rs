@@ -25,8 +25,10 @@ fn expected(method: &str, path: &str) -> [u16; 6] {
         ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 6],
         ("GET", "/calls" | "/calls/{id}" | "/queues" | "/agents") => [401, 200, 200, 200, 200, 200],
         ("GET", "/events") => [401, 101, 101, 101, 101, 101],
-        ("POST", "/calls/{id}/hangup") => [401, 200, 403, 200, 200, 200],
+        ("POST", "/calls/{id}/hangup" | "/calls/{id}/record") => [401, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 200, 403, 200, 200, 200],
+        ("GET", "/voicemails" | "/recordings/{id}") => [401, 403, 403, 200, 200, 200],
+        ("DELETE", "/recordings/{id}") => [401, 403, 403, 204, 204, 204],
         ("GET", "/tokens") => [401, 403, 403, 403, 403, 200],
         ("POST", "/tokens") => [401, 403, 403, 403, 403, 201],
         ("DELETE", "/tokens/{id}") => [401, 403, 403, 403, 403, 204],
@@ -38,7 +40,9 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
     let (id, body) = match path {
         "/calls/{id}" => (CALL.to_owned(), None),
         "/calls/{id}/hangup" => (CALL.to_owned(), None),
+        "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
+        "/recordings/{id}" => (sample::RECORDING.to_string(), None),
         "/tokens/{id}" => {
             let token = server.token(Role::Operator);
             (token.split('-').nth(1).unwrap().to_owned(), None)

@@ -1,9 +1,12 @@
 //! Views and records to publish.
 
-use crate::ids::{AgentId, CallId, LegId, QueueId, TrunkId};
-use crate::record::{CallRecord, Outcome, Party};
+use std::path::{Path, PathBuf};
+
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
+use crate::record::{CallRecord, Outcome, Party, Recording, RecordingKind, RecordingState};
 use crate::time::Wall;
 use crate::views::{AgentState, AgentView, CallState, CallView, LegView, QueueView};
+use crate::web::Archive;
 
 pub fn at() -> Wall {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -78,7 +81,59 @@ pub fn record(call: &CallView) -> CallRecord {
         acw_ms: None,
         transfers: 0,
         recording: None,
+        survey: None,
         path: Vec::new(),
         legs: Vec::new(),
+    }
+}
+
+/// The one message there is.
+pub const RECORDING: RecordingId = RecordingId(0x5000_0000_0000_0000_0000_0000_0001);
+
+/// What stands for its audio.
+pub fn audio() -> Vec<u8> {
+    (0..200).map(|n| b' ' + n % 90).collect()
+}
+
+pub fn message() -> Recording {
+    Recording {
+        recording_id: RECORDING,
+        kind: RecordingKind::Voicemail,
+        state: RecordingState::Complete,
+        call_id: CallId(1),
+        mailbox: Some("support".into()),
+        from: "33155501".into(),
+        to: "620".into(),
+        started_at: at(),
+        duration_ms: Some(5_000),
+        voiced_ms: Some(4_000),
+        octets: Some(200),
+    }
+}
+
+/// An archive with one message.
+pub struct Shelf(PathBuf);
+
+impl Shelf {
+    pub fn new(folder: &Path) -> Shelf {
+        let shelf = Shelf(folder.to_owned());
+        std::fs::write(shelf.file(RECORDING), audio()).unwrap();
+        shelf
+    }
+}
+
+impl Archive for Shelf {
+    fn voicemails(
+        &self,
+        mailbox: Option<&str>,
+        before: Option<RecordingId>,
+        limit: usize,
+    ) -> Result<Vec<Recording>, String> {
+        let fits = mailbox.is_none_or(|mailbox| mailbox == "support") && before.is_none_or(|before| RECORDING < before);
+        Ok([message()].into_iter().filter(|_| fits).take(limit).collect())
+    }
+
+    fn file(&self, recording: RecordingId) -> PathBuf {
+        self.0.join(format!("{recording}.flac"))
     }
 }

@@ -1,0 +1,309 @@
+//! Recordings of calls and messages: begun and ended by plans, settled when their call ends.
+
+use std::time::Duration;
+
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::api::refusal;
+use super::{Command, Engine, Journal, LogLevel};
+use crate::bridge::{MediaCommand, RecordTerms, Recorded, RecordingEvent};
+use crate::call::millis;
+use crate::dialplan::{MessageEvent, Run, RunInput};
+use crate::ids::{CallId, LegId, RecordingId};
+use crate::record::{Outcome, Recording, RecordingKind, RecordingState, SurveyAnswer};
+use crate::time::{Instant, Now};
+use crate::views::{ApiError, Change, RecordingWish};
+
+/// The longest recording of a call.
+const LONGEST_CALL: Duration = Duration::from_hours(12);
+
+/// A recording that has begun and is not settled yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Tape {
+    entry: Recording,
+    leg: LegId,
+    began: Instant,
+    /// How long somebody must have spoken for it to be a message.
+    shortest: Duration,
+    /// Told to end.
+    stopped: bool,
+    /// To be deleted as soon as it has ended.
+    dropped: bool,
+}
+
+impl Tape {
+    fn has_ended(&self) -> bool {
+        self.entry.duration_ms.is_some()
+    }
+
+    /// Neither ended nor told to.
+    fn goes_on(&self) -> bool {
+        !self.has_ended() && !self.stopped
+    }
+
+    fn take_figures(&mut self, recorded: &Recorded, state: RecordingState) {
+        self.entry.state = state;
+        self.entry.duration_ms = Some(millis(recorded.duration));
+        self.entry.voiced_ms = Some(millis(recorded.voiced));
+        self.entry.octets = Some(recorded.octets);
+    }
+
+    /// Whether this is a message: by what was heard, or, while that is not known, by the time it took.
+    fn is_long_enough(&self, now: Now) -> bool {
+        match self.entry.voiced_ms {
+            Some(voiced_ms) => self.entry.duration_ms > Some(0) && voiced_ms >= millis(self.shortest),
+            None => now.instant.since(self.began) >= self.shortest,
+        }
+    }
+}
+
+impl Engine {
+    /// The recording of both sides of a call is to begin, pause, go on or end. A caller who has refused is not recorded.
+    pub(super) fn record_call(&mut self, id: CallId, wish: RecordingWish, now: Now) {
+        let Some(live) = self.calls.get(&id) else { return };
+        let refused = live.run.as_ref().is_some_and(Run::recording_refused);
+        let earlier = live.call.recording;
+        let running = earlier.filter(|id| self.tapes.get(id).is_some_and(Tape::goes_on));
+        let leg = live.call.caller;
+        match (wish, running) {
+            (RecordingWish::On, _) if refused => {}
+            (RecordingWish::On, None) => {
+                let terms = RecordTerms { both: true, longest: LONGEST_CALL, silence: None };
+                let tape = self.begin_tape(id, RecordingKind::Call, None, Duration::ZERO, terms, now);
+                if let Some(live) = self.live(id) {
+                    live.call.recording = tape;
+                }
+                earlier.into_iter().for_each(|earlier| self.release(earlier));
+            }
+            (RecordingWish::On | RecordingWish::Paused, Some(recording)) => {
+                let paused = wish == RecordingWish::Paused;
+                self.media(MediaCommand::PauseRecord { leg, recording, paused });
+            }
+            (RecordingWish::Off, Some(recording)) => {
+                if let Some(tape) = self.tapes.get_mut(&recording) {
+                    tape.stopped = true;
+                }
+                self.media(MediaCommand::StopRecord { leg, recording });
+            }
+            (RecordingWish::Paused | RecordingWish::Off, None) => {}
+        }
+    }
+
+    pub(super) fn record_message(
+        &mut self,
+        id: CallId,
+        mailbox: Option<String>,
+        shortest: Duration,
+        terms: RecordTerms,
+        now: Now,
+    ) {
+        self.drop_message(id);
+        let Some(live) = self.calls.get(&id) else { return };
+        let mailbox = mailbox.unwrap_or_else(|| live.call.to.clone());
+        let tape = self.begin_tape(id, RecordingKind::Voicemail, Some(mailbox), shortest, terms, now);
+        if let Some(live) = self.live(id) {
+            live.call.message = tape;
+        }
+    }
+
+    fn begin_tape(
+        &mut self,
+        id: CallId,
+        kind: RecordingKind,
+        mailbox: Option<String>,
+        shortest: Duration,
+        terms: RecordTerms,
+        now: Now,
+    ) -> Option<RecordingId> {
+        let random = u128::from(self.rng.next_u64()) << 16 | u128::from(self.rng.next_u32() as u16);
+        let recording = RecordingId::new(now.wall.as_millisecond(), random);
+        let call = &self.calls.get(&id)?.call;
+        let leg = call.caller;
+        let entry = Recording {
+            recording_id: recording,
+            kind,
+            state: RecordingState::Open,
+            call_id: id,
+            mailbox,
+            from: call.from.clone(),
+            to: call.to.clone(),
+            started_at: now.wall,
+            duration_ms: None,
+            voiced_ms: None,
+            octets: None,
+        };
+        self.media(MediaCommand::Record { leg, recording, terms });
+        self.journal(Journal::Recording(Box::new(entry.clone())));
+        self.tapes.insert(recording, Tape { entry, leg, began: now.instant, shortest, stopped: false, dropped: false });
+        Some(recording)
+    }
+
+    pub(super) fn stop_message(&mut self, id: CallId) {
+        let Some(recording) = self.calls.get(&id).and_then(|live| live.call.message) else { return };
+        if let Some(tape) = self.tapes.get_mut(&recording).filter(|tape| tape.goes_on()) {
+            tape.stopped = true;
+            let leg = tape.leg;
+            self.media(MediaCommand::StopRecord { leg, recording });
+        }
+    }
+
+    /// The message is not wanted: it goes as soon as it has ended.
+    pub(super) fn drop_message(&mut self, id: CallId) {
+        self.stop_message(id);
+        let Some(recording) = self.live(id).and_then(|live| live.call.message.take()) else { return };
+        self.drop_tape(recording);
+    }
+
+    fn drop_tape(&mut self, recording: RecordingId) {
+        let Some(tape) = self.tapes.get_mut(&recording) else { return };
+        tape.dropped = true;
+        if tape.has_ended() {
+            self.drop_tape_now(recording);
+        }
+    }
+
+    fn drop_tape_now(&mut self, recording: RecordingId) {
+        self.tapes.remove(&recording);
+        self.delete(recording);
+    }
+
+    fn delete(&mut self, recording: RecordingId) {
+        self.media(MediaCommand::DiscardRecording(recording));
+        self.journal(Journal::RecordingDeleted(recording));
+    }
+
+    pub(super) fn recording_event(&mut self, recording: RecordingId, event: RecordingEvent, now: Now) {
+        let Some(tape) = self.tapes.get_mut(&recording) else { return };
+        let call = tape.entry.call_id;
+        let told = match event {
+            RecordingEvent::Started => return,
+            RecordingEvent::Silence => MessageEvent::Silence,
+            RecordingEvent::Full => MessageEvent::Full,
+            RecordingEvent::Ended(recorded) => {
+                tape.take_figures(&recorded, RecordingState::Complete);
+                MessageEvent::Ended { voiced: recorded.voiced }
+            }
+            RecordingEvent::Failed { why, recorded } => {
+                tape.take_figures(&recorded, RecordingState::Incomplete);
+                self.log(LogLevel::Warn, format!("call {call}: recording {recording} failed: {why}"));
+                MessageEvent::Failed
+            }
+        };
+        if self.tapes.get(&recording).is_some_and(Tape::has_ended) {
+            self.tape_ended(recording);
+        }
+        if self.calls.get(&call).is_some_and(|live| live.call.message == Some(recording)) {
+            self.run_plan(call, RunInput::Message(told), now);
+        }
+        self.finish_if_complete(call, now);
+    }
+
+    fn tape_ended(&mut self, recording: RecordingId) {
+        let Some(tape) = self.tapes.get(&recording) else { return };
+        if tape.dropped {
+            return self.drop_tape_now(recording);
+        }
+        let entry = tape.entry.clone();
+        let call = self.calls.get(&entry.call_id).map(|live| &live.call);
+        let wanted = call.is_some_and(|call| [call.recording, call.message].contains(&Some(recording)));
+        self.journal(Journal::Recording(Box::new(entry)));
+        if !wanted {
+            self.release(recording);
+        }
+    }
+
+    /// Whether something of this call is still being written.
+    pub(super) fn is_recording(&self, id: CallId) -> bool {
+        let Some(live) = self.calls.get(&id) else { return false };
+        let running = |recording: Option<RecordingId>| {
+            recording.and_then(|id| self.tapes.get(&id)).is_some_and(|tape| !tape.has_ended())
+        };
+        running(live.call.recording) || running(live.call.message)
+    }
+
+    /// The call is over: a message that is long enough is delivered and decides what the call was, any other goes. What
+    /// has not ended by now is settled by the time it took, and its figures follow.
+    pub(super) fn settle_recordings(&mut self, id: CallId, now: Now) -> Option<Recording> {
+        let live = self.calls.get_mut(&id)?;
+        let (message, recording) = (live.call.message, live.call.recording);
+        let silent = recording.filter(|id| self.tapes.get(id).is_some_and(|tape| tape.entry.duration_ms == Some(0)));
+        if silent.is_some() {
+            live.call.recording = None;
+        }
+        let kept = message.and_then(|id| self.tapes.get(&id)).filter(|tape| tape.is_long_enough(now));
+        let delivered = kept.map(|tape| tape.entry.clone());
+        match (&delivered, message) {
+            (Some(_), _) => {
+                if let Some(ending) = live.call.ending.as_mut().filter(|_| live.call.agent.is_none()) {
+                    ending.outcome = Outcome::Voicemail;
+                }
+            }
+            (None, Some(message)) => {
+                live.call.message = None;
+                self.drop_tape(message);
+            }
+            (None, None) => {}
+        }
+        for recording in delivered.iter().map(|message| message.recording_id).chain(recording) {
+            self.release(recording);
+        }
+        delivered
+    }
+
+    /// The call needs this tape no more; one that runs is released when it has ended. One that failed before it had any
+    /// sound is no recording.
+    fn release(&mut self, recording: RecordingId) {
+        let Some(tape) = self.tapes.get(&recording) else { return };
+        if tape.entry.duration_ms == Some(0) {
+            self.drop_tape_now(recording);
+        } else if tape.has_ended() {
+            self.tapes.remove(&recording);
+        }
+    }
+
+    pub(super) fn surveyed(&mut self, id: CallId, answer: SurveyAnswer) {
+        let Some(live) = self.calls.get(&id) else { return };
+        let (queue, agent) = (live.call.queue.clone(), live.call.agent.clone());
+        self.journal(Journal::Surveyed { call: id, answer: answer.clone() });
+        self.commands.push_back(Command::Publish(Change::Survey { call_id: id, queue, agent, answer }));
+    }
+
+    pub(super) fn api_record(&mut self, id: CallId, wish: RecordingWish, now: Now) -> Result<Value, ApiError> {
+        let Some(live) = self.calls.get(&id).filter(|live| live.call.ending.is_none()) else {
+            let message = format!("call {id} is not running; GET /calls lists those that are");
+            return Err(refusal(404, "unknown_call", message));
+        };
+        if wish == RecordingWish::On && live.run.as_ref().is_some_and(Run::recording_refused) {
+            let message =
+                format!("the caller of call {id} has refused to be recorded; nobody can overrule that in this call");
+            return Err(refusal(409, "recording_refused", message));
+        }
+        if live.call.answered_at.is_none() {
+            let message = format!("call {id} is not answered yet; record it when it is");
+            return Err(refusal(409, "not_answered", message));
+        }
+        let running = live.call.recording.is_some_and(|id| self.tapes.get(&id).is_some_and(Tape::goes_on));
+        if wish == RecordingWish::Paused && !running {
+            let message =
+                format!("call {id} is not being recorded, so that there is nothing to pause; ask for on first");
+            return Err(refusal(409, "not_recording", message));
+        }
+        self.record_call(id, wish, now);
+        let recording = self.calls.get(&id).and_then(|live| live.call.recording);
+        Ok(json!({ "call_id": id, "state": wish, "recording_id": recording }))
+    }
+
+    pub(super) fn delete_recording(&mut self, recording: RecordingId, by: &str) -> Result<Value, ApiError> {
+        if self.tapes.contains_key(&recording) {
+            let message =
+                format!("recording {recording} belongs to a call that is still up; delete it when that has ended");
+            return Err(refusal(409, "recording_open", message));
+        }
+        self.log(LogLevel::Info, format!("recording {recording} is deleted by token {by}"));
+        self.delete(recording);
+        self.commands.push_back(Command::Publish(Change::RecordingDeleted { recording_id: recording }));
+        Ok(json!({ "recording_id": recording }))
+    }
+}
