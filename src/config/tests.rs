@@ -12,27 +12,6 @@ use crate::findings::Finding;
 use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
-/// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 17] = [
-    "en/greeting",
-    "en/menu",
-    "en/hours",
-    "en/invalid",
-    "en/no-input",
-    "en/goodbye",
-    "en/closed-always",
-    "en/offer-voicemail",
-    "en/voicemail-greeting",
-    "en/voicemail-review",
-    "en/voicemail-too-short",
-    "en/voicemail-thanks",
-    "en/echo",
-    "en/bench",
-    "en/queue-full",
-    "en/closed",
-    "music/default",
-];
-
 const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
                     [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
 
@@ -44,12 +23,20 @@ struct Project {
 impl Project {
     fn new() -> Project {
         let folder = tempfile::tempdir().unwrap();
-        for prompt in PROMPTS {
-            let file = folder.path().join("prompts").join(format!("{prompt}.wav"));
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, "").unwrap();
-        }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let prompts = folder.path().join("prompts");
+        for group in ["en", "fr", "music"] {
+            fs::create_dir_all(prompts.join(group)).unwrap();
+            let spoken = Path::new(group).join("spoken.toml");
+            if group != "music" {
+                fs::copy(root.join("prompts").join(&spoken), prompts.join(&spoken)).unwrap();
+            }
+        }
+        // What they sound like does not matter here.
+        let catalogue: toml::Table = fs::read_to_string(root.join("prompts/prompts.toml")).unwrap().parse().unwrap();
+        for name in catalogue.keys().map(|name| format!("en/{name}")).chain(["music/default".to_owned()]) {
+            fs::write(prompts.join(format!("{name}.wav")), "").unwrap();
+        }
         for part in ["deploy/demo", "deploy/bench", "dialplans"] {
             copy(&root.join(part), &folder.path().join(part));
         }
@@ -211,7 +198,7 @@ fn a_trunk_is_read_whole() {
         trunk.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["192.0.2.1/32", "198.51.100.0/28"]
     );
-    assert_eq!(trunk.servers[1].transport, Transport::Tcp);
+    assert_eq!(trunk.servers[1].transport, Some(Transport::Tcp));
     assert_eq!(trunk.codecs, [Codec::G722, Codec::Pcma]);
     assert_eq!(trunk.register.as_ref().unwrap().aor, "sip:u@acme.example");
     assert_eq!((trunk.options_interval.as_secs(), trunk.allow.len()), (30, 2));
@@ -301,6 +288,26 @@ fn every_fault_is_found_at_its_place() {
         ),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { mon = '9-18' }".into(), (5, 17), "are no hours"),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nclosed = ['25.12.2026']".into(), (5, 11), "is no date"),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['de']".into(),
+            (5, 13),
+            "holidays of 'de' are not known",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['fr']\nworked = ['whit-sunday']".into(),
+            (6, 11),
+            "did you mean 'whit-monday'?",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\ndate = '02-30'".into(),
+            (7, 8),
+            "'02-30' is no day of a year",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\nweekday = 'thu'".into(),
+            (5, 1),
+            "a holiday needs one day of the year",
+        ),
         ("a = 1\na = 2".into(), (3, 1), "duplicate key"),
         ("[sip".into(), (2, 5), ""),
     ];

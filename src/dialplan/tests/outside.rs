@@ -140,7 +140,7 @@ fn a_run_meets_its_caller_before_it_begins_and_not_after() {
 fn faults_of_requests_are_found_at_their_places() {
     let cases = [
         ("service = \"crm\"", "service = \"crn\"", "there is no service 'crn' (did you mean 'crm'?)"),
-        ("{call.to}", "{call.tо}", "call"),
+        ("{call.to}", "{call.tо}", "token recognition error"),
         ("{call.to}", "{call.too}", "call.too"),
         ("?to={call.to}", "?to={call.to", "'{' is not closed by '}'"),
         ("\"/customers", "\"customers", "url begins with / or ?"),
