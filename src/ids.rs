@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-macro_rules! unique_id {
+macro_rules! long_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
@@ -61,17 +61,17 @@ macro_rules! unique_id {
     };
 }
 
-unique_id!(
+long_id!(
     /// One contact, from the trunk to its last leg.
     CallId
 );
-unique_id!(
-    /// A promise to call somebody back.
-    CallbackId
-);
-unique_id!(
+long_id!(
     /// One recording; its file is named by it.
     RecordingId
+);
+long_id!(
+    /// A promise to call somebody back.
+    CallbackId
 );
 
 macro_rules! number_id {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::RtpStats;
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::time::Wall;
+use crate::trace::Trace;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +20,22 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// As records and plans spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Handled => "handled",
+            Outcome::Abandoned => "abandoned",
+            Outcome::Deterred => "deterred",
+            Outcome::Overflowed => "overflowed",
+            Outcome::Callback => "callback",
+            Outcome::Voicemail => "voicemail",
+            Outcome::SelfService => "self_service",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
@@ -26,6 +43,8 @@ pub enum Party {
     Agent,
     Expert,
     Supervisor,
+    /// Who was called by number through a trunk.
+    Outside,
     System,
 }
 
@@ -58,6 +77,9 @@ pub struct CallRecord {
     #[serde(default)]
     pub survey: Option<Vec<SurveyAnswer>>,
     pub path: Vec<PathStep>,
+    /// Why these rules ran and no others.
+    #[serde(default, skip_serializing_if = "Trace::is_empty")]
+    pub trace: Trace,
     pub legs: Vec<LegRecord>,
 }
 

@@ -19,6 +19,8 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// Take the configuration anew when its files change.
+    pub watch: bool,
     /// The centre's language: what a caller hears where no plan says otherwise.
     pub language: Language,
     /// The languages prompts are kept in, `language` first.
@@ -128,14 +130,25 @@ pub struct Trunk {
     pub options_interval: Duration,
     /// Number prefixes a plan may dial out through this trunk.
     pub allow: Vec<String>,
+    /// The number that calls out show; the caller's own when `None`.
+    pub caller_id: Option<String>,
 }
 
-/// A host name (looked up by SRV, then A/AAAA) or an address.
+impl Trunk {
+    /// How long the longest prefix is by which a number may be dialled out here; `None` where it may not.
+    pub fn offers(&self, number: &str) -> Option<usize> {
+        let prefixes = self.allow.iter().filter(|_| !self.servers.is_empty());
+        prefixes.filter(|prefix| number.starts_with(prefix.as_str())).map(String::len).max()
+    }
+}
+
+/// A host name (looked up by NAPTR, SRV, then A/AAAA) or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TrunkServer {
     pub host: String,
     pub port: Option<u16>,
-    pub transport: Transport,
+    /// `None` leaves the choice to DNS (RFC 3263 §4.1), and is UDP where DNS says nothing.
+    pub transport: Option<Transport>,
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -228,4 +241,16 @@ impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service").field("id", &self.id).field("base_url", &self.base_url).finish_non_exhaustive()
     }
+}
+
+impl Expert {
+    /// Whether a number is this expert's: the id, or the user part of the address.
+    pub fn is_dialled_by(&self, number: &str) -> bool {
+        self.id.as_str() == number || user_of(&self.address) == Some(number)
+    }
+}
+
+/// The user part of a SIP URI as it is written in configuration.
+pub fn user_of(address: &str) -> Option<&str> {
+    Some(address.split_once(':')?.1.split_once('@')?.0)
 }

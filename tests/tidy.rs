@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that decide and do no I/O.
-const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine"];
+const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "spoken"];
 
 /// Value types at the root, open to every room.
-const VALUES: &[&str] = &["callback", "caller", "outbox", "findings", "ids", "record", "settings", "time", "views"];
+const VALUES: &[&str] =
+    &["callback", "caller", "outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -19,15 +20,16 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("audio", &[]),
         ("bridge", &[]),
         ("queue", &[]),
-        ("ivr", &["bridge"]),
-        ("dialplan", &["bridge", "ivr"]),
+        ("spoken", &[]),
+        ("ivr", &["bridge", "spoken"]),
+        ("dialplan", &["bridge", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),
-        ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge"]),
-        ("config", &["dialplan", "ivr", "prompts"]),
+        ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
+        ("config", &["dialplan", "ivr", "prompts", "spoken"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
-        ("prompts", &["audio", "bridge"]),
+        ("prompts", &["audio", "bridge", "spoken"]),
         ("store", &[]),
         ("web", &["engine", "bridge"]),
         ("server", &["*"]),
@@ -39,6 +41,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ids", &[]),
         ("outbox", &[]),
         ("time", &[]),
+        ("trace", &[]),
         ("settings", &[]),
         ("record", &["bridge"]),
         ("views", &[]),

@@ -70,7 +70,8 @@ pub struct Call {
     pub started_at: Wall,
     pub answered_at: Option<Wall>,
     pub caller: LegId,
-    pub legs: BTreeMap<LegId, Leg>,
+    /// Boxed: a node of the map has room for eleven, and most calls have two.
+    pub legs: BTreeMap<LegId, Box<Leg>>,
     pub phase: Phase,
     pub offer: Option<Offer>,
     /// The caller of an unanswered call has been sent 180.
@@ -88,15 +89,19 @@ pub struct Call {
     pub recording: Option<RecordingId>,
     /// What the caller says to the voicemail, or has said.
     pub message: Option<RecordingId>,
+    /// Somebody, an agent or one outside, has talked with the caller.
+    pub handled: bool,
+    /// How many systems a call that goes on from here may pass (RFC 3261 §20.22).
+    pub hops_left: u8,
 }
 
 impl Call {
     pub fn caller(&self) -> Option<&Leg> {
-        self.legs.get(&self.caller)
+        self.legs.get(&self.caller).map(Box::as_ref)
     }
 
     pub fn caller_mut(&mut self) -> Option<&mut Leg> {
-        self.legs.get_mut(&self.caller)
+        self.legs.get_mut(&self.caller).map(Box::as_mut)
     }
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
@@ -119,6 +124,7 @@ impl Call {
     pub fn talk(&mut self, leg: LegId, now: Now) {
         self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
+        self.handled = true;
         self.offer = None;
         self.phase = Phase::Talking { leg };
     }
@@ -207,7 +213,6 @@ impl Call {
 
     pub fn record(&self) -> CallRecord {
         let talk = self.legs.values().filter(|leg| leg.role != Party::Caller);
-        let handled = self.agent.is_some();
         let (talk_ms, hold_ms) =
             talk.fold((0, 0), |(talk, hold), leg| (talk + leg.clock.talk_ms(), hold + leg.clock.hold_ms()));
         CallRecord {
@@ -225,18 +230,19 @@ impl Call {
             queue: self.queue.clone(),
             agent: self.agent.clone(),
             wait_ms: self.wait_ms,
-            talk_ms: handled.then_some(talk_ms),
-            hold_ms: handled.then_some(hold_ms),
+            talk_ms: self.handled.then_some(talk_ms),
+            hold_ms: self.handled.then_some(hold_ms),
             acw_ms: None,
             transfers: 0,
             recording: self.message.or(self.recording),
             survey: None,
             path: self.path.clone(),
+            trace: Default::default(),
             legs: self
                 .legs
                 .values()
                 .filter(|leg| leg.role == Party::Caller || leg.joined_at.is_some())
-                .map(Leg::record)
+                .map(|leg| leg.record())
                 .collect(),
         }
     }
@@ -261,7 +267,7 @@ impl Call {
             queue: self.queue.clone(),
             position: position.map(|position| position as u64),
             agent: self.present_agent().cloned(),
-            legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(Leg::view).collect(),
+            legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }
 }

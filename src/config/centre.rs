@@ -49,6 +49,8 @@ pub(super) struct Places {
 pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, findings: &mut Findings<'_>) -> Draft {
     let data = table.text("data", findings).map_or_else(|| "data".to_owned(), |data| data.value);
     let prompts = table.text("prompts", findings).unwrap_or(At { value: "prompts".to_owned(), span: 0..0 });
+    // Off where nothing is said: a change is often more than one file, and half of it may pass every check.
+    let watch = table.flag("watch", findings).is_some_and(|watch| watch.value);
     let languages = read_languages(&mut table, findings);
     let language = languages.first().cloned().unwrap_or_else(|| Language::from("en"));
     let plan_files = match table.texts("plans", findings) {
@@ -103,6 +105,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         web,
         data: overrides.data.clone().unwrap_or_else(|| resolve(folder, &data)),
         prompts: resolve(folder, &prompts.value),
+        watch,
         language,
         languages,
         pause_reasons,

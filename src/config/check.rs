@@ -1,6 +1,7 @@
 //! What only shows when the parts are laid side by side: names, doubles, and what must not be open to the world.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use super::address::is_loopback;
 use super::centre::Draft;
@@ -10,6 +11,7 @@ use crate::findings::{Findings, suggest};
 use crate::ids::Language;
 use crate::prompts::Index;
 use crate::settings::{Listen, Transport};
+use crate::spoken::Table;
 
 /// A password of the demo: `demo-` and the agent's id.
 fn is_demo_password(id: &str, password: &str) -> bool {
@@ -17,7 +19,7 @@ fn is_demo_password(id: &str, password: &str) -> bool {
 }
 
 /// The names that plans may use. Says where a folder of prompts is not there.
-pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
+pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: &mut Findings<'_>) -> Names {
     let settings = &draft.settings;
     if !settings.prompts.is_dir() {
         let message = format!("prompts: there is no folder '{}'", settings.prompts.display());
@@ -37,10 +39,19 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
         numbering: settings.numbering.clone(),
         time_zone: settings.time_zone.clone(),
         lists: draft.lists.iter().map(|draft| (draft.id.value.clone(), draft.list.clone())).collect(),
+        allowed: allowed(draft),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
         // What is wrong with the sound files is told where they are read: by `relais check` and at the start.
         prompts: Index::scan(std::slice::from_ref(&settings.prompts), &settings.languages).0.names(),
+        spoken,
     }
+}
+
+/// How the numbers begin that plans may dial, each once.
+fn allowed(draft: &Draft) -> Vec<String> {
+    let trunks = draft.settings.trunks.iter().filter(|trunk| !trunk.servers.is_empty());
+    let prefixes: BTreeSet<&String> = trunks.flat_map(|trunk| &trunk.allow).collect();
+    prefixes.into_iter().cloned().collect()
 }
 
 pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
@@ -51,6 +62,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     doubles("list", draft.lists.iter().map(|list| &list.id), findings);
     people(draft, findings);
     trunk_addresses(draft, findings);
+    trunk_servers(draft, findings);
     queue_members(draft, findings);
     music(draft, names, findings);
     languages(draft, findings);
@@ -99,6 +111,26 @@ fn trunk_addresses(draft: &Draft, findings: &mut Findings<'_>) {
                 );
                 findings.error(net.span.clone(), message, "an address belongs to one trunk".to_owned());
             }
+        }
+    }
+}
+
+/// What is sent to ourselves comes back for ever.
+fn trunk_servers(draft: &Draft, findings: &mut Findings<'_>) {
+    let sip = &draft.settings.sip;
+    for trunk in &draft.trunks {
+        let ours = trunk.trunk.servers.iter().find(|server| {
+            let port = server.port.unwrap_or(5060);
+            let address = server.host.parse().ok().map(|ip| SocketAddr::new(ip, port));
+            let is_own = |listen: &Listen| {
+                let public = sip.public_address.map(|ip| SocketAddr::new(ip, listen.address.port()));
+                address.is_some() && (Some(listen.address) == address || public == address)
+            };
+            sip.listen.iter().any(is_own)
+        });
+        if let Some(server) = ours {
+            let message = format!("trunk '{}': server {} is this centre itself", trunk.id.value, server.host);
+            findings.error(trunk.id.span.clone(), message, "name the provider's server".to_owned());
         }
     }
 }

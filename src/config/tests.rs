@@ -12,27 +12,6 @@ use crate::findings::Finding;
 use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
-/// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 17] = [
-    "en/greeting",
-    "en/menu",
-    "en/hours",
-    "en/invalid",
-    "en/no-input",
-    "en/goodbye",
-    "en/closed-always",
-    "en/offer-voicemail",
-    "en/voicemail-greeting",
-    "en/voicemail-review",
-    "en/voicemail-too-short",
-    "en/voicemail-thanks",
-    "en/echo",
-    "en/bench",
-    "en/queue-full",
-    "en/closed",
-    "music/default",
-];
-
 const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
                     [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
 
@@ -44,12 +23,20 @@ struct Project {
 impl Project {
     fn new() -> Project {
         let folder = tempfile::tempdir().unwrap();
-        for prompt in PROMPTS {
-            let file = folder.path().join("prompts").join(format!("{prompt}.wav"));
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, "").unwrap();
-        }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let prompts = folder.path().join("prompts");
+        for group in ["en", "fr", "music"] {
+            fs::create_dir_all(prompts.join(group)).unwrap();
+            let spoken = Path::new(group).join("spoken.toml");
+            if group != "music" {
+                fs::copy(root.join("prompts").join(&spoken), prompts.join(&spoken)).unwrap();
+            }
+        }
+        // What they sound like does not matter here.
+        let catalogue: toml::Table = fs::read_to_string(root.join("prompts/prompts.toml")).unwrap().parse().unwrap();
+        for name in catalogue.keys().map(|name| format!("en/{name}")).chain(["music/default".to_owned()]) {
+            fs::write(prompts.join(format!("{name}.wav")), "").unwrap();
+        }
         for part in ["deploy/demo", "deploy/bench", "dialplans"] {
             copy(&root.join(part), &folder.path().join(part));
         }
@@ -211,7 +198,7 @@ fn a_trunk_is_read_whole() {
         trunk.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["192.0.2.1/32", "198.51.100.0/28"]
     );
-    assert_eq!(trunk.servers[1].transport, Transport::Tcp);
+    assert_eq!(trunk.servers[1].transport, Some(Transport::Tcp));
     assert_eq!(trunk.codecs, [Codec::G722, Codec::Pcma]);
     assert_eq!(trunk.register.as_ref().unwrap().aor, "sip:u@acme.example");
     assert_eq!((trunk.options_interval.as_secs(), trunk.allow.len()), (30, 2));
@@ -301,6 +288,26 @@ fn every_fault_is_found_at_its_place() {
         ),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { mon = '9-18' }".into(), (5, 17), "are no hours"),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nclosed = ['25.12.2026']".into(), (5, 11), "is no date"),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['de']".into(),
+            (5, 13),
+            "holidays of 'de' are not known",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['fr']\nworked = ['whit-sunday']".into(),
+            (6, 11),
+            "did you mean 'whit-monday'?",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\ndate = '02-30'".into(),
+            (7, 8),
+            "'02-30' is no day of a year",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\nweekday = 'thu'".into(),
+            (5, 1),
+            "a holiday needs one day of the year",
+        ),
         ("a = 1\na = 2".into(), (3, 1), "duplicate key"),
         ("[sip".into(), (2, 5), ""),
     ];
@@ -398,4 +405,77 @@ fn a_damaged_configuration_is_survived() {
             assert!(fits, "seed {seed:#x} round {round}: {finding}\n{text}");
         }
     }
+}
+
+#[test]
+fn services_lists_and_customers_are_read() {
+    let project = Project::new();
+    for (file, text) in [
+        ("crm.token", "t0ken\n"),
+        ("spam.txt", "# known spammers\n0899*   # a whole range\n\n+33155501234\nnonsense\n"),
+        ("customers.csv", "number,value\n0155501234,90\nnobody,1\n"),
+    ] {
+        fs::write(project.path("small").join(file), text).unwrap();
+    }
+    let text = "time_zone = 'Europe/Paris'\n[numbering]\ncountry_code = '33'\n[customers]\nfile = 'customers.csv'\n\
+                [[list]]\nid = 'spam'\nfile = 'spam.txt'\nnumbers = ['+44*']\n\
+                [[service]]\nid = 'crm'\nbase_url = 'https://crm.example.com/api/'\ntoken_file = 'crm.token'\n\
+                headers = { X-Tenant = 'acme' }\nmax_concurrent = 7\n[[service]]\nid = 'anywhere'\nany_url = true\n";
+    let loaded = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    let settings = &loaded.settings;
+    assert_eq!((settings.time_zone.as_str(), settings.numbering.country_code.as_str()), ("Europe/Paris", "33"));
+    assert_eq!(settings.customers, Some(project.path("small/customers.csv")));
+    let crm = &settings.services[0];
+    assert_eq!((crm.base_url.as_str(), crm.max_concurrent), ("https://crm.example.com/api", 7));
+    assert_eq!((crm.token_file.as_deref(), crm.any_url), (Some(project.path("small/crm.token").as_path()), false));
+    assert!(settings.services[1].any_url);
+    let spam = &loaded.plans.names().lists["spam"];
+    assert_eq!(spam.len(), 3);
+    assert!(spam.contains("+33899123456") && spam.contains("+33155501234") && spam.contains("+4420"));
+    let warnings = lines(&loaded.warnings);
+    for expected in ["spam.txt:5:1: warning: 'nonsense' is no number", "customers.csv:3:1: warning: this row has no"] {
+        assert!(warnings.contains(expected), "{warnings}");
+    }
+    let own_zone = project.load("[[calendar]]\nid = 'c'\ntime_zone = 'Asia/Seoul'\nhours = {}\n").unwrap();
+    assert_eq!(own_zone.settings.time_zone, "Asia/Seoul", "that of the first calendar");
+    assert_eq!(project.load("").unwrap().settings.time_zone, "UTC");
+}
+
+#[test]
+fn faults_of_services_lists_and_customers_are_found_at_their_places() {
+    let project = Project::new();
+    fs::write(project.path("small/empty"), " \n").unwrap();
+    let service = "[[service]]\nid = 'crm'\n";
+    let cases: Vec<(String, (usize, usize), &str)> = vec![
+        ("time_zone = 'Europe/Pari'".into(), (2, 13), "no time zone"),
+        ("[numbering]\ncountry_code = '+33'".into(), (3, 16), "country_code is '+33'"),
+        ("[[list]]\nid = 'spam'".into(), (2, 1), "neither file nor numbers"),
+        ("[[list]]\nid = 'spam'\nnumbers = ['abc']".into(), (4, 12), "'abc' is no number"),
+        ("[[list]]\nid = 'spam'\nfile = 'none.txt'".into(), (4, 8), "cannot be read"),
+        ("[customers]".into(), (2, 1), "file is missing"),
+        (service.into(), (2, 1), "base_url is missing"),
+        (format!("{service}base_url = 'crm.example.com'"), (4, 12), "is no URL"),
+        (format!("{service}base_url = 'ftp://crm.example.com'"), (4, 12), "neither http nor https"),
+        (format!("{service}base_url = 'https://u:p@crm.example.com'"), (4, 12), "holds a password"),
+        (format!("{service}base_url = 'https://crm.example.com?a=1'"), (4, 12), "has a ? or # part"),
+        (format!("{service}any_url = true\nbase_url = 'https://crm.example.com'"), (5, 12), "no meaning"),
+        (format!("{service}any_url = true\nheaders = {{ Host = 'x' }}"), (5, 13), "HTTP's own"),
+        (format!("{service}any_url = true\nheaders = {{ X = 1 }}"), (5, 17), "not a text"),
+        (format!("{service}any_url = true\ntoken_file = 'none'"), (5, 14), "cannot be read"),
+        (format!("{service}any_url = true\nsecret_file = 'empty'"), (5, 15), "is empty"),
+        (format!("{service}any_url = true\nmax_concurent = 1"), (5, 1), "did you mean 'max_concurrent'?"),
+        (format!("{service}any_url = true\n{service}any_url = true"), (6, 6), "two of service 'crm'"),
+    ];
+    for (text, place, expected) in cases {
+        let findings = project.load(&text).err().unwrap_or_default();
+        let found = findings.iter().find(|finding| {
+            finding.message.contains(expected) || finding.hint.as_deref().is_some_and(|hint| hint.contains(expected))
+        });
+        let found = found.unwrap_or_else(|| panic!("{text}: {}", lines(&findings)));
+        assert_eq!((found.line, found.column), place, "{text}: {found}");
+    }
+    let open = "[[service]]\nid = 'crm'\nbase_url = 'http://crm.example.com'\ntoken_file = 'plan'\n";
+    fs::write(project.path("small/plan"), "t").unwrap();
+    let warned = project.load(open).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    assert!(lines(&warned.warnings).contains("without encryption"));
 }

@@ -18,12 +18,7 @@ impl Condition {
         Expression::compile(text).map(Condition)
     }
 
-    /// An error at run time, or anything but a boolean, counts as false.
-    pub(super) fn holds(&self, scope: &Scope<'_>) -> bool {
-        self.evaluate(scope) == Ok(true)
-    }
-
-    /// Whether it holds, or why that cannot be told.
+    /// Whether it holds, or why that cannot be told: an error at run time, or anything but a boolean.
     pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Result<bool, Fault> {
         match self.0.evaluate(scope)? {
             Operand::Flag(flag) => Ok(flag),

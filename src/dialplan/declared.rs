@@ -46,6 +46,11 @@ static TYPES: [(&str, Type, Option<Kind>); 13] = [
     ("text", Type::Text, None),
 ];
 
+/// The words that `type` may say.
+pub(super) fn type_names() -> Vec<&'static str> {
+    TYPES.iter().map(|(name, ..)| *name).collect()
+}
+
 /// Reads `[key]`. Types may be left out only where there is a default.
 pub(super) fn read_declared<'t>(
     plan: &mut Table<'t>,

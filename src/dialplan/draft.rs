@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use super::case::read_cases;
+use super::case::{Case, read_cases};
 use super::declared::{DeclaredDraft, read_declared};
 use super::reader::{At, Table, type_of, value_of};
 use crate::findings::{Findings, Source, suggest};
@@ -50,6 +50,7 @@ pub(super) struct PlanDraft<'t> {
     pub outputs: Vec<DeclaredDraft<'t>>,
     pub variables: Vec<DeclaredDraft<'t>>,
     pub levels: Vec<LevelDraft<'t>>,
+    pub cases: Vec<Case>,
 }
 
 /// A number with the inputs it gives.
@@ -118,10 +119,11 @@ pub(super) fn read_plan<'t>(
     if level_tables.len() > MOST_LEVELS {
         findings.error(name.span.clone(), format!("{} has more than {MOST_LEVELS} levels", table.what), None);
     }
-    read_cases(&mut table, findings);
+    let patterns: Vec<Pattern> = numbers.iter().map(|number| number.pattern.clone()).collect();
+    let cases = read_cases(&mut table, &patterns, findings);
     table.finish(findings);
     let levels = read_levels(level_tables, findings);
-    PlanDraft { name, numbers, language, zone, params, inputs, outputs, variables, levels }
+    PlanDraft { name, numbers, language, zone, params, inputs, outputs, variables, levels, cases }
 }
 
 /// `numbers = ["610"]`, and `[[number]]` for those that give inputs.

@@ -212,8 +212,8 @@ fn unset(plan: &Plan, places: &[Place], graph: &Graph<'_>, checker: &Checker<'_>
             let when = rule.when.iter().map(|when| (when.expression(), place.when.clone()));
             let computed = rule.computed.iter().map(|(name, c)| (c.expression(), place.inputs.get(name).cloned()));
             let nested = rule.nested.iter().map(|nested| {
-                let input = nested.path.first().and_then(|input| place.inputs.get(input));
-                (nested.computed.expression(), input.cloned())
+                let input = nested.path.first().and_then(|input| input.split('.').next()).unwrap_or_default();
+                (nested.computed.expression(), place.inputs.get(input).cloned())
             });
             for (expression, span) in when.chain(computed).chain(nested) {
                 // A name that nothing ever sets is told where types are checked.

@@ -19,7 +19,7 @@ use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -85,6 +85,7 @@ pub(super) fn check_inputs(
             Some(kind @ (Kind::Template | Kind::Values | Kind::Fields)) => {
                 checker.check_nested(key.value, kind, value, &mut nested, findings)
             }
+            Some(Kind::Prompt) => checker.check_prompts(key.value, value, &mut nested, findings),
             _ => checker.check_fixed(key.value, takes, value, findings),
         };
         if let Some(checked) = checked {
@@ -103,14 +104,9 @@ pub(super) fn check_inputs(
     }
     if let Callee::Module(module) = callee {
         checker.check_default_prompts(*module, &given, &place, findings);
+        checker.check_consent(*module, &fixed, &given, &place, findings);
         check_together(*module, &fixed, place.clone(), findings);
         check_offer(*module, &given, &place, findings);
-        if *module == Module::Record && !given.contains("prompt") {
-            let consent = fixed.get("consent").and_then(Value::as_text).filter(|consent| *consent != "none");
-            if let Some(prompt) = consent.map(consent_prompt) {
-                checker.check_prompt(prompt, place.clone(), findings);
-            }
-        }
         checker.check_request(*module, &fixed, place, findings);
     }
     (fixed, computed, nested)
@@ -253,6 +249,23 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The question that a recording asks where the plan names no prompt.
+    fn check_consent(
+        &self,
+        module: Module,
+        fixed: &BTreeMap<String, Value>,
+        given: &BTreeSet<&str>,
+        place: &Range<usize>,
+        findings: &mut Findings<'_>,
+    ) {
+        if module != Module::Record || given.contains("prompt") {
+            return;
+        }
+        if let Some(consent) = fixed.get("consent").and_then(Value::as_text).filter(|consent| *consent != "none") {
+            self.check_prompt(consent_prompt(consent), place.clone(), findings);
+        }
+    }
+
     fn check_fixed(
         &self,
         name: &str,
@@ -299,14 +312,6 @@ impl<'a> Checker<'a> {
     ) -> Option<Value> {
         let span = value.span();
         match (kind, value.get_ref()) {
-            (Kind::Prompt, DeValue::String(prompt)) => {
-                self.check_prompt(prompt, span, findings);
-            }
-            (Kind::Prompt, DeValue::Array(items)) if !items.is_empty() => {
-                for item in items.iter() {
-                    self.check_kind(name, kind, item, findings).filter(|item| item.as_text().is_some())?;
-                }
-            }
             (Kind::Flag, DeValue::Boolean(_)) => {}
             (Kind::Integer { min, max }, number @ DeValue::Integer(_)) => {
                 if !integer_of(number).is_some_and(|number| (min..=max).contains(&number)) {
@@ -423,11 +428,34 @@ impl<'a> Checker<'a> {
                 let hint = suggest(agent, self.names.agents.iter().map(AgentId::as_str));
                 Some((format!("there is no agent '{agent}'"), hint))
             }
-            None => {
-                let hint = "write the agent as \"agent:201\"".to_owned();
-                Some((format!("'{target}' cannot be the target of a transfer"), Some(hint)))
-            }
+            None => match target.strip_prefix("tel:").map(outside::number) {
+                Some(Some(number)) => self.number_fault(target, &number),
+                _ => {
+                    let hint = "write an agent as \"agent:201\", a number as \"tel:+33155501\"".to_owned();
+                    Some((format!("'{target}' cannot be the target of a transfer"), Some(hint)))
+                }
+            },
         }
+    }
+
+    /// A number leaves only through a trunk that offers it, and not to come back.
+    fn number_fault(&self, target: &str, number: &str) -> Option<(String, Option<String>)> {
+        if self.names.is_experts(number) {
+            let message = format!("'{target}' is an expert's number, and an expert is never the target of a plan");
+            return Some((message, Some("let an agent of a queue consult the expert".to_owned())));
+        }
+        if self.names.agents.contains(number) {
+            let message = format!("'{target}' is an agent, who is not outside");
+            return Some((message, Some(format!("write the agent as \"agent:{number}\""))));
+        }
+        if self.names.is_offered(number) {
+            return None;
+        }
+        let hint = match &self.names.allowed[..] {
+            [] => "no trunk lets plans call out; write allow = [\"+33\"] at a [[trunk]] with servers".to_owned(),
+            allowed => format!("the trunks allow numbers that begin with {}", allowed.join(", ")),
+        };
+        Some((format!("no trunk offers '{target}'"), Some(hint)))
     }
 
     /// An expert by number, or by their own SIP address: a caller reaches one through an agent only.
@@ -476,8 +504,11 @@ impl<'a> Checker<'a> {
         value_of(value.get_ref())
     }
 
+    /// A prompt is there in every language that a caller may hear, or in the one it names itself: `fr:hello`.
     pub fn check_prompt(&self, prompt: &str, span: Range<usize>, findings: &mut Findings<'_>) {
-        for language in &self.languages {
+        let own = prompt.split_once(':').map(|(language, _)| BTreeSet::from([Language::from(language)]));
+        let prompt = prompt.split_once(':').map_or(prompt, |(_, name)| name);
+        for language in own.as_ref().unwrap_or(&self.languages) {
             let there = self.names.prompts.get(language);
             if !there.is_some_and(|there| there.contains(prompt)) {
                 let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));

@@ -12,6 +12,7 @@ use super::inputs::{Checker, check_inputs, check_number};
 use super::plan::{Callee, Level, Number, Plan, Rule, Uses};
 use super::reader::{Table, contents, parse, type_of, value_of};
 use super::run::Run;
+use super::trail::Vocabulary;
 use super::types::Type;
 use super::{flow, variables};
 use crate::findings::{Finding, Findings, Source, suggest};
@@ -241,6 +242,7 @@ fn check_plan(
         variables: signatures(&draft.variables),
         levels,
         uses: Uses::default(),
+        cases: draft.cases,
     };
     plan.uses = uses(&plan, known);
     let complete = plan.levels.iter().zip(&places).all(|(level, place)| level.rules.len() == place.rules.len());
@@ -278,6 +280,7 @@ fn check_levels(
 ) -> (Vec<Level>, Vec<flow::Place>) {
     let mut levels = Vec::new();
     let mut places = Vec::new();
+    let mut vocabulary = Vocabulary::default();
     for draft in drafts {
         let mut rules = Vec::new();
         let mut rule_places = Vec::new();
@@ -286,7 +289,7 @@ fn check_levels(
             rules.extend(check_rule(rule, checker, findings));
         }
         places.push(flow::Place { level: draft.name.span, rules: rule_places });
-        levels.push(Level { name: draft.name.value, rules });
+        levels.push(Level { name: draft.name.value, seen: vocabulary.seen(&rules), rules });
     }
     (levels, places)
 }

@@ -7,6 +7,7 @@ mod computed;
 mod condition;
 mod declared;
 mod draft;
+pub mod driver;
 mod evaluate;
 mod expression;
 mod facts;
@@ -16,11 +17,14 @@ mod load;
 mod nested;
 mod operand;
 mod plan;
+mod prompts;
 pub mod reader;
 mod run;
+mod schema;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod types;
 mod typing;
 mod variables;
@@ -31,9 +35,11 @@ pub use crate::ivr::{
     Action as RunAction, Answer, Event as RunInput, LookUp, MessageEvent, Names, NoQueues, QueueFigures, QueueOutcome,
     Queues, Target, TransferOutcome, Value, Webhook,
 };
+pub use case::{Case, Miss};
 pub use declared::Declared;
 pub use facts::Facts;
 pub use operand::Fault;
 pub use plan::{Callee, Level, Number, Plan, Plans, Rule, Uses};
 pub use run::Run;
+pub use schema::schema;
 pub use types::{Record, Type};

@@ -17,7 +17,8 @@ use crate::ivr::{Fields, Kind, Module, Value};
 /// Tables stand in one another so deep at most.
 const DEEPEST: usize = 8;
 
-/// A computed value and where among the inputs it goes: the input's name, then the keys of the tables in it.
+/// A computed value and where among the inputs it goes: the input's name, then the keys of the tables in it, and the
+/// places in lists, counted from 0.
 #[derive(Debug)]
 pub struct Nested {
     pub path: Vec<String>,
@@ -32,8 +33,19 @@ pub(super) fn put(values: &mut BTreeMap<String, Value>, path: &[String], value: 
         return;
     }
     let inner = values.entry(first.clone()).or_insert_with(|| Value::Map(BTreeMap::new()));
-    if let Value::Map(inner) = inner {
-        put(inner, rest, value);
+    put_inside(inner, rest, value);
+}
+
+fn put_inside(inner: &mut Value, path: &[String], value: Value) {
+    match inner {
+        Value::Map(entries) => put(entries, path, value),
+        Value::List(items) => {
+            let Some((at, rest)) = path.split_first() else { return };
+            if let Some(item) = at.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+                put_inside(item, rest, value);
+            }
+        }
+        _ => {}
     }
 }
 

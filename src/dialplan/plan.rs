@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::case::Case;
 use super::condition::{Computed, Condition};
 use super::declared::Declared;
 use super::expression::Expression;
@@ -54,6 +55,7 @@ pub struct Plan {
     pub variables: BTreeMap<String, Declared>,
     pub levels: Vec<Level>,
     pub uses: Uses,
+    pub(super) cases: Vec<Case>,
 }
 
 /// A number that reaches the plan, and the inputs it gives.
@@ -102,6 +104,16 @@ impl Callee {
 pub struct Level {
     pub name: String,
     pub rules: Vec<Rule>,
+    /// What the conditions of its rules look at, for the trace.
+    pub(super) seen: Vec<Seen>,
+}
+
+/// A name in a condition: `open`, `call.from`, `queue('support').waiting`.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub name: Arc<Expression>,
+    /// The first rule that looks at it, counted from 0.
+    pub first_rule: usize,
 }
 
 #[derive(Debug)]
@@ -175,6 +187,11 @@ impl Plans {
             }
         }
         best.map(|(_, plan)| plan.id.clone())
+    }
+
+    /// Whether a plan has exactly this number, not just a pattern that it fits.
+    pub fn has_number(&self, number: &str) -> bool {
+        self.inner.plans.iter().flat_map(|plan| &plan.numbers).any(|pattern| pattern.pattern.as_str() == number)
     }
 
     pub fn get(&self, id: &PlanId) -> Option<&Plan> {

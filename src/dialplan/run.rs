@@ -1,12 +1,14 @@
 //! One call's run through a plan: a machine without I/O that the engine drives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::expression::Expression;
 use super::facts::Facts;
 use super::plan::{Callee, Level, Plan, Plans, Rule};
 use super::scope::Scope;
+use super::trail::{Trail, private};
 use crate::caller::CallerFacts;
 use crate::ids::{Language, PlanId};
 use crate::ivr::{
@@ -15,6 +17,7 @@ use crate::ivr::{
 };
 use crate::record::{Outcome, PathStep};
 use crate::time::{Instant, Now};
+use crate::trace::Trace;
 
 /// The run of one call.
 ///
@@ -36,6 +39,7 @@ pub struct Run {
     desk: Desk,
     steps: u32,
     path: Vec<PathStep>,
+    trail: Trail,
     over: bool,
 }
 
@@ -45,6 +49,11 @@ struct Frame {
     plan: PlanId,
     inputs: BTreeMap<String, Value>,
     variables: BTreeMap<String, Value>,
+    /// Variables, and inputs as `inputs.NAME`, that hold what the caller typed or were worked out from it: no trace shows
+    /// them.
+    private: BTreeSet<String>,
+    /// The place of the level in the trail, where it has one.
+    visit: Option<usize>,
     /// Levels and rules counted from 0.
     level: usize,
     rule: usize,
@@ -58,7 +67,16 @@ impl Frame {
         let mut inputs: BTreeMap<String, Value> = plan.map(|plan| defaults(&plan.inputs)).unwrap_or_default();
         inputs.extend(given);
         let variables = plan.map(|plan| defaults(&plan.variables)).unwrap_or_default();
-        Frame { plan: id.clone(), inputs, variables, level: 0, rule: 0, jumps: BTreeMap::new() }
+        Frame {
+            plan: id.clone(),
+            inputs,
+            variables,
+            private: BTreeSet::new(),
+            visit: None,
+            level: 0,
+            rule: 0,
+            jumps: BTreeMap::new(),
+        }
     }
 
     fn level<'p>(&self, plans: &'p Plans) -> Option<&'p Level> {
@@ -69,17 +87,56 @@ impl Frame {
         self.level(plans)?.rules.get(self.rule)
     }
 
+    /// Whether what an expression gives was made of what the caller typed.
+    fn is_private(&self, expression: &Expression) -> bool {
+        let of_input = |name: &str| {
+            let input = name.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+            self.private.contains(&input) || (input == "inputs" && self.private.iter().any(|name| name.contains('.')))
+        };
+        !self.private.is_empty()
+            && (expression.variables().any(|name| self.private.contains(name))
+                || expression.names().filter(|name| name.starts_with("inputs")).any(of_input))
+    }
+
+    /// Inputs of a rule that no trace may show.
+    fn private_inputs(&self, rule: &Rule) -> BTreeSet<String> {
+        if self.private.is_empty() {
+            return BTreeSet::new();
+        }
+        let whole = rule.computed.iter().filter(|(_, computed)| self.is_private(computed.expression()));
+        let within = rule.nested.iter().filter(|nested| self.is_private(nested.computed.expression()));
+        let within = within.filter_map(|nested| nested.path.first());
+        whole.map(|(name, _)| name).chain(within).cloned().collect()
+    }
+
     /// `out` says which variable each output goes to. What nobody answered sets `result` besides.
-    fn put_out<N: AsRef<str>>(&mut self, rule: &Rule, outputs: impl IntoIterator<Item = (N, Value)>) {
+    fn put_out<N: AsRef<str>>(
+        &mut self,
+        rule: &Rule,
+        outputs: impl IntoIterator<Item = (N, Value)>,
+        is_private: impl Fn(&str) -> bool,
+        trail: &mut Trail,
+    ) {
         for (name, value) in outputs {
             let name = name.as_ref();
             if let Some(variable) = rule.out.get(name) {
-                self.variables.insert(variable.clone(), value.clone());
+                self.assign(variable, value.clone(), is_private(name), trail);
             }
             if name == "result" && matches!(rule.callee.module(), Some(Module::Distribute | Module::Transfer)) {
-                self.variables.insert("result".to_owned(), value);
+                self.assign("result", value, false, trail);
             }
         }
+    }
+
+    fn assign(&mut self, variable: &str, value: Value, is_private: bool, trail: &mut Trail) {
+        if is_private {
+            self.private.insert(variable.to_owned());
+            trail.put_out(self.visit, variable, &private());
+        } else {
+            self.private.remove(variable);
+            trail.put_out(self.visit, variable, &value);
+        }
+        self.variables.insert(variable.to_owned(), value);
     }
 }
 
@@ -111,6 +168,7 @@ impl Run {
             },
             steps: 0,
             path: Vec::new(),
+            trail: Trail::default(),
             over: false,
             facts,
         }
@@ -140,6 +198,9 @@ impl Run {
             // It has come; a module that does not care for it must not be asked again and again.
             self.desk.deadline = None;
         }
+        if matches!(input, Event::Queued(QueueOutcome::Answered) | Event::Transferred(TransferOutcome::Answered)) {
+            self.note("answered");
+        }
         let mut step = world.step(&mut self.desk);
         match &mut self.activity {
             Some(activity) => {
@@ -168,6 +229,17 @@ impl Run {
     /// The rules that ran.
     pub fn path(&self) -> &[PathStep] {
         &self.path
+    }
+
+    /// Why they ran: every level that was come to, with the conditions looked at and what they saw. `plans` are those
+    /// that the run was driven with. What the caller typed is not in it.
+    pub fn trace(&self, plans: &Plans) -> Trace {
+        self.trail.told(plans)
+    }
+
+    /// Whether a key pressed now answers something that was asked for.
+    pub fn listens(&self) -> bool {
+        self.activity.as_ref().is_some_and(Activity::listens)
     }
 
     /// The language the caller is spoken to in now.
@@ -232,8 +304,12 @@ impl Run {
                 return self.give_up(world);
             }
             self.steps += 1;
-            let chosen = self.choose(frame, level, world);
+            let mut trail = std::mem::take(&mut self.trail);
+            let visit = trail.come_to(&frame.plan, frame.level, world.now.wall);
+            let chosen = self.choose(frame, level, visit, &mut trail, world);
+            self.trail = trail;
             let Some(frame) = self.frames.last_mut() else { return };
+            frame.visit = visit;
             match chosen {
                 None => frame.level += 1,
                 Some((at, rule)) => {
@@ -244,13 +320,28 @@ impl Run {
         }
     }
 
-    /// The first rule of the level whose condition holds.
-    fn choose<'p>(&self, frame: &Frame, level: &'p Level, world: &World<'_>) -> Option<(usize, &'p Rule)> {
+    /// The first rule of the level whose condition holds. Those behind it are not looked at.
+    fn choose<'p>(
+        &self,
+        frame: &Frame,
+        level: &'p Level,
+        visit: Option<usize>,
+        trail: &mut Trail,
+        world: &World<'_>,
+    ) -> Option<(usize, &'p Rule)> {
         let scope = self.scope(frame, world);
-        level.rules.iter().enumerate().find(|(_, rule)| match &rule.when {
-            Some(condition) => condition.holds(&scope),
-            None => true,
-        })
+        let taken = level.rules.iter().position(|rule| {
+            let outcome = match &rule.when {
+                Some(condition) => condition.evaluate(&scope),
+                None => Ok(true),
+            };
+            trail.note(visit, outcome)
+        });
+        trail.looked(visit, taken, &level.seen, |seen| match frame.is_private(seen) {
+            true => Some(private()),
+            false => seen.evaluate(&scope).ok().map(super::operand::Operand::into_value),
+        });
+        taken.and_then(|at| Some((at, level.rules.get(at)?)))
     }
 
     /// What the expressions of a plan see now.
@@ -278,9 +369,13 @@ impl Run {
             result: None,
         });
         let values = rule.inputs(&self.scope(frame, world));
+        let hidden = frame.private_inputs(rule);
+        let visit = frame.visit;
+        self.trail.given(visit, &values, &hidden);
         match &rule.callee {
             Callee::Module(module) => {
                 let inputs = Inputs { module: *module, values };
+                let inputs = inputs.spell_out(world.plans.names(), &self.desk.language, world.now.wall);
                 match Activity::start(*module, &inputs, &mut world.step(&mut self.desk)) {
                     Started::Running(activity) => self.activity = Some(activity),
                     Started::Done(done) => self.finish(world, done),
@@ -288,32 +383,43 @@ impl Run {
             }
             // The check of plans refuses what stands deeper; this is for those that were not checked.
             Callee::Plan(_) if self.frames.len() >= Self::DEEPEST => self.give_up(world),
-            Callee::Plan(plan) => self.frames.push(Frame::new(plan, world.plans.get(plan), values)),
+            Callee::Plan(plan) => {
+                let private = hidden.iter().map(|name| format!("inputs.{name}")).collect();
+                self.frames.push(Frame { private, ..Frame::new(plan, world.plans.get(plan), values) });
+            }
         }
     }
 
     /// The rule that ran is done: takes its outputs and goes where it says.
     fn finish(&mut self, world: &World<'_>, done: Done) {
         self.desk.deadline = None;
+        let trail = &mut self.trail;
         let Some(frame) = self.frames.last_mut() else { return };
         let rule = frame.rule(world.plans);
+        let of_module = |name: &str| {
+            let module = rule.and_then(|rule| rule.callee.module());
+            module.is_some_and(|module| module.is_private(name))
+        };
         match done {
             Done::Next { result, outputs } => {
                 if let Some(rule) = rule {
-                    frame.put_out(rule, outputs);
+                    frame.put_out(rule, outputs, of_module, trail);
                 }
                 frame.level += 1;
                 self.note(&result);
             }
             Done::Found { result, outputs } => {
                 if let Some(rule) = rule {
-                    frame.put_out(rule, outputs);
+                    frame.put_out(rule, outputs, of_module, trail);
                 }
                 frame.level += 1;
                 self.note(&result);
             }
             Done::Set(values) => {
-                frame.variables.extend(values);
+                let hidden = rule.map(|rule| frame.private_inputs(rule)).unwrap_or_default();
+                for (name, value) in values {
+                    frame.assign(&name, value, hidden.contains(&name), trail);
+                }
                 frame.level += 1;
             }
             Done::Jump { level, times } => {
@@ -328,7 +434,7 @@ impl Run {
                     }
                     _ => {
                         if let Some(rule) = rule {
-                            frame.put_out(rule, [("result", "exhausted".into())]);
+                            frame.put_out(rule, [("result", "exhausted".into())], of_module, trail);
                         }
                         frame.level += 1;
                         self.note("exhausted");
@@ -343,9 +449,13 @@ impl Run {
     }
 
     fn note(&mut self, result: &str) {
-        if let (Some(step), false) = (self.path.last_mut(), result.is_empty()) {
+        if result.is_empty() {
+            return;
+        }
+        if let Some(step) = self.path.last_mut() {
             step.result = Some(result.to_owned());
         }
+        self.trail.result(self.frames.last().and_then(|frame| frame.visit), result);
     }
 
     /// The levels are exhausted. A plan that another one runs hands its outputs over, and that one goes on. Else the call
@@ -358,7 +468,7 @@ impl Run {
             let outputs = world.plans.get(&inner.plan).into_iter().flat_map(|plan| plan.outputs.keys());
             let outputs = outputs.filter_map(|name| Some((name.as_str(), inner.variables.get(name)?.clone())));
             if let Some(rule) = outer.rule(world.plans) {
-                outer.put_out(rule, outputs);
+                outer.put_out(rule, outputs, |name| inner.private.contains(name), &mut self.trail);
             }
             outer.level += 1;
             return;

@@ -198,7 +198,13 @@ fn output_type(callee: &Callee, name: &str, rule: &RuleDraft<'_>, checker: &Chec
 fn field(name: &str, rule: &RuleDraft<'_>) -> Type {
     let fields = rule.inputs.iter().flat_map(Table::all).find(|(key, _)| key.value == "fields");
     let fields = fields.and_then(|(_, value)| value_of(value.get_ref())).and_then(|fields| Fields::read(&fields).ok());
-    fields.and_then(|fields| fields.0.get(name).map(|field| Type::of(&field.default).open())).unwrap_or(Type::Any)
+    let field = fields.as_ref().and_then(|fields| fields.0.get(name));
+    field.map_or(Type::Any, |field| match &field.default {
+        Value::List(_) => Type::list(Type::Any),
+        Value::Map(_) => Type::map(Type::Any),
+        // What a service says is no word that is known beforehand.
+        default => Type::of(default).open(),
+    })
 }
 
 /// What a menu can put out: the meanings of its keys, and its default.

@@ -9,7 +9,7 @@ use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
-use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
+use crate::dialplan::{Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
@@ -30,6 +30,8 @@ pub(super) struct NewCall {
     pub headers: Headers,
     /// Empty for a late offer.
     pub sdp: Bytes,
+    /// How many systems the call may still pass (RFC 3261 §20.22).
+    pub max_forwards: u8,
 }
 
 /// How a call's end is told to the legs that are still there.
@@ -98,7 +100,7 @@ impl Engine {
             started_at: now.wall,
             answered_at: None,
             caller: leg_id,
-            legs: BTreeMap::from([(leg_id, leg)]),
+            legs: BTreeMap::from([(leg_id, Box::new(leg))]),
             phase: Phase::Plan,
             offer: None,
             ringing_told: false,
@@ -111,6 +113,8 @@ impl Engine {
             agent: None,
             recording: None,
             message: None,
+            handled: false,
+            hops_left: new.max_forwards,
         };
         self.changed.insert(id);
         self.unwritten.insert(id);
@@ -132,7 +136,7 @@ impl Engine {
                     trunk: call.trunk.clone(),
                     language: call.language.clone(),
                     headers: BTreeMap::new(),
-                    caller: CallerFacts::default(),
+                    caller: self.stranger(&call.from, uses),
                     earlier_calls_s,
                 };
                 if plans.get(plan).is_some_and(|plan| plan.uses.headers) {
@@ -141,13 +145,17 @@ impl Engine {
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
                 let waits = self.ask_history(id, &call.from, uses, now);
-                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None, written: Written::default() });
+                let written = Written::default();
+                let live = Live { call, run: Some(run), plans, outgoing: None, shown: None, written };
+                self.calls.insert(id, Box::new(live));
                 if !waits {
                     self.run_plan(id, RunInput::Start, now);
                 }
             }
             Dialled::Agent(agent) => {
-                self.calls.insert(id, Live { call, run: None, plans, shown: None, written: Written::default() });
+                let written = Written::default();
+                let live = Live { call, run: None, plans, outgoing: None, shown: None, written };
+                self.calls.insert(id, Box::new(live));
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
         }
@@ -215,6 +223,7 @@ impl Engine {
         });
         live.call.phase = Phase::Ending;
         live.call.offer = None;
+        live.outgoing = None;
         let open: Vec<LegId> =
             live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
         for leg in open {
@@ -281,9 +290,12 @@ impl Engine {
             self.legs.remove(&leg.id);
             self.sessions.remove(&leg.session);
         }
-        let record = Box::new(live.call.record());
-        self.journal(Journal::Ended(record.clone()));
-        self.commands.push_back(super::Command::Publish(Change::Ended(record)));
+        let told = Box::new(live.call.record());
+        let mut record = told.clone();
+        record.trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        self.journal(Journal::Ended(record));
+        // Events are kept by the thousand; whoever wants the trace asks for it.
+        self.commands.push_back(super::Command::Publish(Change::Ended(told)));
         message
             .into_iter()
             .for_each(|message| self.commands.push_back(super::Command::Publish(Change::Voicemail(message))));
@@ -295,7 +307,7 @@ impl Engine {
         self.draining = true;
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
-            let handled = self.calls.get(&id).is_some_and(|live| live.call.agent.is_some());
+            let handled = self.calls.get(&id).is_some_and(|live| live.call.handled);
             let outcome = if handled { Outcome::Handled } else { Outcome::Failed };
             // Q.850 cause 41: temporary failure.
             self.end_call(id, EndReason { outcome, by: Party::System, q850: 41, status: 503 }, now);

@@ -87,6 +87,9 @@ impl Engine {
             }
             RunAction::LookUp { look_up, question } => self.look_up_for_plan(id, look_up, question),
             RunAction::Webhook(webhook) => self.tell(id, *webhook, now),
+            RunAction::Transfer { to: Target::Outside(number), ring_timeout } => {
+                self.dial_outside(id, &number, ring_timeout, now);
+            }
             RunAction::HangUp { status, q850, outcome } => {
                 self.end_call(id, EndReason { outcome, by: Party::System, q850, status }, now);
             }
@@ -163,7 +166,8 @@ impl Engine {
 
     /// Puts a caller who lost their agent by a fault back into the queue, at the place they had.
     pub(super) fn requeue(&mut self, id: CallId, now: Now) -> bool {
-        let Some(call) = self.calls.get(&id).map(|live| &live.call) else { return false };
+        let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
+        let Some(call) = with_agent else { return false };
         let (Some(queue), skills) = (call.queue.clone(), call.skills.clone()) else { return false };
         self.acd.talk_ended(id, now);
         self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));

@@ -20,7 +20,8 @@ impl Engine {
     }
 
     pub(super) fn leg_progress(&mut self, session: SessionId, status: u16, _sdp: Option<Sdp>, now: Now) {
-        let Some((call, _)) = self.leg_of(session) else { return };
+        let Some((call, leg)) = self.leg_of(session) else { return };
+        self.outside_rings(call, leg);
         if status == 180 || status == 183 {
             self.acd.agent_ringing(call, now);
             self.ring_back(call, now);
@@ -88,6 +89,9 @@ impl Engine {
 
     pub(super) fn leg_failed(&mut self, session: SessionId, status: u16, q850: Option<u8>, now: Now) {
         let Some((call, leg)) = self.leg_of(session) else { return };
+        if self.tries_elsewhere(call, leg, status, now) {
+            return;
+        }
         self.close_leg(call, leg, now);
         self.phone_failed(call, leg, no_answer(status, q850), now);
     }
@@ -204,7 +208,7 @@ impl Engine {
     /// Ends a call whose caller or partner has left, with the outcome that its phase implies.
     fn party_left(&mut self, call: CallId, by: Party, q850: u8, now: Now) {
         let Some(live) = self.live(call) else { return };
-        let outcome = if live.call.agent.is_some() {
+        let outcome = if live.call.handled {
             Outcome::Handled
         } else if live.run.as_ref().is_some_and(|run| run.is_self_service()) && live.call.queue.is_none() {
             Outcome::SelfService
@@ -279,8 +283,8 @@ impl Engine {
                 }
             }
             MediaEvent::PlayEnded { leg, play } => self.play_ended(leg, play, now),
-            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Recording { recording, event } => self.recording_event(recording, event, now),
+            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Closed { leg, stats } => {
                 let Some(call) = self.legs.get(&leg).copied() else { return };
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {

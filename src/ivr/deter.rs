@@ -89,6 +89,11 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
 }
 
 impl Deter {
+    /// Something is offered, to be chosen by key.
+    pub(super) fn listens(&self) -> bool {
+        !self.offer.is_empty()
+    }
+
     pub(super) fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         match (event, self.play) {
             (Event::Digit(digit), play) => {

@@ -11,6 +11,7 @@ use super::spec::{Module, Need};
 use crate::bridge::Digit;
 use crate::caller::{NumberList, Numbering};
 use crate::ids::{AgentId, ExpertId, Language, QueueId, ServiceId, Skill};
+use crate::spoken::Table;
 
 /// A value of a plan: an input, an output or a variable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,8 +116,12 @@ pub struct Names {
     pub skills: BTreeSet<Skill>,
     /// Experts with their SIP addresses: never a target.
     pub experts: BTreeMap<ExpertId, String>,
+    /// How the numbers begin that some trunk offers to plans.
+    pub allowed: Vec<String>,
     /// The prompts there are, per language.
     pub prompts: BTreeMap<Language, BTreeSet<String>>,
+    /// How values are said, per language that has a table.
+    pub spoken: BTreeMap<Language, Table>,
     /// HTTP services, and whether a plan may name whole URLs for them.
     pub services: BTreeMap<ServiceId, bool>,
     /// Lists of numbers to deny or allow.
@@ -124,6 +129,13 @@ pub struct Names {
     pub numbering: Numbering,
     /// The centre's own time zone, an IANA name.
     pub time_zone: String,
+}
+
+impl Names {
+    /// How values are said in a language; one without a table of its own takes that of the default language.
+    pub fn spoken(&self, language: &Language) -> Option<&Table> {
+        self.spoken.get(language).or_else(|| self.spoken.get(self.default_language.as_ref()?))
+    }
 }
 
 /// The checked inputs of one rule; the module's declared defaults stand behind them.

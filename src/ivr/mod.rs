@@ -9,6 +9,7 @@ mod distribute;
 mod echo;
 mod estimate;
 mod gather;
+mod guide;
 mod hangup;
 pub mod http;
 mod inputs;
@@ -16,10 +17,12 @@ mod jump;
 mod language;
 mod lookup;
 mod menu;
+pub mod outside;
 mod pattern;
 mod question;
 mod queues;
 mod record;
+mod say;
 mod screen;
 mod set;
 mod silence;
@@ -44,14 +47,16 @@ use crate::record::Outcome;
 use crate::views::RecordingWish;
 
 pub use answer::{Answer, Field, Fields, LookUpResult};
-pub use calendar::{Calendar, Hours};
+pub use calendar::{COUNTRIES, Calendar, Holiday, Hours, Opening, Reason, YearlyDay, easter, of_country};
 pub use deter::Farewell;
+pub use guide::{example, guide, section};
 pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value};
 pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use queues::{NoQueues, QueueFigures, Queues};
 pub use record::default_prompt as consent_prompt;
+pub use say::{KEYS as SAY_KEYS, amount_of, said_of};
 pub use spec::{Ends, Input, Kind, Module, Need, Output, OutputKind, Spec};
 pub use step::{Caller, Desk, Done, Step, TypeAhead};
 pub use webhook::Webhook;
@@ -132,12 +137,16 @@ pub enum TransferOutcome {
     Unreachable,
     /// There is no such target (any more).
     NoSuchTarget,
+    /// It may not be called from a plan.
+    Refused,
 }
 
 /// Where a transfer goes. An expert is never one: callers reach experts through an agent only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     Agent(AgentId),
+    /// A number that a trunk offers, as it is dialled.
+    Outside(String),
 }
 
 /// What a running plan asks for.
@@ -259,6 +268,22 @@ impl Activity {
             Module::Webhook => return Started::Done(webhook::run(inputs, step)),
         };
         Started::Running(activity)
+    }
+
+    /// Whether a key of the caller answers what it asked for.
+    pub fn listens(&self) -> bool {
+        match self {
+            Activity::Gather(_) | Activity::Menu(_) | Activity::Record(_) | Activity::Survey(_) => true,
+            Activity::Deter(deter) => deter.listens(),
+            Activity::Voicemail(voicemail) => voicemail.listens(),
+            Activity::Announce(_)
+            | Activity::Distribute(_)
+            | Activity::Echo(_)
+            | Activity::Farewell(_)
+            | Activity::Lookup(_)
+            | Activity::Silence(_)
+            | Activity::Transfer(_) => false,
+        }
     }
 
     /// Gives the event to the module; `Some` when it is done.

@@ -82,6 +82,20 @@ pub enum Ends {
     WhenAnswered,
 }
 
+impl Ends {
+    /// In words, for documentation.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Ends::Never => "The next level runs.",
+            Ends::Always => "The call is over.",
+            Ends::UnlessChosen => "The call is over, unless the caller chose something of an `offer`.",
+            Ends::WhenAnswered => {
+                "The call is with a person; the next level runs only when nobody answered, and `result` says why."
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Need {
     Required,
@@ -101,7 +115,8 @@ pub enum Kind {
         min: i64,
         max: i64,
     },
-    /// The name of a prompt, or a list of names played one after the other.
+    /// The name of a prompt, or a list of names played one after the other, in which values may stand:
+    /// `["your-number-is", { say = "digits", value = "4711" }]`. `fr:hello` is a prompt in a language of its own.
     Prompt,
     Queue,
     /// Opening hours of the configuration.
@@ -109,7 +124,7 @@ pub enum Kind {
     /// A level of the same plan.
     Level,
     Language,
-    /// `agent:201`.
+    /// `agent:201`, `tel:+33155501`.
     Target,
     /// A table from keys to what they mean: `{ 1 = "sales", 2 = "support" }`.
     Choices,
@@ -134,18 +149,42 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// One that could stand in a plan, as it is written.
+    pub fn sample(self) -> String {
+        match self {
+            Kind::Text => "\"text\"".into(),
+            Kind::Flag => "true".into(),
+            Kind::Integer { min, .. } => min.to_string(),
+            Kind::Prompt => "\"greeting\"".into(),
+            Kind::Queue | Kind::Calendar => "\"support\"".into(),
+            Kind::Level => "\"menu\"".into(),
+            Kind::Language => "\"fr\"".into(),
+            Kind::Target => "\"agent:201\"".into(),
+            Kind::Choices => "{ 1 = \"sales\", 2 = \"support\" }".into(),
+            Kind::Keys => "\"*0\"".into(),
+            Kind::Pattern => "\"NNNN\"".into(),
+            Kind::Skills => "[\"billing\"]".into(),
+            Kind::Service => "\"crm\"".into(),
+            Kind::Template => "\"/customers/{call.from}\"".into(),
+            Kind::Values => "{ number = { cel = \"call.from\" } }".into(),
+            Kind::Fields => "{ tier = { path = \"customer.tier\", default = \"none\" } }".into(),
+            Kind::Lists => "\"spam\"".into(),
+            Kind::Word(words) => format!("{:?}", words.first().unwrap_or(&"")),
+        }
+    }
+
     /// In words, for findings and documentation.
     pub fn describe(self) -> String {
         match self {
             Kind::Text => "a text".into(),
             Kind::Flag => "true or false".into(),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Kind::Prompt => "the name of a prompt, or a list of names".into(),
+            Kind::Prompt => "the name of a prompt, or a list of names and values to say".into(),
             Kind::Queue => "the name of a queue".into(),
             Kind::Calendar => "the name of a calendar".into(),
             Kind::Level => "the name of a level of this plan".into(),
             Kind::Language => "a language such as \"en\"".into(),
-            Kind::Target => "an agent, as \"agent:201\"".into(),
+            Kind::Target => "an agent, as \"agent:201\", or a number, as \"tel:+33155501\"".into(),
             Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),
@@ -256,6 +295,11 @@ impl Module {
             Module::Voicemail => &super::voicemail::SPEC,
             Module::Webhook => &super::webhook::SPEC,
         }
+    }
+
+    /// Whether an output holds what the caller typed, which no trace shows.
+    pub fn is_private(self, output: &str) -> bool {
+        matches!((self, output), (Module::Gather, "digits"))
     }
 
     pub fn from_name(name: &str) -> Option<Module> {

@@ -36,8 +36,10 @@ fn names() -> Names {
         services: [("crm".into(), false)].into(),
         lists: lists(),
         numbering: Numbering { country_code: "33".to_owned(), ..Numbering::default() },
+        allowed: vec!["+33".to_owned(), "3".to_owned(), "2".to_owned()],
         time_zone: String::new(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
+        ..Names::default()
     }
 }
 
@@ -423,6 +425,7 @@ fn a_transfer_does_not_answer_and_keeps_why_nobody_did() {
         (TransferOutcome::NoAnswer, "no_answer", (480, 19)),
         (TransferOutcome::Unreachable, "unreachable", (480, 20)),
         (TransferOutcome::NoSuchTarget, "no_such_target", (404, 1)),
+        (TransferOutcome::Refused, "refused", (403, 21)),
     ];
     for (outcome, result, refusal) in cases {
         let mut bench = Bench::start(Module::Transfer, "to = 'agent:201'\nring_timeout_s = 9");
@@ -434,12 +437,34 @@ fn a_transfer_does_not_answer_and_keeps_why_nobody_did() {
     }
 }
 
-/// A target may be computed from what the caller typed; it is never an expert all the same.
+/// A target may be computed from what the caller typed.
 #[test]
-fn a_transfer_reaches_agents_only() {
-    for to in ["expert:301", "agent:301", "sip:301@127.0.0.1:5090", "301", "agent:", "", "tel:+33155501"] {
+fn a_transfer_reaches_agents_and_the_numbers_that_a_trunk_offers() {
+    let ring_timeout = Duration::from_secs(30);
+    for (to, target) in [
+        ("agent:201", Target::Agent("201".into())),
+        ("tel:+33155501", Target::Outside("+33155501".into())),
+        ("+33-1-55-501", Target::Outside("+33155501".into())),
+    ] {
         let mut bench = Bench::start(Module::Transfer, &format!("to = '{to}'"));
-        assert_eq!(bench.output("result"), "no_such_target", "{to}");
+        assert_eq!(bench.actions(), [Action::Transfer { to: target, ring_timeout }], "{to}");
+    }
+    for (to, result) in [
+        ("agent:301", "no_such_target"),
+        ("agent:", "no_such_target"),
+        ("expert:301", "refused"),
+        ("sip:301@127.0.0.1:5090", "refused"),
+        ("sip:+33155501@192.0.2.9", "refused"),
+        ("tel:301", "refused"),
+        ("301", "refused"),
+        ("201", "refused"),
+        ("", "refused"),
+        ("tel:+44155501", "refused"),
+        ("tel:+33155501;phone-context=x", "refused"),
+        ("*21*+33155501#", "refused"),
+    ] {
+        let mut bench = Bench::start(Module::Transfer, &format!("to = '{to}'"));
+        assert_eq!(bench.output("result"), result, "{to}");
         assert_eq!(bench.actions(), [], "{to}");
     }
 }

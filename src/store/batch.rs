@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::contacts;
-use super::database::{self, json};
 use super::entry::Entry;
+use super::{contacts, recordings};
 use crate::ids::{CallId, QueueId};
-use crate::record::{CallRecord, Progress};
+use crate::record::{CallRecord, Progress, SurveyAnswer};
 use crate::time::Wall;
 
 /// All or nothing, each entry once: those up to the sequence number that was applied last are passed over.
@@ -39,7 +38,7 @@ pub(super) async fn end(connection: &mut SqliteConnection, record: &CallRecord) 
     )
     .bind(record.call_id.to_string())
     .bind(record.started_at.as_millisecond())
-    .bind(json(record))
+    .bind(text(record))
     .execute(&mut *connection)
     .await?;
     contacts::note(connection, record).await
@@ -51,8 +50,7 @@ struct Batch {
     ended: BTreeSet<CallId>,
     running: BTreeMap<CallId, Running>,
     acw_ms: BTreeMap<CallId, i64>,
-    /// Of surveys, as JSON.
-    answers: Vec<(CallId, String)>,
+    answers: Vec<(CallId, SurveyAnswer)>,
 }
 
 /// A call that is still up after this batch.
@@ -97,14 +95,9 @@ impl Batch {
                 let sum = self.acw_ms.entry(*call_id).or_default();
                 *sum = sum.saturating_add(i64::try_from(*acw_ms).unwrap_or(i64::MAX));
             }
-            Entry::Recording(recording) => database::put_recording(connection, recording).await?,
-            Entry::RecordingDeleted { recording_id } => {
-                sqlx::query("DELETE FROM recording WHERE recording_id = ?")
-                    .bind(recording_id.to_string())
-                    .execute(connection)
-                    .await?;
-            }
-            Entry::Surveyed { call_id, answer } => self.answers.push((*call_id, json(answer))),
+            Entry::Recording(recording) => recordings::put(connection, recording).await?,
+            Entry::RecordingDeleted { recording_id } => recordings::delete(connection, *recording_id).await?,
+            Entry::Surveyed { call_id, answer } => self.answers.push((*call_id, answer.clone())),
             Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
             Entry::ToldOf { id } => contacts::told(connection, id).await?,
         }
@@ -124,8 +117,8 @@ impl Batch {
         Ok(vacant.insert(Running { record, place: None }))
     }
 
-    async fn write(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        for running in self.running.into_values() {
+    async fn write(mut self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        for running in std::mem::take(&mut self.running).into_values() {
             let Some(record) = running.record else { continue };
             let (from, queue, since) = running.place.map_or((None, None, None), |(from, queue, since)| {
                 (Some(from), Some(queue.as_str().to_owned()), Some(since.to_string()))
@@ -141,29 +134,23 @@ impl Batch {
             )
             .bind(record.call_id.to_string())
             .bind(record.started_at.as_millisecond())
-            .bind(json(&record))
+            .bind(text(&record))
             .bind(from)
             .bind(queue)
             .bind(since)
             .execute(&mut *connection)
             .await?;
         }
-        // After every row is there: a wrap-up may be told before its call ends.
+        // After every row is there: a wrap-up or an answer may be told before its call ends.
+        for (id, answer) in &self.answers {
+            recordings::add_answer(connection, *id, answer).await?;
+        }
         for (id, acw_ms) in self.acw_ms {
             sqlx::query("UPDATE call SET acw_ms = coalesce(acw_ms, 0) + ? WHERE call_id = ?")
                 .bind(acw_ms)
                 .bind(id.to_string())
                 .execute(&mut *connection)
                 .await?;
-        }
-        for (id, answer) in self.answers {
-            sqlx::query(
-                "UPDATE call SET survey = json_insert(coalesce(survey, '[]'), '$[#]', json(?)) WHERE call_id = ?",
-            )
-            .bind(answer)
-            .bind(id.to_string())
-            .execute(&mut *connection)
-            .await?;
         }
         Ok(())
     }
@@ -177,4 +164,9 @@ async fn forget_place(connection: &mut SqliteConnection, from: &str, queue: &Que
         .execute(connection)
         .await?;
     Ok(())
+}
+
+fn text(record: &CallRecord) -> String {
+    // A record is numbers, names and texts: nothing that JSON cannot hold.
+    serde_json::to_string(record).unwrap_or_default()
 }

@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::batch::{self, end};
 use super::entry::Entry;
-use super::{LostPlace, StoreError, contacts};
-use crate::ids::{QueueId, RecordingId};
-use crate::record::{CallRecord, Recording};
+use super::{LostPlace, StoreError, contacts, recordings};
+use crate::ids::QueueId;
+use crate::record::CallRecord;
 use crate::time::Wall;
 
 pub(super) const SCHEMA: i64 = 2;
@@ -137,46 +136,6 @@ impl Database {
     }
 }
 
-pub(super) async fn put_recording(connection: &mut SqliteConnection, recording: &Recording) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO recording (recording_id, call_id, kind, state, mailbox, started_ms, entry)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (recording_id) DO UPDATE SET state = excluded.state, entry = excluded.entry",
-    )
-    .bind(recording.recording_id.to_string())
-    .bind(recording.call_id.to_string())
-    .bind(word(&recording.kind))
-    .bind(word(&recording.state))
-    .bind(recording.mailbox.as_deref())
-    .bind(recording.started_at.as_millisecond())
-    .bind(json(recording))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// What a crash has cut off goes as far as it goes.
-async fn close_recordings(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE recording SET state = 'incomplete', entry = json_set(entry, '$.state', 'incomplete')
-         WHERE state = 'open'",
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The recording of a call that was cut off; a message before the call's own.
-async fn recording_of(connection: &mut SqliteConnection, call_id: &str) -> Result<Option<RecordingId>, sqlx::Error> {
-    let id: Option<String> = sqlx::query_scalar(
-        "SELECT recording_id FROM recording WHERE call_id = ? ORDER BY kind = 'voicemail' DESC, recording_id DESC LIMIT 1",
-    )
-    .bind(call_id)
-    .fetch_optional(connection)
-    .await?;
-    Ok(id.and_then(|id| id.parse().ok()))
-}
-
 async fn close_cut_off(
     connection: &mut SqliteConnection,
     at: Wall,
@@ -213,12 +172,12 @@ async fn close_cut_off(
                 .execute(&mut *transaction)
                 .await?;
         }
-        record.recording = recording_of(&mut transaction, row.try_get(4)?).await?;
+        record.recording = recordings::of_call(&mut transaction, row.try_get(4)?).await?;
         record.cut_off(at);
         end(&mut transaction, &record).await?;
         cut_off.push(record);
     }
-    close_recordings(&mut transaction).await?;
+    recordings::close_cut_off(&mut transaction).await?;
     let lost_places = fresh_places(&mut transaction).await?;
     transaction.commit().await?;
     Ok((cut_off, lost_places))
@@ -245,14 +204,4 @@ async fn fresh_places(connection: &mut SqliteConnection) -> Result<Vec<LostPlace
         }
     }
     Ok(places)
-}
-
-pub(super) fn json(value: &impl Serialize) -> String {
-    // Numbers, names and texts: nothing that JSON cannot hold.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// The name of a variant, as JSON has it.
-fn word(value: &impl Serialize) -> String {
-    json(value).trim_matches('"').to_owned()
 }

@@ -70,7 +70,13 @@ impl Entry {
         let legs: &mut [LegRecord] = match self {
             Entry::Began(record) | Entry::Ended(record) => &mut record.legs,
             Entry::Progress { progress, .. } => &mut progress.legs,
-            _ => return,
+            Entry::Queued { .. }
+            | Entry::Completed { .. }
+            | Entry::Recording(_)
+            | Entry::RecordingDeleted { .. }
+            | Entry::Surveyed { .. }
+            | Entry::Told { .. }
+            | Entry::ToldOf { .. } => return,
         };
         for rtp in legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
             if !rtp.jitter_ms.is_finite() {

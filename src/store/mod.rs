@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use contacts::History;
 pub use entry::Entry;
-pub use read::read_records;
+pub use read::{read_record, read_records};
 pub use recordings::read_voicemails;
 
 use crate::ids::QueueId;

@@ -48,6 +48,7 @@ fn record(n: u64) -> CallRecord {
         recording: None,
         survey: None,
         path: Vec::new(),
+        trace: Default::default(),
         legs: Vec::new(),
     }
 }

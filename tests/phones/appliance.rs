@@ -187,6 +187,11 @@ impl Appliance {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
+    /// What it said on standard error.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+    }
+
     /// A folder for what a test writes.
     pub fn scratch(&self) -> &Path {
         self.folder.path()
@@ -249,6 +254,21 @@ impl Appliance {
         let days = fs::read_dir(self.data.join("recordings")).expect("a folder of recordings");
         let found = days.flatten().map(|day| day.path().join(&name)).find(|path| path.is_file());
         found.unwrap_or_else(|| panic!("no file {name}"))
+    }
+
+    /// The figures for Prometheus.
+    pub fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.web).expect("the web port");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let token = fs::read_to_string(self.data.join("admin.token")).expect("the admin token");
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: relais\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+            token.trim()
+        );
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
     }
 
     /// The rows of GET /calls, /agents or /queues.

@@ -7,6 +7,8 @@ use rand_core::{RngCore, SeedableRng};
 
 mod flow;
 mod modules;
+mod outside;
+mod tracing;
 mod typing;
 
 use super::*;
@@ -14,37 +16,18 @@ use crate::bridge::{Digit, PlayItem};
 use crate::caller::{NumberList, Numbering};
 use crate::findings::{Finding, Severity, Source};
 use crate::ids::{CallId, Language, PlanId, PlayId};
-use crate::ivr::{Calendar, Hours};
+use crate::ivr::{Calendar, Holiday, Hours, Module, YearlyDay, of_country};
 use crate::record::Outcome;
 use crate::time::{Instant, Now};
 
-const PROMPTS: [&str; 22] = [
-    "greeting",
-    "menu",
-    "hours",
-    "invalid",
-    "no-input",
-    "goodbye",
-    "closed",
-    "closed-always",
-    "offer-voicemail",
-    "voicemail-greeting",
-    "voicemail-review",
-    "voicemail-too-short",
-    "voicemail-thanks",
-    "record-consent",
-    "record-notice",
-    "survey-question",
-    "survey-invalid",
-    "survey-thanks",
-    "echo",
-    "bench",
-    "queue-full",
-    "music/default",
-];
+/// The shipped prompts have texts in both languages, and the music none.
+fn prompts() -> std::collections::BTreeSet<String> {
+    let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts/prompts.toml");
+    let catalogue: toml::Table = std::fs::read_to_string(catalogue).unwrap().parse().unwrap();
+    catalogue.keys().cloned().chain(["music/default".to_owned()]).collect()
+}
 
 fn names() -> Names {
-    let prompts = PROMPTS.map(str::to_owned);
     let agents = ["201", "202", "a1", "a42", "a500"];
     let mut calendars = std::collections::BTreeMap::from([
         ("support".to_owned(), Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() }),
@@ -53,19 +36,26 @@ fn names() -> Names {
     for day in Calendar::days("mon-fri").unwrap() {
         calendars.get_mut("support").unwrap().weekly[day] = vec![Hours::parse("09:00-18:00").unwrap()];
     }
-    calendars.insert("company".to_owned(), calendars["support"].clone());
+    let mut company = calendars["support"].clone();
+    let eve = YearlyDay::Date { month: 12, day: 24 };
+    let eve = Holiday { name: "eve".to_owned(), day: eve, hours: vec![Hours::parse("09:00-12:00").unwrap()] };
+    company.holidays = of_country("fr").unwrap().into_iter().chain([eve]).collect();
+    company.holidays.retain(|holiday| holiday.name != "whit-monday");
+    calendars.insert("company".to_owned(), company);
     Names {
         calendars,
         default_language: Some(Language::from("en")),
-        queues: ["sales", "support", "bench", "slow", "reception", "service"].map(Into::into).into(),
+        queues: ["sales", "support", "bench", "slow", "priority"].map(Into::into).into(),
         agents: agents.map(Into::into).into(),
         skills: ["billing".into()].into(),
+        allowed: vec!["+33".to_owned()],
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
         services: [("crm".into(), false), ("anywhere".into(), true)].into(),
         lists: [("spam".to_owned(), NumberList::default())].into(),
         numbering: Numbering::default(),
         time_zone: String::new(),
-        prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
+        prompts: ["en", "fr"].map(|language| (Language::from(language), prompts())).into(),
+        spoken: ["en", "fr"].map(|language| (Language::from(language), prompts::tests::table())).into(),
     }
 }
 
@@ -325,17 +315,29 @@ fn the_bench_rings_the_agent_in_the_number() {
 #[test]
 fn the_company_desk_speaks_the_callers_language_and_overflows() {
     let plans = Plans::load(shipped("dialplans"), names()).unwrap();
-    let mut call = Call::to(&plans, "33155500100").go("2");
-    assert_eq!((call.distributed().as_str(), call.run.language().as_str()), ("service", "fr"));
+    let mut call = Call::to(&plans, "33155500100").go("2 2");
+    assert_eq!((call.distributed().as_str(), call.run.language().as_str()), ("support", "fr"));
     let wait = call.actions.iter().find_map(|action| match action {
         RunAction::Distribute { max_wait, .. } => *max_wait,
         _ => None,
     });
-    assert_eq!(wait, Some(std::time::Duration::from_secs(300)), "computed from params");
+    assert_eq!(wait, Some(std::time::Duration::from_secs(180)), "computed from params");
     call.give(RunInput::Queued(QueueOutcome::TimedOut));
-    assert_eq!(call.distributed(), "reception");
+    assert_eq!(call.distributed(), "sales");
     call.give(RunInput::Queued(QueueOutcome::Full));
-    assert_eq!(call.said.last().map(String::as_str), Some("queue-full"));
+    assert!(call.said.ends_with(&["nobody-free".to_owned(), "offer-voicemail".to_owned()]), "{:?}", call.said);
+}
+
+/// The guide to the modules shows rules that are accepted.
+#[test]
+fn the_examples_of_the_modules_are_accepted() {
+    for module in Module::ALL {
+        let rule = crate::ivr::example(module.spec());
+        let text = format!(
+            "numbers = ['1']\n[[level]]\nname = 'menu'\n{rule}[[level]]\nname = 'end'\n[[level.rule]]\nmodule = 'hangup'\n"
+        );
+        plans(&text);
+    }
 }
 
 /// The cases that stand in the shipped plans themselves.
@@ -343,32 +345,14 @@ fn the_company_desk_speaks_the_callers_language_and_overflows() {
 fn the_test_cases_of_the_shipped_plans_hold() {
     let mut cases = 0;
     for sources in all_shipped() {
-        let plans = Plans::load(sources.clone(), names()).unwrap();
-        for source in sources {
-            let file: toml::Table = toml::from_str(&source.text).unwrap();
-            let tests = file.get("test").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-            for test in tests {
+        let plans = Plans::load(sources, names()).unwrap();
+        for plan in plans.iter() {
+            for case in plan.cases() {
                 cases += 1;
-                let text = |value: Option<&toml::Value>| value.and_then(toml::Value::as_str).unwrap_or("").to_owned();
-                let (from, to) = (text(test["call"].get("from")), text(test["call"].get("to")));
-                let mut call = Call::from_to(&plans, &from, &to);
-                if let Some(at) = test.get("at") {
-                    call.now.wall = text(Some(at)).parse().unwrap();
-                }
-                let call = call.go(&text(test.get("digits")));
-                for (what, expected) in test["expect"].as_table().unwrap() {
-                    let last = call.run.path().last();
-                    let actual = match what.as_str() {
-                        "queue" => call.distributed().into(),
-                        "language" => call.run.language().as_str().into(),
-                        "level" => last.map(|step| step.level.clone()).unwrap_or_default().into(),
-                        "module" => last.map(|step| step.module.clone()).unwrap_or_default().into(),
-                        "outcome" => toml::Value::try_from(call.outcome().unwrap()).unwrap(),
-                        "path" => toml::Value::try_from(call.levels()).unwrap(),
-                        other => panic!("{}: expects {other}", source.path),
-                    };
-                    assert_eq!(actual, *expected, "{}: {}: {what}", source.path, text(test.get("name")));
-                }
+                let reached = plans.find(case.dials(), &[]);
+                assert_eq!(reached.as_ref(), Some(&plan.id), "{}: {}", case.file, case.name);
+                let (_, misses) = case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None));
+                assert_eq!(misses, [], "{}: {}", case.file, case.name);
             }
         }
     }
@@ -561,7 +545,12 @@ fn every_fault_is_found_at_its_place() {
         (rule("module = 'transfer'\nin = { to = 'sip:301@127.0.0.1:5090' }"), (7, 13), "expert"),
         (rule("module = 'transfer'\nin = { to = '<sip:301@127.0.0.1:5090;transport=udp>' }"), (7, 13), "expert"),
         (rule("module = 'transfer'\nin = { to = 'agent:203' }"), (7, 13), "there is no agent '203'"),
-        (rule("module = 'transfer'\nin = { to = 'tel:+33' }"), (7, 13), "cannot be the target"),
+        (rule("module = 'transfer'\nin = { to = 'tel:+44155501' }"), (7, 13), "no trunk offers 'tel:+44155501'"),
+        (rule("module = 'transfer'\nin = { to = 'tel:*21*+33155501#' }"), (7, 13), "cannot be the target"),
+        (rule("module = 'transfer'\nin = { to = 'sip:+33155501@192.0.2.9' }"), (7, 13), "cannot be the target"),
+        (rule("module = 'transfer'\nin = { to = '+33155501' }"), (7, 13), "cannot be the target"),
+        (rule("module = 'transfer'\nin = { to = 'tel:301' }"), (7, 13), "expert"),
+        (rule("module = 'transfer'\nin = { to = 'tel:201' }"), (7, 13), "is an agent, who is not outside"),
         (rule("module = 'menu'\nin = { prompt = 'menu', choices = {} }"), (7, 35), "choices is empty"),
         (rule("module = 'menu'\nin = { prompt = 'menu', choices = { x = 'a' } }"), (7, 37), "not a key of a telephone"),
         (rule("module = 'menu'\nin = { prompt = 'menu', choices = { 1 = 'expert:301' } }"), (7, 41), "expert"),

@@ -73,19 +73,20 @@ fn wrong_conditions_are_found_at_their_places() {
         ("queue('suport').waiting > 5", 6, "there is no queue 'suport' (did you mean 'support'?)"),
         ("queue('support').wating > 5", 5, "there is no queue(…).wating (did you mean 'waiting'?)"),
         ("queue(count).waiting > 5", 6, "queue takes the name of a queue, and this is a whole number"),
-        ("queue(wish).waiting > 'a'", 0, "queue(wish).waiting is a whole number; compared with 'a', a text"),
+        ("queue(wish).waiting > 'a'", 5, "queue(wish).waiting is a whole number; compared with 'a', a text"),
         ("params.limit == 'a'", 0, "params.limit is a whole number; compared with 'a', a text"),
         ("params.limt == 5", 0, "[params] has no 'limt' (did you mean 'limit'?)"),
         ("inputs.queu == ''", 0, "[inputs] has no 'queu' (did you mean 'queue'?)"),
         ("call.from in call.to", 13, "call.to is a text, and in takes a list or a table"),
         ("5 in params.vips", 0, "5 is a whole number, and an item of params.vips is a text"),
-        ("params.vips.contains('a')", 0, "params.vips is a list, and contains takes texts (write 'item' in list)"),
+        ("params.vips.contains('a')", 6, "params.vips is a list, and contains takes texts (write 'item' in list)"),
         ("params.vips.exists(n, n == 5)", 22, "n is a text; compared with 5, a whole number"),
         ("open.state == 'a'", 0, "open is a text and has no field 'state'"),
         ("size(count) == 1", 5, "size does not take a whole number"),
         ("size(open, 1) == 1", 4, "size takes one value"),
         ("opne == 'open'", 0, "no rule sets 'opne' (did you mean 'open'?)"),
     ];
+    let mut missed = Vec::new();
     for (condition, at, word) in cases {
         let rule = format!("module = \"deter\"\nwhen = \"{condition}\"");
         let findings = load(&plan(&rule)).expect_err(condition);
@@ -93,8 +94,11 @@ fn wrong_conditions_are_found_at_their_places() {
         let whole = |line: usize, found: usize| line == 33 && (found == column || at == 0 && found == column - 1);
         let found =
             findings.iter().any(|finding| whole(finding.line, finding.column) && finding.to_string().contains(word));
-        assert!(found, "{condition}\nwanted 33:{column} {word}, found\n{}", lines(&findings).join("\n"));
+        if !found {
+            missed.push(format!("{condition}\nwanted 33:{column} {word}, found\n{}", lines(&findings).join("\n")));
+        }
     }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
 #[test]
