@@ -11,8 +11,8 @@ use crate::bridge::{Digit, PlayItem};
 use crate::caller::CallerFacts;
 use crate::ids::{CallId, Language, PlanId, PlayId, QueueId, TrunkId};
 use crate::ivr::{
-    Action, Answer, Event, LookUp, LookUpResult, MessageEvent, QueueFigures, QueueOutcome, Queues, Target,
-    TransferOutcome, Value,
+    Action, Answer, CallBackOutcome, Event, LookUp, LookUpResult, MessageEvent, QueueFigures, QueueOutcome, Queues,
+    Target, TransferOutcome, Value,
 };
 use crate::record::Outcome;
 use crate::time::{Instant, Now, Wall};
