@@ -1,10 +1,12 @@
 //! The life of a call: it begins, is answered, ends, and leaves its record.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use rand_core::RngCore;
 
 use super::incoming::{Dialled, Source};
-use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
+use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{self, Call, Ending, Leg, LegState, NewLeg, Phase};
 use crate::callback::Origin;

@@ -179,6 +179,10 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
 }
 
 impl CallBack {
+    pub(super) fn listens(&self) -> bool {
+        matches!(self.stage, Stage::Asking(..))
+    }
+
     pub(super) fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         match &mut self.stage {
             Stage::Asking(asks, question) => {

@@ -286,6 +286,7 @@ impl Activity {
         match self {
             Activity::Gather(_) | Activity::Menu(_) | Activity::Record(_) | Activity::Survey(_) => true,
             Activity::Deter(deter) => deter.listens(),
+            Activity::CallBack(call_back) => call_back.listens(),
             Activity::Voicemail(voicemail) => voicemail.listens(),
             Activity::Announce(_)
             | Activity::Distribute(_)

@@ -250,7 +250,7 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 20] = [
+    pub const ALL: [Module; 21] = [
         Module::Announce,
         Module::Calendar,
         Module::Callback,

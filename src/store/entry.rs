@@ -79,6 +79,7 @@ impl Entry {
             | Entry::Recording(_)
             | Entry::RecordingDeleted { .. }
             | Entry::Surveyed { .. }
+            | Entry::Callback(_)
             | Entry::Told { .. }
             | Entry::ToldOf { .. } => return,
         };

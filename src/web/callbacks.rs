@@ -36,8 +36,8 @@ pub struct CallBackWish {
     queue: QueueId,
     /// RFC 3339; at once where it is left out.
     #[serde(default)]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    not_before: Option<Wall>,
+    #[schema(format = DateTime)]
+    not_before: Option<String>,
 }
 
 /// Asks to be called back. A second wish for the same number and queue is the first.
@@ -57,11 +57,15 @@ pub(super) async fn call_back(
         let message = format!("'number' has more than {NUMBER_LIMIT} characters; write it as +33155501234");
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_number", message));
     }
+    let not_before = wish.not_before.map(|at| at.parse::<Wall>()).transpose().map_err(|_| {
+        let message = "'not_before' is no time; write it as 2026-11-30T14:00:00+01:00";
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
+    })?;
     // Pages are open to everybody; a program with another role answers for itself.
     if who.role == Role::Callback {
         context.wishes.admit(peer, &wish.number, Instant::now()).map_err(too_many)?;
     }
-    let request = ApiRequest::CallBack { number: wish.number, queue: wish.queue, not_before: wish.not_before };
+    let request = ApiRequest::CallBack { number: wish.number, queue: wish.queue, not_before };
     ask(&context, request).await.map(|view| (StatusCode::CREATED, Json(view)))
 }
 

@@ -447,7 +447,13 @@ mod tests {
         assert!(refused(wanted(Role::Agent, Some("2\n1"))).contains("control characters"));
         assert!(refused(NewToken { name: Some("x".repeat(101)), ..wanted(Role::Admin, None) }).contains("1 to 100"));
         assert_eq!(tokens.list().len(), 1);
-        assert!("root".parse::<Role>().unwrap_err().to_string().contains("use agent, supervisor, operator or admin"));
+        assert!(
+            "root"
+                .parse::<Role>()
+                .unwrap_err()
+                .to_string()
+                .contains("use callback, agent, supervisor, operator or admin")
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ fn start(from: &str, inputs: &str) -> Bench {
     let mut bench = Bench { desk, names: names(), now: Instant(1_000_000_000), activity: None, done: None };
     let values: BTreeMap<String, Value> = toml::from_str(&format!("queue = 'sales'\n{inputs}")).expect("inputs");
     let inputs = Inputs { module: Module::Callback, values };
-    let mut step = Step { now: bench.now, wall: WALL, names: &bench.names, desk: &mut bench.desk };
+    let mut step = Step { now: bench.now, wall: WALL, names: &bench.names, queues: &NoQueues, desk: &mut bench.desk };
     match Activity::start(Module::Callback, &inputs, &mut step) {
         Started::Running(activity) => bench.activity = Some(activity),
         Started::Done(done) => bench.done = Some(done),
@@ -48,8 +48,8 @@ fn another_number_is_typed_and_read_back() {
     bench.press("2");
     assert_eq!(bench.said(), ["en/callback-offer", "en/callback-number"]);
     bench.press("0612#");
-    let digits = ["en/callback-read-back", "en/number-0", "en/number-6", "en/number-1", "en/number-2"];
-    assert_eq!(bench.said(), [&digits[..], &["en/callback-right"]].concat());
+    // Without rules for it the number itself is left out.
+    assert_eq!(bench.said(), ["en/callback-read-back", "en/callback-right"]);
     bench.press("2");
     assert_eq!(bench.said(), ["en/callback-number"], "not right: another one");
     bench.press("07");
