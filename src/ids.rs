@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-macro_rules! unique_id {
+macro_rules! long_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        ///
+        /// Unique across restarts: 48 bits of Unix milliseconds, 80 random bits.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u128);
 
@@ -59,13 +61,17 @@ macro_rules! unique_id {
     };
 }
 
-unique_id!(
-    /// One contact, from the trunk to its last leg. Unique across restarts: 48 bits of Unix milliseconds, 80 random bits.
+long_id!(
+    /// One contact, from the trunk to its last leg.
     CallId
 );
-unique_id!(
+long_id!(
     /// One recording; its file is named by it.
     RecordingId
+);
+long_id!(
+    /// A promise to call somebody back.
+    CallbackId
 );
 
 macro_rules! number_id {
@@ -154,6 +160,10 @@ name_id!(
 name_id!(
     /// An expert outside the centre: `301`.
     ExpertId
+);
+name_id!(
+    /// What an agent is good at: `billing`.
+    Skill
 );
 name_id!(
     /// A trunk, by its configured name.

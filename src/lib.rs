@@ -9,6 +9,7 @@ pub mod outbox;
 pub mod record;
 pub mod settings;
 pub mod time;
+pub mod trace;
 pub mod views;
 
 // Pure rooms: no sockets, threads, clocks or global randomness. tests/tidy.rs holds their edges.
@@ -32,6 +33,8 @@ pub mod rtp;
 pub mod sdp;
 #[forbid(unsafe_code)]
 pub mod sip;
+#[forbid(unsafe_code)]
+pub mod spoken;
 
 // Shells: they do the I/O. Clocks and entropy are theirs.
 #[allow(clippy::disallowed_methods)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::RtpStats;
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::time::Wall;
+use crate::trace::Trace;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +20,22 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// As records and plans spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Handled => "handled",
+            Outcome::Abandoned => "abandoned",
+            Outcome::Deterred => "deterred",
+            Outcome::Overflowed => "overflowed",
+            Outcome::Callback => "callback",
+            Outcome::Voicemail => "voicemail",
+            Outcome::SelfService => "self_service",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
@@ -26,6 +43,8 @@ pub enum Party {
     Agent,
     Expert,
     Supervisor,
+    /// Who was called by number through a trunk.
+    Outside,
     System,
 }
 
@@ -58,6 +77,9 @@ pub struct CallRecord {
     #[serde(default)]
     pub survey: Option<Vec<SurveyAnswer>>,
     pub path: Vec<PathStep>,
+    /// Why these rules ran and no others.
+    #[serde(default, skip_serializing_if = "Trace::is_empty")]
+    pub trace: Trace,
     pub legs: Vec<LegRecord>,
 }
 
@@ -143,6 +165,57 @@ pub struct LegRecord {
     pub hold_ms: u64,
     pub consult_ms: u64,
     pub conference_ms: u64,
+}
+
+/// What a running call has come to since it was last written down. What is not told has not changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    #[serde(with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Wall>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// The path from its step `path_from` on, counted from 0.
+    pub path_from: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathStep>,
+    /// Legs that have joined or left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<LegRecord>,
+}
+
+impl CallRecord {
+    pub fn follow(&mut self, progress: Progress) {
+        self.answered_at = progress.answered_at.or(self.answered_at);
+        self.queue = progress.queue.or_else(|| self.queue.take());
+        self.agent = progress.agent.or_else(|| self.agent.take());
+        self.wait_ms = progress.wait_ms.or(self.wait_ms);
+        if !progress.path.is_empty() {
+            self.path.truncate(progress.path_from);
+            self.path.extend(progress.path);
+        }
+        for leg in progress.legs {
+            match self.legs.iter_mut().find(|known| known.leg_id == leg.leg_id) {
+                Some(known) => *known = leg,
+                None => self.legs.push(leg),
+            }
+        }
+    }
+
+    /// Ends the record of a call that the death of the process cut off, as far as it has no end of its own.
+    pub fn cut_off(&mut self, at: Wall) {
+        let at = at.max(self.started_at);
+        self.ended_at.get_or_insert(at);
+        self.outcome.get_or_insert(Outcome::Failed);
+        self.ended_by.get_or_insert(Party::System);
+        for leg in self.legs.iter_mut().filter(|leg| leg.joined_at.is_some()) {
+            leg.left_at.get_or_insert(at);
+        }
+    }
 }
 
 /// RFC 3339 in UTC with exactly three decimals.

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Numbering;
-use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, TrunkId};
+use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 
 /// The whole configuration after every check has passed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// Take the configuration anew when its files change.
+    pub watch: bool,
     /// The centre's language: what a caller hears where no plan says otherwise.
     pub language: Language,
     /// The languages prompts are kept in, `language` first.
@@ -128,14 +130,25 @@ pub struct Trunk {
     pub options_interval: Duration,
     /// Number prefixes a plan may dial out through this trunk.
     pub allow: Vec<String>,
+    /// The number that calls out show; the caller's own when `None`.
+    pub caller_id: Option<String>,
 }
 
-/// A host name (looked up by SRV, then A/AAAA) or an address.
+impl Trunk {
+    /// How long the longest prefix is by which a number may be dialled out here; `None` where it may not.
+    pub fn offers(&self, number: &str) -> Option<usize> {
+        let prefixes = self.allow.iter().filter(|_| !self.servers.is_empty());
+        prefixes.filter(|prefix| number.starts_with(prefix.as_str())).map(String::len).max()
+    }
+}
+
+/// A host name (looked up by NAPTR, SRV, then A/AAAA) or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TrunkServer {
     pub host: String,
     pub port: Option<u16>,
-    pub transport: Transport,
+    /// `None` leaves the choice to DNS (RFC 3263 §4.1), and is UDP where DNS says nothing.
+    pub transport: Option<Transport>,
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -162,6 +175,8 @@ pub struct Agent {
     pub contact: Option<String>,
     /// Queues in order of preference.
     pub queues: Vec<QueueId>,
+    /// With a level each, from 1 (a beginner) to 5.
+    pub skills: BTreeMap<Skill, u8>,
     pub codecs: Vec<Codec>,
     pub language: Language,
 }
@@ -178,6 +193,8 @@ pub struct Queue {
     /// How long one agent's phone rings before the next is tried.
     pub ring_timeout: Duration,
     pub wrap_up: Duration,
+    /// The target of the service level: an answer within this time is in time.
+    pub answer_within: Duration,
     /// Unanswered calls in a row after which the agent is `not_responding`.
     pub max_no_answer: u32,
     /// An agent who could not be reached, was busy or refused is not offered the same call again for this long.
@@ -224,4 +241,16 @@ impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service").field("id", &self.id).field("base_url", &self.base_url).finish_non_exhaustive()
     }
+}
+
+impl Expert {
+    /// Whether a number is this expert's: the id, or the user part of the address.
+    pub fn is_dialled_by(&self, number: &str) -> bool {
+        self.id.as_str() == number || user_of(&self.address) == Some(number)
+    }
+}
+
+/// The user part of a SIP URI as it is written in configuration.
+pub fn user_of(address: &str) -> Option<&str> {
+    Some(address.split_once(':')?.1.split_once('@')?.0)
 }

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::findings::Finding;
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::time::Wall;
+use crate::trace::Trace;
 
 /// The states of an agent, as the API names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -102,6 +104,44 @@ pub struct LegView {
     pub on_hold: bool,
 }
 
+/// Who asked for the configuration to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReloadBy {
+    Signal,
+    Api,
+    /// The files changed, and the configuration says `watch = true`.
+    Files,
+}
+
+/// One attempt to take the configuration anew: whole, or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ReloadAttempt {
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Wall,
+    pub by: ReloadBy,
+    /// Whether it was taken; else what was running goes on.
+    pub taken: bool,
+    /// Reading and checking everything, in milliseconds.
+    pub took_ms: u64,
+    /// Errors when it was refused; warnings when it was taken.
+    pub findings: Vec<Finding>,
+    /// What the files say and only a restart takes up.
+    pub after_restart: Vec<String>,
+}
+
+/// What configuration runs, and what became of the last attempt to change it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ReloadView {
+    /// 1 from the start on, and one more whenever the configuration was taken anew.
+    pub generation: u64,
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub running_since: Wall,
+    pub last: Option<ReloadAttempt>,
+}
+
 /// One change of the live state. The shell adds `seq` and `at`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -112,6 +152,8 @@ pub enum Change {
     Ended(Box<CallRecord>),
     Agent(AgentView),
     Queue(QueueView),
+    /// The configuration was taken anew, or refused.
+    Reload(Box<ReloadView>),
     /// A caller has left a message.
     Voicemail(Recording),
     RecordingDeleted {
@@ -164,6 +206,27 @@ pub enum ApiRequest {
         recording: RecordingId,
         by: String,
     },
+    /// The decisions of a call that is up, as `CallTrace`.
+    Trace {
+        call: CallId,
+    },
+}
+
+/// Why a call went the way it did, so far or to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CallTrace {
+    #[schema(value_type = String)]
+    pub call_id: CallId,
+    pub from: String,
+    pub to: String,
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Wall,
+    /// Null while the call is up.
+    #[serde(with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Wall>,
+    pub trace: Trace,
 }
 
 /// A refusal: a stable code, and a sentence that names the thing, the rule and the remedy.

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that decide and do no I/O.
-const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine"];
+const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "spoken"];
 
 /// Value types at the root, open to every room.
-const VALUES: &[&str] = &["caller", "outbox", "findings", "ids", "record", "settings", "time", "views"];
+const VALUES: &[&str] =
+    &["callback", "caller", "outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -19,25 +20,28 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("audio", &[]),
         ("bridge", &[]),
         ("queue", &[]),
-        ("ivr", &["bridge"]),
-        ("dialplan", &["bridge", "ivr"]),
+        ("spoken", &[]),
+        ("ivr", &["bridge", "spoken"]),
+        ("dialplan", &["bridge", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),
-        ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge"]),
-        ("config", &["dialplan", "ivr", "prompts"]),
+        ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
+        ("config", &["dialplan", "ivr", "prompts", "spoken"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
-        ("prompts", &["audio", "bridge"]),
+        ("prompts", &["audio", "bridge", "spoken"]),
         ("store", &[]),
         ("web", &["engine", "bridge"]),
         ("server", &["*"]),
         ("cli", &["*"]),
         // The root: value types name only each other and the plain data of `bridge`.
+        ("callback", &[]),
         ("caller", &[]),
         ("findings", &[]),
         ("ids", &[]),
         ("outbox", &[]),
         ("time", &[]),
+        ("trace", &[]),
         ("settings", &[]),
         ("record", &["bridge"]),
         ("views", &[]),

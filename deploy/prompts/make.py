@@ -4,6 +4,8 @@
     make.py PROMPTS make PIPER_PYTHON        makes what is missing or whose text has changed
     make.py PROMPTS measure                  a line a file: length, level, peak
 
+Texts stand in prompts.toml, those of the fragments of spoken values in LANGUAGE/spoken.toml under [words].
+
 made.tsv in PROMPTS remembers what was made: path, hash of voice and text, hash of the file. A file that is not in it, or
 no longer as it was made, is a recording and is left alone.
 """
@@ -22,6 +24,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOUNDS = ('wav', 'flac', 'ogg', 'oga', 'mp3', 'm4a', 'mp4', 'aac')
 RATE = 16000
 LEVEL_DBFS = -20.0
+# Fragments of spoken values stand close together, so they keep less silence around the word.
+FRAGMENT = 'spoken-'
+PAUSE_MS = 250
 # Above the knee peaks are rounded off, so that loud syllables never reach full scale.
 KNEE, CEILING = 0.4, 0.8
 # A change of voice or recipe makes everything anew that was made before.
@@ -31,6 +36,17 @@ OTHER_VOICE = 'espeak-ng {} speed 140 pitch 42'
 
 def voice_of(language):
     return VOICES.get(language, OTHER_VOICE.format(language))
+
+
+def texts(root):
+    """[(language, name, what a voice is to read)] of everything."""
+    for name, said in tomllib.loads((root / 'prompts.toml').read_text()).items():
+        for language, text in said.items():
+            yield language, name, text
+    for file in root.glob('*/spoken.toml'):
+        for word, text in tomllib.loads(file.read_text()).get('words', {}).items():
+            voice = text.get('voice', text['text']) if isinstance(text, dict) else text
+            yield file.parent.name, FRAGMENT + word, voice
 
 
 def digest(octets):
@@ -53,20 +69,18 @@ class Manifest:
 
 def wanted(root):
     """[(language, path below root, text, hash)] of what is to be spoken now, after comparing with what is there."""
-    catalogue = tomllib.loads((root / 'prompts.toml').read_text())
     manifest = Manifest(root)
     todo, known = [], set()
-    for name, texts in sorted(catalogue.items()):
-        for language, text in sorted(texts.items()):
-            path = '%s/%s.flac' % (language, name)
-            known.add(path)
-            mark = digest((voice_of(language) + '\n' + text).encode())
-            made = untouched(root, manifest, path)
-            others = [root / language / (name + '.' + ending) for ending in SOUNDS]
-            if any(other.exists() and not (made and other == root / path) for other in others):
-                continue
-            if not made or manifest.rows[path][0] != mark:
-                todo.append((language, path, text, mark))
+    for language, name, text in sorted(texts(root)):
+        path = '%s/%s.flac' % (language, name)
+        known.add(path)
+        mark = digest((voice_of(language) + '\n' + text).encode())
+        made = untouched(root, manifest, path)
+        others = [root / language / (name + '.' + ending) for ending in SOUNDS]
+        if any(other.exists() and not (made and other == root / path) for other in others):
+            continue
+        if not made or manifest.rows[path][0] != mark:
+            todo.append((language, path, text, mark))
     return todo, [path for path in manifest.rows if path not in known], manifest
 
 
@@ -78,6 +92,7 @@ def untouched(root, manifest, path):
 
 def speak(piper_python, todo, folder):
     """Raw WAV files of the texts: {path: file}."""
+    todo = [entry for entry in todo if not is_pause(entry[2])]
     out = {path: folder / (path.replace('/', '-') + '.wav') for _, path, _, _ in todo}
     english = [(out[path], text) for language, path, text, _ in todo if language in VOICES]
     if english:
@@ -102,13 +117,17 @@ def write_flac(samples, target):
     subprocess.run(['sox', '-D', '-V1', *raw, '-C', '8', str(target)], input=octets, check=True)
 
 
-def trimmed(samples):
-    """Without the silence around the words, but 60 ms before and 120 ms after them: an f or a th is faint."""
+def is_pause(text):
+    return not any(c.isalnum() for c in text)
+
+
+def trimmed(samples, before, after):
+    """Without the silence around the words, but so many hundredths of a second of it: an f or a th is faint."""
     block = RATE // 100
     loud = [i for i in range(0, len(samples), block) if rms(samples[i:i + block]) > 10 ** (-58 / 20)]
     assert loud, 'the voice said nothing'
-    first, last = max(0, loud[0] - 6 * block), loud[-1] + block
-    words = list(samples[first:last + 12 * block])
+    first, last = max(0, loud[0] - before * block), loud[-1] + block
+    words = list(samples[first:last + after * block])
     fade = min(block, len(words))
     for i in range(fade):
         words[i] *= i / fade
@@ -147,14 +166,22 @@ def make(root, piper_python):
         folder = pathlib.Path(folder)
         spoken = speak(piper_python, todo, folder)
         for language, path, text, mark in todo:
-            clean = folder / 'clean.wav'
-            subprocess.run(['sox', '-D', '-V1', str(spoken[path]), '-r', str(RATE), str(clean), 'gain', '-6', 'highpass', '90'],
-                           check=True)
-            write_flac(levelled(trimmed(read_wav(clean))), root / path)
+            write_flac(sound(spoken.get(path), '/' + FRAGMENT in path, folder), root / path)
             manifest.rows[path] = (mark, digest((root / path).read_bytes()))
             print('made %s' % path, flush=True)
     manifest.write()
     print('%d prompts made, all others are there' % len(todo))
+
+
+def sound(spoken, is_fragment, folder):
+    """What a voice said, ready to be played; a pause where it had nothing to say."""
+    if spoken is None:
+        return [0] * (RATE * PAUSE_MS // 1000)
+    clean = folder / 'clean.wav'
+    subprocess.run(['sox', '-D', '-V1', str(spoken), '-r', str(RATE), str(clean), 'gain', '-6', 'highpass', '90'],
+                   check=True)
+    before, after = (2, 5) if is_fragment else (6, 12)
+    return levelled(trimmed(read_wav(clean), before, after))
 
 
 def measure(root):

@@ -13,7 +13,7 @@ pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
 use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
-use crate::ids::{AgentId, CallId, Language, LegId, QueueId, RecordingId, TrunkId};
+use crate::ids::{AgentId, CallId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
 use crate::views::{CallState, CallView};
@@ -70,7 +70,8 @@ pub struct Call {
     pub started_at: Wall,
     pub answered_at: Option<Wall>,
     pub caller: LegId,
-    pub legs: BTreeMap<LegId, Leg>,
+    /// Boxed: a node of the map has room for eleven, and most calls have two.
+    pub legs: BTreeMap<LegId, Box<Leg>>,
     pub phase: Phase,
     pub offer: Option<Offer>,
     /// The caller of an unanswered call has been sent 180.
@@ -79,6 +80,8 @@ pub struct Call {
     pub path: Vec<PathStep>,
     /// The last queue entered, and when the first one was.
     pub queue: Option<QueueId>,
+    /// What the agent of that queue must be good at.
+    pub skills: BTreeMap<Skill, u8>,
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
     pub agent: Option<AgentId>,
@@ -86,21 +89,33 @@ pub struct Call {
     pub recording: Option<RecordingId>,
     /// What the caller says to the voicemail, or has said.
     pub message: Option<RecordingId>,
+    /// Somebody, an agent or one outside, has talked with the caller.
+    pub handled: bool,
+    /// How many systems a call that goes on from here may pass (RFC 3261 §20.22).
+    pub hops_left: u8,
 }
 
 impl Call {
     pub fn caller(&self) -> Option<&Leg> {
-        self.legs.get(&self.caller)
+        self.legs.get(&self.caller).map(Box::as_ref)
     }
 
     pub fn caller_mut(&mut self) -> Option<&mut Leg> {
-        self.legs.get_mut(&self.caller)
+        self.legs.get_mut(&self.caller).map(Box::as_mut)
     }
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
     /// `leave` are the keys that take the caller out again.
-    pub fn enter_queue(&mut self, queue: &QueueId, music: &str, leave: Vec<Digit>, now: Now) {
+    pub fn enter_queue(
+        &mut self,
+        queue: &QueueId,
+        skills: BTreeMap<Skill, u8>,
+        music: &str,
+        leave: Vec<Digit>,
+        now: Now,
+    ) {
         self.queue = Some(queue.clone());
+        self.skills = skills;
         self.queued_at.get_or_insert(now.instant);
         self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
     }
@@ -109,6 +124,7 @@ impl Call {
     pub fn talk(&mut self, leg: LegId, now: Now) {
         self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
+        self.handled = true;
         self.offer = None;
         self.phase = Phase::Talking { leg };
     }
@@ -117,6 +133,14 @@ impl Call {
     pub fn stop_waiting(&mut self, now: Now) {
         if let Some(queued_at) = self.queued_at {
             self.wait_ms.get_or_insert(millis(now.instant.since(queued_at)));
+        }
+    }
+
+    /// Who talks or is rung now; one who was lost is neither.
+    fn present_agent(&self) -> Option<&AgentId> {
+        match &self.phase {
+            Phase::Talking { .. } | Phase::Ending => self.agent.as_ref(),
+            _ => self.offer.as_ref().map(|offer| &offer.agent),
         }
     }
 
@@ -189,7 +213,6 @@ impl Call {
 
     pub fn record(&self) -> CallRecord {
         let talk = self.legs.values().filter(|leg| leg.role != Party::Caller);
-        let handled = self.agent.is_some();
         let (talk_ms, hold_ms) =
             talk.fold((0, 0), |(talk, hold), leg| (talk + leg.clock.talk_ms(), hold + leg.clock.hold_ms()));
         CallRecord {
@@ -207,18 +230,19 @@ impl Call {
             queue: self.queue.clone(),
             agent: self.agent.clone(),
             wait_ms: self.wait_ms,
-            talk_ms: handled.then_some(talk_ms),
-            hold_ms: handled.then_some(hold_ms),
+            talk_ms: self.handled.then_some(talk_ms),
+            hold_ms: self.handled.then_some(hold_ms),
             acw_ms: None,
             transfers: 0,
             recording: self.message.or(self.recording),
             survey: None,
             path: self.path.clone(),
+            trace: Default::default(),
             legs: self
                 .legs
                 .values()
                 .filter(|leg| leg.role == Party::Caller || leg.joined_at.is_some())
-                .map(Leg::record)
+                .map(|leg| leg.record())
                 .collect(),
         }
     }
@@ -242,8 +266,8 @@ impl Call {
             answered_at: self.answered_at,
             queue: self.queue.clone(),
             position: position.map(|position| position as u64),
-            agent: self.agent.clone().or_else(|| self.offer.as_ref().map(|offer| offer.agent.clone())),
-            legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(Leg::view).collect(),
+            agent: self.present_agent().cloned(),
+            legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }
 }

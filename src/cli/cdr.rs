@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::plain;
 use crate::record::{CallRecord, Outcome, Party};
 use crate::store::{StoreError, read_records};
 
@@ -74,11 +75,6 @@ fn row(out: &mut impl Write, record: &CallRecord) -> io::Result<()> {
     )
 }
 
-/// What a stranger sent may steer no terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
 fn seconds(ms: Option<u64>) -> String {
     ms.map_or_else(|| "-".to_owned(), |ms| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100))
 }
@@ -102,6 +98,7 @@ fn party(party: Party) -> &'static str {
         Party::Agent => "agent",
         Party::Expert => "expert",
         Party::Supervisor => "supervisor",
+        Party::Outside => "outside",
         Party::System => "system",
     }
 }
@@ -136,6 +133,7 @@ mod tests {
             recording: None,
             survey: None,
             path: Vec::new(),
+            trace: Default::default(),
             legs: Vec::new(),
         };
         let (mut store, _) = Store::open(data).unwrap();

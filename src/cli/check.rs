@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{CheckArgs, FAILED};
+use super::{CheckArgs, FAILED, count, print_findings};
 use crate::config::{self, Loaded, Overrides};
-use crate::findings::{Finding, Severity, has_errors};
+use crate::findings::{Finding, has_errors};
 use crate::prompts::Library;
 use crate::settings::Settings;
 
@@ -32,27 +32,17 @@ pub fn run(args: &CheckArgs) -> ExitCode {
 /// Reads every sound file, as a start would.
 fn prompts(settings: &Settings) -> Vec<Finding> {
     let (_, findings) = Library::load(std::slice::from_ref(&settings.prompts), &settings.languages);
-    let to_finding = |finding: crate::prompts::Finding| Finding {
-        file: finding.file.display().to_string(),
-        line: finding.line,
-        column: finding.column,
-        severity: Severity::Error,
-        message: finding.message,
-        hint: Some(finding.hint).filter(|hint| !hint.is_empty()),
-    };
-    findings.into_iter().map(to_finding).collect()
+    findings.into_iter().map(Finding::from).collect()
 }
 
 fn print(config: &Path, loaded: &Loaded, findings: &[Finding]) -> std::io::Result<()> {
-    let mut err = std::io::stderr().lock();
-    findings.iter().try_for_each(|finding| writeln!(err, "{finding}"))?;
+    print_findings(findings);
     writeln!(std::io::stdout(), "{}: {}", config.display(), summary(loaded))
 }
 
 fn print_refusal(config: &Path, findings: &[Finding]) -> std::io::Result<()> {
-    let mut err = std::io::stderr().lock();
-    findings.iter().try_for_each(|finding| writeln!(err, "{finding}"))?;
-    writeln!(err, "{}: refused: {}", config.display(), count(findings.len(), "finding"))
+    print_findings(findings);
+    writeln!(std::io::stderr(), "{}: refused: {}", config.display(), count(findings.len(), "finding"))
 }
 
 fn print_json(findings: &[Finding], fine: bool) -> std::io::Result<()> {
@@ -81,9 +71,4 @@ fn summary(loaded: &Loaded) -> String {
         count(prompts.len(), "prompt"),
         languages.join(", "),
     )
-}
-
-fn count(number: usize, what: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{ending}")
 }

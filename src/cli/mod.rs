@@ -2,17 +2,28 @@
 
 mod cdr;
 mod check;
+mod diff;
+mod modules;
 mod run;
+mod schema;
+mod test;
 mod token;
+mod trace;
 
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bridge::Digit;
 use crate::config::{Overrides, parse_listen, parse_rtp};
+use crate::dialplan::driver::{queue_outcome, transfer_outcome};
+use crate::dialplan::{QueueOutcome, TransferOutcome, Value};
+use crate::findings::Finding;
 use crate::settings::Listen;
+use crate::time::Wall;
 
 /// Exit codes: bad usage or configuration, and a failure while running.
 pub const BAD_USAGE: u8 = 2;
@@ -31,6 +42,16 @@ pub enum Command {
     Run(RunArgs),
     /// Check configuration, dialplans and prompts
     Check(CheckArgs),
+    /// Print what the modules of a plan's rules take and give
+    Modules(ModulesArgs),
+    /// Run the test cases that stand in the dialplans
+    Test(CheckArgs),
+    /// Print the path a call would take through the matrix, and why; no call is made
+    Trace(TraceArgs),
+    /// Print the JSON Schema of plan files and of the configuration, for editors
+    Schema(SchemaArgs),
+    /// Say what a change of the files changes for callers
+    Diff(DiffArgs),
     /// Print call records, oldest first
     Cdr(CdrArgs),
     /// Make a token for the HTTP API
@@ -96,9 +117,124 @@ pub struct CheckArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "relais.toml")]
     pub config: PathBuf,
-    /// Print the findings as JSON on standard output
+    /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ModulesArgs {
+    /// One module; all of them where it is not given
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "relais.toml")]
+    pub config: PathBuf,
+    /// The number that is dialled
+    #[arg(long, value_name = "NUMBER")]
+    pub to: String,
+    /// The caller's number; withheld where it is not given
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// The trunk that brings the call; the first one that offers the plan where it is not given
+    #[arg(long, value_name = "ID")]
+    pub trunk: Option<String>,
+    /// The language the call begins in
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Option<String>,
+    /// When the call comes in, as 2026-11-25T11:00:00+01:00; now where it is not given
+    #[arg(long, value_name = "RFC3339", value_parser = parse_moment)]
+    pub at: Option<Moment>,
+    /// Keys that the caller presses when asked; a space is a pause
+    #[arg(long, value_name = "KEYS", value_parser = parse_digits)]
+    pub digits: Option<String>,
+    /// What the caller says when asked; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub say: Vec<String>,
+    /// What a look-up finds, as JSON; may be given several times
+    #[arg(long, value_name = "NAME=JSON", value_parser = parse_lookup)]
+    pub lookup: Vec<(String, Value)>,
+    /// What becomes of the caller in a queue: answered (the default), full, timed_out, left:KEY
+    #[arg(long, value_name = "QUEUE=WORD", value_parser = parse_queue)]
+    pub queue: Vec<(String, QueueOutcome)>,
+    /// What becomes of a transfer: answered (the default), busy, declined, no_answer, unreachable
+    #[arg(long, value_name = "TARGET=WORD", value_parser = parse_transfer)]
+    pub transfer: Vec<(String, TransferOutcome)>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of which file; one schema for both where it is not given
+    #[arg(value_enum)]
+    pub of: Option<SchemaOf>,
+    /// Complete and check the names of this configuration too: queues, calendars, prompts, agents
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SchemaOf {
+    Plan,
+    Config,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The configuration as it is: a file, or a folder that holds relais.toml
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// The configuration as it will be
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A point in time as it was written.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub wall: Wall,
+    pub text: String,
+}
+
+fn parse_moment(text: &str) -> Result<Moment, String> {
+    match text.parse() {
+        Ok(wall) => Ok(Moment { wall, text: text.to_owned() }),
+        Err(_) => Err("this is no time with an offset; write 2026-11-25T11:00:00+01:00".to_owned()),
+    }
+}
+
+fn parse_digits(text: &str) -> Result<String, String> {
+    match text.chars().find(|c| *c != ' ' && Digit::new(*c).is_none()) {
+        Some(bad) => Err(format!("'{bad}' is no key of a telephone; use 0-9, *, #, and a space for a pause")),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn parse_lookup(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=JSON")?;
+    // A word without quotes is meant as a text.
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((name.to_owned(), value))
+}
+
+fn parse_queue(text: &str) -> Result<(String, QueueOutcome), String> {
+    let known = "write QUEUE=answered, QUEUE=full, QUEUE=timed_out or QUEUE=left:0";
+    let (name, word) = text.split_once('=').ok_or(known)?;
+    Ok((name.to_owned(), queue_outcome(word).ok_or(known)?))
+}
+
+fn parse_transfer(text: &str) -> Result<(String, TransferOutcome), String> {
+    let known = "write agent:201=busy, or answered, declined, no_answer, unreachable";
+    let (name, word) = text.split_once('=').ok_or(known)?;
+    Ok((name.to_owned(), transfer_outcome(word).ok_or(known)?))
 }
 
 #[derive(Debug, Args)]
@@ -116,10 +252,34 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Modules(args) => modules::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Trace(args) => trace::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Cdr(args) => cdr::run(&args.data, args.json),
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),
         },
+    }
+}
+
+/// What a stranger sent may steer no terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn count(number: usize, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
+/// On standard error, one a line.
+fn print_findings(findings: &[Finding]) {
+    let mut err = std::io::stderr().lock();
+    for finding in findings {
+        // Nobody may be reading.
+        let _ = writeln!(err, "{finding}");
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn check_ports(low: u16, high: u16) -> Result<(), String> {
     Ok(())
 }
 
-/// `host[:port][;udp|;tcp|;tls]`.
+/// `host[:port][;udp|;tcp|;tls]`. Without a transport DNS chooses one.
 pub(super) fn parse_server(text: &str) -> Result<TrunkServer, String> {
     let example = "write sip.example.com, 192.0.2.1:5060 or sip.example.com:5060;tcp";
     let (place, parameter) = match text.split_once(';') {
@@ -57,8 +57,8 @@ pub(super) fn parse_server(text: &str) -> Result<TrunkServer, String> {
         None => (text, None),
     };
     let transport = match parameter {
-        Some(name) => transport(name).ok_or_else(|| format!("'{name}' is no transport; {example}"))?,
-        None => Transport::Udp,
+        Some(name) => Some(transport(name).ok_or_else(|| format!("'{name}' is no transport; {example}"))?),
+        None => None,
     };
     let place = place.trim();
     if let Ok(address) = place.parse::<SocketAddr>() {
@@ -145,11 +145,11 @@ mod tests {
     #[test]
     fn servers_are_read() {
         let read = |text| parse_server(text).map(|server| (server.host, server.port, server.transport));
-        assert_eq!(read("sip.Example.com"), Ok(("sip.example.com".into(), None, Transport::Udp)));
-        assert_eq!(read("192.0.2.1:5070;tcp"), Ok(("192.0.2.1".into(), Some(5070), Transport::Tcp)));
-        assert_eq!(read("[2001:db8::1]:5060"), Ok(("2001:db8::1".into(), Some(5060), Transport::Udp)));
-        assert_eq!(read("[2001:db8::1]"), Ok(("2001:db8::1".into(), None, Transport::Udp)));
-        assert_eq!(read("a.example;transport=tls"), Ok(("a.example".into(), None, Transport::Tls)));
+        assert_eq!(read("sip.Example.com"), Ok(("sip.example.com".into(), None, None)));
+        assert_eq!(read("192.0.2.1:5070;tcp"), Ok(("192.0.2.1".into(), Some(5070), Some(Transport::Tcp))));
+        assert_eq!(read("[2001:db8::1]:5060"), Ok(("2001:db8::1".into(), Some(5060), None)));
+        assert_eq!(read("[2001:db8::1]"), Ok(("2001:db8::1".into(), None, None)));
+        assert_eq!(read("a.example;transport=tls"), Ok(("a.example".into(), None, Some(Transport::Tls))));
         for bad in ["", "a b", "192.0.2.999", "a.example:0", "a.example:x", "a.example;pigeon", "-a.example", "a..b"] {
             assert!(parse_server(bad).is_err(), "{bad}");
         }

@@ -1,6 +1,7 @@
 //! The whole file: tables to drafts, with the command line's word over it.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,11 +33,24 @@ pub(super) struct Draft {
     pub lists: Vec<ListDraft>,
     /// What was found in files that the configuration names.
     pub file_findings: Vec<Finding>,
+    pub places: Places,
+}
+
+/// Where the addresses of this machine stand; at the beginning of the file what the command line says.
+#[derive(Default)]
+pub(super) struct Places {
+    /// One for each listener.
+    pub listen: Vec<Range<usize>>,
+    pub public_address: Range<usize>,
+    /// `None`: it is that of the first listener.
+    pub rtp: Option<Range<usize>>,
 }
 
 pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, findings: &mut Findings<'_>) -> Draft {
     let data = table.text("data", findings).map_or_else(|| "data".to_owned(), |data| data.value);
     let prompts = table.text("prompts", findings).unwrap_or(At { value: "prompts".to_owned(), span: 0..0 });
+    // Off where nothing is said: a change is often more than one file, and half of it may pass every check.
+    let watch = table.flag("watch", findings).is_some_and(|watch| watch.value);
     let languages = read_languages(&mut table, findings);
     let language = languages.first().cloned().unwrap_or_else(|| Language::from("en"));
     let plan_files = match table.texts("plans", findings) {
@@ -44,9 +58,10 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         None => vec![At { value: "plans/*.toml".to_owned(), span: 0..0 }],
     };
     let pause_reasons = read_pause_reasons(&mut table, findings);
-    let sip = read_sip(table.table("sip", findings), overrides, findings);
+    let mut places = Places::default();
+    let sip = read_sip(table.table("sip", findings), overrides, &mut places, findings);
     let first_address = sip.listen.first().map_or(LOOPBACK, |listen| listen.address.ip());
-    let rtp = read_rtp(table.table("rtp", findings), first_address, overrides, findings);
+    let rtp = read_rtp(table.table("rtp", findings), first_address, overrides, &mut places, findings);
     let web = read_web(table.table("web", findings), overrides, findings);
     let trunks: Vec<_> =
         table.tables("trunk", findings).into_iter().filter_map(|trunk| trunk::read(trunk, findings)).collect();
@@ -90,6 +105,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         web,
         data: overrides.data.clone().unwrap_or_else(|| resolve(folder, &data)),
         prompts: resolve(folder, &prompts.value),
+        watch,
         language,
         languages,
         pause_reasons,
@@ -103,7 +119,20 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         customers,
     };
     let prompts = prompts.map(|_| ());
-    Draft { settings, prompts, plan_files, trunks, agents, queues, experts, calendars, services, lists, file_findings }
+    Draft {
+        settings,
+        prompts,
+        plan_files,
+        trunks,
+        agents,
+        queues,
+        experts,
+        calendars,
+        services,
+        lists,
+        file_findings,
+        places,
+    }
 }
 
 fn read_languages(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Language> {
@@ -147,7 +176,7 @@ fn read_pause_reasons(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec
     reasons
 }
 
-fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Findings<'_>) -> Sip {
+fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, places: &mut Places, findings: &mut Findings<'_>) -> Sip {
     let mut sip = Sip {
         listen: Vec::new(),
         domain: "relais.localhost".to_owned(),
@@ -170,6 +199,7 @@ fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Find
             sip.domain = domain.value;
         }
         sip.public_address = table.text("public_address", findings).and_then(|address| {
+            places.public_address = address.span.clone();
             let parsed = address.value.parse().ok();
             if parsed.is_none() {
                 findings.error(address.span, format!("sip: '{}' is no IP address", address.value), None);
@@ -194,37 +224,44 @@ fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Find
         }
         table.finish(findings);
     }
-    sip.listen = match (overrides.sip.is_empty(), listen) {
-        (false, _) => overrides.sip.clone(),
-        (true, Some(listen)) => listen,
-        (true, None) => default,
+    (sip.listen, places.listen) = match (overrides.sip.is_empty(), listen) {
+        (false, _) => (overrides.sip.clone(), vec![0..0; overrides.sip.len()]),
+        (true, Some(listen)) => listen.into_iter().map(|listen| (listen.value, listen.span)).unzip(),
+        (true, None) => (default, vec![0..0; 2]),
     };
     sip
 }
 
-fn read_listen(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<Listen>> {
+fn read_listen(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<At<Listen>>> {
     let texts = table.texts("listen", findings)?;
     if texts.value.is_empty() {
         findings.error(texts.span, "sip: listen is empty; write [\"udp:127.0.0.1:5060\"]", None);
     }
-    let mut listen: Vec<Listen> = Vec::new();
+    let mut listen: Vec<At<Listen>> = Vec::new();
     for text in texts.value {
         match parse_listen(&text.value) {
-            Ok(place) if listen.contains(&place) => {
+            Ok(place) if listen.iter().any(|other| other.value == place) => {
                 findings.error(text.span, format!("sip: {} stands twice", text.value), None);
             }
-            Ok(place) => listen.push(place),
+            Ok(place) => listen.push(At { value: place, span: text.span }),
             Err(fault) => findings.error(text.span, format!("sip: listen: {fault}"), None),
         }
     }
     Some(listen)
 }
 
-fn read_rtp(table: Option<Table<'_>>, sip_address: IpAddr, overrides: &Overrides, findings: &mut Findings<'_>) -> Rtp {
+fn read_rtp(
+    table: Option<Table<'_>>,
+    sip_address: IpAddr,
+    overrides: &Overrides,
+    places: &mut Places,
+    findings: &mut Findings<'_>,
+) -> Rtp {
     let mut rtp =
         Rtp { address: sip_address, ports: (30_000, 39_999), dead_leg: Duration::from_secs(60), threads: None };
     if let Some(mut table) = table {
         if let Some(address) = table.text("address", findings) {
+            places.rtp = Some(address.span.clone());
             match address.value.parse() {
                 Ok(parsed) => rtp.address = parsed,
                 Err(_) => findings.error(address.span, format!("rtp: '{}' is no IP address", address.value), None),
@@ -244,6 +281,7 @@ fn read_rtp(table: Option<Table<'_>>, sip_address: IpAddr, overrides: &Overrides
         table.finish(findings);
     }
     if let Some((address, low, high)) = overrides.rtp {
+        places.rtp = Some(0..0);
         rtp.address = address;
         rtp.ports = (low, high);
     }

@@ -1,6 +1,7 @@
 //! What only shows when the parts are laid side by side: names, doubles, and what must not be open to the world.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use super::address::is_loopback;
 use super::centre::Draft;
@@ -10,6 +11,7 @@ use crate::findings::{Findings, suggest};
 use crate::ids::Language;
 use crate::prompts::Index;
 use crate::settings::{Listen, Transport};
+use crate::spoken::Table;
 
 /// A password of the demo: `demo-` and the agent's id.
 fn is_demo_password(id: &str, password: &str) -> bool {
@@ -17,7 +19,7 @@ fn is_demo_password(id: &str, password: &str) -> bool {
 }
 
 /// The names that plans may use. Says where a folder of prompts is not there.
-pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
+pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: &mut Findings<'_>) -> Names {
     let settings = &draft.settings;
     if !settings.prompts.is_dir() {
         let message = format!("prompts: there is no folder '{}'", settings.prompts.display());
@@ -32,13 +34,24 @@ pub(super) fn names(draft: &Draft, findings: &mut Findings<'_>) -> Names {
         queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
         calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+        skills: settings.agents.iter().flat_map(|agent| agent.skills.keys().cloned()).collect(),
         services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
         numbering: settings.numbering.clone(),
+        time_zone: settings.time_zone.clone(),
         lists: draft.lists.iter().map(|draft| (draft.id.value.clone(), draft.list.clone())).collect(),
+        allowed: allowed(draft),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
         // What is wrong with the sound files is told where they are read: by `relais check` and at the start.
         prompts: Index::scan(std::slice::from_ref(&settings.prompts), &settings.languages).0.names(),
+        spoken,
     }
+}
+
+/// How the numbers begin that plans may dial, each once.
+fn allowed(draft: &Draft) -> Vec<String> {
+    let trunks = draft.settings.trunks.iter().filter(|trunk| !trunk.servers.is_empty());
+    let prefixes: BTreeSet<&String> = trunks.flat_map(|trunk| &trunk.allow).collect();
+    prefixes.into_iter().cloned().collect()
 }
 
 pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
@@ -49,9 +62,11 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     doubles("list", draft.lists.iter().map(|list| &list.id), findings);
     people(draft, findings);
     trunk_addresses(draft, findings);
+    trunk_servers(draft, findings);
     queue_members(draft, findings);
     music(draft, names, findings);
     languages(draft, findings);
+    addresses(draft, findings);
     ports(draft, findings);
     passwords(draft, findings);
 }
@@ -100,6 +115,26 @@ fn trunk_addresses(draft: &Draft, findings: &mut Findings<'_>) {
     }
 }
 
+/// What is sent to ourselves comes back for ever.
+fn trunk_servers(draft: &Draft, findings: &mut Findings<'_>) {
+    let sip = &draft.settings.sip;
+    for trunk in &draft.trunks {
+        let ours = trunk.trunk.servers.iter().find(|server| {
+            let port = server.port.unwrap_or(5060);
+            let address = server.host.parse().ok().map(|ip| SocketAddr::new(ip, port));
+            let is_own = |listen: &Listen| {
+                let public = sip.public_address.map(|ip| SocketAddr::new(ip, listen.address.port()));
+                address.is_some() && (Some(listen.address) == address || public == address)
+            };
+            sip.listen.iter().any(is_own)
+        });
+        if let Some(server) = ours {
+            let message = format!("trunk '{}': server {} is this centre itself", trunk.id.value, server.host);
+            findings.error(trunk.id.span.clone(), message, "name the provider's server".to_owned());
+        }
+    }
+}
+
 fn queue_members(draft: &Draft, findings: &mut Findings<'_>) {
     let known: BTreeSet<&str> = draft.queues.iter().map(|queue| queue.queue.id.as_str()).collect();
     let mut staffed = BTreeSet::new();
@@ -141,6 +176,51 @@ fn languages(draft: &Draft, findings: &mut Findings<'_>) {
             let message = format!("language '{}' is not among languages", language.value);
             findings.error(language.span.clone(), message, hint);
         }
+    }
+}
+
+/// What phones and trunks are told to answer to must be an address that they can reach.
+fn addresses(draft: &Draft, findings: &mut Findings<'_>) {
+    let (settings, places) = (&draft.settings, &draft.places);
+    let public = settings.sip.public_address;
+    if let Some(public) = public.filter(|public| public.is_unspecified() || public.is_multicast()) {
+        let message = format!("sip: public_address {public} is no address that anybody can answer to");
+        let hint = "write the one address by which phones and trunks reach this machine".to_owned();
+        findings.error(places.public_address.clone(), message, hint);
+    }
+    let remedy = "listen on the address by which phones and trunks reach this machine, as udp:192.0.2.10:5060 (127.0.0.1 \
+                  where they all run on it), or set public_address of [sip] to that address";
+    for (listen, span) in settings.sip.listen.iter().zip(&places.listen) {
+        if public.is_none() && listen.address.ip().is_unspecified() {
+            let message = format!(
+                "sip: {}:{} is every address of this machine, and phones cannot be told to answer to {}",
+                listen.transport.name(),
+                listen.address,
+                listen.address.ip()
+            );
+            findings.error(span.clone(), message, remedy.to_owned());
+        }
+    }
+    let Some(span) = &places.rtp else { return };
+    let rtp = settings.rtp.address;
+    if public.is_none() && rtp.is_unspecified() {
+        let message =
+            format!("rtp: address {rtp} is every address of this machine, and phones cannot send audio to it");
+        let hint = "write the address by which phones and trunks reach this machine, or set public_address of [sip]";
+        findings.error(span.clone(), message, hint.to_owned());
+    } else if public.is_some_and(|public| public.is_ipv4() != rtp.is_ipv4()) {
+        let message = format!("rtp: address {rtp} and public_address are not both IPv4 or both IPv6");
+        findings.error(span.clone(), message, "give both of one kind".to_owned());
+    } else if public.is_none()
+        && is_loopback(rtp)
+        && let Some(open) = settings.sip.listen.iter().find(|listen| !is_loopback(listen.address.ip()))
+    {
+        let message = format!("rtp: address {rtp} can be reached from this machine only, {} from others", open.address);
+        findings.warning(
+            span.clone(),
+            message,
+            "phones elsewhere would hear nothing; give RTP the same address".to_owned(),
+        );
     }
 }
 

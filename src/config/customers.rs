@@ -190,3 +190,78 @@ impl Told<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &[u8]) -> (Customers, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("customers.csv");
+        std::fs::write(&path, content).unwrap();
+        let france = Numbering { country_code: "33".to_owned(), ..Numbering::default() };
+        let (customers, found) = Customers::read(&path, &france);
+        let told = found.iter().map(|finding| {
+            assert!(finding.file.ends_with("customers.csv"));
+            let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+            format!("{}: {severity}: {}", finding.line, finding.message)
+        });
+        let told = told.collect();
+        (customers, told)
+    }
+
+    #[test]
+    fn customers_are_found_by_their_number_in_one_form() {
+        for file in [
+            "number,value,segment,name,language\n0155501234,90,gold,\"Zoé, née \"\"X\"\"\",fr\n",
+            "\u{feff}number;value;segment;name;language\r\n+33 1 55 50 12 34;90;gold;\"Zoé, née \"\"X\"\"\";fr\r\n",
+            "name,language,number,segment,value\n\"Zoé, née \"\"X\"\"\",fr,0033155501234,gold,90",
+        ] {
+            let (customers, told) = read(file.as_bytes());
+            assert_eq!(told, Vec::<String>::new(), "{file}");
+            let expected =
+                Customer { value: 90, segment: "gold".into(), name: "Zoé, née \"X\"".into(), language: "fr".into() };
+            assert_eq!(customers.get("+33155501234"), Some(&expected), "{file}");
+            assert_eq!((customers.len(), customers.get("+33155509999")), (1, None));
+        }
+    }
+
+    #[test]
+    fn a_wrong_row_is_told_and_passed_over() {
+        let long = "x".repeat(100_000);
+        let mut file =
+            format!("number,value,name\n<script>,1,a\n0155501234,much,b\n0155501235,,{long}\n0155501235,7,c\n,2,d\n")
+                .into_bytes();
+        file.extend(b"0155501236,3,\xff\xfe\n0155501237\n");
+        let (customers, told) = read(&file);
+        assert_eq!(
+            told,
+            [
+                "2: warning: this row has no telephone number; it is passed over",
+                "3: warning: this row has a value that is no whole number; it is passed over",
+                "5: warning: this row has a number that stands further up too; this one counts",
+                "6: warning: this row has no telephone number; it is passed over",
+                "7: warning: this row is no UTF-8 text; it is passed over",
+            ]
+        );
+        assert_eq!(customers.len(), 2);
+        assert_eq!(customers.get("+33155501235").map(|customer| customer.value), Some(7));
+        assert_eq!(customers.get("+33155501237"), Some(&Customer::default()), "what is not there is empty");
+        let many = format!("number\n{}", "nonsense\n".repeat(500));
+        assert_eq!(read(many.as_bytes()).1.len(), MOST_TOLD + 1, "the first ones, and how many in all");
+    }
+
+    #[test]
+    fn a_file_that_is_no_list_of_customers_is_an_error() {
+        for (file, expected) in [
+            ("", "the column 'number' is missing"),
+            ("value,name\n1,a\n", "the column 'number' is missing"),
+            ("numbr,value\n1,2\n", "there is no column 'numbr'; did you mean 'number'?"),
+            ("number,Number\n1,2\n", "column 'number' stands twice"),
+        ] {
+            assert_eq!(read(file.as_bytes()).1, [format!("1: error: {expected}")]);
+        }
+        let (customers, found) = Customers::read(Path::new("/nowhere/customers.csv"), &Numbering::default());
+        assert!(customers.is_empty() && found.len() == 1 && found[0].severity == Severity::Error);
+    }
+}

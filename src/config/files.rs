@@ -58,7 +58,7 @@ pub(super) fn plan_sources(patterns: &[At<String>], folder: &Path, findings: &mu
 }
 
 /// The files of a folder whose names fit a name with `*` in it.
-fn matching(path: &Path) -> Vec<PathBuf> {
+pub(super) fn matching(path: &Path) -> Vec<PathBuf> {
     let Some(pattern) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
     if !pattern.contains('*') {
         return if path.is_file() { vec![path.to_owned()] } else { Vec::new() };

@@ -9,8 +9,11 @@ mod customers;
 mod files;
 mod lists;
 mod people;
+mod schema;
 mod services;
+mod spoken;
 mod trunk;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,9 @@ use crate::settings::{Listen, Settings};
 
 pub use address::{parse_listen, parse_rtp};
 pub use customers::{Customer, Customers};
+pub use schema::schema;
+pub use spoken::read_all as read_spoken;
+pub use watch::Fingerprint;
 
 /// What the command line says over the file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,13 +65,15 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     let table = Table::new("configuration", document.get_ref(), 0..0);
     let draft = centre::read(table, &folder, overrides, &mut findings);
     let plan_sources = files::plan_sources(&draft.plan_files, &folder, &mut findings);
-    let names = check::names(&draft, &mut findings);
+    let (tables, mut spoken_findings) = spoken::read_all(&draft.settings.prompts, &draft.settings.languages);
+    let names = check::names(&draft, tables, &mut findings);
     check::together(&draft, &names, &mut findings);
     let plans = Plans::load(plan_sources, names);
     if let Ok(plans) = &plans {
         check::against_plans(&draft, plans, &mut findings);
     }
     let mut found = findings.into_sorted();
+    found.append(&mut spoken_findings);
     found.extend(draft.file_findings.iter().cloned());
     let plans = match plans {
         Ok(plans) => {

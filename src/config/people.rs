@@ -1,16 +1,22 @@
 //! `[[agent]]`, `[[queue]]` and `[[expert]]`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use toml::de::DeValue;
 
 use super::address::check_sip_uri;
 use super::trunk::read_codecs;
-use crate::dialplan::reader::{At, Table};
+use crate::dialplan::reader::{At, Table, integer_of};
 use crate::findings::Findings;
-use crate::ids::{AgentId, ExpertId, Language, QueueId};
+use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
 use crate::settings::{Agent, Codec, Expert, Queue};
 
 /// A range of agents holds at most so many.
 const MOST_AGENTS: u64 = 10_000;
+
+/// The level of a skill that is named without one.
+const HIGHEST_LEVEL: u8 = 5;
 
 /// One `[[agent]]`, which may stand for many, and the places of what is checked later.
 pub(super) struct AgentDraft {
@@ -57,6 +63,7 @@ pub(super) fn read_agent(
         findings.error(table.span.clone(), format!("{} has neither password nor contact", table.what), hint);
     }
     let queues = table.texts("queues", findings).map(|texts| texts.value).unwrap_or_default();
+    let skills = read_skills(&mut table, findings);
     let codecs = read_codecs(&mut table, findings).unwrap_or_else(|| vec![Codec::Pcmu, Codec::Pcma, Codec::G722]);
     let language = table.text("language", findings);
     table.finish(findings);
@@ -74,10 +81,54 @@ pub(super) fn read_agent(
         password: password.as_ref().map(|password| spell(&password.value, id)),
         contact: contact.as_ref().map(|contact| spell(&contact.value, id)),
         queues: queues.iter().map(|queue| QueueId::from(queue.value.as_str())).collect(),
+        skills: skills.clone(),
         codecs: codecs.clone(),
         language: language.as_ref().map_or_else(|| default_language.clone(), |at| Language::from(at.value.as_str())),
     });
     Some(AgentDraft { agents: agents.collect(), id: id?, password, queues, language })
+}
+
+/// `skills = ["billing"]` gives the highest level; `skills = { billing = 3 }` says which.
+fn read_skills(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<Skill, u8> {
+    let what = table.what.clone();
+    let Some(value) = table.value("skills") else { return BTreeMap::new() };
+    let given: Option<Vec<(&str, std::ops::Range<usize>, i64)>> = match value.get_ref() {
+        DeValue::Array(items) => {
+            let skill = |item: &'_ toml::Spanned<DeValue<'_>>| item.span();
+            items.iter().map(|item| Some((item.get_ref().as_str()?, skill(item), i64::from(HIGHEST_LEVEL)))).collect()
+        }
+        DeValue::Table(entries) => entries
+            .iter()
+            .map(|(name, level)| Some((name.get_ref().as_ref(), level.span(), integer_of(level.get_ref())?)))
+            .collect(),
+        _ => None,
+    };
+    let hint = "write [\"billing\"], or { billing = 3 } with a level from 1 to 5";
+    let Some(given) = given else {
+        findings.error(
+            value.span(),
+            format!("{what}: skills is to be a list of names, or a table of levels"),
+            hint.to_owned(),
+        );
+        return BTreeMap::new();
+    };
+    let mut skills = BTreeMap::new();
+    for (name, span, level) in given {
+        if let Err(fault) = check_id(name) {
+            findings.error(span.clone(), format!("{what}: skill {fault}"), None);
+        }
+        match u8::try_from(level).ok().filter(|level| (1..=HIGHEST_LEVEL).contains(level)) {
+            None => {
+                findings.error(span, format!("{what}: the level of skill '{name}' goes from 1 to 5"), hint.to_owned())
+            }
+            Some(level) => {
+                if skills.insert(Skill::from(name), level).is_some() {
+                    findings.error(span, format!("{what}: skill '{name}' stands twice"), None);
+                }
+            }
+        }
+    }
+    skills
 }
 
 /// `201`, or every id of `201..209` or `a1..a500`. Leading zeros keep their width.
@@ -127,6 +178,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     };
     let ring_timeout = seconds("ring_timeout_s", 3, 300, 20, findings);
     let wrap_up = seconds("wrap_up_s", 0, 3_600, 10, findings);
+    let answer_within = seconds("answer_within_s", 1, 3_600, 20, findings);
     let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
     let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
     let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
@@ -138,6 +190,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         id: QueueId::from(id.value.as_str()),
         ring_timeout,
         wrap_up,
+        answer_within,
         max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
         retry_delay,
         music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),

@@ -12,27 +12,6 @@ use crate::findings::Finding;
 use crate::ids::{AgentId, Language};
 use crate::settings::{Codec, Transport};
 
-/// Prompts that the shipped plans play; their sound does not matter here.
-const PROMPTS: [&str; 17] = [
-    "en/greeting",
-    "en/menu",
-    "en/hours",
-    "en/invalid",
-    "en/no-input",
-    "en/goodbye",
-    "en/closed-always",
-    "en/offer-voicemail",
-    "en/voicemail-greeting",
-    "en/voicemail-review",
-    "en/voicemail-too-short",
-    "en/voicemail-thanks",
-    "en/echo",
-    "en/bench",
-    "en/queue-full",
-    "en/closed",
-    "music/default",
-];
-
 const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
                     [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
 
@@ -44,12 +23,20 @@ struct Project {
 impl Project {
     fn new() -> Project {
         let folder = tempfile::tempdir().unwrap();
-        for prompt in PROMPTS {
-            let file = folder.path().join("prompts").join(format!("{prompt}.wav"));
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, "").unwrap();
-        }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let prompts = folder.path().join("prompts");
+        for group in ["en", "fr", "music"] {
+            fs::create_dir_all(prompts.join(group)).unwrap();
+            let spoken = Path::new(group).join("spoken.toml");
+            if group != "music" {
+                fs::copy(root.join("prompts").join(&spoken), prompts.join(&spoken)).unwrap();
+            }
+        }
+        // What they sound like does not matter here.
+        let catalogue: toml::Table = fs::read_to_string(root.join("prompts/prompts.toml")).unwrap().parse().unwrap();
+        for name in catalogue.keys().map(|name| format!("en/{name}")).chain(["music/default".to_owned()]) {
+            fs::write(prompts.join(format!("{name}.wav")), "").unwrap();
+        }
         for part in ["deploy/demo", "deploy/bench", "dialplans"] {
             copy(&root.join(part), &folder.path().join(part));
         }
@@ -110,6 +97,8 @@ fn the_demo_is_what_the_contract_says() {
     let experts: Vec<&str> = settings.experts.iter().map(|expert| expert.address.as_str()).collect();
     assert_eq!(experts, ["sip:301@127.0.0.1:5090", "sip:302@127.0.0.1:5091"]);
     assert_eq!(settings.language.as_str(), "en");
+    let billing = settings.agents.iter().filter(|agent| agent.skills.get("billing") == Some(&5));
+    assert_eq!(billing.map(|agent| agent.id.as_str()).collect::<Vec<_>>(), ["203", "204", "205", "206"]);
     assert_eq!(settings.trunks[0].addresses[0].to_string(), "127.0.0.0/8");
     assert_eq!(settings.prompts, project.path("prompts"));
     assert_eq!(settings.data, project.path("var/demo"));
@@ -179,11 +168,22 @@ fn a_demo_password_keeps_the_centre_on_loopback() {
     ] {
         let findings = load(&demo, &overrides).unwrap_err();
         assert!(lines(&findings).contains("agent '201' has a demo password"), "{}", lines(&findings));
-        assert_eq!(findings[0].line, password, "at the password");
+        let found = findings.iter().find(|finding| finding.message.contains("demo password"));
+        assert_eq!(found.map(|finding| finding.line), Some(password), "at the password");
     }
-    let own = "[sip]\nlisten = ['udp:0.0.0.0:5060']\n[[agent]]\nid = '201'\npassword = 'long and its own'\n";
+    let own = "[sip]\nlisten = ['udp:192.0.2.1:5060']\n[[agent]]\nid = '201'\npassword = 'long and its own'\n";
     assert!(project.load(own).is_ok());
     assert!(project.load(&own.replace("long and its own", "demo-202")).is_ok(), "another's is no demo password");
+}
+
+#[test]
+fn skills_have_the_highest_level_unless_they_say_another() {
+    let project = Project::new();
+    let text = "[[agent]]\nid = '1'\npassword = 'p'\nskills = ['billing']\n[[agent]]\nid = '2'\npassword = 'q'\n\
+                skills = { billing = 2, french = 5 }\n";
+    let settings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).settings;
+    let level = |agent: usize, skill: &str| settings.agents[agent].skills.get(skill).copied();
+    assert_eq!((level(0, "billing"), level(1, "billing"), level(1, "french")), (Some(5), Some(2), Some(5)));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_trunk_is_read_whole() {
         trunk.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["192.0.2.1/32", "198.51.100.0/28"]
     );
-    assert_eq!(trunk.servers[1].transport, Transport::Tcp);
+    assert_eq!(trunk.servers[1].transport, Some(Transport::Tcp));
     assert_eq!(trunk.codecs, [Codec::G722, Codec::Pcma]);
     assert_eq!(trunk.register.as_ref().unwrap().aor, "sip:u@acme.example");
     assert_eq!((trunk.options_interval.as_secs(), trunk.allow.len()), (30, 2));
@@ -220,6 +220,12 @@ fn every_fault_is_found_at_its_place() {
         ("[sip]\nlisten = ['tls:127.0.0.1:5061']".into(), (3, 11), "no transport that can be listened on"),
         ("[sip]\nlisten = []".into(), (3, 10), "listen is empty"),
         ("[sip]\nlisten = 'udp:127.0.0.1:5060'".into(), (3, 10), "a list of texts"),
+        ("[sip]\nlisten = ['udp:127.0.0.1:5060', 'udp:0.0.0.0:5061']".into(), (3, 33), "set public_address of [sip]"),
+        ("[sip]\nlisten = ['tcp:[::]:5060']".into(), (3, 11), "phones cannot be told to answer to ::"),
+        ("[sip]\npublic_address = '0.0.0.0'".into(), (3, 18), "no address that anybody can answer to"),
+        ("[sip]\npublic_address = 'here'".into(), (3, 18), "is no IP address"),
+        ("[rtp]\naddress = '0.0.0.0'".into(), (3, 11), "phones cannot send audio to it"),
+        ("[sip]\npublic_address = '192.0.2.1'\n[rtp]\naddress = '::1'".into(), (5, 11), "not both IPv4 or both IPv6"),
         ("[sip]\ndomain = 'a b'".into(), (3, 10), "is no host name"),
         ("[sip]\nsession_expires_s = 20".into(), (3, 21), "from 90 to"),
         ("[sip]\nmax_calls = 'many'".into(), (3, 13), "a whole number"),
@@ -265,6 +271,11 @@ fn every_fault_is_found_at_its_place() {
         ("[[agent]]\nid = '1'\ncontact = '1@here'".into(), (4, 11), "does not begin with sip:"),
         ("[[agent]]\nid = '1..x'\npassword = 'p'".into(), (3, 6), "does not end in numbers"),
         ("[[agent]]\nid = 'a b'\npassword = 'p'".into(), (3, 6), "cannot be an id"),
+        (format!("{agent}skills = 'billing'"), (5, 10), "a list of names, or a table of levels"),
+        (format!("{agent}skills = [1]"), (5, 10), "a list of names, or a table of levels"),
+        (format!("{agent}skills = ['a', 'a']"), (5, 16), "skill 'a' stands twice"),
+        (format!("{agent}skills = {{ billing = 6 }}"), (5, 22), "the level of skill 'billing' goes from 1 to 5"),
+        (format!("{agent}skills = ['a b']"), (5, 11), "cannot be an id"),
         (format!("{agent}language = 'fr'"), (5, 12), "is not among languages"),
         (format!("{agent}[[expert]]\nid = '1'\naddress = 'sip:1@10.0.0.1'"), (6, 6), "the id of an agent already"),
         ("[[expert]]\nid = '301'\naddress = '301'".into(), (4, 11), "does not begin with sip:"),
@@ -277,6 +288,26 @@ fn every_fault_is_found_at_its_place() {
         ),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { mon = '9-18' }".into(), (5, 17), "are no hours"),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nclosed = ['25.12.2026']".into(), (5, 11), "is no date"),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['de']".into(),
+            (5, 13),
+            "holidays of 'de' are not known",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nholidays = ['fr']\nworked = ['whit-sunday']".into(),
+            (6, 11),
+            "did you mean 'whit-monday'?",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\ndate = '02-30'".into(),
+            (7, 8),
+            "'02-30' is no day of a year",
+        ),
+        (
+            "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\n[[calendar.holiday]]\nname = 'x'\nweekday = 'thu'".into(),
+            (5, 1),
+            "a holiday needs one day of the year",
+        ),
         ("a = 1\na = 2".into(), (3, 1), "duplicate key"),
         ("[sip".into(), (2, 5), ""),
     ];
@@ -305,6 +336,18 @@ fn what_is_probably_a_slip_is_a_warning() {
     let warnings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).warnings;
     let words = ["has no agents", "also a number of plan", "is the id"];
     assert!(words.iter().all(|word| lines(&warnings).contains(word)), "{}", lines(&warnings));
+}
+
+#[test]
+fn every_address_may_be_listened_on_where_the_public_one_is_told() {
+    let project = Project::new();
+    let text = "[sip]\nlisten = ['udp:0.0.0.0:5060']\npublic_address = '192.0.2.10'\n[rtp]\naddress = '0.0.0.0'\n";
+    let loaded = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    assert_eq!(lines(&loaded.warnings), "");
+    assert_eq!(loaded.settings.sip.public_address, Some("192.0.2.10".parse().unwrap()));
+    let flag = Overrides { sip: vec![parse_listen("udp:0.0.0.0:5060").unwrap()], ..Overrides::default() };
+    let findings = load(&project.path("dialplans/relais.toml"), &flag).unwrap_err();
+    assert!(lines(&findings).contains("set public_address"), "a flag is checked as well: {}", lines(&findings));
 }
 
 #[test]
@@ -362,4 +405,77 @@ fn a_damaged_configuration_is_survived() {
             assert!(fits, "seed {seed:#x} round {round}: {finding}\n{text}");
         }
     }
+}
+
+#[test]
+fn services_lists_and_customers_are_read() {
+    let project = Project::new();
+    for (file, text) in [
+        ("crm.token", "t0ken\n"),
+        ("spam.txt", "# known spammers\n0899*   # a whole range\n\n+33155501234\nnonsense\n"),
+        ("customers.csv", "number,value\n0155501234,90\nnobody,1\n"),
+    ] {
+        fs::write(project.path("small").join(file), text).unwrap();
+    }
+    let text = "time_zone = 'Europe/Paris'\n[numbering]\ncountry_code = '33'\n[customers]\nfile = 'customers.csv'\n\
+                [[list]]\nid = 'spam'\nfile = 'spam.txt'\nnumbers = ['+44*']\n\
+                [[service]]\nid = 'crm'\nbase_url = 'https://crm.example.com/api/'\ntoken_file = 'crm.token'\n\
+                headers = { X-Tenant = 'acme' }\nmax_concurrent = 7\n[[service]]\nid = 'anywhere'\nany_url = true\n";
+    let loaded = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    let settings = &loaded.settings;
+    assert_eq!((settings.time_zone.as_str(), settings.numbering.country_code.as_str()), ("Europe/Paris", "33"));
+    assert_eq!(settings.customers, Some(project.path("small/customers.csv")));
+    let crm = &settings.services[0];
+    assert_eq!((crm.base_url.as_str(), crm.max_concurrent), ("https://crm.example.com/api", 7));
+    assert_eq!((crm.token_file.as_deref(), crm.any_url), (Some(project.path("small/crm.token").as_path()), false));
+    assert!(settings.services[1].any_url);
+    let spam = &loaded.plans.names().lists["spam"];
+    assert_eq!(spam.len(), 3);
+    assert!(spam.contains("+33899123456") && spam.contains("+33155501234") && spam.contains("+4420"));
+    let warnings = lines(&loaded.warnings);
+    for expected in ["spam.txt:5:1: warning: 'nonsense' is no number", "customers.csv:3:1: warning: this row has no"] {
+        assert!(warnings.contains(expected), "{warnings}");
+    }
+    let own_zone = project.load("[[calendar]]\nid = 'c'\ntime_zone = 'Asia/Seoul'\nhours = {}\n").unwrap();
+    assert_eq!(own_zone.settings.time_zone, "Asia/Seoul", "that of the first calendar");
+    assert_eq!(project.load("").unwrap().settings.time_zone, "UTC");
+}
+
+#[test]
+fn faults_of_services_lists_and_customers_are_found_at_their_places() {
+    let project = Project::new();
+    fs::write(project.path("small/empty"), " \n").unwrap();
+    let service = "[[service]]\nid = 'crm'\n";
+    let cases: Vec<(String, (usize, usize), &str)> = vec![
+        ("time_zone = 'Europe/Pari'".into(), (2, 13), "no time zone"),
+        ("[numbering]\ncountry_code = '+33'".into(), (3, 16), "country_code is '+33'"),
+        ("[[list]]\nid = 'spam'".into(), (2, 1), "neither file nor numbers"),
+        ("[[list]]\nid = 'spam'\nnumbers = ['abc']".into(), (4, 12), "'abc' is no number"),
+        ("[[list]]\nid = 'spam'\nfile = 'none.txt'".into(), (4, 8), "cannot be read"),
+        ("[customers]".into(), (2, 1), "file is missing"),
+        (service.into(), (2, 1), "base_url is missing"),
+        (format!("{service}base_url = 'crm.example.com'"), (4, 12), "is no URL"),
+        (format!("{service}base_url = 'ftp://crm.example.com'"), (4, 12), "neither http nor https"),
+        (format!("{service}base_url = 'https://u:p@crm.example.com'"), (4, 12), "holds a password"),
+        (format!("{service}base_url = 'https://crm.example.com?a=1'"), (4, 12), "has a ? or # part"),
+        (format!("{service}any_url = true\nbase_url = 'https://crm.example.com'"), (5, 12), "no meaning"),
+        (format!("{service}any_url = true\nheaders = {{ Host = 'x' }}"), (5, 13), "HTTP's own"),
+        (format!("{service}any_url = true\nheaders = {{ X = 1 }}"), (5, 17), "not a text"),
+        (format!("{service}any_url = true\ntoken_file = 'none'"), (5, 14), "cannot be read"),
+        (format!("{service}any_url = true\nsecret_file = 'empty'"), (5, 15), "is empty"),
+        (format!("{service}any_url = true\nmax_concurent = 1"), (5, 1), "did you mean 'max_concurrent'?"),
+        (format!("{service}any_url = true\n{service}any_url = true"), (6, 6), "two of service 'crm'"),
+    ];
+    for (text, place, expected) in cases {
+        let findings = project.load(&text).err().unwrap_or_default();
+        let found = findings.iter().find(|finding| {
+            finding.message.contains(expected) || finding.hint.as_deref().is_some_and(|hint| hint.contains(expected))
+        });
+        let found = found.unwrap_or_else(|| panic!("{text}: {}", lines(&findings)));
+        assert_eq!((found.line, found.column), place, "{text}: {found}");
+    }
+    let open = "[[service]]\nid = 'crm'\nbase_url = 'http://crm.example.com'\ntoken_file = 'plan'\n";
+    fs::write(project.path("small/plan"), "t").unwrap();
+    let warned = project.load(open).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    assert!(lines(&warned.warnings).contains("without encryption"));
 }

@@ -50,6 +50,7 @@ pub(super) fn read(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<
     // Watching is safe and wanted wherever there is somebody to watch.
     let interval = interval.unwrap_or(if servers.is_empty() { 0 } else { 60 });
     let allow = read_allow(&mut table, findings);
+    let caller_id = read_caller_id(&mut table, findings);
     table.finish(findings);
     let id = id?;
     let trunk = Trunk {
@@ -61,6 +62,7 @@ pub(super) fn read(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<
         plans: plans.iter().map(|plan| PlanId::from(plan.value.as_str())).collect(),
         options_interval: Duration::from_secs(interval.unsigned_abs()),
         allow,
+        caller_id,
     };
     Some(TrunkDraft { trunk, id, addresses, plans })
 }
@@ -120,9 +122,25 @@ pub(super) fn read_codecs(table: &mut Table<'_>, findings: &mut Findings<'_>) ->
     Some(codecs)
 }
 
+fn read_caller_id(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = table.text("caller_id", findings)?;
+    let fine = |c: char| c.is_ascii_alphanumeric() || "+-_.".contains(c);
+    if text.value.is_empty() || text.value.len() > 32 || !text.value.chars().all(fine) {
+        let message = format!("{}: caller_id: '{}' is no number that can be shown", table.what, text.value);
+        findings.error(text.span, message, "write it as the provider wants it, as \"+33155500\"".to_owned());
+        return None;
+    }
+    Some(text.value)
+}
+
 fn read_allow(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<String> {
     let mut allow = Vec::new();
-    for text in table.texts("allow", findings).map(|texts| texts.value).unwrap_or_default() {
+    let texts = table.texts("allow", findings);
+    if let Some(texts) = texts.as_ref().filter(|_| !table.has("servers")) {
+        let message = format!("{}: allow lets plans call out, but there are no servers to call", table.what);
+        findings.error(texts.span.clone(), message, "write servers = [\"sip.example.com\"]".to_owned());
+    }
+    for text in texts.map(|texts| texts.value).unwrap_or_default() {
         let digits = text.value.strip_prefix('+').unwrap_or(&text.value);
         if digits.is_empty() || !digits.chars().all(|c| c.is_ascii_digit()) {
             let message = format!("{}: allow: '{}' is no beginning of a number", table.what, text.value);

@@ -6,14 +6,20 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::condition::{Computed, GIVEN, Reference};
-use super::load::{check_variable, report};
+use super::computed::expression_of;
+use super::condition::Computed;
+use super::declared::{Declared, signatures};
+use super::draft::{NumberDraft, PlanDraft};
+use super::load::{Signature, check_variable};
 use super::nested::Nested;
-use super::reader::{At, Table, contents, integer_of, type_of, value_of};
+use super::plan::Callee;
+use super::reader::{Table, integer_of, type_of, value_of};
+use super::types::Type;
+use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
-use crate::ids::{AgentId, Language, QueueId, ServiceId};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt};
+use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -21,48 +27,56 @@ const LONGEST_CHOICE: usize = 8;
 /// What the rules of one plan may refer to.
 pub(super) struct Checker<'a> {
     pub names: &'a Names,
+    /// The plans that rules may run.
+    pub plans: &'a BTreeMap<String, Signature>,
     pub levels: BTreeSet<String>,
     /// The languages a caller of the plan may hear.
     pub languages: BTreeSet<Language>,
-    pub variables: BTreeSet<String>,
-    pub params: BTreeSet<String>,
+    pub vocabulary: Vocabulary<'a>,
+    /// Constants of the file.
+    pub params: BTreeMap<String, Value>,
 }
 
 type Checked = (BTreeMap<String, Value>, BTreeMap<String, Computed>, Vec<Nested>);
 
+/// What an input takes.
+pub(super) struct Takes<'a> {
+    pub kind: Option<Kind>,
+    pub declared: Option<&'a Declared>,
+    required: bool,
+    doc: &'a str,
+}
+
 pub(super) fn check_inputs(
-    module: Module,
+    callee: &Callee,
     inputs: Option<Table<'_>>,
     place: Range<usize>,
     checker: &Checker<'_>,
     findings: &mut Findings<'_>,
 ) -> Checked {
-    let spec = module.spec();
+    let accepted = checker.accepted(callee);
+    let free = callee.module().is_some_and(|module| module.spec().free_inputs);
     let mut fixed = BTreeMap::new();
     let mut computed = BTreeMap::new();
     let mut nested = Vec::new();
     let mut given = BTreeSet::new();
     for (key, value) in inputs.iter().flat_map(Table::all) {
         given.insert(key.value);
-        let kind = match spec.input(key.value) {
-            Some(input) => Some(input.kind),
-            None if spec.free_inputs => {
-                check_variable(key.value, key.span, findings);
-                None
+        let takes = accepted.iter().find(|(name, _)| *name == key.value).map(|(_, takes)| takes);
+        if takes.is_none() && !(free && check_variable(key.value, key.span.clone(), findings)) {
+            if !free {
+                let hint = suggest(key.value, accepted.iter().map(|(name, _)| *name));
+                findings.error(key.span, format!("{} has no input '{}'", callee.name(), key.value), hint);
             }
-            None => {
-                let hint = suggest(key.value, spec.inputs.iter().map(|input| input.name));
-                findings.error(key.span, format!("{} has no input '{}'", spec.name, key.value), hint);
-                continue;
-            }
-        };
-        if let (Some(Kind::Template | Kind::Fields), Some(text)) = (kind, expression_of(value)) {
-            let hint = kind.map(Kind::describe);
-            findings.error(text.span, format!("{} cannot be computed as a whole", key.value), hint);
+            continue;
+        }
+        let kind = takes.and_then(|takes| takes.kind);
+        if let (Some(kind @ (Kind::Template | Kind::Fields)), Some(text)) = (kind, expression_of(value)) {
+            findings.error(text.span, format!("{} cannot be computed as a whole", key.value), kind.describe());
             continue;
         }
         if let Some(text) = expression_of(value) {
-            if let Some(expression) = checker.check_computed(key.value, text, findings) {
+            if let Some(expression) = checker.check_computed(key.value, takes, text, findings) {
                 computed.insert(key.value.to_owned(), expression);
             }
             continue;
@@ -71,41 +85,73 @@ pub(super) fn check_inputs(
             Some(kind @ (Kind::Template | Kind::Values | Kind::Fields)) => {
                 checker.check_nested(key.value, kind, value, &mut nested, findings)
             }
-            Some(kind) => checker.check_kind(key.value, kind, value, findings),
-            None => checker.check_free(key.value, value, findings),
+            Some(Kind::Prompt) => checker.check_prompts(key.value, value, &mut nested, findings),
+            _ => checker.check_fixed(key.value, takes, value, findings),
         };
         if let Some(checked) = checked {
             fixed.insert(key.value.to_owned(), checked);
         }
     }
-    for input in spec.inputs.iter().filter(|input| !given.contains(input.name)) {
-        match (input.need, input.kind) {
-            (Need::Required, kind) => {
-                let hint = format!("{}: {}", input.doc, kind.describe());
-                findings.error(place.clone(), format!("{}: input '{}' is missing", spec.name, input.name), hint);
-            }
-            // Said only where something is offered.
-            (_, Kind::Prompt) if module == Module::Deter && !given.contains("offer") && input.name != "prompt" => {}
-            (Need::Text(prompt), Kind::Prompt) => {
-                checker.check_prompt(prompt, place.clone(), findings);
-            }
-            _ => {}
+    for (name, takes) in accepted.iter().filter(|(name, _)| !given.contains(name)) {
+        if takes.required {
+            let what = takes.kind.map_or_else(
+                || takes.declared.map(|declared| declared.of.to_string()).unwrap_or_default(),
+                Kind::describe,
+            );
+            let hint = if takes.doc.is_empty() { what } else { format!("{}: {what}", takes.doc) };
+            findings.error(place.clone(), format!("{}: input '{name}' is missing", callee.name()), hint);
         }
     }
-    if module == Module::Record && !given.contains("prompt") {
-        let consent = fixed.get("consent").and_then(Value::as_text).filter(|consent| *consent != "none");
-        consent
-            .map(consent_prompt)
-            .into_iter()
-            .for_each(|prompt| checker.check_prompt(prompt, place.clone(), findings));
+    if let Callee::Module(module) = callee {
+        checker.check_default_prompts(*module, &given, &place, findings);
+        checker.check_consent(*module, &fixed, &given, &place, findings);
+        check_together(*module, &fixed, place.clone(), findings);
+        check_offer(*module, &given, &place, findings);
+        checker.check_request(*module, &fixed, place, findings);
     }
+    (fixed, computed, nested)
+}
+
+fn check_offer(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, findings: &mut Findings<'_>) {
     if module == Module::Deter && given.contains("offer") && !given.contains("offer_prompt") {
         let hint = "name the prompt that says what the keys do".to_owned();
         findings.error(place.clone(), "deter: an offer needs an offer_prompt".to_owned(), hint);
     }
-    check_together(module, &fixed, place.clone(), findings);
-    checker.check_request(module, &fixed, place, findings);
-    (fixed, computed, nested)
+}
+
+/// The inputs that a number gives.
+pub(super) fn check_number(
+    number: &NumberDraft<'_>,
+    inputs: &BTreeMap<String, Declared>,
+    checker: &Checker<'_>,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<String, Value> {
+    let mut given = BTreeMap::new();
+    for (key, value) in number.inputs.iter().flat_map(Table::all) {
+        let Some(declared) = inputs.get(key.value) else {
+            let hint = suggest(key.value, inputs.keys().map(String::as_str));
+            findings.error(key.span, format!("[inputs] has no '{}'", key.value), hint);
+            continue;
+        };
+        if expression_of(value).is_some() {
+            let message = format!("{}: a number gives fixed values, and this is an expression", key.value);
+            findings.error(value.span(), message, None);
+            continue;
+        }
+        let takes = Takes { kind: declared.kind, declared: Some(declared), required: false, doc: "" };
+        if let Some(checked) = checker.check_fixed(key.value, Some(&takes), value, findings) {
+            given.insert(key.value.to_owned(), checked);
+        }
+    }
+    for (name, declared) in inputs {
+        if declared.default.is_none() && !given.contains_key(name) {
+            let hint =
+                format!("write [[number]] with number = \"{}\" and in = {{ {name} = … }}", number.pattern.as_str());
+            let message = format!("number {}: input '{name}' has no default and is not given", number.pattern.as_str());
+            findings.error(number.span.clone(), message, hint);
+        }
+    }
+    given
 }
 
 /// What only makes sense together.
@@ -127,53 +173,129 @@ fn check_together(module: Module, fixed: &BTreeMap<String, Value>, place: Range<
     }
 }
 
-/// The text of `{ cel = "…" }`.
-pub(super) fn expression_of<'v>(value: &'v Spanned<DeValue<'v>>) -> Option<At<&'v str>> {
-    let table = value.get_ref().as_table().filter(|table| table.len() == 1)?;
-    let expression = table.get("cel")?;
-    Some(At { value: expression.get_ref().as_str()?, span: expression.span() })
-}
+impl<'a> Checker<'a> {
+    pub(super) fn new(
+        draft: &PlanDraft<'_>,
+        languages: BTreeSet<Language>,
+        names: &'a Names,
+        plans: &'a BTreeMap<String, Signature>,
+    ) -> Checker<'a> {
+        let inputs = signatures(&draft.inputs).into_iter().map(|(name, declared)| (name, declared.of)).collect();
+        let params = draft.params.iter().map(|(name, value)| (name.clone(), Type::of(value).open())).collect();
+        let vocabulary =
+            Vocabulary { names, variables: BTreeMap::new(), params, inputs, has_zone: draft.zone.is_some() };
+        let levels = draft.levels.iter().map(|level| level.name.value.clone()).collect();
+        Checker { names, plans, levels, languages, vocabulary, params: draft.params.clone() }
+    }
 
-impl Checker<'_> {
-    pub(super) fn check_computed(&self, name: &str, text: At<&str>, findings: &mut Findings<'_>) -> Option<Computed> {
-        match Computed::compile(text.value) {
-            Ok(computed) => {
-                self.check_names(&computed.references(), &text.span, name, findings);
-                Some(computed)
+    /// A module of that name, or else a plan.
+    pub(super) fn callee(&self, name: &str) -> Option<Callee> {
+        match Module::from_name(name) {
+            Some(module) => Some(Callee::Module(module)),
+            None => self.plans.contains_key(name).then(|| Callee::Plan(PlanId::from(name))),
+        }
+    }
+
+    pub(super) fn output_names(&self, callee: &Callee) -> Vec<&str> {
+        match callee {
+            Callee::Module(module) => module.spec().outputs.iter().map(|output| output.name).collect(),
+            Callee::Plan(plan) => self
+                .plans
+                .get(plan.as_str())
+                .into_iter()
+                .flat_map(|plan| plan.outputs.keys())
+                .map(String::as_str)
+                .collect(),
+        }
+    }
+
+    fn accepted(&self, callee: &Callee) -> Vec<(&str, Takes<'_>)> {
+        match callee {
+            Callee::Module(module) => {
+                let takes = |input: &'static crate::ivr::Input| {
+                    let required = input.need == Need::Required;
+                    (input.name, Takes { kind: Some(input.kind), declared: None, required, doc: input.doc })
+                };
+                module.spec().inputs.iter().map(takes).collect()
             }
-            Err(faults) => {
-                report(&faults, &text.span, name, findings);
-                None
+            Callee::Plan(plan) => {
+                let inputs = self.plans.get(plan.as_str()).into_iter().flat_map(|plan| &plan.inputs);
+                let takes = |(name, declared): (&'a String, &'a Declared)| {
+                    let required = declared.default.is_none();
+                    let doc = declared.doc.as_str();
+                    (name.as_str(), Takes { kind: declared.kind, declared: Some(declared), required, doc })
+                };
+                inputs.map(takes).collect()
             }
         }
     }
 
-    /// Every name in an expression is given, or some rule sets it.
-    pub fn check_names(&self, references: &[Reference], span: &Range<usize>, what: &str, findings: &mut Findings<'_>) {
-        const CALL: [&str; 6] = ["digits", "from", "id", "language", "to", "trunk"];
-        let start = contents(&findings.source.text, span);
-        for reference in references {
-            let at = (start + reference.offset).min(span.end.saturating_sub(1)).max(span.start);
-            let field = reference.field.as_deref();
-            let name = reference.name.as_str();
-            if !GIVEN.contains(&name) && !self.variables.contains(name) {
-                let known = GIVEN.into_iter().chain(self.variables.iter().map(String::as_str));
-                let message = format!("{what}: no rule sets '{name}'");
-                findings.error(at..span.end, message, suggest(name, known));
-            } else if let ("call", Some(field)) = (name, field.filter(|field| !CALL.contains(field))) {
-                findings.error(at..span.end, format!("{what}: there is no call.{field}"), suggest(field, CALL));
-            } else if let ("params", Some(field)) = (name, field.filter(|field| !self.params.contains(*field))) {
-                let hint = suggest(field, self.params.iter().map(String::as_str));
-                findings.error(at..span.end, format!("{what}: [params] has no '{field}'"), hint);
+    /// The prompts a module says where the rule names no other.
+    fn check_default_prompts(
+        &self,
+        module: Module,
+        given: &BTreeSet<&str>,
+        place: &Range<usize>,
+        findings: &mut Findings<'_>,
+    ) {
+        for input in module.spec().inputs.iter().filter(|input| !given.contains(input.name)) {
+            // Said only where something is offered.
+            if module == Module::Deter && !given.contains("offer") && input.name != "prompt" {
+                continue;
+            }
+            if let (Need::Text(prompt), Kind::Prompt) = (input.need, input.kind) {
+                self.check_prompt(prompt, place.clone(), findings);
             }
         }
     }
 
-    fn check_free(&self, name: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Value> {
+    /// The question that a recording asks where the plan names no prompt.
+    fn check_consent(
+        &self,
+        module: Module,
+        fixed: &BTreeMap<String, Value>,
+        given: &BTreeSet<&str>,
+        place: &Range<usize>,
+        findings: &mut Findings<'_>,
+    ) {
+        if module != Module::Record || given.contains("prompt") {
+            return;
+        }
+        if let Some(consent) = fixed.get("consent").and_then(Value::as_text).filter(|consent| *consent != "none") {
+            self.check_prompt(consent_prompt(consent), place.clone(), findings);
+        }
+    }
+
+    fn check_fixed(
+        &self,
+        name: &str,
+        takes: Option<&Takes<'_>>,
+        value: &Spanned<DeValue<'_>>,
+        findings: &mut Findings<'_>,
+    ) -> Option<Value> {
+        let Some(takes) = takes else { return self.check_free(name, value, findings) };
+        match (takes.kind, takes.declared) {
+            (Some(kind), _) => self.check_kind(name, kind, value, findings),
+            (None, declared) => {
+                let checked = self.check_free(name, value, findings)?;
+                if let Some(declared) = declared {
+                    declared.takes(name, &checked, value.span(), findings);
+                }
+                Some(checked)
+            }
+        }
+    }
+
+    pub(super) fn check_free(
+        &self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        findings: &mut Findings<'_>,
+    ) -> Option<Value> {
         let checked = value_of(value.get_ref());
         if checked.is_none() {
             let message = format!(
-                "{name} is {}; a variable is a text, a whole number, true or false, a list or a table",
+                "{name} is {}; a variable is a text, a number, true or false, a list or a table",
                 type_of(value.get_ref())
             );
             findings.error(value.span(), message, None);
@@ -181,7 +303,7 @@ impl Checker<'_> {
         checked
     }
 
-    fn check_kind(
+    pub(super) fn check_kind(
         &self,
         name: &str,
         kind: Kind,
@@ -190,14 +312,6 @@ impl Checker<'_> {
     ) -> Option<Value> {
         let span = value.span();
         match (kind, value.get_ref()) {
-            (Kind::Prompt, DeValue::String(prompt)) => {
-                self.check_prompt(prompt, span, findings);
-            }
-            (Kind::Prompt, DeValue::Array(items)) if !items.is_empty() => {
-                for item in items.iter() {
-                    self.check_kind(name, kind, item, findings).filter(|item| item.as_text().is_some())?;
-                }
-            }
             (Kind::Flag, DeValue::Boolean(_)) => {}
             (Kind::Integer { min, max }, number @ DeValue::Integer(_)) => {
                 if !integer_of(number).is_some_and(|number| (min..=max).contains(&number)) {
@@ -210,6 +324,7 @@ impl Checker<'_> {
                     self.check_kind(name, kind, item, findings).filter(|item| item.as_text().is_some())?;
                 }
             }
+            (Kind::Skills, DeValue::Array(_) | DeValue::Table(_)) => return self.check_skills(name, value, findings),
             (Kind::Choices, DeValue::Table(_)) => return self.check_choices(name, value, findings),
             (kind, DeValue::String(text)) if is_word(kind) => self.check_word(name, kind, text, span, findings)?,
             (kind, other) => {
@@ -222,7 +337,7 @@ impl Checker<'_> {
     }
 
     /// A text that names something.
-    fn check_word(
+    pub(super) fn check_word(
         &self,
         name: &str,
         kind: Kind,
@@ -271,6 +386,28 @@ impl Checker<'_> {
         }
     }
 
+    /// Skills are those that some agent has.
+    fn check_skills(&self, name: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Value> {
+        let skills: Vec<(&str, Range<usize>)> = match value.get_ref() {
+            DeValue::Array(items) => {
+                items.iter().filter_map(|item| Some((item.get_ref().as_str()?, item.span()))).collect()
+            }
+            DeValue::Table(entries) => entries.keys().map(|key| (key.get_ref().as_ref(), key.span())).collect(),
+            _ => Vec::new(),
+        };
+        for (skill, span) in skills {
+            if !self.names.skills.contains(skill) {
+                let hint = suggest(skill, self.names.skills.iter().map(Skill::as_str));
+                findings.error(span, format!("no agent has the skill '{skill}'"), hint);
+            }
+        }
+        let checked = value_of(value.get_ref()).filter(|value| Kind::Skills.fits(value));
+        if checked.is_none() {
+            findings.error(value.span(), format!("{name} is to be {}", Kind::Skills.describe()), None);
+        }
+        checked
+    }
+
     fn queue_fault(&self, queue: &str) -> Option<(String, Option<String>)> {
         if self.names.queues.contains(queue) {
             return None;
@@ -291,11 +428,34 @@ impl Checker<'_> {
                 let hint = suggest(agent, self.names.agents.iter().map(AgentId::as_str));
                 Some((format!("there is no agent '{agent}'"), hint))
             }
-            None => {
-                let hint = "write the agent as \"agent:201\"".to_owned();
-                Some((format!("'{target}' cannot be the target of a transfer"), Some(hint)))
-            }
+            None => match target.strip_prefix("tel:").map(outside::number) {
+                Some(Some(number)) => self.number_fault(target, &number),
+                _ => {
+                    let hint = "write an agent as \"agent:201\", a number as \"tel:+33155501\"".to_owned();
+                    Some((format!("'{target}' cannot be the target of a transfer"), Some(hint)))
+                }
+            },
         }
+    }
+
+    /// A number leaves only through a trunk that offers it, and not to come back.
+    fn number_fault(&self, target: &str, number: &str) -> Option<(String, Option<String>)> {
+        if self.names.is_experts(number) {
+            let message = format!("'{target}' is an expert's number, and an expert is never the target of a plan");
+            return Some((message, Some("let an agent of a queue consult the expert".to_owned())));
+        }
+        if self.names.agents.contains(number) {
+            let message = format!("'{target}' is an agent, who is not outside");
+            return Some((message, Some(format!("write the agent as \"agent:{number}\""))));
+        }
+        if self.names.is_offered(number) {
+            return None;
+        }
+        let hint = match &self.names.allowed[..] {
+            [] => "no trunk lets plans call out; write allow = [\"+33\"] at a [[trunk]] with servers".to_owned(),
+            allowed => format!("the trunks allow numbers that begin with {}", allowed.join(", ")),
+        };
+        Some((format!("no trunk offers '{target}'"), Some(hint)))
     }
 
     /// An expert by number, or by their own SIP address: a caller reaches one through an agent only.
@@ -344,8 +504,11 @@ impl Checker<'_> {
         value_of(value.get_ref())
     }
 
+    /// A prompt is there in every language that a caller may hear, or in the one it names itself: `fr:hello`.
     pub fn check_prompt(&self, prompt: &str, span: Range<usize>, findings: &mut Findings<'_>) {
-        for language in &self.languages {
+        let own = prompt.split_once(':').map(|(language, _)| BTreeSet::from([Language::from(language)]));
+        let prompt = prompt.split_once(':').map_or(prompt, |(_, name)| name);
+        for language in own.as_ref().unwrap_or(&self.languages) {
             let there = self.names.prompts.get(language);
             if !there.is_some_and(|there| there.contains(prompt)) {
                 let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));
@@ -358,7 +521,14 @@ impl Checker<'_> {
 fn is_word(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Flag | Kind::Integer { .. } | Kind::Prompt | Kind::Choices | Kind::Template | Kind::Values | Kind::Fields
+        Kind::Flag
+            | Kind::Integer { .. }
+            | Kind::Prompt
+            | Kind::Choices
+            | Kind::Skills
+            | Kind::Template
+            | Kind::Values
+            | Kind::Fields
     )
 }
 

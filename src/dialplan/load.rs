@@ -3,302 +3,353 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::case::read_cases;
-use super::condition::{Condition, Fault};
-use super::flow;
-use super::inputs::{Checker, check_inputs};
-use super::plan::{Level, Plan, Rule, Uses};
-use super::reader::{At, Table, contents, parse, type_of, value_of};
+use super::condition::Condition;
+use super::declared::{Declared, signatures};
+use super::draft::{Claims, LevelDraft, PlanDraft, RuleDraft, read_plan};
+use super::evaluate::is_type;
+use super::expression::{Expression, Misuse};
+use super::inputs::{Checker, check_inputs, check_number};
+use super::plan::{Callee, Level, Number, Plan, Rule, Uses};
+use super::reader::{Table, contents, parse, type_of, value_of};
+use super::run::Run;
+use super::trail::Vocabulary;
+use super::types::Type;
+use super::{flow, variables};
 use crate::findings::{Finding, Findings, Source, suggest};
 use crate::ids::{Language, PlanId};
-use crate::ivr::{Fields, Module, Names, Pattern, Value};
-
-/// Bounds of a plan file; far above what a person writes.
-const MOST_LEVELS: usize = 1_000;
-const MOST_RULES: usize = 1_000;
+use crate::ivr::{Fields, Module, Names, Value};
 
 /// Words that cannot be variables: they are given, or mean something in CEL or to later modules.
-const RESERVED: [&str; 12] =
-    ["call", "caller", "params", "queue", "agent", "true", "false", "null", "in", "size", "has", "result_of"];
+const RESERVED: [&str; 14] = [
+    "call",
+    "caller",
+    "params",
+    "inputs",
+    "now",
+    "queue",
+    "agent",
+    "true",
+    "false",
+    "null",
+    "in",
+    "size",
+    "has",
+    "result_of",
+];
 
-/// The numbers and names that are taken, with their places: two plans cannot have the same.
-struct Claims<'s> {
-    sources: &'s [Source],
-    /// Index of the source, and where in it.
-    taken: BTreeMap<String, (usize, Range<usize>)>,
-    /// The source being read.
-    current: usize,
+/// What a plan is to those that run it.
+pub(super) struct Signature {
+    pub inputs: BTreeMap<String, Declared>,
+    pub outputs: BTreeMap<String, Declared>,
+    /// Its levels can be exhausted, so that the calling plan goes on.
+    pub returns: bool,
+    pub uses: Uses,
 }
 
-impl Claims<'_> {
-    fn take(&mut self, what: String, span: Range<usize>, findings: &mut Findings<'_>) {
-        if let Some((source, first)) = self.taken.get(&what) {
-            let place = self.sources.get(*source).map(|source| {
-                let (line, column) = source.position(first.start);
-                format!("it is taken at {}:{line}:{column}", source.path)
-            });
-            findings.error(span, format!("{what} is given twice"), place);
-        } else {
-            self.taken.insert(what, (self.current, span));
-        }
+impl Signature {
+    /// By the plan's name; as it says itself, before it is checked.
+    fn declared(draft: &PlanDraft<'_>) -> (String, Signature) {
+        let (inputs, outputs) = (signatures(&draft.inputs), signatures(&draft.outputs));
+        (draft.name.value.clone(), Signature { inputs, outputs, returns: true, uses: Uses::default() })
     }
 }
 
 pub(super) fn load(sources: &[Source], names: &Names) -> (Vec<Plan>, Vec<Finding>) {
-    let mut plans = Vec::new();
-    let mut all = Vec::new();
+    let mut findings: Vec<Findings<'_>> = sources.iter().map(Findings::new).collect();
+    let documents: Vec<_> = findings.iter_mut().map(parse).collect();
     let mut claims = Claims { sources, taken: BTreeMap::new(), current: 0 };
-    for (index, source) in sources.iter().enumerate() {
+    let mut drafts = Vec::new();
+    for (index, (document, findings)) in documents.iter().zip(&mut findings).enumerate() {
         claims.current = index;
-        let mut findings = Findings::new(source);
-        if let Some(document) = parse(&mut findings) {
-            let table = Table::new("plan", document.get_ref(), 0..0);
-            plans.push(read_plan(table, names, &mut claims, &mut findings));
+        let draft = document
+            .as_ref()
+            .map(|document| read_plan(Table::new("plan", document.get_ref(), 0..0), names, &mut claims, findings));
+        drafts.push(draft);
+    }
+    let calls = calls(&drafts);
+    let order = order(&drafts, &calls, &mut findings);
+    let languages = languages(&drafts, &calls, names);
+    // Of plans that run themselves, one is checked before the other is known.
+    let mut known: BTreeMap<String, Signature> = drafts.iter().flatten().map(Signature::declared).collect();
+    let mut plans: Vec<Option<Plan>> = drafts.iter().map(|_| None).collect();
+    let called: BTreeSet<usize> = calls.values().flatten().copied().collect();
+    for index in order {
+        let (Some(draft), Some(findings)) = (drafts.get_mut(index).and_then(Option::take), findings.get_mut(index))
+        else {
+            continue;
+        };
+        if draft.numbers.is_empty() && !called.contains(&index) {
+            let hint = "write numbers = [\"610\"], or run it as a module of another plan".to_owned();
+            findings.warning(0..0, format!("plan '{}' has no numbers, so nobody reaches it", draft.name.value), hint);
         }
-        all.extend(findings.into_sorted());
+        let languages = languages.get(index).cloned().unwrap_or_default();
+        let (plan, returns) = check_plan(draft, languages, names, &known, findings);
+        let signature =
+            Signature { inputs: plan.inputs.clone(), outputs: plan.outputs.clone(), returns, uses: plan.uses };
+        known.insert(plan.id.as_str().to_owned(), signature);
+        if let Some(place) = plans.get_mut(index) {
+            *place = Some(plan);
+        }
     }
-    (plans, all)
+    (plans.into_iter().flatten().collect(), findings.into_iter().flat_map(Findings::into_sorted).collect())
 }
 
-fn read_plan(mut table: Table<'_>, names: &Names, claims: &mut Claims<'_>, findings: &mut Findings<'_>) -> Plan {
-    let name = match table.text("name", findings) {
-        Some(name) => name,
-        None => At { value: stem(&findings.source.path), span: 0..0 },
-    };
-    table.what = format!("plan '{}'", name.value);
-    claims.take(format!("the name '{}'", name.value), name.span.clone(), findings);
-    let numbers = read_numbers(&mut table, claims, findings);
-    let language = read_language(&mut table, names, findings);
-    let params = read_params(&mut table, findings);
-    let level_tables = table.tables("level", findings);
-    if level_tables.is_empty() && !table.has("level") {
-        let hint = "write [[level]] with a name, and under it [[level.rule]] with a module".to_owned();
-        findings.error(name.span.clone(), format!("{} has no levels", table.what), hint);
+/// Which plans run which, by their places among the sources.
+fn calls(drafts: &[Option<PlanDraft<'_>>]) -> BTreeMap<usize, BTreeSet<usize>> {
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        if let Some(draft) = draft {
+            by_name.entry(draft.name.value.as_str()).or_insert(index);
+        }
     }
-    if level_tables.len() > MOST_LEVELS {
-        findings.error(name.span.clone(), format!("{} has more than {MOST_LEVELS} levels", table.what), None);
-    }
-    read_cases(&mut table, findings);
-    table.finish(findings);
-
-    let drafts = read_levels(level_tables, findings);
-    let checker = Checker {
-        names,
-        levels: drafts.iter().map(|draft| draft.name.value.clone()).collect(),
-        languages: languages(&drafts, language.as_ref().or(names.default_language.as_ref())),
-        variables: variables(&drafts),
-        params: params.keys().cloned().collect(),
+    let callees = |draft: &PlanDraft<'_>| {
+        let named = draft.rules().filter_map(|rule| rule.module.as_ref());
+        named
+            .filter(|name| Module::from_name(&name.value).is_none())
+            .filter_map(|name| by_name.get(name.value.as_str()).copied())
+            .collect()
     };
-    let (levels, places) = check_levels(drafts, &checker, findings);
-    let rules = || levels.iter().flat_map(|level| &level.rules);
-    let uses = Uses {
-        history: rules().any(Rule::asks_history),
-        earlier_calls: rules().any(|rule| rule.module == Module::Screen),
-    };
-    let plan = Plan { id: PlanId::from(name.value), numbers, language, params, levels, uses };
-    let complete = plan.levels.iter().zip(&places).all(|(level, place)| level.rules.len() == place.rules.len());
-    if complete && !plan.levels.is_empty() {
-        flow::check(&plan, &places, &checker, findings);
-    }
-    plan
+    let drafts = drafts.iter().enumerate();
+    drafts.filter_map(|(index, draft)| Some((index, callees(draft.as_ref()?)))).collect()
 }
 
-fn read_numbers(table: &mut Table<'_>, claims: &mut Claims<'_>, findings: &mut Findings<'_>) -> Vec<Pattern> {
-    if !table.has("numbers") {
-        let hint = "write numbers = [\"610\"]".to_owned();
-        findings.warning(0..0, format!("{} has no numbers, so nobody reaches it", table.what), hint);
+/// The drafts, those that are run before those that run them. Who would run themselves is told so.
+fn order(
+    drafts: &[Option<PlanDraft<'_>>],
+    calls: &BTreeMap<usize, BTreeSet<usize>>,
+    findings: &mut [Findings<'_>],
+) -> Vec<usize> {
+    let mut order = Vec::new();
+    let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
+    for index in 0..drafts.len() {
+        visit(index, drafts, calls, &mut Vec::new(), &mut depths, &mut order, findings);
     }
-    let mut numbers = Vec::new();
-    for text in table.texts("numbers", findings).map(|texts| texts.value).unwrap_or_default() {
-        match Pattern::parse(&text.value) {
-            Ok(pattern) => {
-                claims.take(format!("the number {}", text.value), text.span, findings);
-                numbers.push(pattern);
+    order
+}
+
+/// How many plans stand in one another at most, this one counted.
+fn visit(
+    index: usize,
+    drafts: &[Option<PlanDraft<'_>>],
+    calls: &BTreeMap<usize, BTreeSet<usize>>,
+    above: &mut Vec<usize>,
+    depths: &mut BTreeMap<usize, usize>,
+    order: &mut Vec<usize>,
+    findings: &mut [Findings<'_>],
+) -> usize {
+    if let Some(depth) = depths.get(&index) {
+        return *depth;
+    }
+    let Some(Some(draft)) = drafts.get(index) else { return 0 };
+    above.push(index);
+    let mut deepest = 0;
+    for callee in calls.get(&index).into_iter().flatten() {
+        let round = above.iter().position(|outer| outer == callee);
+        let depth = match round {
+            Some(_) => 0,
+            None => visit(*callee, drafts, calls, above, depths, order, findings),
+        };
+        deepest = deepest.max(depth);
+        let name = |index: &usize| drafts.get(*index).and_then(Option::as_ref).map_or("", |draft| &draft.name.value);
+        let fault = match round {
+            Some(first) => {
+                let chain = above.iter().skip(first).chain([callee]).map(name).collect::<Vec<_>>().join(" runs ");
+                Some(format!("a plan cannot run itself: {chain}"))
             }
-            Err(fault) => findings.error(text.span, format!("{}: {fault}", table.what), None),
+            None if depth >= Run::DEEPEST => {
+                Some(format!("more than {} plans stand in one another here", Run::DEEPEST))
+            }
+            None => None,
+        };
+        let place = draft.rules().filter_map(|rule| rule.module.as_ref()).find(|module| module.value == name(callee));
+        if let (Some(fault), Some(place), Some(findings)) = (fault, place, findings.get_mut(index)) {
+            findings.error(place.span.clone(), fault, None);
         }
     }
-    numbers
+    above.pop();
+    depths.insert(index, deepest + 1);
+    order.push(index);
+    deepest + 1
 }
 
-fn read_language(table: &mut Table<'_>, names: &Names, findings: &mut Findings<'_>) -> Option<Language> {
-    let language = table.text("language", findings)?;
-    if !names.prompts.contains_key(language.value.as_str()) {
-        let hint = suggest(&language.value, names.prompts.keys().map(Language::as_str));
-        findings.error(language.span, format!("there are no prompts in language '{}'", language.value), hint);
-        return None;
+/// What callers may hear in each plan: a plan speaks the languages of those that run it, and of those it runs.
+fn languages(
+    drafts: &[Option<PlanDraft<'_>>],
+    calls: &BTreeMap<usize, BTreeSet<usize>>,
+    names: &Names,
+) -> Vec<BTreeSet<Language>> {
+    let own = |draft: &PlanDraft<'_>| {
+        let mut languages = draft.languages();
+        if draft.language.is_none() && !draft.numbers.is_empty() {
+            languages.extend(names.default_language.clone());
+        }
+        languages
+    };
+    let mut languages: Vec<BTreeSet<Language>> =
+        drafts.iter().map(|draft| draft.as_ref().map(own).unwrap_or_default()).collect();
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (caller, callees) in calls {
+            for callee in callees {
+                let both: BTreeSet<Language> =
+                    [caller, callee].into_iter().filter_map(|index| languages.get(*index)).flatten().cloned().collect();
+                for index in [caller, callee] {
+                    if let Some(known) = languages.get_mut(*index).filter(|known| **known != both) {
+                        *known = both.clone();
+                        changed = true;
+                    }
+                }
+            }
+        }
     }
-    Some(Language::from(language.value))
+    // A plan that nobody reaches is checked as if it were reached by the centre's callers.
+    for known in languages.iter_mut().filter(|known| known.is_empty()) {
+        known.extend(names.default_language.clone());
+    }
+    languages
+}
+
+/// The plan, and whether its levels can be exhausted.
+fn check_plan(
+    draft: PlanDraft<'_>,
+    languages: BTreeSet<Language>,
+    names: &Names,
+    known: &BTreeMap<String, Signature>,
+    findings: &mut Findings<'_>,
+) -> (Plan, bool) {
+    let mut checker = Checker::new(&draft, languages, names, known);
+    for (key, declared) in [("inputs", &draft.inputs), ("outputs", &draft.outputs), ("variables", &draft.variables)] {
+        declared.iter().for_each(|declared| declared.check(key, &checker, findings));
+    }
+    checker.vocabulary.variables = variables::types(&draft, &checker, findings);
+    variables::outputs(&draft, &checker, findings);
+    let inputs = signatures(&draft.inputs);
+    let numbers = draft.numbers.into_iter().map(|number| {
+        let given = check_number(&number, &inputs, &checker, findings);
+        Number { pattern: number.pattern, inputs: given }
+    });
+    let numbers = numbers.collect();
+    let (levels, places) = check_levels(draft.levels, &checker, findings);
+    let mut plan = Plan {
+        id: PlanId::from(draft.name.value),
+        numbers,
+        language: draft.language,
+        zone: draft.zone,
+        params: draft.params,
+        inputs,
+        outputs: signatures(&draft.outputs),
+        variables: signatures(&draft.variables),
+        levels,
+        uses: Uses::default(),
+        cases: draft.cases,
+    };
+    plan.uses = uses(&plan, known);
+    let complete = plan.levels.iter().zip(&places).all(|(level, place)| level.rules.len() == place.rules.len());
+    let returns = match complete && !plan.levels.is_empty() {
+        true => flow::check(&plan, &places, &draft.variables, &checker, findings),
+        false => true,
+    };
+    (plan, returns)
+}
+
+/// What the plan, or one it runs, asks to be told of a call.
+fn uses(plan: &Plan, known: &BTreeMap<String, Signature>) -> Uses {
+    let mut uses = Uses::default();
+    for rule in plan.levels.iter().flat_map(|level| &level.rules) {
+        for name in rule.expressions().flat_map(Expression::names) {
+            uses.history |= name.starts_with("caller") || name == "call.attempt_today" || name == "call";
+            uses.headers |= name.starts_with("call.headers") || name == "call";
+        }
+        uses.earlier_calls |= rule.callee == Callee::Module(Module::Screen);
+        if let Callee::Plan(callee) = &rule.callee
+            && let Some(callee) = known.get(callee.as_str())
+        {
+            uses.history |= callee.uses.history;
+            uses.headers |= callee.uses.headers;
+            uses.earlier_calls |= callee.uses.earlier_calls;
+        }
+    }
+    uses
 }
 
 fn check_levels(
-    drafts: Vec<Draft<'_>>,
+    drafts: Vec<LevelDraft<'_>>,
     checker: &Checker<'_>,
     findings: &mut Findings<'_>,
 ) -> (Vec<Level>, Vec<flow::Place>) {
     let mut levels = Vec::new();
     let mut places = Vec::new();
-    for draft in drafts.into_iter().take(MOST_LEVELS) {
+    let mut vocabulary = Vocabulary::default();
+    for draft in drafts {
         let mut rules = Vec::new();
         let mut rule_places = Vec::new();
         for rule in draft.rules {
-            rule_places.push(rule.table.span.clone());
+            rule_places.push(flow::RulePlace::of(&rule));
             rules.extend(check_rule(rule, checker, findings));
         }
         places.push(flow::Place { level: draft.name.span, rules: rule_places });
-        levels.push(Level { name: draft.name.value, rules });
+        levels.push(Level { name: draft.name.value, seen: vocabulary.seen(&rules), rules });
     }
     (levels, places)
-}
-
-/// The file's name without folders and ending.
-fn stem(path: &str) -> String {
-    let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    file.strip_suffix(".toml").unwrap_or(file).to_owned()
-}
-
-fn read_params(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, Value> {
-    let mut params = BTreeMap::new();
-    let Some(entries) = table.table("params", findings) else { return params };
-    for (key, value) in entries.all() {
-        match value_of(value.get_ref()) {
-            Some(value) => {
-                params.insert(key.value.to_owned(), value);
-            }
-            None => {
-                findings.error(value.span(), format!("params: {} is {}", key.value, type_of(value.get_ref())), None)
-            }
-        }
-    }
-    params
-}
-
-/// A level whose rules are not checked yet: checks need to know every level and variable.
-struct Draft<'t> {
-    name: At<String>,
-    rules: Vec<RuleDraft<'t>>,
-}
-
-struct RuleDraft<'t> {
-    table: Table<'t>,
-    module: Option<At<String>>,
-    inputs: Option<Table<'t>>,
-    outputs: Option<Table<'t>>,
-    when: Option<At<String>>,
-}
-
-fn read_levels<'t>(tables: Vec<Table<'t>>, findings: &mut Findings<'_>) -> Vec<Draft<'t>> {
-    let mut drafts: Vec<Draft<'t>> = Vec::new();
-    for mut table in tables {
-        table.what = "level".to_owned();
-        let name = table.required_text("name", findings);
-        if let Some(name) = &name {
-            table.what = format!("level '{}'", name.value);
-            if drafts.iter().any(|draft| draft.name.value == name.value) {
-                findings.error(name.span.clone(), format!("there are two levels '{}'", name.value), None);
-            }
-        }
-        let rules = table.tables("rule", findings);
-        if rules.is_empty() && !table.has("rule") {
-            let hint = "write [[level.rule]] with a module under it".to_owned();
-            findings.error(table.span.clone(), format!("{} has no rules", table.what), hint);
-        }
-        if rules.len() > MOST_RULES {
-            findings.error(table.span.clone(), format!("{} has more than {MOST_RULES} rules", table.what), None);
-        }
-        let rules = rules.into_iter().take(MOST_RULES).map(|rule| read_rule(rule, findings)).collect();
-        let name = name.unwrap_or(At { value: String::new(), span: table.span.clone() });
-        table.finish(findings);
-        drafts.push(Draft { name, rules });
-    }
-    drafts
-}
-
-fn read_rule<'t>(mut table: Table<'t>, findings: &mut Findings<'_>) -> RuleDraft<'t> {
-    let module = table.required_text("module", findings);
-    let inputs = table.table("in", findings);
-    let outputs = table.table("out", findings);
-    let when = table.text("when", findings);
-    RuleDraft { table, module, inputs, outputs, when }
-}
-
-/// The languages a caller of this plan may hear.
-fn languages(drafts: &[Draft<'_>], first: Option<&Language>) -> BTreeSet<Language> {
-    let mut languages: BTreeSet<Language> = first.cloned().into_iter().collect();
-    for rule in drafts.iter().flat_map(|draft| &draft.rules) {
-        let names_language = rule.module.as_ref().is_some_and(|module| module.value == "language");
-        for (_, value) in rule.inputs.iter().filter(|_| names_language).flat_map(Table::all) {
-            if let Some(Value::Text(language)) = value_of(value.get_ref()) {
-                languages.insert(Language::from(language));
-            }
-        }
-    }
-    languages
-}
-
-/// Every variable that some rule gives a value.
-fn variables(drafts: &[Draft<'_>]) -> BTreeSet<String> {
-    let mut variables = BTreeSet::new();
-    for rule in drafts.iter().flat_map(|draft| &draft.rules) {
-        for (_, value) in rule.outputs.iter().flat_map(Table::all) {
-            if let Some(Value::Text(variable)) = value_of(value.get_ref()) {
-                variables.insert(variable);
-            }
-        }
-        let sets = rule.module.as_ref().is_some_and(|module| module.value == "set");
-        variables.extend(rule.inputs.iter().filter(|_| sets).flat_map(Table::all).map(|(key, _)| key.value.to_owned()));
-    }
-    variables
 }
 
 fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findings<'_>) -> Option<Rule> {
     let RuleDraft { table, module: named, inputs, outputs, when } = draft;
     let place = named.as_ref().map_or(table.span.clone(), |module| module.span.clone());
     table.finish(findings);
-    let module = named.and_then(|name| {
-        let module = Module::from_name(&name.value);
-        if module.is_none() {
-            let hint = suggest(&name.value, Module::ALL.map(|module| module.spec().name));
+    let callee = named.and_then(|name| {
+        let callee = checker.callee(&name.value);
+        if callee.is_none() {
+            let plans = checker.plans.keys().map(String::as_str);
+            let hint = suggest(&name.value, Module::ALL.map(|module| module.spec().name).into_iter().chain(plans));
             findings.error(name.span, format!("there is no module '{}'", name.value), hint);
         }
-        module
+        callee
     });
     let when = when.map(|when| match Condition::compile(&when.value) {
         Ok(condition) => {
-            checker.check_names(&condition.references(), &when.span, "when", findings);
+            let of = checker.check_types(condition.expression(), &when.span, "when", findings);
+            if !matches!(of, Type::Flag | Type::Any) {
+                let hint = "compare it with something, as in a == 'b'".to_owned();
+                let message = format!("when: a condition is true or false, and this is {of}");
+                findings.error(when.span.clone(), message, hint);
+            }
             Some(condition)
         }
-        Err(faults) => {
-            report(&faults, &when.span, "when", findings);
+        Err(misuses) => {
+            report(&misuses, &when.span, "when", findings);
             None
         }
     });
-    let module = module?;
-    let (fixed, computed, nested) = check_inputs(module, inputs, place, checker, findings);
-    let out = outputs.map(|outputs| check_outputs(module, &fixed, &outputs, findings)).unwrap_or_default();
+    let callee = callee?;
+    let (fixed, computed, nested) = check_inputs(&callee, inputs, place, checker, findings);
+    let out = outputs.map(|outputs| check_outputs(&callee, &fixed, &outputs, checker, findings)).unwrap_or_default();
     let when = match when {
         // A rule whose condition is no condition must not look like one that always runs.
         Some(None) => return None,
         Some(when) => when,
         None => None,
     };
-    Some(Rule { module, when, fixed, computed, nested, out })
+    Some(Rule { callee, when, fixed, computed, nested, out })
 }
 
 fn check_outputs(
-    module: Module,
+    callee: &Callee,
     fixed: &BTreeMap<String, Value>,
     outputs: &Table<'_>,
+    checker: &Checker<'_>,
     findings: &mut Findings<'_>,
 ) -> BTreeMap<String, String> {
-    let spec = module.spec();
+    // A look-up puts out the fields it declares itself.
     let fields = fixed.get("fields").and_then(|fields| Fields::read(fields).ok()).unwrap_or_default();
+    let known: Vec<&str> =
+        checker.output_names(callee).into_iter().chain(fields.0.keys().map(String::as_str)).collect();
     let mut out = BTreeMap::new();
     for (key, value) in outputs.all() {
-        if !spec.has_output(key.value) && !fields.0.contains_key(key.value) {
-            let fields = fields.0.keys().map(String::as_str);
-            let hint = suggest(key.value, spec.outputs.iter().map(|output| output.name).chain(fields));
-            findings.error(key.span.clone(), format!("{} has no output '{}'", spec.name, key.value), hint);
+        if !known.contains(&key.value) {
+            let hint = suggest(key.value, known.iter().copied());
+            findings.error(key.span.clone(), format!("{} has no output '{}'", callee.name(), key.value), hint);
         }
         match value_of(value.get_ref()) {
             Some(Value::Text(variable)) => {
@@ -317,25 +368,30 @@ fn check_outputs(
 
 /// Whether a name can be a variable.
 pub(super) fn check_variable(name: &str, span: Range<usize>, findings: &mut Findings<'_>) -> bool {
-    let mut characters = name.chars();
-    let begins = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    if !begins || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') || name.len() > 64 {
-        let hint = "use letters, digits and _, beginning with a letter".to_owned();
-        findings.error(span, format!("'{name}' cannot be the name of a variable"), hint);
-        return false;
-    }
-    if RESERVED.contains(&name) {
+    if RESERVED.contains(&name) || is_type(name) {
         findings.error(span, format!("'{name}' has a meaning of its own and cannot be a variable"), None);
         return false;
     }
-    true
+    check_name(name, span, findings)
 }
 
-/// Faults of an expression, at their places in the file.
-pub(super) fn report(faults: &[Fault], span: &Range<usize>, what: &str, findings: &mut Findings<'_>) {
+/// Whether a name can stand in an expression.
+pub(super) fn check_name(name: &str, span: Range<usize>, findings: &mut Findings<'_>) -> bool {
+    let mut characters = name.chars();
+    let begins = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let fine = begins && characters.all(|c| c.is_ascii_alphanumeric() || c == '_') && name.len() <= 64;
+    if !fine {
+        let hint = "use letters, digits and _, beginning with a letter".to_owned();
+        findings.error(span, format!("'{name}' cannot be the name of a variable"), hint);
+    }
+    fine
+}
+
+/// What is wrong with an expression, at its places in the file.
+pub(super) fn report(misuses: &[Misuse], span: &Range<usize>, what: &str, findings: &mut Findings<'_>) {
     let start = contents(&findings.source.text, span);
-    for fault in faults {
-        let at = (start + fault.offset).min(span.end.saturating_sub(1)).max(span.start);
-        findings.error(at..span.end, format!("{what}: {}", fault.message), None);
+    for misuse in misuses {
+        let at = (start + misuse.offset).min(span.end.saturating_sub(1)).max(span.start);
+        findings.error(at..span.end, format!("{what}: {}", misuse.message), misuse.hint.clone());
     }
 }

@@ -6,9 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::condition::{Computed, Reference};
-use super::inputs::{Checker, expression_of};
-use super::plan::Rule;
+use super::computed::expression_of;
+use super::condition::Computed;
+use super::inputs::Checker;
 use super::reader::{At, contents, type_of, value_of};
 use crate::findings::Findings;
 use crate::ivr::http::{Part, check_header, parts, values_of};
@@ -17,7 +17,8 @@ use crate::ivr::{Fields, Kind, Module, Value};
 /// Tables stand in one another so deep at most.
 const DEEPEST: usize = 8;
 
-/// A computed value and where among the inputs it goes: the input's name, then the keys of the tables in it.
+/// A computed value and where among the inputs it goes: the input's name, then the keys of the tables in it, and the
+/// places in lists, counted from 0.
 #[derive(Debug)]
 pub struct Nested {
     pub path: Vec<String>,
@@ -32,27 +33,20 @@ pub(super) fn put(values: &mut BTreeMap<String, Value>, path: &[String], value: 
         return;
     }
     let inner = values.entry(first.clone()).or_insert_with(|| Value::Map(BTreeMap::new()));
-    if let Value::Map(inner) = inner {
-        put(inner, rest, value);
-    }
+    put_inside(inner, rest, value);
 }
 
-impl Rule {
-    /// Whether some expression of the rule speaks of the caller's history.
-    pub(super) fn asks_history(&self) -> bool {
-        let when = self.when.iter().flat_map(|when| when.references());
-        let inputs = self.computed.values().flat_map(Computed::references);
-        let nested = self.nested.iter().flat_map(|nested| nested.computed.references());
-        when.chain(inputs).chain(nested).any(|reference| is_history(&reference))
+fn put_inside(inner: &mut Value, path: &[String], value: Value) {
+    match inner {
+        Value::Map(entries) => put(entries, path, value),
+        Value::List(items) => {
+            let Some((at, rest)) = path.split_first() else { return };
+            if let Some(item) = at.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+                put_inside(item, rest, value);
+            }
+        }
+        _ => {}
     }
-}
-
-/// `caller.…` and `call.attempt_today`; a bare `call` may be anything of it.
-fn is_history(reference: &Reference) -> bool {
-    matches!(
-        (reference.name.as_str(), reference.field.as_deref()),
-        ("caller", _) | ("call", None | Some("attempt_today"))
-    )
 }
 
 impl Checker<'_> {
@@ -108,7 +102,7 @@ impl Checker<'_> {
             }
             // The text's own quotes are taken off again where places are worked out.
             let quoted = At { value: expression, span: at(offset).start.saturating_sub(1)..span.end };
-            if let Some(computed) = self.check_computed(name, quoted, findings) {
+            if let Some(computed) = self.check_computed(name, None, quoted, findings) {
                 nested.push(Nested { path: vec![values_of(name), expression.to_owned()], computed });
             }
         }
@@ -127,7 +121,7 @@ impl Checker<'_> {
             let name: &str = key.get_ref();
             let path: Vec<String> = path.iter().cloned().chain([name.to_owned()]).collect();
             if let Some(text) = expression_of(value) {
-                if let Some(computed) = self.check_computed(name, text, findings) {
+                if let Some(computed) = self.check_computed(name, None, text, findings) {
                     nested.push(Nested { path, computed });
                 }
                 continue;
@@ -217,7 +211,7 @@ fn check_fields(
     findings: &mut Findings<'_>,
 ) -> Option<Value> {
     let Some(fields) = value_of(value.get_ref()) else {
-        let message = format!("{name}: a default is a text, a whole number, true or false, a list or a table");
+        let message = format!("{name}: a default is a text, a number, true or false, a list or a table");
         findings.error(value.span(), message, None);
         return None;
     };

@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::condition::{Computed, Condition, Scope};
+use super::case::Case;
+use super::condition::{Computed, Condition};
+use super::declared::Declared;
+use super::expression::Expression;
 use super::nested::{Nested, put};
+use super::scope::Scope;
 use crate::findings::{Finding, Source, has_errors};
 use crate::ids::{Language, PlanId};
 use crate::ivr::{Module, Names, Pattern, Value};
@@ -36,32 +41,84 @@ struct Stored {
 #[derive(Debug)]
 pub struct Plan {
     pub id: PlanId,
-    pub numbers: Vec<Pattern>,
+    pub numbers: Vec<Number>,
     pub language: Option<Language>,
+    /// Whose clock `now` is.
+    pub zone: Option<TimeZone>,
     /// Constants of the file, seen by conditions as `params.NAME`.
     pub params: BTreeMap<String, Value>,
+    /// What a number or a calling rule gives, seen as `inputs.NAME`.
+    pub inputs: BTreeMap<String, Declared>,
+    /// What a calling rule gets: the variables of these names when the levels are exhausted.
+    pub outputs: BTreeMap<String, Declared>,
+    /// Variables with a declared default.
+    pub variables: BTreeMap<String, Declared>,
     pub levels: Vec<Level>,
     pub uses: Uses,
+    pub(super) cases: Vec<Case>,
 }
 
-/// What a plan asks to be told of a call before it begins.
+/// A number that reaches the plan, and the inputs it gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Number {
+    pub pattern: Pattern,
+    pub inputs: BTreeMap<String, Value>,
+}
+
+/// What a plan, or a plan it calls, asks to be told of a call before it begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     /// `caller.…` or `call.attempt_today`: the caller's history.
     pub history: bool,
     /// How often the caller has called of late.
     pub earlier_calls: bool,
+    /// `call.headers`.
+    pub headers: bool,
+}
+
+/// What a rule runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callee {
+    Module(Module),
+    /// A plan of one's own: its levels run, then the calling plan goes on.
+    Plan(PlanId),
+}
+
+impl Callee {
+    pub fn name(&self) -> &str {
+        match self {
+            Callee::Module(module) => module.spec().name,
+            Callee::Plan(plan) => plan.as_str(),
+        }
+    }
+
+    pub fn module(&self) -> Option<Module> {
+        match self {
+            Callee::Module(module) => Some(*module),
+            Callee::Plan(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub struct Level {
     pub name: String,
     pub rules: Vec<Rule>,
+    /// What the conditions of its rules look at, for the trace.
+    pub(super) seen: Vec<Seen>,
+}
+
+/// A name in a condition: `open`, `call.from`, `queue('support').waiting`.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub name: Arc<Expression>,
+    /// The first rule that looks at it, counted from 0.
+    pub first_rule: usize,
 }
 
 #[derive(Debug)]
 pub struct Rule {
-    pub module: Module,
+    pub callee: Callee,
     pub when: Option<Condition>,
     /// Inputs as written, and those to be computed at run time.
     pub fixed: BTreeMap<String, Value>,
@@ -72,14 +129,30 @@ pub struct Rule {
     pub out: BTreeMap<String, String>,
 }
 
+impl Plan {
+    /// The number of the plan that a dialled one is: of several that fit, the one with most fixed places, of those the
+    /// first.
+    pub fn number(&self, dialled: &str) -> Option<&Number> {
+        let fits = self.numbers.iter().filter(|number| number.pattern.capture(dialled).is_some());
+        fits.rev().max_by_key(|number| number.pattern.fixed_places())
+    }
+}
+
 impl Rule {
+    pub(super) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let when = self.when.iter().map(Condition::expression);
+        let nested = self.nested.iter().map(|nested| nested.computed.expression());
+        when.chain(self.computed.values().map(Computed::expression)).chain(nested)
+    }
+
     /// The inputs with the computed ones worked out. One that cannot be, or is not of its kind, is left out, so that its
     /// default stands.
     pub(super) fn inputs(&self, scope: &Scope<'_>) -> BTreeMap<String, Value> {
         let mut values = self.fixed.clone();
         for (name, computed) in &self.computed {
-            let kind = self.module.spec().input(name).map(|input| input.kind);
-            if let Some(value) = computed.value(scope).filter(|value| kind.is_none_or(|kind| kind.fits(value))) {
+            let kind = self.callee.module().and_then(|module| module.spec().input(name)).map(|input| input.kind);
+            let value = computed.value(scope);
+            if let Some(value) = value.filter(|value| kind.is_none_or(|kind| kind.fits(value))) {
                 values.insert(name.clone(), value);
             }
         }
@@ -107,13 +180,18 @@ impl Plans {
     pub fn find(&self, number: &str, offered: &[PlanId]) -> Option<PlanId> {
         let mut best: Option<(usize, &Plan)> = None;
         for plan in self.inner.plans.iter().filter(|plan| offered.is_empty() || offered.contains(&plan.id)) {
-            for pattern in plan.numbers.iter().filter(|pattern| pattern.capture(number).is_some()) {
-                if best.is_none_or(|(fixed, _)| pattern.fixed_places() > fixed) {
-                    best = Some((pattern.fixed_places(), plan));
-                }
+            if let Some(taken) = plan.number(number)
+                && best.is_none_or(|(fixed, _)| taken.pattern.fixed_places() > fixed)
+            {
+                best = Some((taken.pattern.fixed_places(), plan));
             }
         }
         best.map(|(_, plan)| plan.id.clone())
+    }
+
+    /// Whether a plan has exactly this number, not just a pattern that it fits.
+    pub fn has_number(&self, number: &str) -> bool {
+        self.inner.plans.iter().flat_map(|plan| &plan.numbers).any(|pattern| pattern.pattern.as_str() == number)
     }
 
     pub fn get(&self, id: &PlanId) -> Option<&Plan> {

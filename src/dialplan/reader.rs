@@ -172,6 +172,8 @@ impl<'t> Table<'t> {
 
     /// Every key nobody asked for is a finding.
     pub fn finish(self, findings: &mut Findings<'_>) {
+        #[cfg(test)]
+        asked::note(&self.what, &self.asked);
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
             if !self.asked.contains(name) {
@@ -216,11 +218,12 @@ pub fn type_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A value as plans know it; `None` for decimals and dates, which they do not.
+/// A value as plans know it; `None` for dates, which they do not know.
 pub fn value_of(value: &DeValue<'_>) -> Option<Value> {
     Some(match value {
         DeValue::String(text) => Value::Text(text.clone().into_owned()),
         DeValue::Integer(_) => Value::Integer(integer_of(value)?),
+        DeValue::Float(float) => Value::Double(float.as_str().parse().ok().filter(|double: &f64| double.is_finite())?),
         DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Array(items) => Value::List(items.iter().map(|item| value_of(item.get_ref())).collect::<Option<_>>()?),
         DeValue::Table(entries) => Value::Map(
@@ -229,7 +232,7 @@ pub fn value_of(value: &DeValue<'_>) -> Option<Value> {
                 .map(|(key, item)| Some((key.get_ref().clone().into_owned(), value_of(item.get_ref())?)))
                 .collect::<Option<_>>()?,
         ),
-        DeValue::Float(_) | DeValue::Datetime(_) => return None,
+        DeValue::Datetime(_) => return None,
     })
 }
 
@@ -243,4 +246,28 @@ pub fn contents(source: &str, span: &Range<usize>) -> usize {
         _ => 0,
     });
     span.start + quotes + line_break
+}
+
+/// Which keys tables are asked for, so that a test can hold the schemas to it.
+#[cfg(test)]
+pub mod asked {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Asked = BTreeMap<String, BTreeSet<&'static str>>;
+
+    thread_local! {
+        static ASKED: RefCell<Asked> = RefCell::default();
+    }
+
+    /// `trunk 'acme': register` is a `trunk: register`, whatever its name.
+    pub(super) fn note(what: &str, keys: &BTreeSet<&'static str>) {
+        let kind: Vec<&str> = what.split('\'').step_by(2).map(str::trim).collect();
+        ASKED.with_borrow_mut(|asked| asked.entry(kind.concat()).or_default().extend(keys));
+    }
+
+    /// What this thread's tables were asked for.
+    pub fn all() -> Asked {
+        ASKED.take()
+    }
 }

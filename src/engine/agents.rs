@@ -4,15 +4,16 @@ use super::calls::EndReason;
 use super::{Engine, LogLevel, Timer};
 use crate::bridge::{Latch, MediaCommand, PlayItem};
 use crate::call::{Leg, NewLeg, Offer, Phase};
-use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
-use crate::ids::{AgentId, CallId, LegId};
+use crate::dialplan::{Names, QueueOutcome, RunInput, TransferOutcome};
+use crate::ids::{AgentId, CallId, Language, LegId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
-use crate::settings::{Agent, Codec};
+use crate::settings::Codec;
 use crate::sip::Destination;
 use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
+use crate::spoken::{Amount, Kind, Said};
 use crate::time::Now;
 
 /// A phone of an agent: what to write into the request line, and the way there.
@@ -59,7 +60,7 @@ impl Engine {
     fn invite_agent(&mut self, id: CallId, agent: &AgentId, phone: Phone, now: Now) -> Option<LegId> {
         let settings = self.settings.agents.iter().find(|known| known.id == *agent)?;
         let caller = self.calls.get(&id)?;
-        let codecs = codecs_for(settings, caller.call.caller());
+        let codecs = codecs_for(&settings.codecs, caller.call.caller());
         let from = self.caller_identity(&caller.call.from);
         let to_header = self.own_address(agent.as_str());
         let latch = latch_of(&phone.to);
@@ -75,6 +76,8 @@ impl Engine {
             headers: Headers::default(),
             sdp: Some(sdp),
             credentials: None,
+            max_forwards: 70,
+            first_word_within: None,
         };
         let session = self.ua.invite(invite, now.instant);
         let leg = Leg::new(NewLeg {
@@ -90,7 +93,7 @@ impl Engine {
         self.media(MediaCommand::Open { leg: leg_id, call: id, port });
         self.sessions.insert(session, (id, leg_id));
         self.legs.insert(leg_id, id);
-        self.live(id)?.call.legs.insert(leg_id, leg);
+        self.live(id)?.call.legs.insert(leg_id, Box::new(leg));
         Some(leg_id)
     }
 
@@ -99,7 +102,7 @@ impl Engine {
         NameAddr { display: Some(from.to_owned()), ..self.own_address(from) }
     }
 
-    fn own_address(&self, user: &str) -> NameAddr {
+    pub(super) fn own_address(&self, user: &str) -> NameAddr {
         let uri = SipUri {
             secure: false,
             user: Some(user.to_owned()),
@@ -124,6 +127,9 @@ impl Engine {
 
     /// One phone of an offer refused, or cannot be reached. The agent has failed when it was the last.
     pub(super) fn phone_failed(&mut self, id: CallId, leg: LegId, why: NoAnswer, now: Now) {
+        if self.outside_failed(id, leg, why, now) {
+            return;
+        }
         let Some(live) = self.live(id) else { return };
         let Some(offer) = live.call.offer.as_mut().filter(|offer| offer.legs.contains(&leg)) else { return };
         offer.legs.retain(|other| *other != leg);
@@ -137,6 +143,9 @@ impl Engine {
 
     /// A phone of an offer was picked up: the others stop, caller and agent talk.
     pub(super) fn phone_answered(&mut self, id: CallId, leg: LegId, now: Now) {
+        if self.outside_answered(id, leg, now) {
+            return;
+        }
         let reason = EndReason::normal(Outcome::Handled, Party::System);
         let offered = self.live(id).and_then(|live| live.call.offer.take_if(|offer| offer.legs.contains(&leg)));
         let valid = offered.is_some() && self.acd.agent_answered(id, now);
@@ -147,13 +156,20 @@ impl Engine {
             self.drop_leg(id, leg, &reason, now);
             return;
         }
-        self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         let told = match live.call.phase {
             Phase::Dialling => RunInput::Transferred(TransferOutcome::Answered),
             _ => RunInput::Queued(QueueOutcome::Answered),
         };
+        self.connect(id, leg, told, now);
+    }
+
+    /// The caller and the one on `leg`, who has answered, talk from now on.
+    pub(super) fn connect(&mut self, id: CallId, leg: LegId, told: RunInput, now: Now) {
+        self.answer_caller(id, now);
+        let Some(live) = self.live(id) else { return };
         live.call.talk(leg, now);
+        self.unwritten.insert(id);
         self.timers.clear(&Timer::Dial(id));
         self.timers.clear(&Timer::Wait(id));
         self.wire(id, now);
@@ -161,12 +177,11 @@ impl Engine {
     }
 
     /// Tells the caller who waits where they stand.
-    pub(super) fn announce_position(&mut self, id: CallId, position: usize) {
+    pub(super) fn announce_position(&mut self, id: CallId, position: usize, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let language = live.call.language.clone();
-        let items =
-            position_items(position).into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() });
-        let items = items.collect();
+        let prompts = position_prompts(position, &language, self.plans.names(), now);
+        let items = prompts.into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() }).collect();
         let mut out = Vec::new();
         if let Some(leg) = live.call.caller_mut().filter(|leg| leg.is_up()) {
             leg.announce(items, &mut self.next_play, &mut out);
@@ -183,20 +198,19 @@ impl Engine {
     }
 }
 
-/// The prompts that say a position: one of their own for the head, a number up to twenty, then only that one waits.
-fn position_items(position: usize) -> Vec<String> {
-    match position {
-        1 => vec!["position-first".to_owned()],
-        2..=20 => vec!["position-number".to_owned(), format!("number-{position}")],
-        _ => vec!["please-wait".to_owned()],
-    }
+/// The prompts that say a position; where the language has no words for it, only that one waits.
+fn position_prompts(position: usize, language: &Language, names: &Names, now: Now) -> Vec<String> {
+    let said = Said { kind: Kind::Position, set: None };
+    let place = Amount::Integer(i64::try_from(position).unwrap_or(i64::MAX));
+    let prompts = names.spoken(language).and_then(|table| said.prompts(place, table, now.wall));
+    prompts.unwrap_or_else(|| vec!["please-wait".to_owned()])
 }
 
 /// The codec that the caller speaks comes first, so that nothing need be transcoded.
-fn codecs_for(agent: &Agent, caller: Option<&Leg>) -> Vec<Codec> {
+pub(super) fn codecs_for(own: &[Codec], caller: Option<&Leg>) -> Vec<Codec> {
     let spoken = caller.and_then(|leg| leg.negotiator.agreed()).map(|agreed| agreed.codec);
-    let first = spoken.filter(|codec| agent.codecs.contains(codec));
-    first.into_iter().chain(agent.codecs.iter().copied().filter(|codec| Some(*codec) != first)).collect()
+    let first = spoken.filter(|codec| own.contains(codec));
+    first.into_iter().chain(own.iter().copied().filter(|codec| Some(*codec) != first)).collect()
 }
 
 fn fixed_phone(contact: &str) -> Option<Phone> {
@@ -208,7 +222,7 @@ fn fixed_phone(contact: &str) -> Option<Phone> {
     Some(Phone { uri, to })
 }
 
-fn latch_of(to: &Destination) -> Latch {
+pub(super) fn latch_of(to: &Destination) -> Latch {
     match to {
         Destination::Flow(flow) => Latch::Address(flow.remote.ip()),
         Destination::Address { address, .. } => Latch::Address(address.ip()),

@@ -7,7 +7,7 @@ use crate::ids::{AgentId, CallId, LegId, RequestId};
 use crate::queue::Wanted;
 use crate::record::Party;
 use crate::time::Now;
-use crate::views::{AgentState, ApiError, ApiRequest};
+use crate::views::{AgentState, ApiError, ApiRequest, CallTrace};
 
 impl Engine {
     pub(super) fn handle_api(&mut self, id: RequestId, request: ApiRequest, now: Now) {
@@ -17,6 +17,7 @@ impl Engine {
             ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
             ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
+            ApiRequest::Trace { call } => self.api_trace(call),
         };
         self.commands.push_back(Command::Reply { id, result });
     }
@@ -68,13 +69,7 @@ impl Engine {
     }
 
     fn api_hang_up(&mut self, call: CallId, leg: Option<LegId>, by: Party, now: Now) -> Result<Value, ApiError> {
-        let Some(live) = self.live(call) else {
-            return Err(refusal(
-                404,
-                "unknown_call",
-                format!("call {call} is not running; GET /calls lists those that are"),
-            ));
-        };
+        let Some(live) = self.live(call) else { return Err(unknown_call(call)) };
         let leg = match leg {
             Some(leg) if live.call.legs.contains_key(&leg) => leg,
             Some(leg) => {
@@ -89,6 +84,23 @@ impl Engine {
         self.hang_up_leg(call, leg, by, 16, now);
         Ok(json!({ "call_id": call, "leg_id": leg }))
     }
+
+    fn api_trace(&self, id: CallId) -> Result<Value, ApiError> {
+        let live = self.calls.get(&id).ok_or_else(|| unknown_call(id))?;
+        let trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        Ok(json!(CallTrace {
+            call_id: id,
+            from: live.call.from.clone(),
+            to: live.call.to.clone(),
+            started_at: live.call.started_at,
+            ended_at: None,
+            trace,
+        }))
+    }
+}
+
+fn unknown_call(call: CallId) -> ApiError {
+    refusal(404, "unknown_call", format!("call {call} is not running; GET /calls lists those that are"))
 }
 
 pub(super) fn refusal(status: u16, code: &str, message: String) -> ApiError {

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use rand_core::RngCore;
 
 use super::incoming::{Dialled, Source};
-use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
+use super::{Engine, FINISH_WAIT, Journal, Live, Timer, Written};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{Call, Ending, Leg, LegState, NewLeg, Phase};
-use crate::dialplan::{CallerFacts, Facts, Run, RunInput};
+use crate::dialplan::{Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
@@ -27,8 +27,11 @@ pub(super) struct NewCall {
     pub dialled: Dialled,
     pub from: String,
     pub to: String,
+    pub headers: Headers,
     /// Empty for a late offer.
     pub sdp: Bytes,
+    /// How many systems the call may still pass (RFC 3261 §20.22).
+    pub max_forwards: u8,
 }
 
 /// How a call's end is told to the legs that are still there.
@@ -97,51 +100,62 @@ impl Engine {
             started_at: now.wall,
             answered_at: None,
             caller: leg_id,
-            legs: BTreeMap::from([(leg_id, leg)]),
+            legs: BTreeMap::from([(leg_id, Box::new(leg))]),
             phase: Phase::Plan,
             offer: None,
             ringing_told: false,
             ending: None,
             path: Vec::new(),
             queue: None,
+            skills: BTreeMap::new(),
             queued_at: None,
             wait_ms: None,
             agent: None,
             recording: None,
             message: None,
+            handled: false,
+            hops_left: new.max_forwards,
         };
-        self.journal(Journal::Began(Box::new(call.record())));
         self.changed.insert(id);
-        self.start(call, &new.dialled, now);
+        self.unwritten.insert(id);
+        self.start(call, &new.dialled, &new.headers, now);
         Ok(())
     }
 
-    fn start(&mut self, mut call: Call, dialled: &Dialled, now: Now) {
+    fn start(&mut self, mut call: Call, dialled: &Dialled, headers: &Headers, now: Now) {
         let id = call.id;
         let plans = self.plans.clone();
         match dialled {
             Dialled::Plan(plan) => {
                 let uses = plans.get(plan).map(|plan| plan.uses).unwrap_or_default();
                 let earlier_calls_s = self.note_call(&call.from, uses, now);
-                let facts = Facts {
+                let mut facts = Facts {
                     call_id: id,
                     from: call.from.clone(),
                     to: call.to.clone(),
                     trunk: call.trunk.clone(),
                     language: call.language.clone(),
-                    caller: CallerFacts::default(),
+                    headers: BTreeMap::new(),
+                    caller: self.stranger(&call.from, uses),
                     earlier_calls_s,
                 };
+                if plans.get(plan).is_some_and(|plan| plan.uses.headers) {
+                    facts.take_headers(headers.iter());
+                }
                 let run = Run::new(&plans, plan, facts);
                 call.language = run.language().clone();
                 let waits = self.ask_history(id, &call.from, uses, now);
-                self.calls.insert(id, Live { call, run: Some(run), plans, shown: None });
+                let written = Written::default();
+                let live = Live { call, run: Some(run), plans, outgoing: None, shown: None, written };
+                self.calls.insert(id, Box::new(live));
                 if !waits {
                     self.run_plan(id, RunInput::Start, now);
                 }
             }
             Dialled::Agent(agent) => {
-                self.calls.insert(id, Live { call, run: None, plans, shown: None });
+                let written = Written::default();
+                let live = Live { call, run: None, plans, outgoing: None, shown: None, written };
+                self.calls.insert(id, Box::new(live));
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
         }
@@ -188,8 +202,8 @@ impl Engine {
         let sdp = leg.answer.take().unwrap_or_else(|| leg.negotiator.offer(Direction::BOTH));
         let session = leg.session;
         self.ua.accept(session, sdp, Headers::default(), now.instant);
-        self.journal(Journal::Answered { call: id, at: now.wall });
         self.changed.insert(id);
+        self.unwritten.insert(id);
     }
 
     /// Ends the call for everybody. Its record follows as soon as the media threads have told their last figures.
@@ -209,6 +223,7 @@ impl Engine {
         });
         live.call.phase = Phase::Ending;
         live.call.offer = None;
+        live.outgoing = None;
         let open: Vec<LegId> =
             live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
         for leg in open {
@@ -253,6 +268,7 @@ impl Engine {
         self.sessions.remove(&session);
         self.media(MediaCommand::Close { leg: leg_id });
         self.changed.insert(id);
+        self.unwritten.insert(id);
     }
 
     pub(super) fn finish_if_complete(&mut self, id: CallId, now: Now) {
@@ -264,6 +280,9 @@ impl Engine {
 
     /// Writes the record, then tells the world.
     pub(super) fn finish(&mut self, id: CallId, now: Now) {
+        if self.unwritten.remove(&id) {
+            self.write_down(id);
+        }
         let message = self.settle_recordings(id, now);
         let Some(live) = self.calls.remove(&id) else { return };
         self.timers.clear(&Timer::Finish(id));
@@ -271,9 +290,12 @@ impl Engine {
             self.legs.remove(&leg.id);
             self.sessions.remove(&leg.session);
         }
-        let record = Box::new(live.call.record());
-        self.journal(Journal::Ended(record.clone()));
-        self.commands.push_back(super::Command::Publish(Change::Ended(record)));
+        let told = Box::new(live.call.record());
+        let mut record = told.clone();
+        record.trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        self.journal(Journal::Ended(record));
+        // Events are kept by the thousand; whoever wants the trace asks for it.
+        self.commands.push_back(super::Command::Publish(Change::Ended(told)));
         message
             .into_iter()
             .for_each(|message| self.commands.push_back(super::Command::Publish(Change::Voicemail(message))));
@@ -285,7 +307,7 @@ impl Engine {
         self.draining = true;
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
-            let handled = self.calls.get(&id).is_some_and(|live| live.call.agent.is_some());
+            let handled = self.calls.get(&id).is_some_and(|live| live.call.handled);
             let outcome = if handled { Outcome::Handled } else { Outcome::Failed };
             // Q.850 cause 41: temporary failure.
             self.end_call(id, EndReason { outcome, by: Party::System, q850: 41, status: 503 }, now);

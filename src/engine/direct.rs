@@ -29,7 +29,9 @@ impl Engine {
     }
 
     pub(super) fn dial_timed_out(&mut self, id: CallId, now: Now) {
-        let Some(offer) = self.live(id).and_then(|live| live.call.offer.clone()) else { return };
+        let Some(offer) = self.live(id).and_then(|live| live.call.offer.clone()) else {
+            return self.outside_timed_out(id, now);
+        };
         self.stop_ringing(id, &offer.agent, now);
         self.agent_failed(id, &offer.agent, NoAnswer::Timeout, now);
     }
@@ -46,17 +48,11 @@ impl Engine {
     pub(super) fn agent_failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
         self.acd.agent_failed(id, agent, why, now);
         if self.calls.get(&id).is_some_and(|live| live.call.phase == Phase::Dialling) {
-            let outcome = match why {
-                NoAnswer::Busy => TransferOutcome::Busy,
-                NoAnswer::Timeout => TransferOutcome::NoAnswer,
-                NoAnswer::Declined | NoAnswer::HungUpWhileRinging => TransferOutcome::Declined,
-                NoAnswer::Unreachable => TransferOutcome::Unreachable,
-            };
-            self.dial_failed(id, outcome, now);
+            self.dial_failed(id, outcome_of(why), now);
         }
     }
 
-    fn dial_failed(&mut self, id: CallId, outcome: TransferOutcome, now: Now) {
+    pub(super) fn dial_failed(&mut self, id: CallId, outcome: TransferOutcome, now: Now) {
         self.timers.clear(&Timer::Dial(id));
         let Some(live) = self.live(id) else { return };
         live.call.phase = Phase::Plan;
@@ -72,5 +68,15 @@ impl Engine {
             };
             self.end_call(id, EndReason { outcome: Outcome::Failed, by: Party::System, q850, status }, now);
         }
+    }
+}
+
+/// What a plan is told of one who could not be had.
+pub(super) fn outcome_of(why: NoAnswer) -> TransferOutcome {
+    match why {
+        NoAnswer::Busy => TransferOutcome::Busy,
+        NoAnswer::Timeout => TransferOutcome::NoAnswer,
+        NoAnswer::Declined | NoAnswer::HungUpWhileRinging => TransferOutcome::Declined,
+        NoAnswer::Unreachable => TransferOutcome::Unreachable,
     }
 }

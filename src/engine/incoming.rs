@@ -8,6 +8,9 @@ use crate::sip::auth::Verdict;
 use crate::sip::message::{Headers, Request, Uri};
 use crate::time::Now;
 
+/// RFC 3261 §8.1.1.6: what a peer that does not count is taken to have begun with.
+const MAX_FORWARDS: u8 = 70;
+
 /// Who a call comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
@@ -63,7 +66,17 @@ impl Engine {
             return Err(Refusal::later());
         }
         let from = caller_number(&request.core.from.uri);
-        let call = NewCall { session, flow, source, dialled, from, to: number, sdp: request.body.clone() };
+        let call = NewCall {
+            session,
+            flow,
+            source,
+            dialled,
+            from,
+            to: number,
+            headers: request.headers.clone(),
+            sdp: request.body.clone(),
+            max_forwards: request.max_forwards.unwrap_or(MAX_FORWARDS),
+        };
         self.begin_call(call, now)
             .map_err(|status| if status == 503 { Refusal::later() } else { Refusal::status(status) })
     }
@@ -81,6 +94,7 @@ impl Engine {
                 Verdict::Accepted => Ok(Source::Agent(id)),
                 Verdict::Challenge(headers) => Err(Refusal { status: 401, headers }),
                 Verdict::Refused => Err(Refusal::status(403)),
+                Verdict::Misdirected => Err(Refusal::status(400)),
             };
         }
         let remote = flow.remote.ip();

@@ -4,14 +4,18 @@
 mod agents;
 mod api;
 mod calls;
+mod dial_out;
 mod direct;
 mod incoming;
+mod journal;
 mod outside;
 mod pairs;
 mod plan;
 mod recordings;
 mod registration;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -23,12 +27,11 @@ use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
-use crate::call::{Call, FIRST_ENGINE_PLAY};
+use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
 use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent};
-use crate::record::{CallRecord, Recording, SurveyAnswer};
 use crate::settings::{Settings, TrunkServer};
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
@@ -37,11 +40,14 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::views::{ApiError, ApiRequest, Change};
+use dial_out::Outgoing;
+pub use journal::Journal;
+use journal::Written;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
 pub use trunks::ServerId;
-use trunks::Trunks;
+use trunks::{TargetId, Trunks};
 
 /// What happens to the engine. With the time of each, a run can be recorded and replayed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -147,38 +153,6 @@ pub enum LogLevel {
     Warn,
 }
 
-/// What must survive the death of the process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Journal {
-    Began(Box<CallRecord>),
-    /// Its caller is answered.
-    Answered {
-        call: CallId,
-        at: Wall,
-    },
-    Queued {
-        call: CallId,
-        queue: QueueId,
-        from: String,
-        since: Wall,
-    },
-    Ended(Box<CallRecord>),
-    /// The agent's wrap-up for this call is over.
-    WrapUp {
-        call: CallId,
-        acw_ms: u64,
-    },
-    /// A recording begins, or has ended: what is known of it now.
-    Recording(Box<Recording>),
-    RecordingDeleted(RecordingId),
-    Surveyed {
-        call: CallId,
-        answer: SurveyAnswer,
-    },
-    /// An event that `Command::Tell` wrote down is done.
-    Told(String),
-}
-
 /// A point in time at which the engine wants to act.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Timer {
@@ -193,7 +167,7 @@ enum Timer {
     /// The caller's history has not come; the plan begins without it.
     History(CallId),
     LookUp(ServerId),
-    Options(ServerId),
+    Options(TargetId),
     Register(TrunkId),
 }
 
@@ -216,7 +190,7 @@ pub struct Engine {
     acd: Acd,
     rng: ChaCha12Rng,
     #[serde(with = "pairs")]
-    calls: BTreeMap<CallId, Live>,
+    calls: BTreeMap<CallId, Box<Live>>,
     sessions: HashMap<SessionId, (CallId, LegId)>,
     legs: HashMap<LegId, CallId>,
     /// Bound ports of the media shell that no leg uses.
@@ -233,7 +207,10 @@ pub struct Engine {
     next_play: u64,
     draining: bool,
     drained: bool,
+    /// To be published when the input has been taken in.
     changed: BTreeSet<CallId>,
+    /// To be written down then, where there is news.
+    unwritten: BTreeSet<CallId>,
     commands: VecDeque<Command>,
 }
 
@@ -244,8 +221,11 @@ struct Live {
     /// `None` for a call that an agent's phone dialled directly.
     run: Option<Run>,
     plans: Arc<Plans>,
+    /// A number outside that is being reached.
+    outgoing: Option<Outgoing>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
+    written: Written,
 }
 
 /// What is alive, for leak checks.
@@ -297,6 +277,7 @@ impl Engine {
             draining: false,
             drained: false,
             changed: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
             commands: VecDeque::new(),
         };
         engine.reach_fixed_phones(now);
@@ -375,7 +356,7 @@ impl Engine {
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::History(call) => self.history_told(call, None, now),
                 Timer::LookUp(server) => self.look_up(server, now),
-                Timer::Options(server) => self.ask_options(server, now),
+                Timer::Options(target) => self.ask_options(target, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
             }
         }
@@ -392,6 +373,7 @@ impl Engine {
                 break;
             }
         }
+        self.write_down_changes();
         while let Some(transmit) = self.ua.poll_transmit() {
             self.commands.push_back(Command::Send(transmit));
         }
@@ -423,7 +405,7 @@ impl Engine {
         match event {
             AcdEvent::Offer { contact, agent, .. } => self.ring_agent(contact, &agent, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
-            AcdEvent::Announce { contact, position } => self.announce_position(contact, position),
+            AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
             AcdEvent::WrappedUp { contact, acw } => {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }
@@ -451,19 +433,30 @@ impl Engine {
         self.plans = plans;
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
+        self.play_new_music(now);
+    }
+
+    /// Who waits hears the music that their queue has now.
+    fn play_new_music(&mut self, now: Now) {
+        let mut waiting = Vec::new();
+        for live in self.calls.values_mut() {
+            let Phase::Queued { queue, music, .. } = &mut live.call.phase else { continue };
+            let new = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| &queue.music);
+            if let Some(new) = new.filter(|new| *new != music) {
+                music.clone_from(new);
+                waiting.push(live.call.id);
+            }
+        }
+        waiting.into_iter().for_each(|call| self.wire(call, now));
     }
 
     /// The live call, and the engine's parts that act on it, apart from each other.
     fn live(&mut self, call: CallId) -> Option<&mut Live> {
-        self.calls.get_mut(&call)
+        self.calls.get_mut(&call).map(Box::as_mut)
     }
 
     fn media(&mut self, command: MediaCommand) {
         self.commands.push_back(Command::Media(command));
-    }
-
-    fn journal(&mut self, entry: Journal) {
-        self.commands.push_back(Command::Journal(entry));
     }
 
     fn log(&mut self, level: LogLevel, text: String) {

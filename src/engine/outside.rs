@@ -88,6 +88,12 @@ impl Engine {
         if uses.earlier_calls { earlier } else { Vec::new() }
     }
 
+    /// What is known of a caller without asking: the number in one form, where a plan speaks of the caller.
+    pub(super) fn stranger(&self, from: &str, uses: Uses) -> CallerFacts {
+        let number = if uses.history { self.settings.numbering.read(from).into_text() } else { String::new() };
+        CallerFacts { number, ..CallerFacts::default() }
+    }
+
     /// Asks for the caller's history, where the plan speaks of it and the number can be told; the plan begins when the
     /// answer comes. `false` where nothing is asked.
     pub(super) fn ask_history(&mut self, call: CallId, from: &str, uses: Uses, now: Now) -> bool {

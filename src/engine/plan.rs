@@ -4,11 +4,31 @@ use super::calls::EndReason;
 use super::{Engine, LogLevel, PLACE_KEPT, Timer};
 use crate::bridge::{Digit, MediaCommand, RecordTerms, Sources};
 use crate::call::{Phase, millis};
-use crate::dialplan::{QueueOutcome, RunAction, RunInput, Target};
+use crate::dialplan::{QueueFigures, QueueOutcome, Queues, RunAction, RunInput, Target};
 use crate::ids::{CallId, QueueId};
-use crate::queue::EnqueueError;
+use crate::queue::{Acd, EnqueueError, Skills};
 use crate::record::{Party, SurveyAnswer};
 use crate::time::{Instant, Now};
+
+/// How the distributor's queues are now, as plans ask.
+struct Figures<'a> {
+    acd: &'a Acd,
+    now: Now,
+}
+
+impl Queues for Figures<'_> {
+    fn figures(&self, queue: &str) -> Option<QueueFigures> {
+        let load = self.acd.load(queue, self.now)?;
+        Some(QueueFigures {
+            waiting: load.waiting,
+            longest_wait_s: load.longest_wait.as_secs(),
+            agents_available: load.agents_available,
+            agents_logged_in: load.agents_logged_in,
+            estimate_s: load.estimate.map(|(least, most)| (least.as_secs(), most.as_secs())),
+            service_level: load.service_level,
+        })
+    }
+}
 
 impl Engine {
     /// Hands the run what happened, then does what it asks for.
@@ -18,9 +38,12 @@ impl Engine {
         if live.call.ending.is_some() {
             return;
         }
-        run.handle(&live.plans, input, now);
+        run.handle(&live.plans, input, &Figures { acd: &self.acd, now }, now);
         let actions: Vec<RunAction> = std::iter::from_fn(|| run.poll_action()).collect();
         live.call.language = run.language().clone();
+        if run.path().len() > live.call.path.len() {
+            self.unwritten.insert(id);
+        }
         live.call.path = run.path().to_vec();
         match run.poll_timeout() {
             Some(at) => self.timers.set(Timer::Plan(id), at),
@@ -42,11 +65,11 @@ impl Engine {
                 let sources = if on { Sources::from_slice(&[leg]) } else { Sources::new() };
                 self.media(MediaCommand::Hear { leg, sources });
             }
-            RunAction::Distribute { queue, max_wait, leave } => {
+            RunAction::Distribute { queue, skills, max_wait, leave } => {
                 if let Some(limit) = max_wait {
                     self.timers.set(Timer::Wait(id), now.instant + limit);
                 }
-                self.distribute(id, &queue, leave, now);
+                self.distribute(id, &queue, skills, leave, now);
             }
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
@@ -64,25 +87,30 @@ impl Engine {
             }
             RunAction::LookUp { look_up, question } => self.look_up_for_plan(id, look_up, question),
             RunAction::Webhook(webhook) => self.tell(id, *webhook, now),
+            RunAction::Transfer { to: Target::Outside(number), ring_timeout } => {
+                self.dial_outside(id, &number, ring_timeout, now);
+            }
             RunAction::HangUp { status, q850, outcome } => {
                 self.end_call(id, EndReason { outcome, by: Party::System, q850, status }, now);
             }
         }
     }
 
-    fn distribute(&mut self, id: CallId, queue: &QueueId, leave: Vec<Digit>, now: Now) {
+    fn distribute(&mut self, id: CallId, queue: &QueueId, skills: Skills, leave: Vec<Digit>, now: Now) {
         let regained = self.regained_place(id, queue, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
-        live.call.enter_queue(queue, music.as_deref().unwrap_or("music/default"), leave, now);
-        let from = live.call.from.clone();
+        live.call.enter_queue(queue, skills.clone(), music.as_deref().unwrap_or("music/default"), leave, now);
         self.wire(id, now);
-        match self.acd.enqueue(id, queue, since, now) {
+        match self.acd.enqueue(id, queue, &skills, since, now) {
             Ok(()) => {
                 let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
                 let since = now.wall - jiff::SignedDuration::from_millis(waited);
-                self.journal(super::Journal::Queued { call: id, queue: queue.clone(), from, since });
+                if let Some(live) = self.live(id) {
+                    live.written.place = Some((queue.clone(), since));
+                }
+                self.unwritten.insert(id);
             }
             Err(error) => {
                 let outcome = match error {
@@ -138,10 +166,12 @@ impl Engine {
 
     /// Puts a caller who lost their agent by a fault back into the queue, at the place they had.
     pub(super) fn requeue(&mut self, id: CallId, now: Now) -> bool {
-        let Some(queue) = self.calls.get(&id).and_then(|live| live.call.queue.clone()) else { return false };
+        let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
+        let Some(call) = with_agent else { return false };
+        let (Some(queue), skills) = (call.queue.clone(), call.skills.clone()) else { return false };
         self.acd.talk_ended(id, now);
         self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
-        self.distribute(id, &queue, Vec::new(), now);
+        self.distribute(id, &queue, skills, Vec::new(), now);
         true
     }
 }

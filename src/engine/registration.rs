@@ -45,6 +45,7 @@ impl Engine {
                 return response;
             }
             Verdict::Refused => return request.response(403.into(), None),
+            Verdict::Misdirected => return request.response(400.into(), None),
         }
         let response = self.registrar.handle(request, flow, &user, now.instant);
         let reachable = self.registrar.bindings(&user).next().is_some();

@@ -20,7 +20,8 @@ impl Engine {
     }
 
     pub(super) fn leg_progress(&mut self, session: SessionId, status: u16, _sdp: Option<Sdp>, now: Now) {
-        let Some((call, _)) = self.leg_of(session) else { return };
+        let Some((call, leg)) = self.leg_of(session) else { return };
+        self.outside_rings(call, leg);
         if status == 180 || status == 183 {
             self.acd.agent_ringing(call, now);
             self.ring_back(call, now);
@@ -88,6 +89,9 @@ impl Engine {
 
     pub(super) fn leg_failed(&mut self, session: SessionId, status: u16, q850: Option<u8>, now: Now) {
         let Some((call, leg)) = self.leg_of(session) else { return };
+        if self.tries_elsewhere(call, leg, status, now) {
+            return;
+        }
         self.close_leg(call, leg, now);
         self.phone_failed(call, leg, no_answer(status, q850), now);
     }
@@ -204,7 +208,7 @@ impl Engine {
     /// Ends a call whose caller or partner has left, with the outcome that its phase implies.
     fn party_left(&mut self, call: CallId, by: Party, q850: u8, now: Now) {
         let Some(live) = self.live(call) else { return };
-        let outcome = if live.call.agent.is_some() {
+        let outcome = if live.call.handled {
             Outcome::Handled
         } else if live.run.as_ref().is_some_and(|run| run.is_self_service()) && live.call.queue.is_none() {
             Outcome::SelfService
@@ -238,6 +242,25 @@ impl Engine {
         }
     }
 
+    /// A leg that sends no RTP any more is ended. A caller who loses their agent so is not.
+    fn leg_died(&mut self, leg: LegId, now: Now) {
+        let Some(call) = self.legs.get(&leg).copied() else { return };
+        let Some(live) = self.live(call) else { return };
+        if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
+            return;
+        }
+        let is_partner = leg != live.call.caller && live.call.partner(leg).is_some();
+        self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
+        // Q.850: recovery on timer expiry.
+        let lost = EndReason { q850: 102, ..EndReason::normal(Outcome::Failed, Party::System) };
+        if is_partner {
+            self.drop_leg(call, leg, &lost, now);
+            self.partner_left(call, lost.by, lost.q850, false, now);
+        } else {
+            self.hang_up_leg(call, leg, lost.by, lost.q850, now);
+        }
+    }
+
     /// The caller hears that it rings, where they have not been answered yet.
     fn ring_back(&mut self, call: CallId, now: Now) {
         let Some(live) = self.calls.get_mut(&call) else { return };
@@ -260,13 +283,8 @@ impl Engine {
                 }
             }
             MediaEvent::PlayEnded { leg, play } => self.play_ended(leg, play, now),
-            MediaEvent::Dead { leg } => {
-                if let Some(call) = self.legs.get(&leg).copied() {
-                    self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
-                    self.hang_up_leg(call, leg, Party::System, 102, now);
-                }
-            }
             MediaEvent::Recording { recording, event } => self.recording_event(recording, event, now),
+            MediaEvent::Dead { leg } => self.leg_died(leg, now),
             MediaEvent::Closed { leg, stats } => {
                 let Some(call) = self.legs.get(&leg).copied() else { return };
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Event, Inputs};
 use crate::ids::PlayId;
@@ -33,7 +33,11 @@ pub const SPEC: Spec = Spec {
                   abandoned; by default true once the caller has chosen in a menu or typed what was asked",
         },
     ],
-    outputs: &[Output { name: "result", doc: "`played`, or `interrupted` by a key" }],
+    outputs: &[Output {
+        name: "result",
+        kind: OutputKind::Word(&["played", "interrupted"]),
+        doc: "`played`, or `interrupted` by a key",
+    }],
     ends: Ends::Never,
     free_inputs: false,
 };

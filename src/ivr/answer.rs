@@ -176,6 +176,7 @@ fn fit(json: &serde_json::Value, default: &Value) -> Option<Value> {
         (Value::Text(_), Json::Bool(flag)) => Some(Value::Text(flag.to_string())),
         (Value::Integer(_), Json::Number(number)) => whole(number).map(Value::Integer),
         (Value::Integer(_), Json::String(text)) => text.trim().parse().ok().map(Value::Integer),
+        (Value::Double(_), Json::Number(number)) => double(number),
         (Value::Flag(_), Json::Bool(flag)) => Some(Value::Flag(*flag)),
         (Value::List(_), Json::Array(_)) | (Value::Map(_), Json::Object(_)) => value_of(json, DEEPEST),
         _ => None,
@@ -184,6 +185,10 @@ fn fit(json: &serde_json::Value, default: &Value) -> Option<Value> {
 
 fn bounded(text: &str) -> Option<Value> {
     (text.len() <= LONGEST_TEXT).then(|| Value::from(text))
+}
+
+fn double(number: &serde_json::Number) -> Option<Value> {
+    number.as_f64().filter(|double| double.is_finite()).map(Value::Double)
 }
 
 /// `12` and `12.0`, as JSON knows no difference.
@@ -202,7 +207,7 @@ fn value_of(json: &serde_json::Value, depth: usize) -> Option<Value> {
     Some(match json {
         Json::Null => return None,
         Json::Bool(flag) => Value::Flag(*flag),
-        Json::Number(number) => whole(number).map(Value::Integer)?,
+        Json::Number(number) => whole(number).map(Value::Integer).or_else(|| double(number))?,
         Json::String(text) => bounded(text)?,
         Json::Array(items) if items.len() <= MOST_ITEMS => Value::List(
             items.iter().filter(|item| !item.is_null()).map(|item| value_of(item, depth)).collect::<Option<_>>()?,
@@ -272,10 +277,18 @@ mod tests {
             serde_json::json!({ "text": null, "number": null, "flag": null, "list": null, "table": null }),
             serde_json::json!({ "text": {}, "number": 1.5, "flag": 1, "list": {}, "table": [] }),
             serde_json::json!({ "text": long, "number": 1e300, "flag": "true", "list": many, "table": deep }),
-            serde_json::json!({ "text": [], "number": "12x", "flag": [], "list": [1.5], "table": { "a": 1.5 } }),
+            serde_json::json!({ "text": [], "number": "12x", "flag": [], "list": "a", "table": 1.5 }),
         ] {
             assert_eq!(fields.take(&answer), BTreeMap::new(), "{answer:.80}");
         }
+    }
+
+    #[test]
+    fn numbers_with_decimals_are_taken() {
+        let fields = fields("share = { path = 'share', default = 0.5 }\nall = { path = 'all', default = [] }");
+        let taken = fields.take(&serde_json::json!({ "share": 2, "all": [1, 1.5] }));
+        assert_eq!(taken["share"], Value::Double(2.0));
+        assert_eq!(taken["all"], Value::List(vec![Value::Integer(1), Value::Double(1.5)]));
     }
 
     #[test]

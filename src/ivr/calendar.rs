@@ -1,4 +1,7 @@
-//! `calendar`: whether the centre is open now.
+//! `calendar`: whether the centre is open now, why, and when it opens next.
+
+mod holidays;
+mod opening;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +9,37 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::Inputs;
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
+use super::{Inputs, Value};
 use crate::time::Wall;
+
+pub use holidays::{COUNTRIES, Holiday, YearlyDay, easter, of_country};
+pub use opening::{Opening, Reason};
 
 pub const SPEC: Spec = Spec {
     name: "calendar",
-    summary: "Tells whether a calendar is open at this moment.",
+    summary: "Tells whether a calendar is open at this moment, why, and when it opens next.",
     inputs: &[Input { name: "calendar", kind: Kind::Calendar, need: Need::Required, doc: "which calendar" }],
-    outputs: &[Output { name: "state", doc: "`open` or `closed`" }],
+    outputs: &[
+        Output { name: "state", kind: OutputKind::Word(&["open", "closed"]), doc: "`open` or `closed`" },
+        Output {
+            name: "reason",
+            kind: OutputKind::Word(&["hours", "holiday", "exception"]),
+            doc: "what decides about the day: the weekly `hours`, a `holiday`, or an `exception`",
+        },
+        Output {
+            name: "holiday",
+            kind: OutputKind::Text,
+            doc: "the name of the holiday, as `easter-monday`; an empty text on other days",
+        },
+        Output {
+            name: "opens",
+            kind: OutputKind::Text,
+            doc: "when a closed calendar opens next, as `2026-11-30T09:00:00+01:00`, for { say = \"when\" }; an empty \
+                  text where it is open, or not open within 400 days",
+        },
+    ],
     ends: Ends::Never,
     free_inputs: false,
 };
@@ -29,6 +53,8 @@ pub struct Calendar {
     pub weekly: [Vec<Hours>; 7],
     /// Days with hours of their own; none of them is a day off.
     pub exceptions: BTreeMap<Date, Vec<Hours>>,
+    /// Days that come every year; of several on one day the first counts.
+    pub holidays: Vec<Holiday>,
 }
 
 /// From a minute of the day up to another one, which it does not include. An end that is not after the beginning is
@@ -69,27 +95,10 @@ impl Calendar {
         TimeZone::get(name).is_ok()
     }
 
-    /// By the local clock: at a change to summer time the hour that does not exist is nobody's, and the hour that
-    /// comes twice is open both times. A calendar whose zone is unknown is closed.
-    pub fn is_open(&self, at: Wall) -> bool {
-        let Ok(zone) = TimeZone::get(&self.time_zone) else { return false };
-        let local = zone.to_datetime(at);
-        let minute = u16::try_from(local.hour()).unwrap_or(0) * 60 + u16::try_from(local.minute()).unwrap_or(0);
-        let today = self.hours(local.date()).iter().any(|hours| match hours.is_overnight() {
-            true => minute >= hours.from,
-            false => (hours.from..hours.to).contains(&minute),
-        });
-        let from_yesterday = local
-            .date()
-            .yesterday()
-            .is_ok_and(|yesterday| self.hours(yesterday).iter().any(|hours| hours.is_overnight() && minute < hours.to));
-        today || from_yesterday
-    }
-
-    fn hours(&self, date: Date) -> &[Hours] {
-        let day = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
-        let weekly = self.weekly.get(day).map(Vec::as_slice).unwrap_or_default();
-        self.exceptions.get(&date).map_or(weekly, Vec::as_slice)
+    /// A moment as its zone's clock shows it (RFC 3339).
+    fn local(&self, at: Wall) -> String {
+        let offset = TimeZone::get(&self.time_zone).map_or(jiff::tz::Offset::UTC, |zone| zone.to_offset(at));
+        at.display_with_offset(offset).to_string()
     }
 
     /// The days of `mon`, `mon-fri`, `sat-mon`, counted from Monday.
@@ -107,9 +116,27 @@ impl Calendar {
 
 pub(super) fn run(inputs: &Inputs, step: &mut Step<'_>) -> Done {
     let calendar = inputs.text("calendar").and_then(|name| step.names.calendars.get(name));
-    let open = calendar.is_some_and(|calendar| calendar.is_open(step.wall));
-    let state = if open { "open" } else { "closed" };
-    Done::Next { result: state.to_owned(), outputs: vec![("state", state.into())] }
+    let opening = calendar.map(|calendar| calendar.opening(step.wall));
+    let state = if opening.as_ref().is_some_and(|opening| opening.open) { "open" } else { "closed" };
+    let (reason, holiday) = match opening.as_ref().map(|opening| opening.reason) {
+        Some(Reason::Holiday(name)) => ("holiday", name),
+        Some(Reason::Exception) => ("exception", ""),
+        Some(Reason::Hours) | None => ("hours", ""),
+    };
+    let opens =
+        opening.as_ref().and_then(|opening| opening.opens).zip(calendar).map(|(at, calendar)| calendar.local(at));
+    let result = match reason {
+        "hours" => state.to_owned(),
+        "holiday" => format!("{state} {holiday}"),
+        reason => format!("{state} {reason}"),
+    };
+    let outputs = vec![
+        ("state", state.into()),
+        ("reason", reason.into()),
+        ("holiday", holiday.into()),
+        ("opens", Value::Text(opens.unwrap_or_default())),
+    ];
+    Done::Next { result, outputs }
 }
 
 #[cfg(test)]
@@ -168,6 +195,95 @@ mod tests {
             assert!(calendar.is_open(at.parse().unwrap()), "{at}");
         }
         assert!(!calendar.is_open("2026-10-25T03:30:00+01:00".parse().unwrap()));
+    }
+
+    /// What a rule sees: state, reason, holiday and when it opens next, in local time.
+    fn told(calendar: &Calendar, at: &str) -> String {
+        let opening = calendar.opening(at.parse().unwrap());
+        let reason = match opening.reason {
+            Reason::Hours => "hours",
+            Reason::Holiday(name) => name,
+            Reason::Exception => "exception",
+        };
+        let opens = opening.opens.map(|at| calendar.local(at)).unwrap_or_default();
+        format!("{} {reason} {opens}", if opening.open { "open" } else { "closed" })
+    }
+
+    #[test]
+    fn a_closed_calendar_says_why_and_when_it_opens_next() {
+        let mut calendar = support();
+        calendar.holidays = of_country("fr").unwrap();
+        for (at, expected) in [
+            ("2026-11-25T11:00:00+01:00", "open hours "),
+            ("2026-11-25T08:00:00+01:00", "closed hours 2026-11-25T09:00:00+01:00"),
+            ("2026-11-25T18:00:00+01:00", "closed hours 2026-11-26T09:00:00+01:00"),
+            ("2026-11-28T11:00:00+01:00", "closed hours 2026-11-30T09:00:00+01:00"),
+            // Easter Monday, after the change to summer time; the caller may ring from elsewhere.
+            ("2027-03-26T18:30:00Z", "closed hours 2027-03-30T09:00:00+02:00"),
+            ("2027-03-29T11:00:00+02:00", "closed easter-monday 2027-03-30T09:00:00+02:00"),
+            ("2026-05-14T11:00:00+02:00", "closed ascension 2026-05-15T09:00:00+02:00"),
+            ("2026-12-25T11:00:00+01:00", "closed exception 2026-12-26T10:00:00+01:00"),
+            ("2026-12-26T11:00:00+01:00", "open exception "),
+        ] {
+            assert_eq!(told(&calendar, at), expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_holiday_can_have_hours_and_an_exception_outdoes_it() {
+        let mut calendar = support();
+        let eve = YearlyDay::Date { month: 12, day: 24 };
+        calendar.holidays =
+            vec![Holiday { name: "eve".to_owned(), day: eve, hours: vec![Hours::parse("09:00-12:00").unwrap()] }];
+        assert_eq!(told(&calendar, "2026-12-24T11:00:00+01:00"), "open eve ");
+        assert_eq!(told(&calendar, "2026-12-24T13:00:00+01:00"), "closed eve 2026-12-26T10:00:00+01:00");
+        calendar.exceptions.insert("2026-12-24".parse().unwrap(), vec![Hours::parse("09:00-18:00").unwrap()]);
+        assert_eq!(told(&calendar, "2026-12-24T13:00:00+01:00"), "open exception ");
+    }
+
+    #[test]
+    fn a_night_belongs_to_the_day_it_began_on() {
+        let mut calendar = Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() };
+        calendar.weekly[3] = vec![Hours::parse("22:00-06:00").unwrap()];
+        calendar.holidays = of_country("fr").unwrap();
+        // Friday 1 January 2027 is a holiday; the night of Thursday goes on.
+        assert_eq!(told(&calendar, "2027-01-01T05:00:00+01:00"), "open hours ");
+        assert_eq!(told(&calendar, "2027-01-01T06:00:00+01:00"), "closed new-year 2027-01-07T22:00:00+01:00");
+    }
+
+    #[test]
+    fn an_opening_in_the_hour_that_does_not_exist_comes_with_the_jump() {
+        let mut calendar = Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() };
+        calendar.weekly[6] = vec![Hours::parse("02:30-05:00").unwrap()];
+        assert_eq!(told(&calendar, "2026-03-29T01:00:00+01:00"), "closed hours 2026-03-29T03:00:00+02:00");
+        // In autumn the hour comes twice, and so does the opening.
+        assert_eq!(told(&calendar, "2026-10-25T02:15:00+02:00"), "closed hours 2026-10-25T02:30:00+02:00");
+        assert_eq!(told(&calendar, "2026-10-25T02:15:00+01:00"), "closed hours 2026-10-25T02:30:00+01:00");
+        calendar.weekly[6] = vec![Hours::parse("02:10-02:50").unwrap()];
+        assert_eq!(told(&calendar, "2026-03-28T23:00:00+01:00"), "closed hours 2026-04-05T02:10:00+02:00");
+    }
+
+    #[test]
+    fn what_never_opens_says_nothing_of_an_opening() {
+        let never =
+            Calendar { time_zone: "UTC".to_owned(), holidays: of_country("fr").unwrap(), ..Calendar::default() };
+        assert_eq!(told(&never, "2026-11-25T12:00:00Z"), "closed hours ");
+        let mut long_ago = Calendar { time_zone: "UTC".to_owned(), ..Calendar::default() };
+        long_ago.exceptions.insert("2020-01-01".parse().unwrap(), vec![Hours::parse("09:00-12:00").unwrap()]);
+        assert_eq!(told(&long_ago, "2026-11-25T12:00:00Z"), "closed hours ");
+    }
+
+    #[test]
+    fn yearly_days_move_as_they_are_meant_to() {
+        let on = |day: YearlyDay, year| day.of_year(year).map(|date| date.to_string());
+        let thanksgiving = YearlyDay::Weekday { nth: 4, weekday: 4, month: 11 };
+        assert_eq!(on(thanksgiving, 2026).as_deref(), Some("2026-11-26"));
+        assert_eq!(on(YearlyDay::Weekday { nth: -1, weekday: 1, month: 5 }, 2026).as_deref(), Some("2026-05-25"));
+        assert_eq!(on(YearlyDay::Weekday { nth: 5, weekday: 1, month: 2 }, 2026), None);
+        let leap = YearlyDay::Date { month: 2, day: 29 };
+        assert_eq!((on(leap, 2026), on(leap, 2028).as_deref()), (None, Some("2028-02-29")));
+        assert_eq!(on(YearlyDay::Easter(1), 2026).as_deref(), Some("2026-04-06"));
+        assert_eq!(on(YearlyDay::Easter(0), 1500), None, "there was another calendar then");
     }
 
     #[test]

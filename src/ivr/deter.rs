@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Activity, Event, Inputs, Started, Value};
 use crate::bridge::Digit;
@@ -45,7 +45,7 @@ pub const SPEC: Spec = Spec {
         },
         Input { name: "invalid", kind: Kind::Prompt, need: Need::Text("invalid"), doc: "said after a wrong key" },
     ],
-    outputs: &[Output { name: "choice", doc: "what the caller chose of the offer" }],
+    outputs: &[Output { name: "choice", kind: OutputKind::Choice("offer"), doc: "what the caller chose of the offer" }],
     ends: Ends::UnlessChosen,
     free_inputs: false,
 };
@@ -89,6 +89,11 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
 }
 
 impl Deter {
+    /// Something is offered, to be chosen by key.
+    pub(super) fn listens(&self) -> bool {
+        !self.offer.is_empty()
+    }
+
     pub(super) fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         match (event, self.play) {
             (Event::Digit(digit), play) => {

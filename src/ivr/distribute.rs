@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, QueueOutcome, Started, Value};
 use crate::ids::QueueId;
@@ -13,6 +13,12 @@ pub const SPEC: Spec = Spec {
     summary: "Puts the caller into a queue; an agent who answers ends the plan.",
     inputs: &[
         Input { name: "queue", kind: Kind::Queue, need: Need::Required, doc: "which queue" },
+        Input {
+            name: "skills",
+            kind: Kind::Skills,
+            need: Need::Optional,
+            doc: "what the agent must be good at; agents of the queue without these skills are not rung",
+        },
         Input {
             name: "max_wait_s",
             kind: Kind::Integer { min: 1, max: 86_400 },
@@ -27,8 +33,12 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "result", doc: "why nobody answered: `full`, `timed_out`, `left`, `no_such_queue`" },
-        Output { name: "key", doc: "the key the caller left by, or an empty text" },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(&["full", "timed_out", "left", "no_such_queue"]),
+            doc: "why nobody answered: `full`, `timed_out`, `left`, `no_such_queue`",
+        },
+        Output { name: "key", kind: OutputKind::Text, doc: "the key the caller left by, or an empty text" },
     ],
     ends: Ends::WhenAnswered,
     free_inputs: false,
@@ -46,6 +56,7 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     step.answer();
     step.ask(Action::Distribute {
         queue: QueueId::from(queue),
+        skills: inputs.skills("skills"),
         max_wait: inputs.seconds("max_wait_s"),
         leave: inputs.keys("leave"),
     });

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Event, Inputs};
 
@@ -15,7 +15,7 @@ pub const SPEC: Spec = Spec {
         need: Need::Integer(3_600),
         doc: "how long before the next level runs",
     }],
-    outputs: &[Output { name: "result", doc: "`timed_out`" }],
+    outputs: &[Output { name: "result", kind: OutputKind::Word(&["timed_out"]), doc: "`timed_out`" }],
     ends: Ends::Never,
     free_inputs: false,
 };

@@ -10,14 +10,16 @@ use super::calendar::Calendar;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
 use crate::caller::{NumberList, Numbering};
-use crate::ids::{AgentId, ExpertId, Language, QueueId, ServiceId};
+use crate::ids::{AgentId, ExpertId, Language, QueueId, ServiceId, Skill};
+use crate::spoken::Table;
 
 /// A value of a plan: an input, an output or a variable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     Flag(bool),
     Integer(i64),
+    Double(f64),
     Text(String),
     List(Vec<Value>),
     Map(BTreeMap<String, Value>),
@@ -36,6 +38,7 @@ impl Value {
         match self {
             Value::Flag(_) => "true or false",
             Value::Integer(_) => "a whole number",
+            Value::Double(_) => "a number with decimals",
             Value::Text(_) => "a text",
             Value::List(_) => "a list",
             Value::Map(_) => "a table",
@@ -60,6 +63,7 @@ impl fmt::Display for Value {
         match self {
             Value::Flag(flag) => flag.fmt(f),
             Value::Integer(integer) => integer.fmt(f),
+            Value::Double(double) => double.fmt(f),
             Value::Text(text) => f.write_str(text),
             Value::List(items) => {
                 f.write_str("[")?;
@@ -85,6 +89,22 @@ impl fmt::Display for Value {
     }
 }
 
+/// Required skills with the least level of each: `["billing"]`, at any level, or `{ billing = 3 }`. `None` where it is
+/// neither.
+pub(super) fn skills(value: &Value) -> Option<BTreeMap<Skill, u8>> {
+    match value {
+        Value::List(items) => items.iter().map(|item| Some((Skill::from(item.as_text()?), 1))).collect(),
+        Value::Map(entries) => entries
+            .iter()
+            .map(|(skill, level)| match level {
+                Value::Integer(level @ 1..=5) => Some((Skill::from(skill.as_str()), u8::try_from(*level).ok()?)),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    }
+}
+
 /// The names a plan may refer to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
@@ -92,15 +112,30 @@ pub struct Names {
     pub queues: BTreeSet<QueueId>,
     pub calendars: BTreeMap<String, Calendar>,
     pub agents: BTreeSet<AgentId>,
+    /// What agents are good at.
+    pub skills: BTreeSet<Skill>,
     /// Experts with their SIP addresses: never a target.
     pub experts: BTreeMap<ExpertId, String>,
+    /// How the numbers begin that some trunk offers to plans.
+    pub allowed: Vec<String>,
     /// The prompts there are, per language.
     pub prompts: BTreeMap<Language, BTreeSet<String>>,
+    /// How values are said, per language that has a table.
+    pub spoken: BTreeMap<Language, Table>,
     /// HTTP services, and whether a plan may name whole URLs for them.
     pub services: BTreeMap<ServiceId, bool>,
     /// Lists of numbers to deny or allow.
     pub lists: BTreeMap<String, NumberList>,
     pub numbering: Numbering,
+    /// The centre's own time zone, an IANA name.
+    pub time_zone: String,
+}
+
+impl Names {
+    /// How values are said in a language; one without a table of its own takes that of the default language.
+    pub fn spoken(&self, language: &Language) -> Option<&Table> {
+        self.spoken.get(language).or_else(|| self.spoken.get(self.default_language.as_ref()?))
+    }
 }
 
 /// The checked inputs of one rule; the module's declared defaults stand behind them.
@@ -158,6 +193,11 @@ impl Inputs {
             Some(Value::List(items)) => items.iter().filter_map(Value::as_text).map(str::to_owned).collect(),
             _ => self.text(name).map(str::to_owned).into_iter().collect(),
         }
+    }
+
+    /// Skills with the least level of each.
+    pub fn skills(&self, name: &str) -> BTreeMap<Skill, u8> {
+        self.get(name).and_then(skills).unwrap_or_default()
     }
 
     pub fn keys(&self, name: &str) -> Vec<Digit> {

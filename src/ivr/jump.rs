@@ -1,7 +1,7 @@
 //! `jump`: goes on at another level of the plan.
 
 use super::Inputs;
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::Done;
 
 pub const SPEC: Spec = Spec {
@@ -16,7 +16,11 @@ pub const SPEC: Spec = Spec {
             doc: "how often this rule jumps in one call",
         },
     ],
-    outputs: &[Output { name: "result", doc: "`exhausted` when it jumped that often before" }],
+    outputs: &[Output {
+        name: "result",
+        kind: OutputKind::Word(&["exhausted"]),
+        doc: "`exhausted` when it jumped that often before",
+    }],
     ends: Ends::Never,
     free_inputs: false,
 };

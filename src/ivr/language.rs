@@ -1,7 +1,7 @@
 //! `language`: changes the language of what the caller hears from now on.
 
 use super::Inputs;
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use crate::ids::Language;
 
@@ -9,7 +9,11 @@ pub const SPEC: Spec = Spec {
     name: "language",
     summary: "Changes the language of the prompts from here on.",
     inputs: &[Input { name: "language", kind: Kind::Language, need: Need::Required, doc: "a language of the prompts" }],
-    outputs: &[Output { name: "result", doc: "`set`, or `unknown` when there are no prompts in that language" }],
+    outputs: &[Output {
+        name: "result",
+        kind: OutputKind::Word(&["set", "unknown"]),
+        doc: "`set`, or `unknown` when there are no prompts in that language",
+    }],
     ends: Ends::Never,
     free_inputs: false,
 };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Fields, LookUpResult};
 use super::http::{self, HttpRequest, Method, RequestFault};
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, Started, Value};
 use crate::ids::PlayId;
@@ -81,9 +81,13 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "result", doc: "`ok`, `not_found` (404, 410), `timed_out`, `failed`, `busy`" },
-        Output { name: "status", doc: "the HTTP status; 0 without an answer" },
-        Output { name: "reason", doc: "why it failed, for people; else an empty text" },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(LookUpResult::WORDS),
+            doc: "`ok`, `not_found` (404, 410), `timed_out`, `failed`, `busy`",
+        },
+        Output { name: "status", kind: OutputKind::Integer, doc: "the HTTP status; 0 without an answer" },
+        Output { name: "reason", kind: OutputKind::Text, doc: "why it failed, for people; else an empty text" },
     ],
     ends: Ends::Never,
     free_inputs: false,

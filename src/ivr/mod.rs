@@ -7,7 +7,9 @@ mod calendar;
 mod deter;
 mod distribute;
 mod echo;
+mod estimate;
 mod gather;
+mod guide;
 mod hangup;
 pub mod http;
 mod inputs;
@@ -15,8 +17,12 @@ mod jump;
 mod language;
 mod lookup;
 mod menu;
+pub mod outside;
 mod pattern;
+mod question;
+mod queues;
 mod record;
+mod say;
 mod screen;
 mod set;
 mod silence;
@@ -30,24 +36,28 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Digit, PlayItem};
-use crate::ids::{AgentId, PlayId, QueueId};
+use crate::ids::{AgentId, PlayId, QueueId, Skill};
 use crate::record::Outcome;
 use crate::views::RecordingWish;
 
 pub use answer::{Answer, Field, Fields, LookUpResult};
-pub use calendar::{Calendar, Hours};
+pub use calendar::{COUNTRIES, Calendar, Holiday, Hours, Opening, Reason, YearlyDay, easter, of_country};
 pub use deter::Farewell;
+pub use guide::{example, guide, section};
 pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value};
 pub use lookup::LookUp;
 pub use pattern::Pattern;
+pub use queues::{NoQueues, QueueFigures, Queues};
 pub use record::default_prompt as consent_prompt;
-pub use spec::{Ends, Input, Kind, Module, Need, Output, Spec};
+pub use say::{KEYS as SAY_KEYS, amount_of, said_of};
+pub use spec::{Ends, Input, Kind, Module, Need, Output, OutputKind, Spec};
 pub use step::{Caller, Desk, Done, Step, TypeAhead};
 pub use webhook::Webhook;
 
@@ -127,12 +137,16 @@ pub enum TransferOutcome {
     Unreachable,
     /// There is no such target (any more).
     NoSuchTarget,
+    /// It may not be called from a plan.
+    Refused,
 }
 
 /// Where a transfer goes. An expert is never one: callers reach experts through an agent only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     Agent(AgentId),
+    /// A number that a trunk offers, as it is dialled.
+    Outside(String),
 }
 
 /// What a running plan asks for.
@@ -152,6 +166,8 @@ pub enum Action {
     /// Into a queue, with its music and announcements; the answer is `Event::Queued`. The call is answered before.
     Distribute {
         queue: QueueId,
+        /// Only agents with these skills, each at this level (1 to 5) or above.
+        skills: BTreeMap<Skill, u8>,
         /// Report `TimedOut` after this long unanswered; wait for ever when `None`.
         max_wait: Option<Duration>,
         /// Keys that leave the queue, reported as `Left`.
@@ -235,6 +251,7 @@ impl Activity {
             Module::Deter => return deter::start(inputs, step),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
+            Module::Estimate => return Started::Done(estimate::run(inputs, step)),
             Module::Gather => return gather::start(inputs, step),
             Module::Hangup => return Started::Done(hangup::run(inputs, step)),
             Module::Jump => return Started::Done(jump::run(inputs)),
@@ -251,6 +268,22 @@ impl Activity {
             Module::Webhook => return Started::Done(webhook::run(inputs, step)),
         };
         Started::Running(activity)
+    }
+
+    /// Whether a key of the caller answers what it asked for.
+    pub fn listens(&self) -> bool {
+        match self {
+            Activity::Gather(_) | Activity::Menu(_) | Activity::Record(_) | Activity::Survey(_) => true,
+            Activity::Deter(deter) => deter.listens(),
+            Activity::Voicemail(voicemail) => voicemail.listens(),
+            Activity::Announce(_)
+            | Activity::Distribute(_)
+            | Activity::Echo(_)
+            | Activity::Farewell(_)
+            | Activity::Lookup(_)
+            | Activity::Silence(_)
+            | Activity::Transfer(_) => false,
+        }
     }
 
     /// Gives the event to the module; `Some` when it is done.

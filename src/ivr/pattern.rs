@@ -57,6 +57,16 @@ impl Pattern {
         rest.next().is_none().then_some(captured)
     }
 
+    /// A number of this pattern.
+    pub fn example(&self) -> String {
+        let places = self.text.chars().map(|place| match place {
+            'N' | 'X' | '.' => '0',
+            'Z' => '1',
+            place => place,
+        });
+        places.collect()
+    }
+
     /// How many places are fixed: of two patterns that fit a number the one with more is meant.
     pub fn fixed_places(&self) -> usize {
         self.text.chars().filter(|c| !matches!(c, 'N' | 'X' | 'Z' | '.')).count()

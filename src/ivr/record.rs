@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, Started};
 use crate::bridge::Digit;
@@ -44,7 +44,11 @@ pub const SPEC: Spec = Spec {
             doc: "with key, how long the caller may think after the prompt",
         },
     ],
-    outputs: &[Output { name: "result", doc: "`recording`, `paused`, `stopped`, or `refused` by the caller" }],
+    outputs: &[Output {
+        name: "result",
+        kind: OutputKind::Word(&["recording", "paused", "stopped", "refused"]),
+        doc: "`recording`, `paused`, `stopped`, or `refused` by the caller",
+    }],
     ends: Ends::Never,
     free_inputs: false,
 };

@@ -1,7 +1,7 @@
 //! `screen`: judges who calls, by lists of numbers, by how often they call, and by what their number looks like. What is
 //! done about it is the plan's next rule.
 
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Inputs, Value};
 use crate::caller::CallerNumber;
@@ -43,8 +43,12 @@ pub const SPEC: Spec = Spec {
         },
     ],
     outputs: &[
-        Output { name: "verdict", doc: "`pass` or `spam`" },
-        Output { name: "reason", doc: "`allow`, `deny`, `anonymous`, `malformed`, `rate`, or `none`" },
+        Output { name: "verdict", kind: OutputKind::Word(&["pass", "spam"]), doc: "`pass` or `spam`" },
+        Output {
+            name: "reason",
+            kind: OutputKind::Word(&["allow", "deny", "anonymous", "malformed", "rate", "none"]),
+            doc: "`allow`, `deny`, `anonymous`, `malformed`, `rate`, or `none`",
+        },
     ],
     ends: Ends::Never,
     free_inputs: false,

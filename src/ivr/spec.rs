@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::Value;
+use super::inputs::{Value, skills};
 use crate::bridge::Digit;
 
 /// A module, as it is documented and checked.
@@ -28,7 +28,45 @@ pub struct Input {
 #[derive(Debug)]
 pub struct Output {
     pub name: &'static str,
+    pub kind: OutputKind,
     pub doc: &'static str,
+}
+
+/// The type of an output. What can be told beforehand is checked beforehand: a condition that compares with a word the
+/// module never gives is a finding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OutputKind {
+    Text,
+    Flag,
+    Integer,
+    /// A number with decimals.
+    Double,
+    List,
+    /// A table of anything.
+    Map,
+    /// One of these words and no other.
+    Word(&'static [&'static str]),
+    /// One of the meanings in this input of the rule, or the input `default` where the module has one.
+    Choice(&'static str),
+    /// Known at run time only.
+    Any,
+}
+
+impl OutputKind {
+    /// In words, for findings and documentation.
+    pub fn describe(self) -> String {
+        match self {
+            OutputKind::Text => "a text".into(),
+            OutputKind::Flag => "true or false".into(),
+            OutputKind::Integer => "a whole number".into(),
+            OutputKind::Double => "a number with decimals".into(),
+            OutputKind::List => "a list".into(),
+            OutputKind::Map => "a table".into(),
+            OutputKind::Word(words) => format!("one of {}", words.join(", ")),
+            OutputKind::Choice(_) => "one of the choices".into(),
+            OutputKind::Any => "a value of any type".into(),
+        }
+    }
 }
 
 /// Whether the plan goes on after the module.
@@ -42,6 +80,20 @@ pub enum Ends {
     UnlessChosen,
     /// The call is with a person; the next level runs only when nobody answered.
     WhenAnswered,
+}
+
+impl Ends {
+    /// In words, for documentation.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Ends::Never => "The next level runs.",
+            Ends::Always => "The call is over.",
+            Ends::UnlessChosen => "The call is over, unless the caller chose something of an `offer`.",
+            Ends::WhenAnswered => {
+                "The call is with a person; the next level runs only when nobody answered, and `result` says why."
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +115,8 @@ pub enum Kind {
         min: i64,
         max: i64,
     },
-    /// The name of a prompt, or a list of names played one after the other.
+    /// The name of a prompt, or a list of names played one after the other, in which values may stand:
+    /// `["your-number-is", { say = "digits", value = "4711" }]`. `fr:hello` is a prompt in a language of its own.
     Prompt,
     Queue,
     /// Opening hours of the configuration.
@@ -71,7 +124,7 @@ pub enum Kind {
     /// A level of the same plan.
     Level,
     Language,
-    /// `agent:201`.
+    /// `agent:201`, `tel:+33155501`.
     Target,
     /// A table from keys to what they mean: `{ 1 = "sales", 2 = "support" }`.
     Choices,
@@ -79,6 +132,8 @@ pub enum Kind {
     Keys,
     /// A number pattern: `NNNN`.
     Pattern,
+    /// Skills an agent must have: a list of names, or a table from names to the least level.
+    Skills,
     /// An HTTP service of the configuration.
     Service,
     /// A text with expressions in braces: `/customers/{call.from}`.
@@ -94,21 +149,48 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// One that could stand in a plan, as it is written.
+    pub fn sample(self) -> String {
+        match self {
+            Kind::Text => "\"text\"".into(),
+            Kind::Flag => "true".into(),
+            Kind::Integer { min, .. } => min.to_string(),
+            Kind::Prompt => "\"greeting\"".into(),
+            Kind::Queue | Kind::Calendar => "\"support\"".into(),
+            Kind::Level => "\"menu\"".into(),
+            Kind::Language => "\"fr\"".into(),
+            Kind::Target => "\"agent:201\"".into(),
+            Kind::Choices => "{ 1 = \"sales\", 2 = \"support\" }".into(),
+            Kind::Keys => "\"*0\"".into(),
+            Kind::Pattern => "\"NNNN\"".into(),
+            Kind::Skills => "[\"billing\"]".into(),
+            Kind::Service => "\"crm\"".into(),
+            Kind::Template => "\"/customers/{call.from}\"".into(),
+            Kind::Values => "{ number = { cel = \"call.from\" } }".into(),
+            Kind::Fields => "{ tier = { path = \"customer.tier\", default = \"none\" } }".into(),
+            Kind::Lists => "\"spam\"".into(),
+            Kind::Word(words) => format!("{:?}", words.first().unwrap_or(&"")),
+        }
+    }
+
     /// In words, for findings and documentation.
     pub fn describe(self) -> String {
         match self {
             Kind::Text => "a text".into(),
             Kind::Flag => "true or false".into(),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Kind::Prompt => "the name of a prompt, or a list of names".into(),
+            Kind::Prompt => "the name of a prompt, or a list of names and values to say".into(),
             Kind::Queue => "the name of a queue".into(),
             Kind::Calendar => "the name of a calendar".into(),
             Kind::Level => "the name of a level of this plan".into(),
             Kind::Language => "a language such as \"en\"".into(),
-            Kind::Target => "an agent, as \"agent:201\"".into(),
+            Kind::Target => "an agent, as \"agent:201\", or a number, as \"tel:+33155501\"".into(),
             Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),
+            Kind::Skills => {
+                "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
+            }
             Kind::Service => "the name of a service".into(),
             Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
             Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
@@ -133,6 +215,7 @@ impl Kind {
             // What is taken out of an answer, and which list is meant, is said when the plan is written.
             (Kind::Template | Kind::Fields | Kind::Values, _) => false,
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
+            (Kind::Skills, value) => skills(value).is_some(),
             (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
             (_, value) => value.as_text().is_some(),
         }
@@ -148,6 +231,7 @@ pub enum Module {
     Deter,
     Distribute,
     Echo,
+    Estimate,
     Gather,
     Hangup,
     Jump,
@@ -165,12 +249,13 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 19] = [
+    pub const ALL: [Module; 20] = [
         Module::Announce,
         Module::Calendar,
         Module::Deter,
         Module::Distribute,
         Module::Echo,
+        Module::Estimate,
         Module::Gather,
         Module::Hangup,
         Module::Jump,
@@ -194,6 +279,7 @@ impl Module {
             Module::Deter => &super::deter::SPEC,
             Module::Distribute => &super::distribute::SPEC,
             Module::Echo => &super::echo::SPEC,
+            Module::Estimate => &super::estimate::SPEC,
             Module::Gather => &super::gather::SPEC,
             Module::Hangup => &super::hangup::SPEC,
             Module::Jump => &super::jump::SPEC,
@@ -211,6 +297,11 @@ impl Module {
         }
     }
 
+    /// Whether an output holds what the caller typed, which no trace shows.
+    pub fn is_private(self, output: &str) -> bool {
+        matches!((self, output), (Module::Gather, "digits"))
+    }
+
     pub fn from_name(name: &str) -> Option<Module> {
         Module::ALL.into_iter().find(|module| module.spec().name == name)
     }
@@ -221,7 +312,7 @@ impl Spec {
         self.inputs.iter().find(|input| input.name == name)
     }
 
-    pub fn has_output(&self, name: &str) -> bool {
-        self.outputs.iter().any(|output| output.name == name)
+    pub fn output(&self, name: &str) -> Option<&'static Output> {
+        self.outputs.iter().find(|output| output.name == name)
     }
 }

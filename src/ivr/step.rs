@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inputs::{Names, Value};
 use super::survey::Survey;
-use super::{Action, Event};
+use super::{Action, Event, Queues};
 use crate::bridge::{Digit, PlayItem};
 use crate::ids::{Language, PlayId};
 use crate::record::Outcome;
@@ -116,6 +116,7 @@ pub struct Step<'a> {
     pub now: Instant,
     pub wall: Wall,
     pub names: &'a Names,
+    pub queues: &'a dyn Queues,
     pub desk: &'a mut Desk,
 }
 
@@ -135,12 +136,14 @@ impl Step<'_> {
         }
     }
 
-    /// Answers, and plays prompts in the caller's language one after the other.
+    /// Answers, and plays prompts one after the other: in the caller's language, or in one of their own as `fr:hello`.
     pub fn play(&mut self, prompts: &[String], repeat: bool) -> PlayId {
         let language = self.desk.language.clone();
-        let items =
-            prompts.iter().map(|name| PlayItem::Prompt { name: name.clone(), language: language.clone() }).collect();
-        self.play_items(items, repeat)
+        let item = |prompt: &String| match prompt.split_once(':') {
+            Some((language, name)) => PlayItem::Prompt { name: name.to_owned(), language: Language::from(language) },
+            None => PlayItem::Prompt { name: prompt.clone(), language: language.clone() },
+        };
+        self.play_items(prompts.iter().map(item).collect(), repeat)
     }
 
     pub fn play_items(&mut self, items: Vec<PlayItem>, repeat: bool) -> PlayId {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::distribute::finished;
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, Started, Value};
 use crate::bridge::Digit;
@@ -54,8 +54,12 @@ pub const SPEC: Spec = Spec {
         Input { name: "thanks", kind: Kind::Prompt, need: Need::Text("survey-thanks"), doc: "said after the score" },
     ],
     outputs: &[
-        Output { name: "score", doc: "the score; an empty text where none was given" },
-        Output { name: "result", doc: "`armed` for after the talk, `answered`, or `gave_up`" },
+        Output { name: "score", kind: OutputKind::Any, doc: "the score; an empty text where none was given" },
+        Output {
+            name: "result",
+            kind: OutputKind::Word(&["armed", "answered", "gave_up"]),
+            doc: "`armed` for after the talk, `answered`, or `gave_up`",
+        },
     ],
     ends: Ends::Never,
     free_inputs: false,

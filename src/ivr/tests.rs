@@ -31,11 +31,15 @@ fn names() -> Names {
         queues: ["sales".into()].into(),
         calendars: BTreeMap::new(),
         agents: ["201".into()].into(),
+        skills: ["billing".into()].into(),
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
         services: [("crm".into(), false)].into(),
         lists: lists(),
         numbering: Numbering { country_code: "33".to_owned(), ..Numbering::default() },
+        allowed: vec!["+33".to_owned(), "3".to_owned(), "2".to_owned()],
+        time_zone: String::new(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts.clone().into())).into(),
+        ..Names::default()
     }
 }
 
@@ -60,7 +64,8 @@ impl Bench {
         let mut bench = Bench { desk, names: names(), now: Instant(1_000_000_000), activity: None, done: None };
         let values: BTreeMap<String, Value> = toml::from_str(inputs).expect("inputs as TOML");
         let inputs = Inputs { module, values };
-        let mut step = Step { now: bench.now, wall: WALL, names: &bench.names, desk: &mut bench.desk };
+        let mut step =
+            Step { now: bench.now, wall: WALL, names: &bench.names, queues: &NoQueues, desk: &mut bench.desk };
         match Activity::start(module, &inputs, &mut step) {
             Started::Running(activity) => bench.activity = Some(activity),
             Started::Done(done) => bench.done = Some(done),
@@ -73,7 +78,7 @@ impl Bench {
         if event == Event::Timeout {
             self.now = self.desk.deadline.expect("a deadline to reach");
         }
-        let mut step = Step { now: self.now, wall: WALL, names: &self.names, desk: &mut self.desk };
+        let mut step = Step { now: self.now, wall: WALL, names: &self.names, queues: &NoQueues, desk: &mut self.desk };
         // A module's state is kept in snapshots: it must come back as it was.
         let text = serde_json::to_string(activity).expect("a state that serialises");
         *activity = serde_json::from_str(&text).expect("a state that reads back");
@@ -218,7 +223,8 @@ fn what_follows_a_choice_serves_the_caller() {
         bench.desk.chose = chose;
         let values: BTreeMap<String, Value> = toml::from_str(&format!("prompt = 'ask'\n{inputs}")).unwrap();
         let inputs = Inputs { module: Module::Announce, values };
-        let mut step = Step { now: bench.now, wall: WALL, names: &bench.names, desk: &mut bench.desk };
+        let mut step =
+            Step { now: bench.now, wall: WALL, names: &bench.names, queues: &NoQueues, desk: &mut bench.desk };
         let Started::Running(activity) = Activity::start(Module::Announce, &inputs, &mut step) else { panic!() };
         bench.activity = Some(activity);
         bench.end_play();
@@ -374,9 +380,11 @@ fn gather_counts_digits_typed_before_it_began() {
 
 #[test]
 fn distribute_answers_and_says_what_became_of_the_caller() {
-    let mut bench = Bench::start(Module::Distribute, "queue = 'sales'\nmax_wait_s = 90\nleave = '*'");
+    let mut bench =
+        Bench::start(Module::Distribute, "queue = 'sales'\nskills = ['billing']\nmax_wait_s = 90\nleave = '*'");
     let expected = Action::Distribute {
         queue: "sales".into(),
+        skills: [("billing".into(), 1)].into(),
         max_wait: Some(Duration::from_secs(90)),
         leave: vec![Digit::new('*').unwrap()],
     };
@@ -417,6 +425,7 @@ fn a_transfer_does_not_answer_and_keeps_why_nobody_did() {
         (TransferOutcome::NoAnswer, "no_answer", (480, 19)),
         (TransferOutcome::Unreachable, "unreachable", (480, 20)),
         (TransferOutcome::NoSuchTarget, "no_such_target", (404, 1)),
+        (TransferOutcome::Refused, "refused", (403, 21)),
     ];
     for (outcome, result, refusal) in cases {
         let mut bench = Bench::start(Module::Transfer, "to = 'agent:201'\nring_timeout_s = 9");
@@ -428,12 +437,34 @@ fn a_transfer_does_not_answer_and_keeps_why_nobody_did() {
     }
 }
 
-/// A target may be computed from what the caller typed; it is never an expert all the same.
+/// A target may be computed from what the caller typed.
 #[test]
-fn a_transfer_reaches_agents_only() {
-    for to in ["expert:301", "agent:301", "sip:301@127.0.0.1:5090", "301", "agent:", "", "tel:+33155501"] {
+fn a_transfer_reaches_agents_and_the_numbers_that_a_trunk_offers() {
+    let ring_timeout = Duration::from_secs(30);
+    for (to, target) in [
+        ("agent:201", Target::Agent("201".into())),
+        ("tel:+33155501", Target::Outside("+33155501".into())),
+        ("+33-1-55-501", Target::Outside("+33155501".into())),
+    ] {
         let mut bench = Bench::start(Module::Transfer, &format!("to = '{to}'"));
-        assert_eq!(bench.output("result"), "no_such_target", "{to}");
+        assert_eq!(bench.actions(), [Action::Transfer { to: target, ring_timeout }], "{to}");
+    }
+    for (to, result) in [
+        ("agent:301", "no_such_target"),
+        ("agent:", "no_such_target"),
+        ("expert:301", "refused"),
+        ("sip:301@127.0.0.1:5090", "refused"),
+        ("sip:+33155501@192.0.2.9", "refused"),
+        ("tel:301", "refused"),
+        ("301", "refused"),
+        ("201", "refused"),
+        ("", "refused"),
+        ("tel:+44155501", "refused"),
+        ("tel:+33155501;phone-context=x", "refused"),
+        ("*21*+33155501#", "refused"),
+    ] {
+        let mut bench = Bench::start(Module::Transfer, &format!("to = '{to}'"));
+        assert_eq!(bench.output("result"), result, "{to}");
         assert_eq!(bench.actions(), [], "{to}");
     }
 }
@@ -622,7 +653,7 @@ fn screened(from: &str, earlier_s: &[u64], inputs: &str) -> (String, String) {
     desk.caller = Caller { from: from.to_owned(), earlier_s: earlier_s.to_vec() };
     let names = names();
     let inputs = Inputs { module: Module::Screen, values: toml::from_str(inputs).unwrap() };
-    let mut step = Step { now: Instant(0), wall: WALL, names: &names, desk: &mut desk };
+    let mut step = Step { now: Instant(0), wall: WALL, names: &names, queues: &NoQueues, desk: &mut desk };
     let Started::Done(Done::Next { outputs, .. }) = Activity::start(Module::Screen, &inputs, &mut step) else {
         panic!("screen takes no time")
     };

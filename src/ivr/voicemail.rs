@@ -159,6 +159,11 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Voicemail {
 }
 
 impl Voicemail {
+    /// The caller is asked whether the message is good.
+    pub(super) fn listens(&self) -> bool {
+        matches!(self.stage, Stage::Review(_) | Stage::Thinking)
+    }
+
     pub(super) fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         match (self.stage, event) {
             (Stage::Greeting(play), Event::Digit(digit)) if self.end_keys.contains(digit) && !self.beeping => {

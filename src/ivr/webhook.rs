@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::http::{self, HttpRequest, Method};
-use super::spec::{Ends, Input, Kind, Need, Output, Spec};
+use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Inputs, Value};
 
@@ -33,7 +33,11 @@ pub const SPEC: Spec = Spec {
             doc: "what is told besides the call's id, as { number = { cel = \"call.from\" } }",
         },
     ],
-    outputs: &[Output { name: "result", doc: "`queued`, or `refused` where no request can be made of the values" }],
+    outputs: &[Output {
+        name: "result",
+        kind: OutputKind::Word(&["queued", "refused"]),
+        doc: "`queued`, or `refused` where no request can be made of the values",
+    }],
     ends: Ends::Never,
     free_inputs: false,
 };

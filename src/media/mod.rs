@@ -32,7 +32,7 @@ use parking::Handles;
 use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
 use crate::ids::Language;
 use crate::outbox::Outbox;
-use crate::prompts::Library;
+use crate::prompts::{Library, Shelf as PromptShelf};
 use crate::settings::Codec;
 
 pub use error::MediaError;
@@ -71,6 +71,12 @@ pub trait PromptSource: Send + Sync {
 impl PromptSource for Library {
     fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes> {
         Library::encoded(self, name, language, codec).map(|encoded| encoded.frames.clone())
+    }
+}
+
+impl PromptSource for PromptShelf {
+    fn encoded(&self, name: &str, language: &Language, codec: Codec) -> Option<Bytes> {
+        Library::encoded(&self.library(), name, language, codec).map(|encoded| encoded.frames.clone())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Asking an HTTP service for JSON.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metrics::{counter, histogram};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -39,7 +39,7 @@ async fn ask(service: &Connected, question: LookUp) -> Answer {
         return Answer::without(LookUpResult::Busy, reason);
     };
     let began = Instant::now();
-    let asked = timeout(question.timeout, send(service, &question.request, question.timeout)).await;
+    let asked = timeout(question.timeout, send(service, &question.request)).await;
     histogram!(LOOKUP_TIME, "service" => service.settings.id.to_string()).record(began.elapsed());
     match asked {
         Err(_) => Answer::without(LookUpResult::TimedOut, format!("no answer within {:?}", question.timeout)),
@@ -59,14 +59,14 @@ fn taken(kept: &Kept, question: &LookUp) -> Answer {
 }
 
 /// Sends and reads the whole answer; `Err` holds the status (0 where there is none) and why there is no JSON.
-async fn send(service: &Connected, request: &HttpRequest, limit: Duration) -> Result<Kept, (u16, String)> {
+async fn send(service: &Connected, request: &HttpRequest) -> Result<Kept, (u16, String)> {
     let none = |reason: String| (0, reason);
     let url = service.url(request).map_err(none)?;
     let mut builder = match request.method {
         Method::Get => service.client.get(url),
         Method::Post => service.client.post(url),
     };
-    builder = builder.headers(headers(request).map_err(none)?).header(ACCEPT, "application/json").timeout(limit);
+    builder = builder.headers(headers(request).map_err(none)?).header(ACCEPT, "application/json");
     if let Some(body) = &request.body {
         builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
     }

@@ -8,6 +8,9 @@ mod lookup;
 mod sign;
 mod webhook;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;

@@ -16,8 +16,12 @@ use super::Finding;
 use super::finding::Place;
 use super::index::{is_language_tag, is_prompt_name};
 use crate::ids::Language;
+use crate::spoken::PREFIX;
 
 pub(super) const CATALOGUE: &str = "prompts.toml";
+
+/// Beside the sound files of a language: what its fragments say, under `[words]`.
+const WORDS: &str = "spoken.toml";
 
 const MAX_CATALOGUE_OCTETS: u64 = 4 * 1024 * 1024;
 
@@ -46,6 +50,24 @@ impl Catalogue {
                 let message = format!("cannot be read: {error}");
                 findings.push(Finding::of_file(&file, message, "make it a UTF-8 text file that relais may read"));
             }
+        }
+    }
+
+    /// Adds the fragments of `fr/spoken.toml`. What is wrong with that file is told where its rules are read.
+    pub fn read_words(&mut self, folder: &Path, language: &Language) {
+        let file = folder.join(language.as_str()).join(WORDS);
+        let mut text = String::new();
+        let read =
+            std::fs::File::open(&file).and_then(|opened| opened.take(MAX_CATALOGUE_OCTETS).read_to_string(&mut text));
+        if read.is_err() {
+            return;
+        }
+        let (table, _) = DeTable::parse_recoverable(&text);
+        let words = table.get_ref().get("words").and_then(|words| words.get_ref().as_table());
+        for name in words.into_iter().flat_map(|words| words.keys()) {
+            let place = Place::of_span(&file, &text, name.span());
+            let places = self.texts.entry(format!("{PREFIX}{}", name.get_ref())).or_default();
+            places.insert(language.clone(), place);
         }
     }
 

@@ -32,6 +32,19 @@ impl Finding {
     }
 }
 
+impl From<Finding> for crate::findings::Finding {
+    fn from(finding: Finding) -> Self {
+        crate::findings::Finding {
+            file: finding.file.display().to_string(),
+            line: finding.line,
+            column: finding.column,
+            severity: crate::findings::Severity::Error,
+            message: finding.message,
+            hint: Some(finding.hint).filter(|hint| !hint.is_empty()),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: {}", self.file.display(), self.line, self.column, self.message)?;

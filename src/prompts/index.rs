@@ -40,6 +40,7 @@ impl Index {
         let mut findings = Vec::new();
         for folder in folders {
             catalogue.read(folder, &mut findings);
+            index.languages.iter().for_each(|language| catalogue.read_words(folder, language));
             index.scan_folder(folder, &mut findings);
         }
         index.compare(&catalogue, &mut findings);
@@ -60,7 +61,7 @@ impl Index {
         &self.languages
     }
 
-    pub(super) fn files(&self) -> impl Iterator<Item = (&str, Option<&Language>, &Path)> {
+    pub fn files(&self) -> impl Iterator<Item = (&str, Option<&Language>, &Path)> {
         self.files.iter().flat_map(|(name, takes)| {
             takes.iter().map(|(language, path)| (name.as_str(), language.as_ref(), path.as_path()))
         })
@@ -184,7 +185,7 @@ fn made_files(folder: &Path) -> BTreeSet<PathBuf> {
     lines.filter_map(|line| line.split('\t').next()).map(|path| folder.join(path)).collect()
 }
 
-/// `menu`, `number-12`.
+/// `menu`, `position-first`.
 pub(super) fn is_prompt_name(name: &str) -> bool {
     let fit = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_');
     (1..=MAX_NAME_OCTETS).contains(&name.len()) && name.bytes().all(fit)

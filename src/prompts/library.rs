@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -39,12 +39,34 @@ impl Encoded {
 /// One recording in all codecs, in the order of `CODECS`.
 type Take = [Arc<Encoded>; 3];
 
+/// What tells that a file was written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: SystemTime,
+    octets: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Stamp> {
+        let about = std::fs::metadata(path).ok()?;
+        Some(Stamp { modified: about.modified().ok()?, octets: about.len() })
+    }
+}
+
+/// A file that was read.
+#[derive(Debug)]
+struct Source {
+    stamp: Option<Stamp>,
+    take: Take,
+}
+
 /// All prompts, decoded and encoded. Immutable: a reload builds a new one and puts it in the place of the old, whose
 /// sounds live on as long as a call plays them.
 #[derive(Debug, Default)]
 pub struct Library {
     default: Option<Language>,
     prompts: HashMap<String, Takes>,
+    sources: HashMap<PathBuf, Source>,
 }
 
 #[derive(Debug, Default)]
@@ -66,17 +88,39 @@ impl Library {
 
     /// Decodes and encodes the files of an index.
     pub fn fill(index: &Index) -> (Library, Vec<Finding>) {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Library::fill_with(index, threads, None)
+    }
+
+    /// The same folders read again: only files that were written anew are decoded, one after the other, so that calls
+    /// are not disturbed. A file that cannot be read any more is found, and its old sound stays.
+    pub fn refresh(&self, folders: &[PathBuf], languages: &[Language]) -> (Library, Vec<Finding>) {
+        let (index, mut findings) = Index::scan(folders, languages);
+        let (library, unreadable) = Library::fill_with(&index, 1, Some(self));
+        findings.extend(unreadable);
+        findings.sort();
+        (library, findings)
+    }
+
+    fn fill_with(index: &Index, threads: usize, before: Option<&Library>) -> (Library, Vec<Finding>) {
         let jobs: Vec<_> = index.files().collect();
         let next = AtomicUsize::new(0);
         let room = AtomicUsize::new(MAX_LIBRARY_OCTETS);
         let work = || {
             let mut done = Vec::new();
             while let Some(&(name, language, path)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                done.push((name, language, path, read_take(path, &room)));
+                // Looked at before the file is read: what is written meanwhile is noticed the next time.
+                let stamp = Stamp::of(path);
+                let known = before.and_then(|before| before.sources.get(path));
+                let take = match known.filter(|known| stamp.is_some() && known.stamp == stamp) {
+                    Some(known) => take_room(&room, octets_of(&known.take)).map(|()| known.take.clone()),
+                    None => read_take(path, &room),
+                };
+                done.push((name, language, path, stamp, take));
             }
             done
         };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+        let threads = threads.min(jobs.len());
         let done = std::thread::scope(|scope| {
             let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
             let mut done = work();
@@ -84,13 +128,21 @@ impl Library {
             done.extend(workers.into_iter().filter_map(|worker| worker.join().ok()).flatten());
             done
         });
-        let mut library = Library { default: index.languages().first().cloned(), prompts: HashMap::new() };
+        let default = index.languages().first().cloned();
+        let mut library = Library { default, prompts: HashMap::new(), sources: HashMap::new() };
         let mut findings = Vec::new();
-        for (name, language, path, take) in done {
-            match take {
-                Ok(take) => library.insert(name, language, take),
-                Err(error) => findings.push(finding(path, &error)),
-            }
+        for (name, language, path, stamp, take) in done {
+            let known = before.and_then(|before| before.sources.get(path));
+            let (stamp, take) = match (take, known) {
+                (Ok(take), _) => (stamp, take),
+                (Err(error), known) => {
+                    findings.push(finding(path, &error));
+                    let Some(known) = known else { continue };
+                    (known.stamp, known.take.clone())
+                }
+            };
+            library.insert(name, language, take.clone());
+            library.sources.insert(path.to_owned(), Source { stamp, take });
         }
         findings.sort();
         (library, findings)
@@ -138,8 +190,7 @@ fn read_take(path: &Path, room: &AtomicUsize) -> Result<Take, PromptError> {
     let pcm = decode_file(path)?;
     let seconds = pcm.samples.len() / pcm.rate_hz.max(1) as usize + 1;
     let octets = seconds * 1000 * CODECS.iter().map(|codec| bytes_per_ms(*codec)).sum::<usize>();
-    room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(octets))
-        .map_err(|_| PromptError::LibraryFull)?;
+    take_room(room, octets)?;
     let narrow = Resampler::convert(&pcm.samples, pcm.rate_hz, 8000)?;
     let wide = Resampler::convert(&pcm.samples, pcm.rate_hz, 16_000)?;
     let narrow = Pcm { rate_hz: 8000, samples: narrow };
@@ -148,6 +199,15 @@ fn read_take(path: &Path, room: &AtomicUsize) -> Result<Take, PromptError> {
         let pcm = if sample_rate_hz(codec) == wide.rate_hz { &wide } else { &narrow };
         Arc::new(encode(pcm, codec))
     }))
+}
+
+fn take_room(room: &AtomicUsize, octets: usize) -> Result<(), PromptError> {
+    let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(octets));
+    taken.map(|_| ()).map_err(|_| PromptError::LibraryFull)
+}
+
+fn octets_of(take: &Take) -> usize {
+    take.iter().map(|encoded| encoded.frames.len()).sum()
 }
 
 /// 64 kbit/s in each of the three.

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! prompts.toml          what every prompt says, per language
+//! fr/spoken.toml        the fragments that values are said with, under [words]
 //! made.tsv              the files that a voice made and nobody recorded (optional)
 //! en/menu.flac          the prompt `menu` in English
 //! fr/menu.wav           the same in French
@@ -17,6 +18,7 @@ mod error;
 mod finding;
 mod index;
 mod library;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -24,3 +26,4 @@ pub use error::PromptError;
 pub use finding::Finding;
 pub use index::Index;
 pub use library::{Encoded, Library};
+pub use shelf::Shelf;

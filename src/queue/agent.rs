@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::queues::QueueIndex;
+use super::skills::Skills;
 use super::{Cause, Wanted};
 use crate::ids::{AgentId, CallId};
 use crate::time::{Instant, Now, Wall};
@@ -104,6 +105,7 @@ pub(super) struct Agent {
     pub(super) name: String,
     /// In order of preference.
     pub(super) queues: Vec<QueueIndex>,
+    pub(super) skills: Skills,
     pub(super) reachable: bool,
     pub(super) duty: Duty,
     pub(super) since: Wall,

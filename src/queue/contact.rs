@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::AgentIndex;
 use super::queues::QueueIndex;
+use super::skills::Skills;
 use crate::ids::CallId;
 use crate::time::{Instant, Now, Wall};
 
@@ -35,6 +36,8 @@ pub(super) struct Contact {
     pub(super) medium: Medium,
     /// `None` for a call that goes straight to one agent.
     pub(super) queue: Option<QueueIndex>,
+    /// What an agent must be good at.
+    pub(super) skills: Skills,
     pub(super) place: Place,
     /// `place.since` on the wall clock.
     pub(super) since: Wall,
@@ -45,11 +48,11 @@ pub(super) struct Contact {
 
 impl Contact {
     /// A voice call that waits at `place`.
-    pub(super) fn new(queue: Option<QueueIndex>, place: Place, now: Now) -> Contact {
+    pub(super) fn new(queue: Option<QueueIndex>, skills: Skills, place: Place, now: Now) -> Contact {
         let waited = jiff::SignedDuration::try_from(now.instant.since(place.since)).unwrap_or_default();
         let since = now.wall.checked_sub(waited).unwrap_or(now.wall);
         let barred = BTreeMap::new();
-        Contact { medium: Medium::Voice, queue, place, since, stage: Stage::Waiting, barred }
+        Contact { medium: Medium::Voice, queue, skills, place, since, stage: Stage::Waiting, barred }
     }
 
     pub(super) fn is_barred(&self, agent: AgentIndex, now: Instant) -> bool {

@@ -3,18 +3,20 @@
 use super::agent::{AgentIndex, Duty};
 use super::contact::{Contact, Medium, Place, Stage};
 use super::error::nearest;
-use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Timer};
+use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Skills, Timer};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::time::{Instant, Now};
 use crate::views::AgentState;
 
 impl Acd {
     /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
-    /// `waiting_since` lies before `now` when a place is regained or kept.
+    /// Only agents with
+    /// the skills are offered it. `waiting_since` lies before `now` when a place is regained or kept.
     pub fn enqueue(
         &mut self,
         contact: CallId,
         queue: &QueueId,
+        skills: &Skills,
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
@@ -34,12 +36,17 @@ impl Acd {
         }
         let place = Place { since: waiting_since.min(now.instant), arrival, contact };
         entered.line.insert(place);
-        entered.unoffered.insert(place);
+        entered.unoffered.insert(place, skills);
         entered.contacts += 1;
         entered.figures.offered += 1;
         self.changed_queues.insert(index);
-        self.contacts.insert(contact, Contact::new(Some(index), place, now));
+        self.contacts.insert(contact, Contact::new(Some(index), skills.clone(), place, now));
         self.offer_contact(contact, now);
+        if self.offered_to(contact).is_none()
+            && let Some(entered) = self.queues.get_mut(&index)
+        {
+            entered.flow.begin(now.instant);
+        }
         self.announce_unless_offered(contact, now);
         Ok(())
     }
@@ -96,7 +103,10 @@ impl Acd {
             && let Some(queue) = self.queues.get_mut(&queue_index)
         {
             queue.line.remove(&talking.place);
+            queue.flow.answered(queue.line.len() > 0, now.instant);
             queue.figures.handled += 1;
+            let waited = now.instant.since(talking.place.since);
+            queue.figures.in_time += u64::from(waited <= queue.settings.answer_within);
             self.changed_queues.insert(queue_index);
         }
         self.change(index, |agent| {
@@ -165,7 +175,7 @@ impl Acd {
             return Err(AgentError::NotAvailable { agent: agent.clone(), state });
         }
         let place = Place { since: now.instant, arrival: self.next_arrival(), contact };
-        let mut seizing = Contact::new(None, place, now);
+        let mut seizing = Contact::new(None, Skills::new(), place, now);
         seizing.stage = Stage::Offered(index);
         self.contacts.insert(contact, seizing);
         self.change(index, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
@@ -242,7 +252,7 @@ impl Acd {
             return false;
         };
         contact.stage = Stage::Waiting;
-        queue.unoffered.insert(contact.place);
+        queue.unoffered.insert(contact.place, &contact.skills);
         true
     }
 
@@ -253,9 +263,12 @@ impl Acd {
         let Some(queue_index) = contact.queue else { return };
         if let Some(queue) = self.queues.get_mut(&queue_index) {
             queue.line.remove(&contact.place);
-            queue.unoffered.remove(&contact.place);
+            queue.unoffered.remove(&contact.place, &contact.skills);
             queue.contacts -= 1;
             queue.figures.abandoned += 1;
+            if queue.line.len() == 0 {
+                queue.flow.end();
+            }
             self.changed_queues.insert(queue_index);
         }
         self.close_if_drained(queue_index);

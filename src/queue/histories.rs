@@ -19,8 +19,9 @@ use rand_core::{RngCore, SeedableRng};
 use super::agent::Duty;
 use super::contact::Stage;
 use super::reference::Reference;
+use super::skills::meet;
 use super::tests::{agent, queue};
-use super::{Acd, AcdCounts, AcdEvent, EnqueueError, NoAnswer, Timer, Wanted};
+use super::{Acd, AcdCounts, AcdEvent, EnqueueError, NoAnswer, Skills, Timer, Wanted};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -44,7 +45,7 @@ struct History {
 
 #[derive(Debug)]
 enum Step {
-    Enqueue(CallId, QueueId, Duration),
+    Enqueue(CallId, QueueId, Skills, Duration),
     Leave(CallId),
     Ringing(CallId),
     Answered(CallId),
@@ -124,7 +125,7 @@ impl History {
                 self.next_contact = self.next_contact.max(id.0 + 1);
                 let queue = QueueId::from(["a", "a", "a", "b", "b", "c", "nowhere"][self.below(7)]);
                 let waited = Duration::from_secs([0, 0, 0, 5, 60][self.below(5)]);
-                Step::Enqueue(id, queue, waited)
+                Step::Enqueue(id, queue, skills(&mut self.rng, &[0, 0, 0, 1, 1, 2, 3]), waited)
             }
             18..24 => Step::Leave(contact),
             24..32 => Step::Ringing(self.some_offered().unwrap_or(contact)),
@@ -197,14 +198,14 @@ impl History {
         let now = self.now;
         let (acd, reference) = (&mut self.acd, &mut self.reference);
         match step {
-            Step::Enqueue(contact, queue, waited) => {
+            Step::Enqueue(contact, queue, skills, waited) => {
                 let since = now.instant - *waited;
-                let got = acd.enqueue(*contact, queue, since, now).map_err(|error| match error {
+                let got = acd.enqueue(*contact, queue, skills, since, now).map_err(|error| match error {
                     EnqueueError::NoSuchQueue { .. } => "no such queue",
                     EnqueueError::Full { .. } => "full",
                     EnqueueError::AlreadyWaiting { .. } => "already",
                 });
-                same("enqueue", got, reference.enqueue(*contact, queue, since, now))?;
+                same("enqueue", got, reference.enqueue(*contact, queue, skills, since, now))?;
             }
             Step::Leave(contact) => {
                 acd.leave(*contact, now);
@@ -308,6 +309,13 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: T, expected: T) -> Resu
     if got == expected { Ok(()) } else { Err(format!("{what}:\n     got {got:?}\nexpected {expected:?}")) }
 }
 
+/// Some of three skills, each at a level; how many are had or asked for is drawn from `counts`.
+fn skills(rng: &mut ChaCha12Rng, counts: &[usize]) -> Skills {
+    let mut pick = |bound: usize| rng.next_u32() as usize % bound;
+    let count = counts[pick(counts.len())];
+    (0..count).map(|_| (["billing", "french", "vip"][pick(3)].into(), 1 + pick(5) as u8)).collect()
+}
+
 /// Up to three queues and seven agents, drawn anew.
 fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::Agent>) {
     let mut pick = |of: &[u64]| of[rng.next_u32() as usize % of.len()];
@@ -334,6 +342,9 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
                 wanted.iter().copied().filter(|id| queues.iter().any(|q| q.id.as_str() == *id)).collect();
             agents.push(agent(id, &known));
         }
+    }
+    for agent in &mut agents {
+        agent.skills = skills(rng, &[0, 1, 2, 3, 5]);
     }
     (queues, agents)
 }
@@ -414,7 +425,8 @@ impl Acd {
                 let free = |agent: &&super::agent::Agent| {
                     agent.duty == Duty::Available && !agent.resting && agent.queues.contains(index)
                 };
-                for agent in self.agents.values().filter(free) {
+                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.skills);
+                for agent in self.agents.values().filter(free).filter(able) {
                     let index = self.agent_index[&agent.id];
                     if contact.barred.get(&index).is_none_or(|until| *until <= now) {
                         return Err(format!("agent {} is free while {} waits", agent.id, contact.place.contact));

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::agent::{AgentIndex, Duty};
 use super::contact::{Place, Stage};
 use super::queues::QueueIndex;
+use super::skills::meet;
 use super::{Acd, AcdEvent, Cause, OfferReason, Timer};
 use crate::ids::CallId;
 use crate::time::Now;
@@ -16,9 +17,14 @@ impl Acd {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.stage == Stage::Waiting) else { return };
         let Some(queue_index) = contact.queue else { return };
         let Some(queue) = self.queues.get(&queue_index) else { return };
-        let mut idle = queue.idle.iter().filter(|idle| !contact.is_barred(idle.agent, now.instant));
+        let mut idle = queue.idle.with(&contact.skills).filter(|idle| {
+            let agent = self.agents.get(&idle.agent);
+            agent.is_some_and(|agent| meet(&agent.skills, &contact.skills))
+                && !contact.is_barred(idle.agent, now.instant)
+        });
         let Some(chosen) = idle.next().copied() else { return };
         let runner_up = idle.next().and_then(|idle| self.agents.get(&idle.agent)).map(|agent| agent.id.clone());
+        drop(idle);
         let reason = OfferReason::LongestIdle { idle: now.instant.since(chosen.since), runner_up };
         self.offer(id, queue_index, chosen.agent, reason, now);
     }
@@ -33,9 +39,10 @@ impl Acd {
             let for_agent = |place: &&Place| {
                 self.contacts.get(&place.contact).is_some_and(|contact| !contact.is_barred(index, now.instant))
             };
-            best.extend(
-                queue.unoffered.iter().filter(for_agent).take(2).map(|place| (preference, *queue_index, *place)),
-            );
+            for places in queue.unoffered.groups_for(&agent.skills) {
+                let heads = places.iter().filter(for_agent).take(2);
+                best.extend(heads.map(|place| (preference, *queue_index, *place)));
+            }
         }
         best.sort_unstable_by_key(|(preference, _, place)| (place.since, *preference, place.arrival));
         let Some((_, queue_index, chosen)) = best.first().copied() else { return };
@@ -58,7 +65,7 @@ impl Acd {
         let Some(queue) = self.queues.get_mut(&queue_index) else { return };
         let Some(agent) = self.agents.get(&index) else { return };
         contact.stage = Stage::Offered(index);
-        queue.unoffered.remove(&contact.place);
+        queue.unoffered.remove(&contact.place, &contact.skills);
         self.timers.set(Timer::Ring(id), now.instant + queue.settings.ring_timeout);
         let queue = queue.settings.id.clone();
         self.events.push_back(AcdEvent::Offer { contact: id, agent: agent.id.clone(), queue, reason });

@@ -5,6 +5,8 @@
 //! queues. Idle time counts across queues; it runs from log-in, end of wrap-up or end of pause, and an offer that
 //! failed does not interrupt it. Equal idle times: who logged in first, then a number drawn from the seed.
 //!
+//! A contact may ask for skills, each at a least level; only agents of its queue who have them all are chosen.
+//!
 //! An offer that fails goes to the next agent within the same call, and the contact keeps its place:
 //!
 //! | `NoAnswer` | counts as unanswered | same contact again | other contacts |
@@ -22,9 +24,11 @@ mod agent;
 mod contact;
 mod contacts;
 mod error;
+mod flow;
 mod line;
 mod matching;
 mod queues;
+mod skills;
 mod staff;
 mod view;
 
@@ -38,6 +42,7 @@ use serde::{Deserialize, Serialize};
 
 pub use contact::Medium;
 pub use error::{AgentError, EnqueueError};
+pub use skills::Skills;
 
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
@@ -169,6 +174,21 @@ pub struct AcdCounts {
     pub timers: usize,
     /// Agents who are reserved, ringing, talking, holding or wrapping up.
     pub busy_agents: usize,
+}
+
+/// How much there is to do in a queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    pub waiting: u64,
+    /// Of the head; zero where nobody waits.
+    pub longest_wait: Duration,
+    pub agents_available: u64,
+    pub agents_logged_in: u64,
+    /// How long who comes now will probably wait; `None` where the queue's recent flow does not tell.
+    pub estimate: Option<(Duration, Duration)>,
+    /// The share of answered contacts that were answered within the queue's target, from 0 to 1; `None` where there were
+    /// none.
+    pub service_level: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]

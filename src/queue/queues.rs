@@ -1,14 +1,15 @@
 //! Queues, and the configuration of queues and agents.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
-use super::agent::{Agent, AgentIndex, Duty, Idle, Resume};
-use super::contact::Place;
+use super::agent::{Agent, AgentIndex, Duty, Resume};
+use super::flow::Flow;
 use super::line::Line;
+use super::skills::{IdleAgents, Skills, Unoffered};
 use super::{Acd, Cause, Timer};
 use crate::ids::{AgentId, QueueId};
 use crate::settings;
@@ -26,6 +27,8 @@ pub(super) struct Figures {
     pub(super) offered: u64,
     /// Answered by an agent.
     pub(super) handled: u64,
+    /// Answered within the queue's target.
+    pub(super) in_time: u64,
     /// Left before an agent answered.
     pub(super) abandoned: u64,
 }
@@ -38,14 +41,15 @@ pub(super) struct Queue {
     /// Everyone who waits, also those who are being offered.
     pub(super) line: Line,
     /// Those who wait and are not being offered.
-    pub(super) unoffered: BTreeSet<Place>,
+    pub(super) unoffered: Unoffered,
     /// Agents who can be offered a contact, the first one first.
-    pub(super) idle: BTreeSet<Idle>,
+    pub(super) idle: IdleAgents,
     /// Contacts of this queue in any stage.
     pub(super) contacts: usize,
     pub(super) agents_available: u64,
     pub(super) agents_logged_in: u64,
     pub(super) figures: Figures,
+    pub(super) flow: Flow,
 }
 
 /// Settings may say zero; without any delay a phone that cannot be reached would be tried for ever at one instant.
@@ -57,12 +61,13 @@ impl Queue {
             settings,
             draining: false,
             line: Line::default(),
-            unoffered: BTreeSet::new(),
-            idle: BTreeSet::new(),
+            unoffered: Unoffered::default(),
+            idle: IdleAgents::default(),
             contacts: 0,
             agents_available: 0,
             agents_logged_in: 0,
             figures: Figures::default(),
+            flow: Flow::default(),
         }
     }
 
@@ -149,6 +154,7 @@ impl Acd {
         self.change(index, |agent| {
             agent.name.clone_from(&settings.name);
             agent.queues = queues;
+            agent.skills.clone_from(&settings.skills);
             agent.leaving = false;
         });
     }
@@ -160,6 +166,7 @@ impl Acd {
             id: settings.id.clone(),
             name: settings.name.clone(),
             queues: Vec::new(),
+            skills: Skills::new(),
             reachable: false,
             duty: Duty::WithoutPhone(Resume::Available),
             since: now.wall,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::{AcdEvent, NoAnswer, OfferReason, Wanted};
+use super::{AcdEvent, NoAnswer, OfferReason, Skills, Wanted};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -17,6 +17,7 @@ pub struct Agent {
     id: AgentId,
     name: String,
     queues: Vec<QueueId>,
+    skills: Skills,
     number: usize,
     tie: u64,
     reachable: bool,
@@ -41,6 +42,7 @@ pub struct Agent {
 pub struct Contact {
     id: CallId,
     queue: Option<QueueId>,
+    skills: Skills,
     since: Instant,
     since_wall: Wall,
     arrival: usize,
@@ -112,6 +114,7 @@ impl Reference {
             && agent.rests_until.is_none()
             && contact.agent.is_none()
             && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
+            && contact.skills.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
             && contact.barred.get(&agent.number).is_none_or(|until| *until <= now.instant)
     }
 
@@ -168,7 +171,14 @@ impl Reference {
         waits
     }
 
-    pub fn enqueue(&mut self, id: CallId, queue: &QueueId, since: Instant, now: Now) -> Result<(), &'static str> {
+    pub fn enqueue(
+        &mut self,
+        id: CallId,
+        queue: &QueueId,
+        skills: &Skills,
+        since: Instant,
+        now: Now,
+    ) -> Result<(), &'static str> {
         if self.contact(id).is_some() {
             return Err("already");
         }
@@ -186,6 +196,7 @@ impl Reference {
         self.contacts.push(Contact {
             id,
             queue: Some(queue.clone()),
+            skills: skills.clone(),
             since,
             since_wall: now.wall - jiff::SignedDuration::try_from(now.instant.since(since)).expect("a short wait"),
             arrival: self.arrivals,
@@ -369,6 +380,7 @@ impl Reference {
         self.contacts.push(Contact {
             id,
             queue: None,
+            skills: Skills::new(),
             since: now.instant,
             since_wall: now.wall,
             arrival: self.arrivals,
@@ -488,6 +500,7 @@ impl Reference {
             }
             let known = self.agent(&settings.id);
             let keeps: Vec<QueueId> = known.queues.iter().filter(|queue| deleted.contains(queue)).cloned().collect();
+            known.skills = settings.skills.clone();
             known.queues = settings.queues.iter().cloned().chain(keeps).collect();
             known.deleted = false;
         }
@@ -516,6 +529,7 @@ impl Reference {
             id: settings.id.clone(),
             name: settings.name.clone(),
             queues: Vec::new(),
+            skills: Skills::new(),
             number: self.agents_ever,
             tie,
             reachable: false,

@@ -157,7 +157,7 @@ impl Acd {
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = &listed {
-                queue.idle.remove(idle);
+                queue.idle.remove(idle, &agent.skills);
             }
             queue.agents_available -= available;
             queue.agents_logged_in -= logged_in;
@@ -171,7 +171,9 @@ impl Acd {
         let (available, logged_in) = agent.counts();
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
-            queue.idle.extend(agent.listed);
+            if let Some(idle) = agent.listed {
+                queue.idle.insert(idle, &agent.skills);
+            }
             queue.agents_available += available;
             queue.agents_logged_in += logged_in;
             self.changed_queues.insert(*queue_index);

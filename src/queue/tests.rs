@@ -1,5 +1,7 @@
 //! One rule a test, on a virtual clock. `histories` tries their combinations.
 
+mod skilled;
+
 use std::time::Duration;
 
 use super::*;
@@ -12,6 +14,7 @@ pub fn queue(id: &str) -> settings::Queue {
         ring_timeout: Duration::from_secs(15),
         wrap_up: Duration::from_secs(5),
         max_no_answer: 2,
+        answer_within: Duration::from_secs(20),
         retry_delay: Duration::from_secs(10),
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
@@ -26,6 +29,7 @@ pub fn agent(id: &str, queues: &[&str]) -> settings::Agent {
         password: None,
         contact: None,
         queues: queues.iter().map(|queue| QueueId::from(*queue)).collect(),
+        skills: Skills::new(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),
     }
@@ -78,7 +82,7 @@ impl Centre {
     }
 
     fn calls_for(&mut self, contact: u128, queue: &str) {
-        self.acd.enqueue(CallId(contact), &QueueId::from(queue), self.now.instant, self.now).unwrap();
+        self.acd.enqueue(CallId(contact), &QueueId::from(queue), &Skills::new(), self.now.instant, self.now).unwrap();
     }
 
     fn answers(&mut self, contact: u128) {
@@ -429,7 +433,7 @@ fn a_regained_place_comes_before_those_who_came_meanwhile() {
     centre.pass(60.0);
     centre.calls(2);
     let since = centre.now.instant - Duration::from_secs(90);
-    centre.acd.enqueue(CallId(3), &"sales".into(), since, centre.now).unwrap();
+    centre.acd.enqueue(CallId(3), &"sales".into(), &Skills::new(), since, centre.now).unwrap();
     assert_eq!((centre.position(3), centre.position(1), centre.position(2)), (Some(1), Some(2), Some(3)));
     assert_eq!(centre.acd.front(&"sales".into(), 2), [CallId(3), CallId(1)]);
     let head = centre.acd.queue_view(&"sales".into()).unwrap().longest_waiting_since.unwrap();
@@ -453,7 +457,10 @@ fn an_unknown_or_full_queue_and_a_contact_that_waits_already_are_refused() {
     let settings = settings::Queue { max_waiting: Some(1), ..queue("sales") };
     let mut centre = Centre::new(vec![settings], vec![]);
     let enqueue = |centre: &mut Centre, contact, queue: &str| {
-        centre.acd.enqueue(CallId(contact), &queue.into(), centre.now.instant, centre.now).map_err(|e| e.to_string())
+        centre
+            .acd
+            .enqueue(CallId(contact), &queue.into(), &Skills::new(), centre.now.instant, centre.now)
+            .map_err(|e| e.to_string())
     };
     assert_eq!(enqueue(&mut centre, 1, "sale"), Err("queue 'sale' does not exist; did you mean 'sales'?".to_owned()));
     assert_eq!(enqueue(&mut centre, 1, "sales"), Ok(()));
@@ -506,7 +513,7 @@ fn a_deleted_queue_is_served_until_it_is_empty() {
     centre.calls_for(2, "old");
     let (queues, agents) = (vec![queue("sales")], vec![agent("201", &["sales"])]);
     centre.acd.configure(&queues, &agents, centre.now);
-    assert!(centre.acd.enqueue(CallId(3), &"old".into(), centre.now.instant, centre.now).is_err());
+    assert!(centre.acd.enqueue(CallId(3), &"old".into(), &Skills::new(), centre.now.instant, centre.now).is_err());
     centre.ends(1);
     centre.pass(5.0);
     assert_eq!(centre.events(), ["offer 1 to 201", "1 wrapped up in 5s", "offer 2 to 201"]);
@@ -552,7 +559,7 @@ fn equal_agents_are_told_apart_by_log_in_and_then_by_the_seed() {
     let first = |seed: u8| {
         let mut acd = Acd::new(&[queue("sales")], &agents, [seed; 32], now);
         agents.iter().for_each(|agent| acd.set_reachable(&agent.id, true, now));
-        acd.enqueue(CallId(1), &"sales".into(), now.instant, now).unwrap();
+        acd.enqueue(CallId(1), &"sales".into(), &Skills::new(), now.instant, now).unwrap();
         std::iter::from_fn(|| acd.poll_event()).find_map(|event| match event {
             AcdEvent::Offer { agent, .. } => Some(agent),
             _ => None,

@@ -1,8 +1,12 @@
 //! What the outside sees.
 
 use super::agent::Duty;
-use super::{Acd, AcdCounts, Cause};
+use std::time::Duration;
+
+use super::queues::Queue;
+use super::{Acd, AcdCounts, Cause, Load};
 use crate::ids::{AgentId, QueueId};
+use crate::time::Now;
 use crate::views::{AgentView, QueueView};
 
 impl Acd {
@@ -53,6 +57,29 @@ impl Acd {
             handled: queue.figures.handled,
             abandoned: queue.figures.abandoned,
         })
+    }
+
+    /// By name; also of a deleted queue in which somebody still is.
+    pub fn load(&self, queue: &str, now: Now) -> Option<Load> {
+        let queue = self.queues.get(self.queue_index.get(queue)?)?;
+        let handled = queue.figures.handled;
+        Some(Load {
+            waiting: queue.line.len() as u64,
+            longest_wait: queue.line.head().map_or(Duration::ZERO, |head| now.instant.since(head.since)),
+            agents_available: queue.agents_available,
+            agents_logged_in: queue.agents_logged_in,
+            estimate: self.estimate(queue, now),
+            service_level: (handled > 0).then(|| queue.figures.in_time as f64 / handled as f64),
+        })
+    }
+
+    /// Nobody is told to wait where an agent is free, and nothing is promised where none is logged in.
+    fn estimate(&self, queue: &Queue, now: Now) -> Option<(Duration, Duration)> {
+        match (queue.agents_logged_in, queue.agents_available, queue.line.len()) {
+            (0, ..) => None,
+            (_, 1.., 0) => Some((Duration::ZERO, Duration::ZERO)),
+            (_, _, ahead) => queue.flow.estimate(ahead, now.instant),
+        }
     }
 
     pub fn counts(&self) -> AcdCounts {

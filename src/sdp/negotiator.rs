@@ -24,7 +24,7 @@ pub struct Negotiator {
     audio: usize,
     numbers: PayloadTypes,
     /// The description we sent last, and its version.
-    sent: String,
+    sent: Bytes,
     version: u64,
     offered: Option<Offered>,
     agreed: Option<Agreed>,
@@ -76,7 +76,7 @@ impl Negotiator {
             lines: vec![Line { media: "audio".to_owned(), proto: "RTP/AVP".to_owned(), format: "0".to_owned() }],
             audio: 0,
             numbers: PayloadTypes { pcmu: 0, pcma: 8, g722: 9, event: 101 },
-            sent: String::new(),
+            sent: Bytes::new(),
             version: 0,
             offered: None,
             agreed: None,
@@ -322,13 +322,13 @@ impl Negotiator {
             ..Default::default()
         };
         let mut text = description.to_string();
-        if text != self.sent {
+        if text.as_bytes() != self.sent {
             self.version += 1;
             description.origin.session_version = self.version;
             text = description.to_string();
-            self.sent.clone_from(&text);
+            self.sent = Bytes::from(text.into_bytes().into_boxed_slice());
         }
-        Bytes::from(text)
+        self.sent.clone()
     }
 }
 

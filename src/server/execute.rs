@@ -99,7 +99,7 @@ impl Shells {
 fn entry_of(entry: Journal) -> Entry {
     match entry {
         Journal::Began(record) => Entry::Began(record),
-        Journal::Answered { call, at } => Entry::Answered { call_id: call, at },
+        Journal::Progress { call, progress } => Entry::Progress { call_id: call, progress },
         Journal::Queued { call, queue, from, since } => Entry::Queued { call_id: call, queue, from, since },
         Journal::Ended(record) => Entry::Ended(record),
         Journal::Recording(recording) => Entry::Recording(recording),

@@ -5,10 +5,11 @@ mod archive;
 mod engine_loop;
 mod execute;
 mod figures;
+mod reload;
 mod signals;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,14 +24,16 @@ use crate::media::{Media, MediaSettings};
 use crate::net::{Net, Resolver};
 use crate::outbox::{Bell, Outbox};
 use crate::outside::Outside;
-use crate::prompts::Library;
+use crate::prompts::{Library, Shelf};
 use crate::settings::Settings;
 use crate::store::{History, Store};
+use crate::views::ReloadBy;
 use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Tokens, Views};
 use archive::Recordings;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
+use reload::{Reloader, Reloads};
 use signals::{Signals, Wish};
 
 /// Inputs that may wait for the engine before the shells refuse or drop more (each shell says which).
@@ -74,19 +77,12 @@ pub fn run(config: &Path, overrides: &Overrides) -> Result<(), ServerError> {
         .enable_all()
         .build()
         .map_err(ServerError::runtime)?;
-    let source = Source { config: config.to_owned(), overrides: overrides.clone() };
-    let served = runtime.block_on(serve(source, loaded));
+    let served = runtime.block_on(serve(config, overrides, loaded));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
 }
 
-/// Where the configuration comes from, to read it again.
-struct Source {
-    config: PathBuf,
-    overrides: Overrides,
-}
-
-async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError> {
+async fn serve(config: &Path, overrides: &Overrides, loaded: config::Loaded) -> Result<(), ServerError> {
     let clock = Clock::start();
     let settings = Arc::new(loaded.settings);
     let mut signals = Signals::new().map_err(ServerError::runtime)?;
@@ -108,8 +104,8 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     for finding in missing {
         tracing::warn!("{finding}");
     }
-    let media =
-        Media::start(media_settings(&settings), Arc::new(library), media_events).map_err(ServerError::runtime)?;
+    let prompts = Arc::new(Shelf::new(library));
+    let media = Media::start(media_settings(&settings), prompts.clone(), media_events).map_err(ServerError::runtime)?;
     let media = Arc::new(media);
     let data = settings.data.clone();
     // The store drives its database by a runtime of its own.
@@ -170,9 +166,21 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
         })
         .map_err(ServerError::runtime)?;
 
+    let reloader = Reloader {
+        config: config.to_owned(),
+        overrides: overrides.clone(),
+        running: settings.clone(),
+        control: control.clone(),
+        prompts,
+        views: views.clone(),
+        meters,
+        clock,
+    };
+    let reloads = Arc::new(reloader.start().map_err(ServerError::runtime)?);
     let ready = Arc::new(AtomicBool::new(true));
     let shared = Shared {
         views,
+        office: reloads.clone(),
         requests: Box::new(move |asked| requests.try_send(asked).map_err(|_| web::Busy)),
         ready: ready.clone(),
         tokens,
@@ -188,7 +196,7 @@ async fn serve(source: Source, loaded: config::Loaded) -> Result<(), ServerError
     say_ready(&net, web_address);
     loop {
         tokio::select! {
-            wish = signals.next() => follow(wish, &source, &settings, &control, &ready),
+            wish = signals.next() => follow(wish, &reloads, &control, &ready),
             _ = &mut engine_ended => break,
         }
     }
@@ -214,7 +222,7 @@ fn say_ready(net: &Net, web: std::net::SocketAddr) {
     let _ = out.flush();
 }
 
-fn follow(wish: Wish, source: &Source, running: &Settings, control: &Outbox<Input>, ready: &AtomicBool) {
+fn follow(wish: Wish, reloads: &Reloads, control: &Outbox<Input>, ready: &AtomicBool) {
     let input = match wish {
         Wish::Drain => {
             tracing::info!("draining: new calls get 503, running ones go on; a second signal stops at once");
@@ -225,36 +233,10 @@ fn follow(wish: Wish, source: &Source, running: &Settings, control: &Outbox<Inpu
             tracing::info!("stopping: running calls are ended");
             Input::Stop
         }
-        Wish::Reload => match reload(source, running) {
-            Some(input) => input,
-            None => return,
-        },
+        Wish::Reload => return reloads.ask(ReloadBy::Signal),
     };
     if control.try_send(input).is_err() {
         tracing::warn!("the engine is too busy for this signal; send it again");
-    }
-}
-
-/// Reads everything anew. A fault anywhere keeps what is running, and is said.
-fn reload(source: &Source, running: &Settings) -> Option<Input> {
-    match config::load(&source.config, &source.overrides) {
-        Ok(loaded) => {
-            let mut settings = loaded.settings;
-            // Sockets stay as they are: what is bound at start is changed by a restart.
-            settings.sip.listen = running.sip.listen.clone();
-            settings.rtp = running.rtp.clone();
-            settings.web = running.web.clone();
-            settings.data = running.data.clone();
-            tracing::info!("configuration reloaded");
-            Some(Input::Reload { settings: Arc::new(settings), plans: Arc::new(loaded.plans) })
-        }
-        Err(findings) => {
-            for finding in &findings {
-                tracing::error!("{finding}");
-            }
-            tracing::error!("not reloaded: {} findings; what was running goes on", findings.len());
-            None
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::ids::ConnectionId;
 pub use crate::settings::Transport;
 
 /// The path a message came by, and by which an answer goes back (RFC 3581, RFC 5626).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Flow {
     pub transport: Transport,
     /// Our own bound address.
@@ -27,7 +27,7 @@ pub struct Flow {
 }
 
 /// Where a message is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Destination {
     /// Back by an existing flow. A stream that is gone is opened anew to `remote` where that can be (RFC 3261 §18.2.2).
     Flow(Flow),

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
+use super::batch::{self, end};
 use super::entry::Entry;
-use super::{LostPlace, StoreError, contacts};
-use crate::ids::{QueueId, RecordingId};
-use crate::record::{CallRecord, Outcome, Party, Recording};
+use super::{LostPlace, StoreError, contacts, recordings};
+use crate::ids::QueueId;
+use crate::record::CallRecord;
 use crate::time::Wall;
 
 pub(super) const SCHEMA: i64 = 2;
@@ -124,7 +124,7 @@ impl Database {
         &mut self,
         entries: impl Iterator<Item = (u64, &'a Entry)>,
     ) -> Result<(), StoreError> {
-        let done = apply(&mut self.connection, entries).await;
+        let done = batch::apply(&mut self.connection, entries).await;
         done.map_err(|error| self.failed(error))
     }
 
@@ -134,145 +134,6 @@ impl Database {
         let done = close_cut_off(&mut self.connection, at).await;
         done.map_err(|error| self.failed(error))
     }
-}
-
-async fn apply<'a>(
-    connection: &mut SqliteConnection,
-    entries: impl Iterator<Item = (u64, &'a Entry)>,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let applied: i64 = sqlx::query_scalar("SELECT sequence FROM applied").fetch_one(&mut *transaction).await?;
-    let mut last = applied as u64;
-    for (sequence, entry) in entries {
-        if sequence > last {
-            apply_one(&mut transaction, entry).await?;
-            last = sequence;
-        }
-    }
-    sqlx::query("UPDATE applied SET sequence = ?").bind(last as i64).execute(&mut *transaction).await?;
-    transaction.commit().await
-}
-
-async fn apply_one(connection: &mut SqliteConnection, entry: &Entry) -> Result<(), sqlx::Error> {
-    match entry {
-        Entry::Began(record) => {
-            sqlx::query(
-                "INSERT INTO call (call_id, started_ms, ended, record) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING",
-            )
-            .bind(record.call_id.to_string())
-            .bind(record.started_at.as_millisecond())
-            .bind(json(record))
-            .execute(connection)
-            .await?;
-        }
-        Entry::Answered { call_id, at } => {
-            // In the record's own way of writing times.
-            sqlx::query(
-                "UPDATE call SET record = json_set(record, '$.answered_at', ?) WHERE call_id = ? AND ended = 0",
-            )
-            .bind(format!("{at:.3}"))
-            .bind(call_id.to_string())
-            .execute(connection)
-            .await?;
-        }
-        Entry::Queued { call_id, queue, from, since } => {
-            sqlx::query(
-                "UPDATE call SET queued_from = ?, queued_in = ?, queued_since = ? WHERE call_id = ? AND ended = 0",
-            )
-            .bind(from)
-            .bind(queue.as_str())
-            .bind(since.to_string())
-            .bind(call_id.to_string())
-            .execute(&mut *connection)
-            .await?;
-            sqlx::query("DELETE FROM lost_place WHERE caller = ? AND queue = ?")
-                .bind(from)
-                .bind(queue.as_str())
-                .execute(connection)
-                .await?;
-        }
-        Entry::Ended(record) => end(connection, record).await?,
-        Entry::Completed { call_id, acw_ms } => {
-            sqlx::query("UPDATE call SET acw_ms = coalesce(acw_ms, 0) + ? WHERE call_id = ?")
-                .bind(i64::try_from(*acw_ms).unwrap_or(i64::MAX))
-                .bind(call_id.to_string())
-                .execute(connection)
-                .await?;
-        }
-        Entry::Recording(recording) => put_recording(connection, recording).await?,
-        Entry::RecordingDeleted { recording_id } => {
-            sqlx::query("DELETE FROM recording WHERE recording_id = ?")
-                .bind(recording_id.to_string())
-                .execute(connection)
-                .await?;
-        }
-        Entry::Surveyed { call_id, answer } => {
-            sqlx::query(
-                "UPDATE call SET survey = json_insert(coalesce(survey, '[]'), '$[#]', json(?)) WHERE call_id = ?",
-            )
-            .bind(json(answer))
-            .bind(call_id.to_string())
-            .execute(connection)
-            .await?;
-        }
-        Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
-        Entry::ToldOf { id } => contacts::told(connection, id).await?,
-    }
-    Ok(())
-}
-
-async fn put_recording(connection: &mut SqliteConnection, recording: &Recording) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO recording (recording_id, call_id, kind, state, mailbox, started_ms, entry)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (recording_id) DO UPDATE SET state = excluded.state, entry = excluded.entry",
-    )
-    .bind(recording.recording_id.to_string())
-    .bind(recording.call_id.to_string())
-    .bind(word(&recording.kind))
-    .bind(word(&recording.state))
-    .bind(recording.mailbox.as_deref())
-    .bind(recording.started_at.as_millisecond())
-    .bind(json(recording))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// What a crash has cut off goes as far as it goes.
-async fn close_recordings(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE recording SET state = 'incomplete', entry = json_set(entry, '$.state', 'incomplete')
-         WHERE state = 'open'",
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The recording of a call that was cut off; a message before the call's own.
-async fn recording_of(connection: &mut SqliteConnection, call_id: &str) -> Result<Option<RecordingId>, sqlx::Error> {
-    let id: Option<String> = sqlx::query_scalar(
-        "SELECT recording_id FROM recording WHERE call_id = ? ORDER BY kind = 'voicemail' DESC, recording_id DESC LIMIT 1",
-    )
-    .bind(call_id)
-    .fetch_optional(connection)
-    .await?;
-    Ok(id.and_then(|id| id.parse().ok()))
-}
-
-async fn end(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO call (call_id, started_ms, ended, record) VALUES (?, ?, 1, ?)
-         ON CONFLICT (call_id) DO UPDATE SET ended = 1, started_ms = excluded.started_ms, record = excluded.record,
-             queued_from = NULL, queued_in = NULL, queued_since = NULL",
-    )
-    .bind(record.call_id.to_string())
-    .bind(record.started_at.as_millisecond())
-    .bind(json(record))
-    .execute(&mut *connection)
-    .await?;
-    contacts::note(connection, record).await
 }
 
 async fn close_cut_off(
@@ -301,6 +162,8 @@ async fn close_cut_off(
         );
         if let (Some(from), Some(queue), Some(since)) = queued {
             record.queue = Some(QueueId::from(queue.as_str()));
+            let waited = at.duration_since(since).as_millis();
+            record.wait_ms = record.wait_ms.or(Some(u64::try_from(waited).unwrap_or(0)));
             sqlx::query("INSERT INTO lost_place (caller, queue, waiting_since, lost_at) VALUES (?, ?, ?, ?)")
                 .bind(from)
                 .bind(queue)
@@ -309,14 +172,12 @@ async fn close_cut_off(
                 .execute(&mut *transaction)
                 .await?;
         }
-        record.recording = recording_of(&mut transaction, row.try_get(4)?).await?;
-        record.ended_at = Some(at.max(record.started_at));
-        record.outcome = Some(Outcome::Failed);
-        record.ended_by = Some(Party::System);
+        record.recording = recordings::of_call(&mut transaction, row.try_get(4)?).await?;
+        record.cut_off(at);
         end(&mut transaction, &record).await?;
         cut_off.push(record);
     }
-    close_recordings(&mut transaction).await?;
+    recordings::close_cut_off(&mut transaction).await?;
     let lost_places = fresh_places(&mut transaction).await?;
     transaction.commit().await?;
     Ok((cut_off, lost_places))
@@ -343,14 +204,4 @@ async fn fresh_places(connection: &mut SqliteConnection) -> Result<Vec<LostPlace
         }
     }
     Ok(places)
-}
-
-fn json(value: &impl Serialize) -> String {
-    // Numbers, names and texts: nothing that JSON cannot hold.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// The name of a variant, as JSON has it.
-fn word(value: &impl Serialize) -> String {
-    json(value).trim_matches('"').to_owned()
 }

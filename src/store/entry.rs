@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CallId, QueueId, RecordingId};
-use crate::record::{CallRecord, Recording, RecordingState, SurveyAnswer};
+use crate::record::{CallRecord, LegRecord, Progress, Recording, RecordingState, SurveyAnswer};
 use crate::time::Wall;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,11 +11,10 @@ use crate::time::Wall;
 pub enum Entry {
     /// A call is up; the record holds what is known so far.
     Began(Box<CallRecord>),
-    /// Its caller is answered.
-    Answered {
+    /// What it has come to since.
+    Progress {
         call_id: CallId,
-        #[serde(with = "crate::record::millis")]
-        at: Wall,
+        progress: Box<Progress>,
     },
     /// A call waits in a queue, for the caller to regain the place if the process dies.
     Queued {
@@ -56,7 +55,7 @@ impl Entry {
     /// Says something about a call that a user would miss; the others only serve recovery.
     pub(super) fn ends_something(&self) -> bool {
         match self {
-            Entry::Began(_) | Entry::Answered { .. } | Entry::Queued { .. } | Entry::ToldOf { .. } => false,
+            Entry::Began(_) | Entry::Progress { .. } | Entry::Queued { .. } | Entry::ToldOf { .. } => false,
             Entry::Recording(recording) => recording.state != RecordingState::Open,
             Entry::Ended(_)
             | Entry::Completed { .. }
@@ -68,8 +67,18 @@ impl Entry {
 
     /// JSON has no infinity and no NaN: as null they could be written, but not be read again.
     pub(super) fn make_finite(&mut self) {
-        let (Entry::Began(record) | Entry::Ended(record)) = self else { return };
-        for rtp in record.legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
+        let legs: &mut [LegRecord] = match self {
+            Entry::Began(record) | Entry::Ended(record) => &mut record.legs,
+            Entry::Progress { progress, .. } => &mut progress.legs,
+            Entry::Queued { .. }
+            | Entry::Completed { .. }
+            | Entry::Recording(_)
+            | Entry::RecordingDeleted { .. }
+            | Entry::Surveyed { .. }
+            | Entry::Told { .. }
+            | Entry::ToldOf { .. } => return,
+        };
+        for rtp in legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
             if !rtp.jitter_ms.is_finite() {
                 rtp.jitter_ms = 0.0;
             }

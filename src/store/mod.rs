@@ -15,6 +15,7 @@
 //! process dies. The space of moved entries is used again. While the database is locked or gone entries stay in the
 //! spool; when the spool is full they are kept in memory up to a bound, and what goes beyond is counted as lost.
 
+mod batch;
 mod contacts;
 mod database;
 mod entry;
@@ -33,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use contacts::History;
 pub use entry::Entry;
-pub use read::read_records;
+pub use read::{read_record, read_records};
 pub use recordings::read_voicemails;
 
 use crate::ids::QueueId;

@@ -24,6 +24,24 @@ pub fn read_records(data: &Path, each: impl FnMut(CallRecord) -> ControlFlow<()>
     with_database(data, async |connection, entries| read_merged(connection, entries, each).await)
 }
 
+/// The record of one ended call, wherever it is; `None` where there is none.
+pub fn read_record(data: &Path, call: CallId) -> Result<Option<CallRecord>, StoreError> {
+    with_database(data, async |connection, entries| {
+        let overlay = Overlay::new(entries, 0);
+        if let Some(record) = overlay.ended.values().find(|record| record.call_id == call) {
+            return Ok(Some(overlay.complete(record.clone(), Stored::default())));
+        }
+        let row = sqlx::query("SELECT record, acw_ms, survey FROM call WHERE call_id = ? AND ended = 1")
+            .bind(call.to_string())
+            .fetch_optional(connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let stored = Stored { acw_ms: row.try_get(1)?, survey: row.try_get(2)? };
+        let record = serde_json::from_str(row.try_get(0)?).ok();
+        Ok(record.map(|record| overlay.complete(record, stored)))
+    })
+}
+
 /// Opens the database for reading, and gives what of the spool is not in it yet.
 pub(super) fn with_database<T>(
     data: &Path,
@@ -93,7 +111,7 @@ impl Overlay {
                 }
                 Entry::Surveyed { call_id, answer } => overlay.survey.entry(call_id).or_default().push(answer),
                 Entry::Began(_)
-                | Entry::Answered { .. }
+                | Entry::Progress { .. }
                 | Entry::Queued { .. }
                 | Entry::Recording(_)
                 | Entry::RecordingDeleted { .. }

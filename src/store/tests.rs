@@ -6,6 +6,7 @@
 //! that begin anew; a place regained twice; calls cut off and not closed; a wrap-up wiped by the end of the call; memory
 //! not given back; a commit without its sequence number; a batch dropped when the database fails.
 
+mod cut_off;
 mod recordings;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::ids::{CallId, LegId};
-use crate::record::{LegRecord, Outcome, Party};
+use crate::record::{LegRecord, Outcome, Party, Progress};
 
 fn record(n: u64) -> CallRecord {
     let started_at = Wall::from_millisecond(1_760_000_000_000 + n as i64 * 10).unwrap();
@@ -47,6 +48,7 @@ fn record(n: u64) -> CallRecord {
         recording: None,
         survey: None,
         path: Vec::new(),
+        trace: Default::default(),
         legs: Vec::new(),
     }
 }
@@ -359,47 +361,6 @@ fn what_was_moved_is_not_applied_again() {
     let (_store, recovered) = Store::open_sized(killed.path(), SMALL).unwrap();
     assert_eq!(recovered.replayed, 2, "without the database the spool still knows");
     assert_eq!(records(killed.path()), [CallRecord { acw_ms: Some(2_000), ..ended(1) }]);
-}
-
-#[test]
-fn a_cut_off_call_is_closed_when_the_process_was_last_alive_and_its_place_is_told() {
-    let data = tempfile::tempdir().unwrap();
-    let (mut store, _) = Store::open(data.path()).unwrap();
-    store.append(Entry::Began(Box::new(CallRecord { answered_at: None, ..record(1) })));
-    store.append(Entry::Answered { call_id: record(1).call_id, at: record(1).started_at });
-    store.append(queued(1));
-    all_moved(&store);
-    let killed = as_killed_now(data.path());
-    let died = Wall::from_second(Wall::now().as_second() - 60).unwrap();
-    let lock = File::options().write(true).open(killed.path().join("relais.lock")).unwrap();
-    lock.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(died.as_second() as u64)).unwrap();
-    drop(lock);
-
-    let (mut store, recovered) = Store::open(killed.path()).unwrap();
-    let expected = CallRecord {
-        ended_at: Some(died),
-        outcome: Some(Outcome::Failed),
-        ended_by: Some(Party::System),
-        queue: Some("sales".into()),
-        ..record(1)
-    };
-    assert_eq!(recovered.cut_off, [expected]);
-    let place =
-        LostPlace { from: record(1).from, queue: "sales".into(), waiting_since: record(1).started_at, lost_at: died };
-    assert_eq!(recovered.lost_places, std::slice::from_ref(&place));
-    store.append(began(2));
-    store.close();
-
-    let (mut store, recovered) = Store::open(killed.path()).unwrap();
-    assert_eq!(recovered.cut_off.len(), 1, "the call that was up at the end of the second process");
-    assert_eq!(recovered.lost_places, [place], "a place is kept through another crash");
-    store.append(began(3));
-    let Entry::Queued { queue, from, since, .. } = queued(1) else { unreachable!() };
-    store.append(Entry::Queued { call_id: record(3).call_id, queue, from, since });
-    store.append(end(3));
-    store.close();
-    let (_, recovered) = Store::open(killed.path()).unwrap();
-    assert_eq!(recovered.lost_places, [], "it is regained once");
 }
 
 #[test]

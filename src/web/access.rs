@@ -19,6 +19,7 @@ use super::tokens::{Identity, Role};
 /// | `Read` | 401 | yes | yes | yes | yes |
 /// | `Own` | 401 | what is theirs, else 403 | yes | yes | yes |
 /// | `Staff` | 401 | 403 | yes | yes | yes |
+/// | `Operate` | 401 | 403 | 403 | yes | yes |
 /// | `Admin` | 401 | 403 | 403 | 403 | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -28,6 +29,8 @@ pub enum Rule {
     Own,
     /// What callers said is not for every agent.
     Staff,
+    /// The configuration.
+    Operate,
     Admin,
 }
 
@@ -39,6 +42,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/openapi.json", Rule::Open),
     ("GET", "/calls", Rule::Read),
     ("GET", "/calls/{id}", Rule::Read),
+    ("GET", "/calls/{id}/trace", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
     ("POST", "/calls/{id}/record", Rule::Own),
     ("GET", "/queues", Rule::Read),
@@ -49,6 +53,8 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/voicemails", Rule::Staff),
     ("GET", "/recordings/{id}", Rule::Staff),
     ("DELETE", "/recordings/{id}", Rule::Staff),
+    ("GET", "/reload", Rule::Operate),
+    ("POST", "/reload", Rule::Operate),
     ("GET", "/tokens", Rule::Admin),
     ("POST", "/tokens", Rule::Admin),
     ("DELETE", "/tokens/{id}", Rule::Admin),
@@ -82,6 +88,11 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
     }
     if rule == Rule::Staff && identity.role == Role::Agent {
         let message = "an agent may not listen to messages and recordings; ask a supervisor";
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule == Rule::Operate && !matches!(identity.role, Role::Operator | Role::Admin) {
+        let role = identity.role.name();
+        let message = format!("role {role} may not see to the configuration; use a token with role operator or admin");
         return Refusal::forbidden(message).into_response();
     }
     if *request.method() != Method::GET && *request.method() != Method::HEAD {

@@ -97,7 +97,7 @@ impl Views {
         }
     }
 
-    /// Called from the engine's thread at every change. Waits for nobody but a reader's copy of a few pointers.
+    /// Called from the engine's thread at every change, and after every reload. Waits for nobody but a reader's copy of a few pointers.
     pub fn publish(&self, change: Change, at: Wall) {
         self.apply(&change);
         let mut ring = self.ring();
@@ -131,7 +131,7 @@ impl Views {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
-            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } | Change::Reload(_) => {}
         }
     }
 

@@ -29,6 +29,9 @@ pub const RECORDS_WAITING: &str = "relais_records_waiting";
 pub const RECORDS_MEMORY: &str = "relais_records_memory_bytes";
 pub const RECORDS_LOST: &str = "relais_records_lost_total";
 pub const DATABASE_FAILURES: &str = "relais_database_failures_total";
+pub const RELOADS_TAKEN: &str = "relais_reloads_taken_total";
+pub const RELOADS_REFUSED: &str = "relais_reloads_refused_total";
+pub const FILES_REFUSED: &str = "relais_files_refused";
 pub const ENGINE_TURN: &str = "relais_engine_turn_seconds";
 pub const ENGINE_WAITING: &str = "relais_engine_inputs_waiting";
 pub const ENGINE_REFUSED: &str = "relais_engine_inputs_refused_total";
@@ -68,6 +71,8 @@ const COUNTERS: &[(&str, &str)] = &[
     (RECORDS_WRITTEN, "Entries of call records written to the database."),
     (RECORDS_LOST, "Entries of call records that fitted neither spool nor memory; should be 0."),
     (DATABASE_FAILURES, "Attempts to write to the database that failed."),
+    (RELOADS_TAKEN, "Times the configuration was taken anew."),
+    (RELOADS_REFUSED, "Times the configuration was read anew and refused."),
     (ENGINE_REFUSED, "Requests refused because the engine had too much to do."),
 ];
 
@@ -84,6 +89,7 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     (RECORDINGS, None, "Recordings that are being written."),
     (RECORDS_WAITING, None, "Entries of call records that the database has not taken yet."),
     (RECORDS_MEMORY, Some(Unit::Bytes), "Of those, held in memory because the spool is full; should be 0."),
+    (FILES_REFUSED, None, "1 while the files were refused and an earlier configuration runs; should be 0."),
     (ENGINE_WAITING, None, "Inputs that wait for the engine."),
     (WEBHOOKS_WAITING, None, "Events that no HTTP service has taken yet."),
 ];
@@ -139,6 +145,9 @@ pub struct Meters {
     pub records_memory: Gauge,
     pub records_lost: Counter,
     pub database_failures: Counter,
+    pub reloads_taken: Counter,
+    pub reloads_refused: Counter,
+    pub files_refused: Gauge,
     /// Seconds.
     pub engine_turn: Histogram,
     pub engine_waiting: Gauge,
@@ -165,6 +174,9 @@ impl Meters {
             records_memory: gauge(RECORDS_MEMORY),
             records_lost: counter(RECORDS_LOST),
             database_failures: counter(DATABASE_FAILURES),
+            reloads_taken: counter(RELOADS_TAKEN),
+            reloads_refused: counter(RELOADS_REFUSED),
+            files_refused: gauge(FILES_REFUSED),
             engine_turn: metrics::histogram!(ENGINE_TURN),
             engine_waiting: gauge(ENGINE_WAITING),
             engine_refused: counter(ENGINE_REFUSED),

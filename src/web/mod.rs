@@ -7,6 +7,7 @@ mod extract;
 pub mod live;
 pub mod metrics;
 mod openapi;
+mod operator;
 mod recordings;
 mod refusal;
 mod routes;
@@ -32,7 +33,9 @@ pub use live::Views;
 pub use recordings::Archive;
 pub use tokens::Tokens;
 
-use crate::views::{ApiError, ApiRequest};
+use crate::ids::CallId;
+use crate::record::CallRecord;
+use crate::views::{ApiError, ApiRequest, ReloadView};
 
 /// A request on its way to the engine. The engine publishes what it changed, then answers; a dropped `reply` tells the
 /// client that nothing was done.
@@ -49,10 +52,21 @@ pub struct Busy;
 /// Puts a request into the engine's bounded queue, without waiting.
 pub type Requests = Box<dyn Fn(Asked) -> Result<(), Busy> + Send + Sync>;
 
+/// What the server does for the API besides the engine. Each may wait for the disk, so it is called where that hurts
+/// nobody.
+pub trait Office: Send + Sync {
+    /// The record of a call that is over.
+    fn record(&self, call: CallId) -> Result<Option<CallRecord>, String>;
+    /// Reads the configuration anew, and says what became of that.
+    fn reload(&self) -> Result<ReloadView, Busy>;
+    fn reload_state(&self) -> ReloadView;
+}
+
 /// What the web shell shares with the rest of the server.
 pub struct Shared {
     pub views: Arc<Views>,
     pub requests: Requests,
+    pub office: Arc<dyn Office>,
     /// Whether new calls are taken: false while starting and draining.
     pub ready: Arc<AtomicBool>,
     pub tokens: Arc<Tokens>,
@@ -112,6 +126,7 @@ impl Default for Limits {
 struct Context {
     views: Arc<Views>,
     requests: Requests,
+    office: Arc<dyn Office>,
     ready: Arc<AtomicBool>,
     tokens: Arc<Tokens>,
     metrics: PrometheusHandle,
@@ -134,6 +149,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
     let context = Arc::new(Context {
         views: shared.views,
         requests: shared.requests,
+        office: shared.office,
         ready: shared.ready,
         tokens: shared.tokens,
         metrics: shared.metrics,

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, recordings, routes};
+use super::{events, operator, recordings, routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,12 +17,15 @@ use super::{events, recordings, routes};
         routes::metrics_page,
         routes::calls,
         routes::call,
+        operator::trace,
         routes::hang_up,
         routes::queues,
         routes::agents,
         routes::set_agent_state,
         routes::log_out,
         events::open,
+        operator::reload_state,
+        operator::reload,
         routes::tokens,
         routes::create_token,
         routes::delete_token,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::tokens::TokenError;
+use crate::findings::Finding;
 use crate::views::ApiError;
 
 /// Longest piece of a client's own text that a message repeats, in characters.
@@ -20,6 +21,8 @@ pub struct Refusal {
     pub message: String,
     /// Seconds after which asking again makes sense.
     pub retry_after: Option<u32>,
+    /// What is wrong with the operator's files, where that is the reason.
+    pub findings: Vec<Finding>,
 }
 
 /// The body of every answer with status 400 and above.
@@ -34,11 +37,14 @@ struct ErrorText {
     code: String,
     /// For people: what is wrong, and what to do.
     message: String,
+    /// What is wrong with the operator's files, where that is the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding>,
 }
 
 impl Refusal {
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Refusal {
-        Refusal { status, code: code.to_owned(), message: message.into(), retry_after: None }
+        Refusal { status, code: code.to_owned(), message: message.into(), retry_after: None, findings: Vec::new() }
     }
 
     pub fn not_found(code: &str, message: impl Into<String>) -> Refusal {
@@ -61,7 +67,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = ErrorBody { error: ErrorText { code: self.code, message: self.message } };
+        let body = ErrorBody { error: ErrorText { code: self.code, message: self.message, findings: self.findings } };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -20,7 +20,7 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, events, metrics, openapi, recordings};
+use super::{Asked, Context, events, metrics, openapi, operator, recordings};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -39,6 +39,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/openapi.json", get(openapi_document))
         .route("/calls", get(calls))
         .route("/calls/{id}", get(call))
+        .route("/calls/{id}/trace", get(operator::trace))
         .route("/calls/{id}/hangup", post(hang_up))
         .route("/calls/{id}/record", post(recordings::record))
         .route("/queues", get(queues))
@@ -47,6 +48,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/events", get(events::open))
         .route("/voicemails", get(recordings::voicemails))
         .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
+        .route("/reload", get(operator::reload_state).post(operator::reload))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
     Router::new()
@@ -159,9 +161,13 @@ pub(super) async fn call(State(context): State<Arc<Context>>, Id(id): Id) -> Res
     find_call(&context, &id).map(Json)
 }
 
+/// The id of a call as it is written; there is one way only.
+pub(super) fn call_id(id: &str) -> Option<CallId> {
+    id.parse::<CallId>().ok().filter(|parsed| parsed.to_string() == id.to_ascii_lowercase())
+}
+
 pub(super) fn find_call(context: &Context, id: &str) -> Result<CallView, Refusal> {
-    let found = id.parse::<CallId>().ok().filter(|parsed| parsed.to_string() == id.to_ascii_lowercase());
-    found.and_then(|id| context.views.call(id)).ok_or_else(|| {
+    call_id(id).and_then(|id| context.views.call(id)).ok_or_else(|| {
         let message = format!(
             "no call {} is up; GET {PREFIX}/calls lists those that are, 'relais cdr' those that ended",
             quoted(id)
@@ -439,5 +445,5 @@ pub(super) async fn on_disk<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(move || work(&context))
         .await
-        .map_err(|_| Refusal::internal("the work on the token table broke off; see the server's log"))
+        .map_err(|_| Refusal::internal("the work on the disk broke off; see the server's log"))
 }

@@ -4,6 +4,9 @@
 mod media;
 mod network;
 mod people;
+#[path = "../support/provider.rs"]
+mod provider;
+mod providers;
 mod truth;
 mod world;
 

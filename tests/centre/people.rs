@@ -137,6 +137,8 @@ impl Side {
             headers: Headers::default(),
             sdp: (!late_offer).then(|| sdp(self.address, port, 1, "sendrecv")),
             credentials: None,
+            max_forwards: 70,
+            first_word_within: None,
         };
         let session = self.ua.invite(invite, now);
         self.sessions.insert(

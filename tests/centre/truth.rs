@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use relais::engine::Counts;
+use relais::engine::{Counts, Journal};
 use relais::ids::{AgentId, CallId, LegId, QueueId};
 use relais::record::{CallRecord, Outcome, Party};
 use relais::time::Instant;
@@ -50,6 +50,8 @@ pub struct Truth {
     /// Talks that came out of a queue, and wrap-ups that were told.
     talks: BTreeMap<CallId, u32>,
     wrapped_up: BTreeMap<CallId, u32>,
+    /// What the journal tells of the calls that are up: all that a crash would leave of them.
+    journal: BTreeMap<CallId, CallRecord>,
 }
 
 #[derive(Default)]
@@ -93,12 +95,51 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
-            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => {}
+            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } | Change::Reload(_) => {}
         }
         Ok(())
     }
 
-    pub fn wrapped_up(&mut self, call: CallId, acw_ms: u64) -> Result<(), String> {
+    /// The call in which an agent talks on this leg to a caller who came out of a queue.
+    pub fn talk_of_agent(&self, leg: LegId) -> Option<CallId> {
+        let talks = |call: &&CallView| matches!(call.state, CallState::Talking | CallState::Holding);
+        let call = self.calls.values().filter(talks).find(|call| {
+            call.queue.is_some() && call.legs.iter().any(|known| known.leg_id == leg && known.role == Party::Agent)
+        })?;
+        Some(call.call_id)
+    }
+
+    /// An agent's phone sends nothing any more: that is the end of the agent's leg and not of the call.
+    pub fn lost_agent(&self, call: CallId, leg: LegId) -> Result<(), String> {
+        let view = self.calls.get(&call);
+        let waits =
+            view.is_some_and(|view| view.state == CallState::Queued && view.legs.iter().all(|l| l.leg_id != leg));
+        waits.then_some(()).ok_or(format!("agent's leg {leg} died, and the caller does not wait again: {view:?}"))
+    }
+
+    pub fn written(&mut self, entry: &Journal) -> Result<(), String> {
+        match entry {
+            Journal::Began(record) => {
+                self.journal.insert(record.call_id, (**record).clone());
+            }
+            Journal::Progress { call, progress } => {
+                let known = self.journal.get_mut(call).ok_or(format!("call {call} goes on before it began"))?;
+                known.follow((**progress).clone());
+            }
+            Journal::Queued { call, queue, .. } => {
+                let known = self.journal.get_mut(call).ok_or(format!("call {call} is queued before it began"))?;
+                known.queue = Some(queue.clone());
+            }
+            Journal::Ended(record) => {
+                self.journal.remove(&record.call_id);
+            }
+            Journal::WrapUp { call, acw_ms } => self.wrapped_up(*call, *acw_ms)?,
+            Journal::Recording(_) | Journal::RecordingDeleted(_) | Journal::Surveyed { .. } | Journal::Told(_) => {}
+        }
+        Ok(())
+    }
+
+    fn wrapped_up(&mut self, call: CallId, acw_ms: u64) -> Result<(), String> {
         *self.wrapped_up.entry(call).or_default() += 1;
         // The demo's wrap_up_s.
         if acw_ms > 5_000 { Err(format!("call {call} was wrapped up for {acw_ms} ms of 5000")) } else { Ok(()) }
@@ -117,6 +158,7 @@ impl Truth {
         self.what_is_kept(counts, media)?;
         self.agents_and_calls()?;
         self.queues_and_calls()?;
+        self.what_is_written()?;
         let passing = self.passing(counts, media, sides, line);
         self.since.retain(|what, _| passing.contains(what));
         for what in passing {
@@ -300,6 +342,32 @@ impl Truth {
                 || !adds_up
             {
                 return Err(format!("{queue:?}, but {waiting} wait, {available} of {logged_in} agents are free"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Were the process killed now, the records would tell of each call who is in it, since when, and its queue.
+    fn what_is_written(&self) -> Result<(), String> {
+        for call in self.calls.values().filter(|call| call.state != CallState::Ending) {
+            let Some(written) = self.journal.get(&call.call_id) else {
+                return Err(format!("call {} is shown and not written down", call.call_id));
+            };
+            let present = |leg: &LegView| {
+                let known = written.legs.iter().find(|known| known.leg_id == leg.leg_id);
+                known.is_some_and(|known| known.joined_at.is_some() && known.left_at.is_none())
+            };
+            let talks = matches!(call.state, CallState::Talking | CallState::Holding);
+            let fits = written.answered_at == call.answered_at
+                && written.queue == call.queue
+                && (!talks || (written.agent == call.agent && call.legs.iter().all(present)))
+                && written.path.is_empty() == call.trunk.is_none();
+            if !fits {
+                return Err(format!("written down is {written:?}, shown is {call:?}"));
+            }
+            let left = written.legs.iter().filter(|leg| leg.left_at.is_none() && leg.joined_at.is_some());
+            if let Some(leg) = left.into_iter().find(|leg| call.legs.iter().all(|shown| shown.leg_id != leg.leg_id)) {
+                return Err(format!("leg {} is gone, and its end is not written down", leg.leg_id));
             }
         }
         Ok(())

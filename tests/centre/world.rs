@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
+use relais::bridge::MediaEvent;
+use relais::dialplan::Plans;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
 use relais::ids::{AgentId, CallId, RecordingId, RequestId};
 use relais::record::{Party, RecordingState};
-use relais::settings::Transport;
+use relais::settings::{Settings, Transport};
 use relais::sip::message::Message;
 use relais::sip::{Destination, Flow};
 use relais::time::{Instant, Now, Wall};
@@ -20,12 +22,15 @@ use relais::views::{AgentState, ApiRequest, Change};
 use crate::media::{Media, PORTS};
 use crate::network::{Network, Packet, below, below_one_of};
 use crate::people::{Act, SERVER, Side};
+use crate::providers::{self, Providers};
 use crate::truth::{Line, Truth, ended_by_people};
 
 const CALLS: usize = 50;
 const AGENTS: [&str; 6] = ["201", "202", "203", "204", "205", "206"];
 /// All transactions, wrap-ups and registrations are over by then.
 const QUIET: Duration = Duration::from_secs(4_000);
+/// The trunk that registers is taken away then.
+const WITHOUT_PROVIDER: Duration = Duration::from_secs(3_800);
 
 pub struct World {
     now: Instant,
@@ -35,6 +40,9 @@ pub struct World {
     media: Media,
     network: Network,
     sides: Vec<Side>,
+    providers: Providers,
+    settings: Settings,
+    plans: Arc<Plans>,
     meddling: BTreeMap<Instant, ApiRequest>,
     pub journal: Vec<Journal>,
     began: BTreeSet<CallId>,
@@ -63,13 +71,17 @@ impl World {
         let mut rng = ChaCha12Rng::seed_from_u64(seed);
         let start: Wall = "2026-11-25T10:00:00Z".parse().expect("a time");
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/demo/relais.toml");
-        let loaded = relais::config::load(&config, &Default::default())
+        let mut loaded = relais::config::load(&config, &Default::default())
             .unwrap_or_else(|findings| panic!("the demo does not load: {findings:?}"));
         let now = Now { instant: Instant(0), wall: start };
         let mut engine_seed = [0; 32];
         engine_seed[..8].copy_from_slice(&seed.to_le_bytes());
-        let engine = Engine::new(Arc::new(loaded.settings), Arc::new(loaded.plans), engine_seed, now);
+        let without_provider = loaded.settings.clone();
+        providers::add_to(&mut loaded.settings);
+        let plans = Arc::new(loaded.plans);
+        let engine = Engine::new(Arc::new(loaded.settings), plans.clone(), engine_seed, now);
         let network = Network::new(&mut rng);
+        let providers = Providers::new(Instant(0) + WITHOUT_PROVIDER, &mut rng);
         let (media, ports) = Media::new();
         let mut world = World {
             now: Instant(0),
@@ -78,6 +90,9 @@ impl World {
             media,
             network,
             sides: Vec::new(),
+            providers,
+            settings: without_provider,
+            plans,
             meddling: BTreeMap::new(),
             journal: Vec::new(),
             began: BTreeSet::new(),
@@ -168,6 +183,7 @@ impl World {
         [self.engine.poll_timeout(), self.media.next(), self.network.next(), meddling, self.drain_at, undelivered]
             .into_iter()
             .chain(self.sides.iter().map(Side::next))
+            .chain([self.providers.next()])
             .flatten()
             .min()
     }
@@ -187,7 +203,7 @@ impl World {
             return self.deliver(&packet);
         }
         if let Some(event) = self.media.poll(self.now) {
-            return self.input(Input::Media(event));
+            return self.media_tells(event);
         }
         if self.meddling.keys().next().is_some_and(|at| *at <= self.now)
             && let Some((_, request)) = self.meddling.pop_first()
@@ -196,6 +212,16 @@ impl World {
         }
         if self.engine.poll_timeout().is_some_and(|at| at <= self.now) {
             return self.input(Input::Time);
+        }
+        if !self.providers.removed && self.providers.removed_at <= self.now {
+            self.providers.removed = true;
+            let settings = Arc::new(self.settings.clone());
+            return self.input(Input::Reload { settings, plans: self.plans.clone() });
+        }
+        if self.providers.next().is_some_and(|at| at <= self.now) {
+            self.providers.act(self.now, &mut self.rng);
+            self.providers.send(&mut self.network, self.now, &mut self.rng);
+            return Ok(());
         }
         for n in 0..self.sides.len() {
             if self.sides[n].next().is_some_and(|at| at <= self.now) {
@@ -207,6 +233,15 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn media_tells(&mut self, event: MediaEvent) -> Result<(), String> {
+        let died = match &event {
+            MediaEvent::Dead { leg } => self.truth.talk_of_agent(*leg).zip(Some(*leg)),
+            _ => None,
+        };
+        self.input(Input::Media(event))?;
+        died.map_or(Ok(()), |(call, leg)| self.truth.lost_agent(call, leg))
     }
 
     fn deliver(&mut self, packet: &Packet) -> Result<(), String> {
@@ -224,6 +259,8 @@ impl World {
         if let Some(n) = self.sides.iter().position(|side| side.address == packet.to) {
             self.sides[n].ua.handle_message(flow, message, self.now);
             self.side_sends(n);
+        } else if self.providers.deliver(packet, message, self.now) {
+            self.providers.send(&mut self.network, self.now, &mut self.rng);
         }
         Ok(())
     }
@@ -244,7 +281,11 @@ impl World {
         }
         self.engine.handle_input(input, self.at());
         self.drain()?;
-        self.truth.check(&self.engine.counts(), &self.media, &self.sides, self.line(), self.now)
+        self.providers.check(self.line().sound, self.now)?;
+        let mut counts = self.engine.counts();
+        // The trunk's own; at the end of the run there must be none.
+        counts.timers = counts.timers.saturating_sub(providers::TIMERS);
+        self.truth.check(&counts, &self.media, &self.sides, self.line(), self.now)
     }
 
     fn line(&self) -> Line {
@@ -316,7 +357,6 @@ impl World {
                     return Err(format!("record's agent and legs disagree: {record:?}"));
                 }
             }
-            Journal::WrapUp { call, acw_ms } => self.truth.wrapped_up(*call, *acw_ms)?,
             Journal::Recording(recording) => {
                 self.recordings.insert(recording.recording_id, recording.state);
             }
@@ -326,11 +366,13 @@ impl World {
                     .ok_or(format!("recording {recording} is deleted and was not there"))?;
             }
             Journal::Began(_)
-            | Journal::Answered { .. }
+            | Journal::Progress { .. }
             | Journal::Queued { .. }
+            | Journal::WrapUp { .. }
             | Journal::Surveyed { .. }
             | Journal::Told(_) => {}
         }
+        self.truth.written(&entry)?;
         self.journal.push(entry);
         Ok(())
     }
@@ -367,7 +409,7 @@ impl World {
                 Err(format!("message {} is told and not written", recording.recording_id))
             }
             Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => Ok(()),
-            Change::Agent(_) | Change::Queue(_) => Ok(()),
+            Change::Agent(_) | Change::Queue(_) | Change::Reload(_) => Ok(()),
         }
     }
 
@@ -418,7 +460,7 @@ impl World {
     }
 }
 
-fn address(to: &Destination) -> SocketAddr {
+pub fn address(to: &Destination) -> SocketAddr {
     match to {
         Destination::Flow(flow) => flow.remote,
         Destination::Address { address, .. } => *address,

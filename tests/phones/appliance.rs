@@ -56,6 +56,34 @@ fn binary() -> PathBuf {
     std::env::var_os("RELAIS_BIN").map_or_else(|| env!("CARGO_BIN_EXE_relais").into(), PathBuf::from)
 }
 
+/// How an appliance is to be started.
+pub struct Setup {
+    config: PathBuf,
+    rtp_ports: u16,
+    data: Option<PathBuf>,
+}
+
+impl Setup {
+    pub fn new(config: &Path) -> Setup {
+        Setup { config: config.to_owned(), rtp_ports: 2000, data: None }
+    }
+
+    /// An even number: each leg takes two.
+    pub fn rtp_ports(self, rtp_ports: u16) -> Setup {
+        Setup { rtp_ports, ..self }
+    }
+
+    /// A folder of the test's own.
+    pub fn data(self, data: &Path) -> Setup {
+        Setup { data: Some(data.to_owned()), ..self }
+    }
+
+    /// Starts it and waits for `ready`.
+    pub fn start(self) -> Appliance {
+        Appliance::with(self)
+    }
+}
+
 impl Appliance {
     /// The demo.
     pub fn demo() -> Appliance {
@@ -64,19 +92,23 @@ impl Appliance {
 
     /// Starts with a configuration and waits for `ready`.
     pub fn start(config: &Path) -> Appliance {
+        Setup::new(config).start()
+    }
+
+    fn with(setup: Setup) -> Appliance {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let data = folder.path().join("data");
+        let data = setup.data.unwrap_or_else(|| folder.path().join("data"));
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (sip, web) = (local(free_port()), local(free_port()));
         // Far from the ports above and from the ephemeral ones; the appliance goes round those in use.
         let low = 10_000 + (std::process::id() % 4000) as u16 * 2;
         let arguments = [
             "run".into(),
-            format!("--config={}", config.display()),
+            format!("--config={}", setup.config.display()),
             format!("--sip=udp:{sip}"),
             format!("--sip=tcp:{sip}"),
-            format!("--rtp=127.0.0.1:{low}-{}", low + 1999),
+            format!("--rtp=127.0.0.1:{low}-{}", low + setup.rtp_ports - 1),
             format!("--web={web}"),
             format!("--data={}", data.display()),
         ];
@@ -155,13 +187,31 @@ impl Appliance {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
+    /// What it said on standard error.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+    }
+
     /// A folder for what a test writes.
     pub fn scratch(&self) -> &Path {
         self.folder.path()
     }
 
+    /// A figure of GET /metrics; 0 while it is not there.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (status, text) = self.ask("GET", "/metrics", None);
+        assert_eq!(status, 200, "{text}");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or(0.0)
+    }
+
     /// A request to the API with the admin token: status and JSON.
     pub fn api(&self, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+        let (status, body) = self.ask(method, path, body);
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<&str>) -> (u16, String) {
         let token = fs::read_to_string(self.data.join("admin.token")).expect("the admin token");
         let (body, kind) = body.map_or(("", ""), |body| (body, "Content-Type: application/json\r\n"));
         let request = format!(
@@ -177,7 +227,7 @@ impl Appliance {
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        (status, body.to_owned())
     }
 
     /// A GET with the admin token and a further header line: status and body as it is.
@@ -204,6 +254,21 @@ impl Appliance {
         let days = fs::read_dir(self.data.join("recordings")).expect("a folder of recordings");
         let found = days.flatten().map(|day| day.path().join(&name)).find(|path| path.is_file());
         found.unwrap_or_else(|| panic!("no file {name}"))
+    }
+
+    /// The figures for Prometheus.
+    pub fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.web).expect("the web port");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let token = fs::read_to_string(self.data.join("admin.token")).expect("the admin token");
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: relais\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+            token.trim()
+        );
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
     }
 
     /// The rows of GET /calls, /agents or /queues.

@@ -7,6 +7,8 @@
 // Real time is what these tests are about.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "../support/provider.rs"]
+mod provider;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -19,11 +21,16 @@ mod sound;
 mod agents;
 mod bridged;
 mod crash;
+mod disk;
 mod hundred;
+mod limits;
 mod menu;
+mod outside;
 mod recordings;
+mod reload;
 mod torture;
 mod transport;
+mod trunk;
 
 use std::time::{Duration, Instant};
 

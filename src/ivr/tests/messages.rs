@@ -183,7 +183,7 @@ fn who_has_refused_is_not_asked_again() {
     let mut bench = Bench { done: None, activity: None, ..desk_has_refused };
     bench.actions();
     let inputs = Inputs { module: Module::Record, values: BTreeMap::new() };
-    let mut step = Step { now: bench.now, wall: WALL, names: &bench.names, desk: &mut bench.desk };
+    let mut step = Step { now: bench.now, wall: WALL, names: &bench.names, queues: &NoQueues, desk: &mut bench.desk };
     let Started::Done(done) = Activity::start(Module::Record, &inputs, &mut step) else { panic!("it takes no time") };
     assert_eq!(done, Done::next("refused"));
     assert_eq!(bench.actions(), []);

@@ -2,6 +2,7 @@
 
 mod client;
 mod digest;
+mod resource;
 mod server;
 #[cfg(test)]
 mod tests;

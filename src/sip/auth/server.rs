@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::digest::{Algorithm, Fields, Proof, quoted};
+use super::resource::is_same_resource;
 use crate::sip::message::{Headers, Request};
 use crate::time::{Deadlines, Instant};
 
@@ -24,6 +25,8 @@ pub enum Verdict {
     Challenge(Headers),
     /// Wrong password, unknown user or a stranger's name: answer 403, whichever it is.
     Refused,
+    /// The right password for another request than this: answer 400 (RFC 7616 §3.4.6).
+    Misdirected,
 }
 
 /// RFC 7616: nonces carry the time they were made and a keyed hash of it, so none can be forged; the count `nc` must
@@ -71,6 +74,7 @@ impl Authenticator {
             Judgement::Good => Verdict::Accepted,
             Judgement::Stale => Verdict::Challenge(self.challenge(request, true, now)),
             Judgement::Bad => Verdict::Refused,
+            Judgement::Elsewhere => Verdict::Misdirected,
         }
     }
 
@@ -113,6 +117,10 @@ impl Authenticator {
         let right = bool::from(expected.as_bytes().ct_eq(response.to_ascii_lowercase().as_bytes()));
         if !right || password.is_none() || name != user {
             return Judgement::Bad;
+        }
+        // Only now: who does not know the password learns nothing.
+        if !is_same_resource(uri, &request.uri, &self.realm) {
+            return Judgement::Elsewhere;
         }
         let count = match quality {
             None => 1,
@@ -199,4 +207,5 @@ enum Judgement {
     Good,
     Stale,
     Bad,
+    Elsewhere,
 }

@@ -53,7 +53,53 @@ fn verdict(server: &mut Authenticator, user: &str, value: &str, password: Option
         }
         Verdict::Challenge(_) => "challenge",
         Verdict::Refused => "refused",
+        Verdict::Misdirected => "misdirected",
     }
+}
+
+/// A client's answer made by hand, with what the test wants to be wrong about it.
+struct Answer<'a> {
+    algorithm: Algorithm,
+    method: &'a str,
+    uri: &'a str,
+    nonce: &'a str,
+    quality: Option<(&'a str, &'a str)>,
+}
+
+impl Answer<'_> {
+    fn header(&self) -> String {
+        let proof = digest::Proof {
+            algorithm: self.algorithm,
+            user: "201",
+            realm: REALM,
+            password: "secret",
+            method: self.method,
+            uri: self.uri,
+            nonce: self.nonce,
+            quality: self.quality,
+        };
+        let mut value = format!(
+            "Digest username=\"201\", realm=\"{REALM}\", nonce=\"{}\", uri=\"{}\", response=\"{}\", algorithm={}",
+            self.nonce,
+            self.uri,
+            proof.response(),
+            self.algorithm.name()
+        );
+        if let Some((nc, cnonce)) = self.quality {
+            value.push_str(&format!(", qop=auth, nc={nc}, cnonce=\"{cnonce}\""));
+        }
+        value
+    }
+}
+
+fn nonce_of(server: &mut Authenticator, now: Instant) -> String {
+    let response = challenge(server, &register("201", None), "201", now);
+    let value = response.headers.get("WWW-Authenticate").expect("a challenge");
+    digest::Fields::parse(value).and_then(|fields| fields.get("nonce").map(str::to_owned)).expect("a nonce")
+}
+
+fn uri() -> String {
+    format!("sip:{REALM}")
 }
 
 #[test]
@@ -168,4 +214,117 @@ fn remembered_nonces_are_forgotten_in_time() {
     assert_eq!(server.remembered(), 100);
     server.verify(&register("201", None), "201", Some("secret"), at(1_000));
     assert_eq!(server.remembered(), 0);
+}
+
+#[test]
+fn the_right_password_for_another_resource_is_no_answer() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    for (target, expected) in [
+        (uri(), "accepted"),
+        (format!("sip:{REALM}:5060;transport=tcp"), "accepted"),
+        (format!("sip:610@{REALM}"), "misdirected"),
+        ("sip:elsewhere.test".to_owned(), "misdirected"),
+    ] {
+        let nonce = nonce_of(&mut server, at(1));
+        let quality = Some(("00000001", "abc"));
+        let answer = Answer { algorithm: Algorithm::Sha256, method: "REGISTER", uri: &target, nonce: &nonce, quality };
+        assert_eq!(verdict(&mut server, "201", &answer.header(), Some("secret"), at(1)), expected, "{target}");
+        assert_eq!(verdict(&mut server, "201", &answer.header(), Some("other"), at(1)), "refused", "{target}");
+    }
+}
+
+#[test]
+fn an_answer_to_another_method_is_refused() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let nonce = nonce_of(&mut server, at(1));
+    let quality = Some(("00000001", "abc"));
+    let answer = Answer { algorithm: Algorithm::Md5, method: "INVITE", uri: &uri(), nonce: &nonce, quality };
+    assert_eq!(verdict(&mut server, "201", &answer.header(), Some("secret"), at(1)), "refused");
+}
+
+#[test]
+fn a_nonce_serves_again_as_long_as_its_count_grows() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    let nonce = nonce_of(&mut server, at(1));
+    for (nc, now, expected) in [
+        ("00000000", 1, "stale"),
+        ("00000001", 2, "accepted"),
+        ("00000003", 3, "accepted"),
+        ("00000003", 4, "stale"),
+        ("00000002", 4, "stale"),
+        ("not-hexa", 4, "stale"),
+        ("0000000a", 5, "accepted"),
+        ("00000010", 300, "accepted"),
+        ("00000011", 302, "stale"),
+    ] {
+        let quality = Some((nc, "abc"));
+        let answer = Answer { algorithm: Algorithm::Md5, method: "REGISTER", uri: &uri(), nonce: &nonce, quality };
+        let value = answer.header();
+        assert_eq!(verdict(&mut server, "201", &value, Some("secret"), at(now)), expected, "nc={nc} at {now} s");
+    }
+}
+
+#[test]
+fn a_peer_without_qop_may_use_a_nonce_once() {
+    let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+    for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+        let nonce = nonce_of(&mut server, at(1));
+        let answer = Answer { algorithm, method: "REGISTER", uri: &uri(), nonce: &nonce, quality: None };
+        assert_eq!(verdict(&mut server, "201", &answer.header(), Some("secret"), at(1)), "accepted");
+        assert_eq!(verdict(&mut server, "201", &answer.header(), Some("secret"), at(1)), "stale");
+    }
+}
+
+/// What we answer to a challenge, as its fields; `None` where we do not.
+fn ours(challenges: &[&str]) -> Option<digest::Fields> {
+    let mut request = register("201", None);
+    let mut response = request.response(401.into(), Some("t"));
+    challenges.iter().for_each(|challenge| response.headers.push("WWW-Authenticate", *challenge));
+    authorize(&mut request, &response, &credentials("201", "secret"), "abc")
+        .then(|| digest::Fields::parse(request.headers.get("Authorization").unwrap()).unwrap())
+}
+
+#[test]
+fn old_and_new_peers_are_answered_each_in_their_own_way() {
+    for (challenge, algorithm, quality) in [
+        ("Digest realm=\"x\", nonce=\"n\"", Algorithm::Md5, None),
+        ("Digest realm=\"x\", nonce=\"n\", algorithm=md5", Algorithm::Md5, None),
+        ("Digest realm=\"x\", nonce=\"n\", qop=\"auth-int, auth\"", Algorithm::Md5, Some(("00000001", "abc"))),
+        ("Digest realm=\"x\", nonce=\"n\", algorithm=SHA-256", Algorithm::Sha256, None),
+        ("Digest realm=\"x\", nonce=\"n\", algorithm=SHA-256, qop=auth", Algorithm::Sha256, Some(("00000001", "abc"))),
+    ] {
+        let fields = ours(&[challenge]).unwrap_or_else(|| panic!("no answer to {challenge}"));
+        let proof = digest::Proof {
+            algorithm,
+            user: "201",
+            realm: "x",
+            password: "secret",
+            method: "REGISTER",
+            uri: &uri(),
+            nonce: "n",
+            quality,
+        };
+        assert_eq!(fields.get("response"), Some(proof.response().as_str()), "{challenge}");
+        assert_eq!(fields.get("qop").is_some(), quality.is_some(), "{challenge}");
+        assert_eq!(fields.get("nc"), quality.map(|(nc, _)| nc), "{challenge}");
+    }
+}
+
+#[test]
+fn challenges_that_cannot_be_answered_are_not() {
+    for challenge in [
+        "Digest realm=\"x\", nonce=\"n\", algorithm=SHA-512-256",
+        "Digest realm=\"x\", nonce=\"n\", algorithm=MD5-sess",
+        "Digest realm=\"x\", nonce=\"n\", qop=\"auth-int\"",
+        "Digest realm=\"x\"",
+        "Basic realm=\"x\"",
+    ] {
+        assert!(ours(&[challenge]).is_none(), "{challenge}");
+    }
+    let strongest = ours(&[
+        "Digest realm=\"x\", nonce=\"n\", algorithm=SHA-512-256",
+        "Digest realm=\"x\", nonce=\"n\", algorithm=MD5",
+        "Digest realm=\"x\", nonce=\"n\", algorithm=SHA-256",
+    ]);
+    assert_eq!(strongest.unwrap().get("algorithm"), Some("SHA-256"));
 }

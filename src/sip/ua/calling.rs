@@ -89,7 +89,7 @@ impl Session {
                 call_id: call_id.into(),
                 cseq: CSeq { number: 1, method: Method::Invite },
             },
-            max_forwards: Some(70),
+            max_forwards: Some(invite.max_forwards),
             headers: invite.headers,
             body: Bytes::new(),
         };
@@ -100,6 +100,9 @@ impl Session {
         if let Some(sdp) = invite.sdp {
             request.headers.set("Content-Type", "application/sdp");
             request.body = sdp;
+        }
+        if let Some(patience) = invite.first_word_within {
+            cx.wake(id, Wake::NoWord, now + patience);
         }
         let transaction = session.send(cx, request, invite.to, Purpose::Invite, now);
         if let Stage::Calling(calling) = &mut session.stage {
@@ -116,6 +119,7 @@ impl Session {
         id: TransactionId,
         now: Instant,
     ) {
+        cx.forget(self.id, Wake::NoWord);
         match response.status.code() {
             0..=199 => self.on_provisional(cx, response, flow, id, now),
             200..=299 => self.on_invite_2xx(cx, response, flow, id, now),
@@ -359,6 +363,13 @@ impl Session {
             Why::TransportError => self.fail(cx, 503, "Service Unavailable".into(), None, now),
             Why::Timeout | Why::Done | Why::Abandoned => self.fail(cx, 408, "Request Timeout".into(), None, now),
         }
+    }
+
+    /// Nothing has come back: the engine tries another server. The transaction goes on, for the INVITE may have arrived
+    /// all the same: then it is cancelled.
+    pub fn on_no_word(&mut self, cx: &mut Context, now: Instant) {
+        self.cancel(cx, &Headers::default(), now);
+        self.fail(cx, 408, "Request Timeout".into(), None, now);
     }
 
     /// §9.1: cancels our INVITE, now or as soon as that is allowed.

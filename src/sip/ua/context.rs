@@ -65,6 +65,8 @@ pub(super) enum Wake {
     /// RFC 3262 §3: repeat the reliable provisional response, and give up.
     RepeatProvisional,
     Unpracked,
+    /// Nothing has come back to our INVITE as soon as was wished.
+    NoWord,
     /// RFC 3261 §9.1: no final response came after the CANCEL.
     CancelFruitless,
     /// RFC 3261 §13.3.1.1: tell proxies that it still rings.
@@ -81,11 +83,12 @@ pub(super) enum Wake {
 }
 
 impl Wake {
-    pub(super) const ALL: [Wake; 11] = [
+    pub(super) const ALL: [Wake; 12] = [
         Wake::Repeat2xx,
         Wake::Unacknowledged,
         Wake::RepeatProvisional,
         Wake::Unpracked,
+        Wake::NoWord,
         Wake::CancelFruitless,
         Wake::KeepRinging,
         Wake::InvitationExpired,

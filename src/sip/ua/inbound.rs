@@ -186,7 +186,7 @@ impl UserAgent {
         let event = Event::Incoming { session: id, flow, request: Box::new(request.clone()) };
         let session = Session::ring(id, tag.clone(), (transaction, request, flow), timer, &mut self.cx, now);
         self.tags.insert(tag, id);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         self.cx.tell(event);
     }
 

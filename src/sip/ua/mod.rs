@@ -51,6 +51,11 @@ pub struct Invite {
     pub sdp: Option<Bytes>,
     /// Answer a 401 or 407 with these, at most twice in a row and only for our own realm's peer.
     pub credentials: Option<Credentials>,
+    /// RFC 3261 §20.22; 70 for a call that begins here.
+    pub max_forwards: u8,
+    /// Fails with 408 when nothing at all has come back by then: sooner than Timer B, where there is another server to
+    /// try (RFC 3263 §4.3). What comes later is cancelled.
+    pub first_word_within: Option<Duration>,
 }
 
 /// A request outside any dialog: OPTIONS, REGISTER, …
@@ -157,7 +162,8 @@ pub struct UaCounts {
 pub struct UserAgent {
     cx: Context,
     last_session: u64,
-    sessions: BTreeMap<SessionId, Session>,
+    /// Boxed, so that the half-empty nodes of a map that grows at its end cost little.
+    sessions: BTreeMap<SessionId, Box<Session>>,
     /// Sessions by our tag.
     tags: HashMap<String, SessionId>,
     singles: Singles,
@@ -222,7 +228,7 @@ impl UserAgent {
         let tag = self.cx.token();
         let session = Session::call(id, tag.clone(), invite, &mut self.cx, now);
         self.tags.insert(tag, id);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         id
     }
 
@@ -280,6 +286,11 @@ impl UserAgent {
     /// of record at one registrar share their Call-ID.
     pub fn request(&mut self, request: SingleRequest, now: Instant) -> RequestTicket {
         self.singles.send(&mut self.cx, request, now)
+    }
+
+    /// Where we can be reached by whom `to` leads to: what our requests there have in Contact.
+    pub fn contact(&self, to: Destination, user: Option<String>) -> NameAddr {
+        self.cx.contact(to, user)
     }
 
     /// Answers an `Event::Request`.

@@ -256,8 +256,8 @@ impl Session {
                 if carried == Carries::Answer {
                     self.settle();
                 }
-                self.theirs =
-                    Some(Theirs { transaction: id, request, flow, kind: Kind::Prack, offers: true, timer: None });
+                let theirs = Theirs { transaction: id, request, flow, kind: Kind::Prack, offers: true, timer: None };
+                self.theirs = Some(Box::new(theirs));
                 cx.tell(Event::Reoffered { session, sdp: Some(Sdp::Offer(sdp)) });
             }
         }

@@ -42,7 +42,7 @@ pub(super) struct Session {
     /// Our re-INVITE or UPDATE that waits for its final response.
     pub ours: Option<Ours>,
     /// Their re-INVITE, UPDATE or PRACK that waits for our answer.
-    pub theirs: Option<Theirs>,
+    pub theirs: Option<Box<Theirs>>,
     /// An offer that waits for its turn.
     pub queued: Option<Bytes>,
     /// How often a 491 or a 500 with Retry-After put the present offer back.
@@ -214,7 +214,7 @@ impl Session {
         self.refuse_theirs(cx, StatusCode::from(487), now);
         self.hurry_ours(cx, now);
         self.queued = None;
-        for wake in [Wake::Glare, Wake::Refresh, Wake::SessionExpired, Wake::InvitationExpired] {
+        for wake in [Wake::NoWord, Wake::Glare, Wake::Refresh, Wake::SessionExpired, Wake::InvitationExpired] {
             cx.forget(self.id, wake);
         }
         if !self.over {
@@ -370,6 +370,8 @@ impl Session {
         let bytes = cx.ack(ack, to);
         if self.sent_acks.len() < MAX_ACKS {
             let tag = dialog.remote_tag().map(str::to_owned);
+            // Mostly the only one: without the room a growing list would make for four.
+            self.sent_acks.reserve_exact(1);
             self.sent_acks.push(SentAck { transaction: invite.transaction, cseq: invite.cseq, tag, to, bytes });
         }
     }
@@ -408,6 +410,7 @@ impl Session {
             Wake::RepeatProvisional => self.repeat_provisional(cx, now),
             Wake::KeepRinging => self.keep_ringing(cx, now),
             Wake::Unpracked => self.on_unpracked(cx, now),
+            Wake::NoWord => self.on_no_word(cx, now),
             Wake::CancelFruitless => self.on_cancel_fruitless(cx),
             Wake::InvitationExpired => {
                 self.refuse_invitation(cx, StatusCode::from(487), None, Headers::default(), now);

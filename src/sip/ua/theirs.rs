@@ -50,7 +50,8 @@ impl Session {
         cx.respond(id, request.response(StatusCode::Trying, None), now);
         let sdp = offer.map(Sdp::Offer);
         let offers = sdp.is_some();
-        self.theirs = Some(Theirs { transaction: id, request, flow, kind: Kind::Invite, offers, timer: Some(timer) });
+        let theirs = Theirs { transaction: id, request, flow, kind: Kind::Invite, offers, timer: Some(timer) };
+        self.theirs = Some(Box::new(theirs));
         cx.tell(Event::Reoffered { session: self.id, sdp });
     }
 
@@ -82,7 +83,7 @@ impl Session {
         let theirs = Theirs { transaction: id, request, flow, kind: Kind::Update, offers: true, timer: Some(timer) };
         match offer {
             Some(sdp) => {
-                self.theirs = Some(theirs);
+                self.theirs = Some(Box::new(theirs));
                 cx.tell(Event::Reoffered { session: self.id, sdp: Some(Sdp::Offer(sdp)) });
             }
             None => self.agree(cx, theirs, None, now),
@@ -166,7 +167,7 @@ impl Session {
             self.acknowledge(cx, late, Some(sdp));
             self.next_offer(cx, now);
         } else if let Some(theirs) = self.theirs.take() {
-            self.agree(cx, theirs, Some(sdp), now);
+            self.agree(cx, *theirs, Some(sdp), now);
         } else if let Stage::Calling(calling) = &mut self.stage
             && let Some((at, rseq)) = calling.take_offer()
         {

@@ -1,6 +1,7 @@
 //! Requests over real sockets on loopback, against an engine that answers as each test says.
 
 mod limits;
+mod operator;
 mod recordings;
 mod refusals;
 mod roles;
@@ -48,6 +49,7 @@ struct Server {
     tokens: Arc<Tokens>,
     ready: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<ApiRequest>>>,
+    office: Arc<sample::Office>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -74,11 +76,13 @@ impl Server {
         views.publish(Change::Call(Box::new(sample::call(1))), sample::at());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let ready = Arc::new(AtomicBool::new(true));
+        let office = Arc::new(sample::Office::default());
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Shared {
             views: views.clone(),
             requests: answer_as(engine, views.clone(), asked.clone()),
+            office: office.clone(),
             ready: ready.clone(),
             tokens: tokens.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
@@ -86,7 +90,7 @@ impl Server {
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));
-        Server { address, views, tokens, ready, asked, stop: Some(stop), task: Some(task), _folder: folder }
+        Server { address, views, tokens, ready, asked, office, stop: Some(stop), task: Some(task), _folder: folder }
     }
 
     fn token(&self, role: Role) -> String {
@@ -147,7 +151,10 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                 let change = match &request {
                     ApiRequest::SetAgentState { agent, state, reason } => Some((agent, *state, reason.clone())),
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
-                    ApiRequest::HangUp { .. } | ApiRequest::Record { .. } | ApiRequest::DeleteRecording { .. } => None,
+                    ApiRequest::HangUp { .. }
+                    | ApiRequest::Record { .. }
+                    | ApiRequest::DeleteRecording { .. }
+                    | ApiRequest::Trace { .. } => None,
                 };
                 if let Some((agent, state, reason)) = change {
                     let view = crate::views::AgentView { state, reason, ..sample::agent(agent.as_str()) };

@@ -23,7 +23,10 @@ fn askers(server: &Server) -> [Option<String>; 6] {
 fn expected(method: &str, path: &str) -> [u16; 6] {
     match (method, path) {
         ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 6],
-        ("GET", "/calls" | "/calls/{id}" | "/queues" | "/agents") => [401, 200, 200, 200, 200, 200],
+        ("GET", "/reload") | ("POST", "/reload") => [401, 403, 403, 403, 200, 200],
+        ("GET", "/calls" | "/calls/{id}" | "/calls/{id}/trace" | "/queues" | "/agents") => {
+            [401, 200, 200, 200, 200, 200]
+        }
         ("GET", "/events") => [401, 101, 101, 101, 101, 101],
         ("POST", "/calls/{id}/hangup" | "/calls/{id}/record") => [401, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 200, 403, 200, 200, 200],
@@ -38,7 +41,7 @@ fn expected(method: &str, path: &str) -> [u16; 6] {
 
 async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) -> u16 {
     let (id, body) = match path {
-        "/calls/{id}" => (CALL.to_owned(), None),
+        "/calls/{id}" | "/calls/{id}/trace" => (CALL.to_owned(), None),
         "/calls/{id}/hangup" => (CALL.to_owned(), None),
         "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),

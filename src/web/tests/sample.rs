@@ -1,12 +1,17 @@
 //! Views and records to publish.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::findings::{Finding, Severity};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, Recording, RecordingKind, RecordingState};
 use crate::time::Wall;
-use crate::views::{AgentState, AgentView, CallState, CallView, LegView, QueueView};
-use crate::web::Archive;
+use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
+use crate::views::{
+    AgentState, AgentView, CallState, CallView, LegView, QueueView, ReloadAttempt, ReloadBy, ReloadView,
+};
+use crate::web::{Archive, Busy};
 
 pub fn at() -> Wall {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -83,6 +88,7 @@ pub fn record(call: &CallView) -> CallRecord {
         recording: None,
         survey: None,
         path: Vec::new(),
+        trace: Default::default(),
         legs: Vec::new(),
     }
 }
@@ -136,4 +142,59 @@ impl Archive for Shelf {
     fn file(&self, recording: RecordingId) -> PathBuf {
         self.0.join(format!("{recording}.flac"))
     }
+}
+
+/// An office that has one record, of call 9, and takes every configuration until it is told to refuse.
+#[derive(Default)]
+pub struct Office {
+    pub refuses: AtomicBool,
+}
+
+impl crate::web::Office for Office {
+    fn record(&self, id: CallId) -> Result<Option<CallRecord>, String> {
+        Ok((id == CallId(9)).then(|| CallRecord { trace: trace(), ..record(&call(9)) }))
+    }
+
+    fn reload(&self) -> Result<ReloadView, Busy> {
+        let taken = !self.refuses.load(Ordering::Relaxed);
+        let finding = Finding {
+            file: "plans/a.toml".into(),
+            line: 3,
+            column: 1,
+            severity: Severity::Error,
+            message: "there is no module 'anounce'".into(),
+            hint: None,
+        };
+        let findings = if taken { Vec::new() } else { vec![finding] };
+        let last =
+            ReloadAttempt { at: at(), by: ReloadBy::Api, taken, took_ms: 4, findings, after_restart: Vec::new() };
+        Ok(ReloadView { last: Some(last), ..self.reload_state() })
+    }
+
+    fn reload_state(&self) -> ReloadView {
+        ReloadView { generation: 1, running_since: at(), last: None }
+    }
+}
+
+pub fn trace() -> Trace {
+    let rule = RuleTrace {
+        rule: 1,
+        module: "deter".into(),
+        when: Some("open == 'closed'".into()),
+        verdict: Verdict::True,
+        error: None,
+        values: [("open".to_owned(), "closed".into())].into(),
+    };
+    let level = LevelTrace {
+        plan: "support".into(),
+        level: "route".into(),
+        at: at(),
+        rules: vec![rule],
+        taken: Some(1),
+        module: Some("deter".into()),
+        inputs: Default::default(),
+        outputs: Default::default(),
+        result: Some("deterred".into()),
+    };
+    Trace { levels: vec![level], omitted: 0 }
 }

@@ -9,12 +9,18 @@ struct Caller {
     agent: UserAgent,
     now: Instant,
     flow: Flow,
+    first_word_within: Option<Duration>,
 }
 
 impl Caller {
     fn new() -> Self {
         let flow = Flow { transport: Transport::Udp, local: address(ALICE), remote: address(BOB), connection: None };
-        Caller { agent: UserAgent::new(settings(ALICE), [3; 32]), now: Instant(1_000_000_000), flow }
+        Caller {
+            agent: UserAgent::new(settings(ALICE), [3; 32]),
+            now: Instant(1_000_000_000),
+            flow,
+            first_word_within: None,
+        }
     }
 
     fn call(&mut self, offer: Option<Bytes>) -> (SessionId, Request) {
@@ -27,6 +33,8 @@ impl Caller {
             headers: Headers::default(),
             sdp: offer,
             credentials: Some(credentials),
+            max_forwards: 70,
+            first_word_within: self.first_word_within,
         };
         let session = self.agent.invite(invite, self.now);
         (session, self.request())
@@ -300,4 +308,29 @@ fn a_request_that_a_broken_stream_did_not_deliver_goes_to_the_peers_own_address(
     assert!(caller.agent.poll_transmit().is_none());
     caller.wait(Duration::from_secs(70));
     assert_eq!(caller.agent.counts(), UaCounts::default());
+}
+
+#[test]
+fn a_call_without_a_first_word_fails_sooner_where_that_is_wished_and_is_cancelled_if_it_arrived() {
+    let mut caller = Caller::new();
+    caller.first_word_within = Some(Duration::from_secs(5));
+    let (_, invite) = caller.call(Some(sdp("offer")));
+    caller.wait(ms(4_999));
+    assert_eq!(caller.told(), [] as [&str; 0]);
+    caller.wait(ms(2));
+    assert_eq!(caller.told(), ["failed 408"]);
+    caller.methods();
+    caller.respond(&invite, 180, "b", "", &[]);
+    assert_eq!(caller.methods(), ["CANCEL"]);
+    caller.respond(&invite, 487, "b", "", &[]);
+    caller.wait(Duration::from_secs(70));
+    assert_eq!(caller.agent.counts(), UaCounts::default());
+
+    caller.methods();
+    let (_, invite) = caller.call(Some(sdp("offer")));
+    caller.respond(&invite, 100, "", "", &[]);
+    caller.wait(Duration::from_secs(100));
+    assert_eq!(caller.told(), [] as [&str; 0], "100 is a word");
+    caller.respond(&invite, 200, "b", "answer", &[]);
+    assert_eq!(caller.told(), ["answered answer(answer)"]);
 }

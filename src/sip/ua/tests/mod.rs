@@ -202,6 +202,8 @@ impl Pair {
             headers: Headers::default(),
             sdp: offer,
             credentials: None,
+            max_forwards: 70,
+            first_word_within: None,
         };
         let session = self.agents[from].invite(invite, self.now);
         self.collect();

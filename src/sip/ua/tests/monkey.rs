@@ -214,6 +214,8 @@ impl Monkey {
             headers: Headers::default(),
             sdp: (self.below(3) > 0).then(|| sdp("agent")),
             credentials: Some(crate::settings::Credentials { user: "u".into(), password: "p".into(), aor: "a".into() }),
+            max_forwards: 70,
+            first_word_within: None,
         };
         let session = self.agent.invite(invite, self.now);
         self.ends.insert(session, 0);

@@ -1,0 +1,242 @@
+//! `relais trace`: what would happen to a call, and why. No call is made.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{BAD_USAGE, FAILED, TraceArgs, plain, print_findings};
+use crate::config::{self, Loaded, Overrides};
+use crate::dialplan::driver::{Course, End, Scenario, drive};
+use crate::findings::suggest;
+use crate::ids::PlanId;
+use crate::settings::{Settings, Trunk};
+use crate::time::Wall;
+use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
+
+pub fn run(args: &TraceArgs) -> ExitCode {
+    let loaded = match config::load(&args.config, &Overrides::default()) {
+        Ok(loaded) => loaded,
+        Err(findings) => {
+            print_findings(&findings);
+            return ExitCode::from(BAD_USAGE);
+        }
+    };
+    match traced(args, &loaded) {
+        Ok(text) => {
+            // Whoever reads may have gone.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err((code, message)) => {
+            eprintln!("{message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn traced(args: &TraceArgs, loaded: &Loaded) -> Result<String, (u8, String)> {
+    let trunk = trunk_of(args, &loaded.settings).map_err(|message| (BAD_USAGE, message))?;
+    let plan = find(&args.to, trunk, loaded).map_err(|message| (FAILED, message))?;
+    let trunk = trunk.or_else(|| trunk_that_offers(&loaded.settings, &plan));
+    let at = args.at.as_ref().map_or_else(Wall::now, |at| at.wall);
+    let language = args.language.as_deref().map_or_else(|| loaded.settings.language.clone(), Into::into);
+    let scenario = Scenario {
+        trunk: trunk.map(|trunk| trunk.id.clone()),
+        digits: args.digits.clone().unwrap_or_default(),
+        say: args.say.clone(),
+        lookups: args.lookup.iter().cloned().collect(),
+        queues: args.queue.iter().cloned().collect(),
+        transfers: args.transfer.iter().cloned().collect(),
+        ..Scenario::new(args.from.as_deref().unwrap_or_default(), &args.to, language, at)
+    };
+    let course = drive(&loaded.plans, &plan, &scenario);
+    let trace = course.trace(&loaded.plans);
+    if args.json {
+        return Ok(format!("{}\n", as_json(&scenario, &course, &trace)));
+    }
+    let when = args.at.as_ref().map_or_else(|| at.to_string(), |at| at.text.clone());
+    Ok(as_text(&scenario, &when, &course, &trace))
+}
+
+/// The trunk that `--trunk` names.
+fn trunk_of<'s>(args: &TraceArgs, settings: &'s Settings) -> Result<Option<&'s Trunk>, String> {
+    let Some(id) = &args.trunk else { return Ok(None) };
+    let found = settings.trunks.iter().find(|trunk| trunk.id.as_str() == id);
+    found.map(Some).ok_or_else(|| {
+        let hint = suggest(id, settings.trunks.iter().map(|trunk| trunk.id.as_str()));
+        format!("there is no trunk '{}'{}", plain(id), hint.map(|hint| format!(" ({hint})")).unwrap_or_default())
+    })
+}
+
+/// The first trunk that brings calls to a plan.
+pub(super) fn trunk_that_offers<'s>(settings: &'s Settings, plan: &PlanId) -> Option<&'s Trunk> {
+    settings.trunks.iter().find(|trunk| trunk.plans.is_empty() || trunk.plans.contains(plan))
+}
+
+fn find(number: &str, trunk: Option<&Trunk>, loaded: &Loaded) -> Result<PlanId, String> {
+    let offered = trunk.map(|trunk| trunk.plans.as_slice()).unwrap_or_default();
+    if let Some(plan) = loaded.plans.find(number, offered) {
+        return Ok(plan);
+    }
+    let shown = plain(number);
+    if let (Some(plan), Some(trunk)) = (loaded.plans.find(number, &[]), trunk) {
+        return Err(format!("trunk '{}' does not offer plan '{plan}', which has the number {shown}", trunk.id));
+    }
+    if loaded.settings.agents.iter().any(|agent| agent.id.as_str() == number) {
+        return Err(format!("{shown} is an agent: other agents' phones reach it, and no plan runs"));
+    }
+    let known: Vec<&str> =
+        loaded.plans.iter().flat_map(|plan| plan.numbers.iter().map(|number| number.pattern.as_str())).collect();
+    let hint = suggest(number, known.iter().copied()).map(|hint| format!(" ({hint})")).unwrap_or_default();
+    Err(format!("no plan has the number {shown}{hint}; such a call gets 404"))
+}
+
+fn as_json(scenario: &Scenario, course: &Course, trace: &Trace) -> serde_json::Value {
+    json!({
+        "from": scenario.from,
+        "to": scenario.to,
+        "trunk": scenario.trunk,
+        "at": scenario.at.to_string(),
+        "plan": course.run.plan(),
+        "levels": trace.levels,
+        "omitted": trace.omitted,
+        "heard": course.heard,
+        "language": course.run.language(),
+        "queue": course.queue,
+        "target": course.target,
+        "outcome": course.outcome(),
+        "sip_status": course.status(),
+        "ended_by": match course.end {
+            End::HungUp { .. } | End::Endless => "system",
+            End::Talking => "agent",
+            End::CallerLeaves => "caller",
+        },
+        "digits_left": course.digits_left,
+        "not_said": course.not_said,
+    })
+}
+
+fn as_text(scenario: &Scenario, when: &str, course: &Course, trace: &Trace) -> String {
+    let mut out = String::new();
+    let from = if scenario.from.is_empty() { "a withheld number".to_owned() } else { plain(&scenario.from) };
+    let trunk = scenario.trunk.as_ref().map(|trunk| format!(", by trunk {trunk}")).unwrap_or_default();
+    // Writing to a string cannot fail.
+    let _ =
+        writeln!(out, "{from} dials {} at {}{trunk}: plan {}\n", plain(&scenario.to), plain(when), course.run.plan());
+    let columns = Columns::of(trace);
+    for level in &trace.levels {
+        level_text(&mut out, level, &columns, course.run.plan());
+    }
+    if trace.omitted > 0 {
+        let _ = writeln!(out, "… and {} rules or levels more, not listed", trace.omitted);
+    }
+    let _ = writeln!(
+        out,
+        "\nheard   {}",
+        if course.heard.is_empty() { "nothing".to_owned() } else { course.heard.join(", ") }
+    );
+    let _ = writeln!(out, "end     {}", ending(course));
+    if !course.digits_left.is_empty() {
+        let _ = writeln!(out, "note    nothing asked for the keys {}", course.digits_left);
+    }
+    for said in &course.not_said {
+        let _ = writeln!(out, "note    nobody listened for \"{}\"", plain(said));
+    }
+    out
+}
+
+/// The widths that make rules stand below each other.
+struct Columns {
+    module: usize,
+    condition: usize,
+}
+
+const WIDEST_CONDITION: usize = 48;
+const ALWAYS: &str = "always";
+
+impl Columns {
+    fn of(trace: &Trace) -> Columns {
+        let rules = || trace.levels.iter().flat_map(|level| &level.rules);
+        let condition = |rule: &RuleTrace| rule.when.as_deref().unwrap_or(ALWAYS).chars().count();
+        Columns {
+            module: rules().map(|rule| rule.module.chars().count()).max().unwrap_or(0),
+            condition: rules().map(condition).filter(|width| *width <= WIDEST_CONDITION).max().unwrap_or(0),
+        }
+    }
+}
+
+fn level_text(out: &mut String, level: &LevelTrace, columns: &Columns, plan: &PlanId) {
+    let of_plan = if level.plan == plan.as_str() { String::new() } else { format!(" of plan {}", level.plan) };
+    let passed = if level.taken.is_none() { ": no condition holds, passed over" } else { "" };
+    let _ = writeln!(out, "level {}{of_plan}{passed}", plain(&level.level));
+    for rule in &level.rules {
+        rule_text(out, rule, level.taken == Some(rule.rule), columns);
+    }
+    for (name, value) in &level.inputs {
+        let _ = writeln!(out, "          in   {} = {}", plain(name), shown(value));
+    }
+    for (name, value) in &level.outputs {
+        let _ = writeln!(out, "          out  {} = {}", plain(name), shown(value));
+    }
+    if let Some(result) = &level.result {
+        let _ = writeln!(out, "          end  {}", plain(result));
+    }
+}
+
+fn rule_text(out: &mut String, rule: &RuleTrace, taken: bool, columns: &Columns) {
+    let condition = plain(rule.when.as_deref().unwrap_or(ALWAYS)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let verdict = match (rule.verdict, taken, &rule.when) {
+        (Verdict::True, true, None) => "taken",
+        (Verdict::True, true, Some(_)) => "true, taken",
+        (Verdict::True, false, _) => "true",
+        (Verdict::False, ..) => "false",
+        (Verdict::Error, ..) => "error, counts as false",
+    };
+    let _ = write!(
+        out,
+        "  rule {:<3} {:module$}  {condition:width$}  {verdict}",
+        rule.rule,
+        rule.module,
+        module = columns.module,
+        width = columns.condition
+    );
+    if !rule.values.is_empty() {
+        let values: Vec<String> =
+            rule.values.iter().map(|(name, value)| format!("{} = {}", plain(name), shown(value))).collect();
+        let _ = write!(out, "  ({})", values.join(", "));
+    }
+    if let Some(error) = &rule.error {
+        let _ = write!(out, ": {}", plain(error));
+    }
+    out.push('\n');
+}
+
+/// A value as a plan would write it.
+fn shown(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => "no value".to_owned(),
+        serde_json::Value::String(text) if text == crate::trace::PRIVATE => text.clone(),
+        serde_json::Value::String(text) => format!("'{}'", plain(text)),
+        value => plain(&value.to_string()),
+    }
+}
+
+fn ending(course: &Course) -> String {
+    let with = match (&course.queue, &course.target) {
+        (_, Some(target)) if course.end == End::Talking => format!("{target} answers"),
+        (Some(queue), _) if course.end == End::Talking => format!("an agent of queue {queue} answers"),
+        _ => String::new(),
+    };
+    let outcome = course.outcome().name();
+    match course.end {
+        End::Talking => format!("{with}; outcome {outcome}"),
+        End::HungUp { q850, .. } if course.answered => format!("BYE, Q.850 cause {q850}; outcome {outcome}"),
+        End::HungUp { status, q850, .. } => {
+            format!("the call is refused with {status}, Q.850 cause {q850}; outcome {outcome}")
+        }
+        End::CallerLeaves => format!("goes on until the caller hangs up; outcome {outcome} then"),
+        End::Endless => "no end: the plan goes round in circles".to_owned(),
+    }
+}

@@ -1,0 +1,390 @@
+//! The form of `relais.toml`, for editors. The readers of this folder decide; a test holds the two together.
+#![expect(dead_code, reason = "these types are only described, never made")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+/// The configuration of Relais: one centre, its trunks, queues and people. Paths start at the folder of this file.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Configuration {
+    /// Folder for records, recordings and tokens.
+    data: Option<String>,
+    /// Folder that holds `en/`, `fr/`, `music/` … with the sound files.
+    prompts: Option<String>,
+    /// The languages callers may hear; the first one is the centre's.
+    languages: Option<Vec<Language>>,
+    /// Plan files, by name or with `*`.
+    plans: Option<Vec<String>>,
+    /// What agents may give as the reason of a pause.
+    pause_reasons: Option<Vec<String>>,
+    /// Take the configuration anew when its files change. Off where it is not given: a change is often more than one
+    /// file, and half of it may pass every check.
+    watch: Option<bool>,
+    /// The centre's own clock, as "Europe/Paris"; that of the first calendar where it is not given.
+    time_zone: Option<String>,
+    sip: Option<Sip>,
+    rtp: Option<Rtp>,
+    web: Option<Web>,
+    trunk: Option<Vec<Trunk>>,
+    queue: Option<Vec<Queue>>,
+    calendar: Option<Vec<Calendar>>,
+    agent: Option<Vec<Agent>>,
+    expert: Option<Vec<Expert>>,
+    numbering: Option<Numbering>,
+    list: Option<Vec<List>>,
+    customers: Option<Customers>,
+    service: Option<Vec<Service>>,
+}
+
+/// A language tag, as "en" or "pt-BR".
+#[derive(JsonSchema)]
+struct Language(#[schemars(regex(pattern = r"^[A-Za-z][A-Za-z0-9-]{1,15}$"))] String);
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Sip {
+    /// Where SIP is listened for: "udp:127.0.0.1:5060", "tcp:[::1]:5060".
+    #[schemars(length(min = 1))]
+    listen: Option<Vec<String>>,
+    /// The host name of this centre: realm of digest authentication and host of its own addresses.
+    domain: Option<String>,
+    /// The address the outside sees, behind a one-to-one NAT.
+    public_address: Option<String>,
+    /// RFC 4028: the session interval asked for.
+    #[schemars(range(min = 90, max = 86_400))]
+    session_expires_s: Option<u32>,
+    /// Shortest registration granted.
+    #[schemars(range(min = 10, max = 3_600))]
+    min_expires_s: Option<u32>,
+    /// Longest registration granted.
+    #[schemars(range(min = 60, max = 86_400))]
+    max_expires_s: Option<u32>,
+    /// Calls at once; the next one gets 503.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_calls: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Rtp {
+    /// The address RTP is sent from and received at.
+    address: Option<String>,
+    /// The lowest and the highest port.
+    #[schemars(length(equal = 2))]
+    ports: Option<Vec<u16>>,
+    /// A leg that should be sending and is silent this long is ended.
+    #[schemars(range(min = 5, max = 86_400))]
+    dead_leg_s: Option<u32>,
+    /// Media threads; the number of cores where it is not given.
+    #[schemars(range(min = 1, max = 256))]
+    threads: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Web {
+    /// Where HTTP is listened for: "127.0.0.1:8080".
+    listen: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Codec {
+    Pcmu,
+    Pcma,
+    G722,
+}
+
+/// A way to the outside.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Trunk {
+    id: Name,
+    /// Who may call in as this trunk: addresses and networks.
+    addresses: Option<Vec<String>>,
+    /// Where calls out are sent, best first: "sip.example.com;tcp".
+    servers: Option<Vec<String>>,
+    register: Option<Register>,
+    codecs: Option<Vec<Codec>>,
+    /// The plans whose numbers it offers; every plan where it is not given.
+    plans: Option<Vec<String>>,
+    /// OPTIONS to every server this often; never when 0.
+    #[schemars(range(min = 0, max = 86_400))]
+    options_interval_s: Option<u32>,
+    /// Beginnings of numbers that plans may dial through it: "+33".
+    allow: Option<Vec<String>>,
+    /// The number that calls out show; the caller's own where it is not given.
+    caller_id: Option<String>,
+}
+
+/// Registration at the provider.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Register {
+    user: Name,
+    password: Name,
+    /// "sip:user@provider.example"
+    aor: Name,
+}
+
+#[derive(JsonSchema)]
+struct Name(#[schemars(length(min = 1))] String);
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Queue {
+    id: Name,
+    /// How long one agent's phone rings before the next is tried.
+    #[schemars(range(min = 3, max = 300))]
+    ring_timeout_s: Option<u32>,
+    /// Time after a talk before the next.
+    #[schemars(range(min = 0, max = 3_600))]
+    wrap_up_s: Option<u32>,
+    /// An agent who could not be had is not offered the same call again for this long.
+    #[schemars(range(min = 1, max = 600))]
+    retry_delay_s: Option<u32>,
+    /// The position is announced this often; never when 0.
+    #[schemars(range(min = 0, max = 3_600))]
+    announce_position_s: Option<u32>,
+    /// Unanswered calls in a row after which an agent counts as not responding.
+    #[schemars(range(min = 1, max = 100))]
+    max_no_answer: Option<u32>,
+    /// The service level is the share of answered callers who were answered within this time.
+    #[schemars(range(min = 1, max = 3_600))]
+    answer_within_s: Option<u32>,
+    /// A prompt played over and over to those who wait.
+    music: Option<String>,
+    /// Callers waiting at once; the next one leaves with result `full`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_waiting: Option<u32>,
+}
+
+/// Opening hours.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Calendar {
+    id: Name,
+    /// As "Europe/Paris".
+    time_zone: Name,
+    /// Hours by day: { mon-fri = "09:00-18:00", sat = ["09:00-12:00", "14:00-16:00"] }.
+    hours: Option<BTreeMap<String, Hours>>,
+    /// Days on which it is closed, as "2026-12-25".
+    closed: Option<Vec<String>>,
+    /// Days with hours of their own.
+    exceptions: Option<BTreeMap<String, Hours>>,
+    /// Countries whose public holidays are days off, as "fr" or "fr-alsace-moselle".
+    holidays: Option<Vec<String>>,
+    /// Names of those that are worked all the same.
+    worked: Option<Vec<String>>,
+    /// Days of every year of one's own.
+    holiday: Option<Vec<Holiday>>,
+}
+
+/// A day of every year: by date, by Easter, or by weekday.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Holiday {
+    name: String,
+    /// Month and day, as "12-24".
+    date: Option<String>,
+    /// Days after Easter Sunday; before it where negative.
+    #[schemars(range(min = -90, max = 200))]
+    easter: Option<i32>,
+    /// As "thu", with nth and month.
+    weekday: Option<String>,
+    /// Which one of the month; -1 is the last.
+    #[schemars(range(min = -5, max = 5))]
+    nth: Option<i32>,
+    #[schemars(range(min = 1, max = 12))]
+    month: Option<u32>,
+    /// Hours of that day; a day off where they are not given.
+    hours: Option<Hours>,
+}
+
+/// "09:00-18:00", or a list of such.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Hours {
+    One(#[schemars(regex(pattern = r"^ *\d{1,2}:\d{2} *- *\d{1,2}:\d{2} *$"))] String),
+    Several(Vec<String>),
+}
+
+/// An agent, or many: id = "201..209", where {id} stands for each one's own id.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Agent {
+    id: Name,
+    name: Option<String>,
+    /// The phone's password; or give `contact`.
+    password: Option<String>,
+    /// A phone that always stands at this SIP address and never registers.
+    contact: Option<String>,
+    /// In order of preference.
+    queues: Option<Vec<String>>,
+    /// ["billing"], or with levels from 1 to 5: { billing = 3 }.
+    skills: Option<Skills>,
+    codecs: Option<Vec<Codec>>,
+    language: Option<Language>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Skills {
+    Names(Vec<String>),
+    Levels(BTreeMap<String, Level>),
+}
+
+#[derive(JsonSchema)]
+struct Level(#[schemars(range(min = 1, max = 5))] u8);
+
+/// Somebody on the company's own telephony, whom agents consult.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Expert {
+    id: Name,
+    name: Option<String>,
+    /// "sip:301@pbx.example.com"
+    address: Name,
+}
+
+/// How numbers are dialled where the centre stands.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Numbering {
+    /// The country's calling code without `+`: "33".
+    #[schemars(regex(pattern = r"^\d{0,3}$"))]
+    country_code: Option<String>,
+    /// What is dialled before a national number: "0" in most countries.
+    #[schemars(regex(pattern = r"^\d{0,4}$"))]
+    national_prefix: Option<String>,
+    /// What is dialled before an international number: "00".
+    #[schemars(regex(pattern = r"^\d{0,5}$"))]
+    international_prefix: Option<String>,
+}
+
+/// Numbers to deny or allow.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct List {
+    id: Name,
+    /// "+33155501234", or "+33899*" for every number that begins so.
+    numbers: Option<Vec<String>>,
+    /// A text file with such a number a line.
+    file: Option<String>,
+}
+
+/// A CSV file of known callers, with the columns number, value, segment, name, language.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Customers {
+    file: Name,
+}
+
+/// An HTTP service outside that plans may ask and tell.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Service {
+    id: Name,
+    /// "https://crm.example.com/api"
+    base_url: Option<String>,
+    /// Plans give whole URLs.
+    any_url: Option<bool>,
+    /// Sent with every request.
+    headers: Option<BTreeMap<String, String>>,
+    /// A file that holds a bearer token.
+    token_file: Option<String>,
+    /// A file that holds the secret that webhooks are signed with.
+    secret_file: Option<String>,
+    /// Certificates that are trusted besides the system's.
+    ca_file: Option<String>,
+    /// Look-ups at once.
+    #[schemars(range(min = 1, max = 1_000))]
+    max_concurrent: Option<u32>,
+    /// Answers kept for look-ups with `cache_s`.
+    #[schemars(range(min = 0, max = 100_000))]
+    cache_entries: Option<u32>,
+}
+
+/// The JSON Schema (draft 7, which editors of TOML know) of a configuration file.
+pub fn schema() -> serde_json::Value {
+    let generator = schemars::generate::SchemaSettings::draft07()
+        .with_transform(schemars::transform::RecursiveTransform(without_null))
+        .into_generator();
+    generator.into_root_schema_for::<Configuration>().to_value()
+}
+
+/// TOML knows no null: what may be missing is missing.
+fn without_null(schema: &mut schemars::Schema) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    if let Some(serde_json::Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(serde_json::Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::config::{Overrides, load};
+    use crate::dialplan::reader::asked;
+
+    /// Every kind of table.
+    const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
+        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[[calendar]]\nid = 'a'\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
+
+    const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
+        expect = {}\n";
+
+    /// The definition that describes a kind of table.
+    fn definition<'s>(
+        kind: &str,
+        configuration: &'s serde_json::Value,
+        plan: &'s serde_json::Value,
+    ) -> &'s serde_json::Value {
+        let (schema, pointer) = match kind {
+            "configuration" => (configuration, String::new()),
+            "plan" => (plan, String::new()),
+            "level" => (plan, "/properties/level/items".to_owned()),
+            "rule" => (plan, "/definitions/rule".to_owned()),
+            "test" => (plan, "/definitions/test".to_owned()),
+            "number" => (plan, "/properties/number/items".to_owned()),
+            "inputs: x" => (plan, "/definitions/declaration".to_owned()),
+            "trunk: register" => (configuration, "/definitions/Register".to_owned()),
+            kind => {
+                let (first, rest) = kind.split_at(1);
+                (configuration, format!("/definitions/{}{rest}", first.to_uppercase()))
+            }
+        };
+        let found = schema.pointer(&format!("{pointer}/properties"));
+        found.unwrap_or_else(|| {
+            panic!("'{kind}' is read and described by no schema: add it to config/schema.rs or dialplan/schema.rs")
+        })
+    }
+
+    #[test]
+    fn the_schemas_know_every_key_that_is_read_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("plans")).unwrap();
+        std::fs::write(folder.path().join("plans/a.toml"), PLAN).unwrap();
+        std::fs::write(folder.path().join("relais.toml"), WHOLE).unwrap();
+        asked::all();
+        let _ = load(&folder.path().join("relais.toml"), &Overrides::default());
+        let (configuration, plan) = (super::schema(), crate::dialplan::schema(None));
+        let asked = asked::all();
+        assert!(asked.len() >= 12, "{asked:?}");
+        for (kind, keys) in asked {
+            let described = definition(&kind, &configuration, &plan);
+            let described: BTreeSet<&str> = described.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(keys, described, "the keys of '{kind}' as read, and as its schema says");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Calls to the outside: a number is dialled for a call, through a trunk that offers it, at the first of its servers that
+//! says a word.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::calls::EndReason;
+use super::trunks::TargetId;
+use super::{Engine, LogLevel, Timer};
+use crate::bridge::MediaCommand;
+use crate::call::{Leg, NewLeg, Phase};
+use crate::dialplan::{RunInput, TransferOutcome};
+use crate::ids::{CallId, LegId, SessionId};
+use crate::queue::NoAnswer;
+use crate::record::{Outcome, Party};
+use crate::sdp::Direction;
+use crate::settings::Trunk;
+use crate::sip::message::{Headers, NameAddr, Uri};
+use crate::sip::ua::Invite;
+use crate::time::Now;
+
+/// A server that has not said a word by then has had the INVITE four times; the next one is tried (RFC 3263 §4.3).
+const FIRST_WORD: Duration = Duration::from_secs(5);
+
+/// A number that is being reached for a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outgoing {
+    pub leg: LegId,
+    number: String,
+    /// The server that is tried now, and those that are left.
+    target: TargetId,
+    others: VecDeque<TargetId>,
+    offer: Bytes,
+    /// It rings: what fails from now on is the far end and no server.
+    ringing: bool,
+}
+
+/// Why a number may not be dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Forbidden {
+    NotOffered,
+    Expert,
+    Ours,
+    TooManyHops,
+}
+
+impl Forbidden {
+    fn reason(self) -> &'static str {
+        match self {
+            Forbidden::NotOffered => "no trunk offers it; see allow of the trunks",
+            Forbidden::Expert => "it is an expert's, and an expert is never called straight from a plan",
+            Forbidden::Ours => "it is one of our own, and would come back to us",
+            Forbidden::TooManyHops => "the call has passed too many systems and seems to go round (Max-Forwards)",
+        }
+    }
+}
+
+impl Engine {
+    /// Rings a number for the caller of a plan, who hears ring-back. What becomes of it is told to the plan.
+    pub(super) fn dial_outside(&mut self, id: CallId, number: &str, ring_timeout: Duration, now: Now) {
+        if let Err(outcome) = self.reach(id, number, Party::Outside, now) {
+            return self.dial_failed(id, outcome, now);
+        }
+        let Some(live) = self.live(id) else { return };
+        live.call.phase = Phase::Dialling;
+        if live.call.answered_at.is_some() {
+            self.wire(id, now);
+        }
+        self.timers.set(Timer::Dial(id), now.instant + ring_timeout);
+        self.changed.insert(id);
+    }
+
+    /// Calls a number for a running call, with a leg of `role`; it is checked here whether it may be called at all. An
+    /// answer leads to `outside_answered`, anything else to `outside_failed`.
+    pub(super) fn reach(&mut self, id: CallId, number: &str, role: Party, now: Now) -> Result<(), TransferOutcome> {
+        let trunk = match self.may_dial(id, number) {
+            Ok(trunk) => trunk.clone(),
+            Err(why) => {
+                self.log(LogLevel::Warn, format!("call {id}: {number} is not dialled: {}", why.reason()));
+                return Err(TransferOutcome::Refused);
+            }
+        };
+        let mut others = VecDeque::from(self.trunks.ways_out(&trunk.id, now.instant));
+        let (Some(target), Some(port)) = (others.pop_front(), self.ports.pop_front()) else {
+            let what = format!("trunk {} has no address, or no RTP port is free", trunk.id);
+            self.log(LogLevel::Warn, format!("call {id}: {number} cannot be dialled: {what}"));
+            return Err(TransferOutcome::Unreachable);
+        };
+        let leg_id = self.next_leg_id();
+        let caller = self.calls.get(&id).and_then(|live| live.call.caller());
+        let codecs = super::agents::codecs_for(&trunk.codecs, caller);
+        let mut negotiator = self.negotiator(port, leg_id, &codecs);
+        let offer = negotiator.offer(Direction::BOTH);
+        let latch = super::agents::latch_of(&target.to);
+        let outgoing = Outgoing { leg: leg_id, number: number.to_owned(), target, others, offer, ringing: false };
+        let session = self.invite_outside(id, &outgoing, now).ok_or(TransferOutcome::Unreachable)?;
+        let address = number.to_owned();
+        let leg = Leg::new(NewLeg { id: leg_id, role, agent: None, address, session, port, negotiator, latch });
+        self.media(MediaCommand::Open { leg: leg_id, call: id, port });
+        self.sessions.insert(session, (id, leg_id));
+        self.legs.insert(leg_id, id);
+        if let Some(live) = self.live(id) {
+            live.call.legs.insert(leg_id, Box::new(leg));
+            live.outgoing = Some(outgoing);
+        }
+        Ok(())
+    }
+
+    /// The trunk a number goes out by: of those that offer it the one with the longest prefix, of equals the first.
+    fn may_dial(&self, id: CallId, number: &str) -> Result<&Trunk, Forbidden> {
+        let offers = |trunk: &Trunk| trunk.offers(number);
+        let best = self.settings.trunks.iter().rev().max_by_key(|trunk| offers(trunk));
+        let trunk = best.filter(|trunk| offers(trunk).is_some()).ok_or(Forbidden::NotOffered)?;
+        if self.settings.experts.iter().any(|expert| expert.is_dialled_by(number)) {
+            return Err(Forbidden::Expert);
+        }
+        let agent = self.settings.agents.iter().any(|agent| agent.id.as_str() == number);
+        let Some(live) = self.calls.get(&id) else { return Err(Forbidden::NotOffered) };
+        if agent || live.call.to == number || self.plans.has_number(number) {
+            return Err(Forbidden::Ours);
+        }
+        // RFC 7332 §4: a back-to-back user agent goes on counting, or a loop has no end.
+        if live.call.hops_left <= 1 { Err(Forbidden::TooManyHops) } else { Ok(trunk) }
+    }
+
+    fn invite_outside(&mut self, id: CallId, outgoing: &Outgoing, now: Now) -> Option<SessionId> {
+        let call = &self.calls.get(&id)?.call;
+        let trunk = self.settings.trunks.iter().find(|trunk| trunk.id == outgoing.target.server.trunk)?;
+        let request_uri = super::trunks::number_at(trunk, &outgoing.target, &outgoing.number)?;
+        let invite = Invite {
+            to: outgoing.target.to,
+            from: self.identity_outside(trunk, &call.from),
+            to_header: NameAddr::new(request_uri.clone()),
+            request_uri,
+            headers: Headers::default(),
+            sdp: Some(outgoing.offer.clone()),
+            credentials: trunk.register.clone(),
+            max_forwards: call.hops_left.saturating_sub(1),
+            first_word_within: Some(FIRST_WORD),
+        };
+        Some(self.ua.invite(invite, now.instant))
+    }
+
+    /// Who calls, as the trunk wants it said: its own `caller_id`, else the caller's number; at the provider's domain
+    /// where we are registered.
+    fn identity_outside(&self, trunk: &Trunk, from: &str) -> NameAddr {
+        let is_number = !from.is_empty() && from.chars().all(|c| c.is_ascii_alphanumeric() || "+-_.*#".contains(c));
+        let user = trunk.caller_id.as_deref().unwrap_or(if is_number { from } else { "anonymous" });
+        let mut identity = self.own_address(user);
+        let account = trunk.register.as_ref().and_then(|register| register.aor.parse().ok());
+        if let (Uri::Sip(own), Some(Uri::Sip(account))) = (&mut identity.uri, account) {
+            own.host = account.host;
+        }
+        identity
+    }
+
+    /// The number rings somewhere.
+    pub(super) fn outside_rings(&mut self, id: CallId, leg: LegId) {
+        if let Some(outgoing) = self.live(id).and_then(|live| live.outgoing.as_mut()).filter(|out| out.leg == leg) {
+            outgoing.ringing = true;
+        }
+    }
+
+    /// A server that failed is left for the next one, by the same leg. `false` where there is none, or where it was not
+    /// the server that failed.
+    pub(super) fn tries_elsewhere(&mut self, id: CallId, leg: LegId, status: u16, now: Now) -> bool {
+        let Some(mut outgoing) = self.live(id).and_then(|live| live.outgoing.take_if(|out| out.leg == leg)) else {
+            return false;
+        };
+        let server_failed = !outgoing.ringing && (status == 408 || (500..600).contains(&status));
+        if server_failed && matches!(status, 408 | 503) {
+            self.target_is_suspect(&outgoing.target, now);
+        }
+        let next = outgoing.others.pop_front().filter(|_| server_failed);
+        let session = next.and_then(|next| {
+            outgoing.target = next;
+            self.invite_outside(id, &outgoing, now)
+        });
+        let Some(live) = self.calls.get_mut(&id) else { return false };
+        live.outgoing = Some(outgoing);
+        let (Some(session), Some(found)) = (session, live.call.legs.get_mut(&leg)) else {
+            self.log(LogLevel::Info, format!("call {id}: the call out was answered {status}"));
+            return false;
+        };
+        let failed = std::mem::replace(&mut found.session, session);
+        self.sessions.remove(&failed);
+        self.sessions.insert(session, (id, leg));
+        true
+    }
+
+    /// The number answered; `false` where the leg was none of these.
+    pub(super) fn outside_answered(&mut self, id: CallId, leg: LegId, now: Now) -> bool {
+        let answered = self.live(id).and_then(|live| live.outgoing.take_if(|out| out.leg == leg)).is_some();
+        if answered {
+            self.connect(id, leg, RunInput::Transferred(TransferOutcome::Answered), now);
+        }
+        answered
+    }
+
+    /// The number could not be had; `false` where the leg was none of these.
+    pub(super) fn outside_failed(&mut self, id: CallId, leg: LegId, why: NoAnswer, now: Now) -> bool {
+        let failed = self.live(id).and_then(|live| live.outgoing.take_if(|out| out.leg == leg)).is_some();
+        if failed {
+            self.dial_failed(id, super::direct::outcome_of(why), now);
+        }
+        failed
+    }
+
+    /// It has rung long enough.
+    pub(super) fn outside_timed_out(&mut self, id: CallId, now: Now) {
+        let Some(leg) = self.live(id).and_then(|live| live.outgoing.as_ref()).map(|outgoing| outgoing.leg) else {
+            return;
+        };
+        self.drop_leg(id, leg, &EndReason::normal(Outcome::Abandoned, Party::System), now);
+        self.outside_failed(id, leg, NoAnswer::Timeout, now);
+    }
+}

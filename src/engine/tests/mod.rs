@@ -1,0 +1,213 @@
+//! The whole engine on a virtual clock, with peers whose every message is the test's.
+
+mod dial_out;
+mod trunks;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::caller::Numbering;
+use crate::findings::Source;
+use crate::ids::Language;
+use crate::ivr::Names;
+use crate::record::CallRecord;
+use crate::settings::{Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
+use crate::sip::message::{Method, Request, Response};
+
+const HERE: &str = "127.0.0.1:5060";
+
+/// The engine, and what it did that the test has not looked at yet.
+struct Bench {
+    engine: Engine,
+    now: Now,
+    sent: VecDeque<(SocketAddr, Message)>,
+    logs: Vec<String>,
+    resolves: Vec<ServerId>,
+    media: Vec<MediaCommand>,
+    records: Vec<CallRecord>,
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// A small centre, to which a test adds its trunks and people.
+fn settings() -> Settings {
+    let language = Language::from("en");
+    Settings {
+        sip: Sip {
+            listen: vec![Listen { transport: Transport::Udp, address: address(HERE) }],
+            domain: "relais.test".to_owned(),
+            public_address: None,
+            session_expires: Duration::from_secs(1_800),
+            max_calls: 100,
+            min_expires: Duration::from_secs(60),
+            max_expires: Duration::from_secs(3_600),
+        },
+        rtp: Rtp { address: address(HERE).ip(), ports: (30_000, 30_099), dead_leg: Duration::ZERO, threads: None },
+        web: Web { listen: address("127.0.0.1:0") },
+        data: "data".into(),
+        prompts: "prompts".into(),
+        language: language.clone(),
+        languages: vec![language],
+        pause_reasons: Vec::new(),
+        trunks: Vec::new(),
+        agents: Vec::new(),
+        queues: Vec::new(),
+        experts: Vec::new(),
+        time_zone: "Europe/Paris".to_owned(),
+        numbering: Numbering::default(),
+        services: Vec::new(),
+        customers: None,
+        watch: false,
+    }
+}
+
+fn trunk(id: &str) -> Trunk {
+    Trunk {
+        id: id.into(),
+        addresses: Vec::new(),
+        servers: Vec::new(),
+        register: None,
+        codecs: vec![Codec::Pcmu],
+        plans: Vec::new(),
+        options_interval: Duration::ZERO,
+        allow: Vec::new(),
+        caller_id: None,
+    }
+}
+
+fn server(host: &str) -> TrunkServer {
+    TrunkServer { host: host.to_owned(), port: None, transport: None }
+}
+
+impl Bench {
+    fn new(settings: Settings) -> Bench {
+        Bench::with_plan(settings, "")
+    }
+
+    /// With one plan file, if any.
+    fn with_plan(settings: Settings, plan: &str) -> Bench {
+        let names = Names {
+            default_language: Some(settings.language.clone()),
+            agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+            experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
+            allowed: settings.trunks.iter().flat_map(|trunk| trunk.allow.clone()).collect(),
+            prompts: [(settings.language.clone(), ["greeting".to_owned(), "goodbye".to_owned()].into())].into(),
+            ..Names::default()
+        };
+        let source = Source { path: "plans/front.toml".to_owned(), text: plan.to_owned() };
+        let sources = if plan.is_empty() { Vec::new() } else { vec![source] };
+        let plans = Plans::load(sources, names).unwrap_or_else(|findings| panic!("{findings:?}"));
+        let now = Now { instant: Instant(1_000_000_000), wall: "2026-11-25T10:00:00Z".parse().unwrap() };
+        let engine = Engine::new(Arc::new(settings), Arc::new(plans), [7; 32], now);
+        let (sent, logs, resolves, media, records) = Default::default();
+        let mut bench = Bench { engine, now, sent, logs, resolves, media, records };
+        let ports = (0..8).map(|n| MediaPort(SocketAddr::from(([127, 0, 0, 1], 30_000 + 2 * n)))).collect();
+        bench.input(Input::Media(MediaEvent::Ports(ports)));
+        bench
+    }
+
+    /// An input, and the wake-ups that are due by then.
+    fn input(&mut self, input: Input) {
+        self.take_in(input);
+        while self.engine.poll_timeout().is_some_and(|at| at <= self.now.instant) {
+            self.take_in(Input::Time);
+        }
+    }
+
+    fn take_in(&mut self, input: Input) {
+        self.engine.handle_input(input, self.now);
+        while let Some(command) = self.engine.poll_command() {
+            match command {
+                Command::Send(Transmit { to, bytes }) => {
+                    let to = match to {
+                        Destination::Flow(flow) => flow.remote,
+                        Destination::Address { address, .. } => address,
+                    };
+                    self.sent.push_back((to, Message::parse(&bytes).unwrap()));
+                }
+                Command::Resolve { id, .. } => self.resolves.push(id),
+                Command::Log { text, .. } => self.logs.push(text),
+                Command::Media(command) => self.media.push(command),
+                Command::Journal(Journal::Ended(record)) => self.records.push(*record),
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets the time pass, with every wake-up the engine asked for.
+    fn wait(&mut self, time: Duration) {
+        let end = self.now.instant + time;
+        while let Some(next) = self.engine.poll_timeout().filter(|next| *next <= end) {
+            self.advance(next);
+            self.input(Input::Time);
+        }
+        self.advance(end);
+    }
+
+    fn advance(&mut self, to: Instant) {
+        let passed = to.since(self.now.instant);
+        self.now = Now { instant: self.now.instant + passed, wall: self.now.wall + passed };
+    }
+
+    fn receive(&mut self, from: &str, message: Message) {
+        let flow = Flow { transport: Transport::Udp, local: address(HERE), remote: address(from), connection: None };
+        self.input(Input::Sip { flow, message: Box::new(message) });
+    }
+
+    /// What was sent since the last look: `192.0.2.1:5060 REGISTER`, repetitions left out.
+    fn lines(&mut self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        let mut seen: Vec<Message> = Vec::new();
+        for (to, message) in self.sent.drain(..) {
+            if seen.contains(&message) {
+                continue;
+            }
+            lines.push(match &message {
+                Message::Request(request) => format!("{to} {}", request.method),
+                Message::Response(response) => format!("{to} {} {}", response.code(), response.core.cseq.method),
+            });
+            seen.push(message);
+        }
+        lines
+    }
+
+    /// The next request of this method, and where it went; requests before it are thrown away.
+    fn request(&mut self, method: Method) -> (String, Request) {
+        let mut found = None;
+        self.sent.retain(|(to, message)| match message {
+            Message::Request(request) if found.is_none() => {
+                found = (request.method == method).then(|| (to.to_string(), request.clone()));
+                false
+            }
+            _ => true,
+        });
+        found.unwrap_or_else(|| panic!("no {method} was sent; log: {:?}", self.logs))
+    }
+
+    /// A peer's response, by which it was reached.
+    fn respond(&mut self, from: &str, request: &Request, status: u16, headers: &[(&str, &str)]) {
+        let mut response: Response = request.response(status.into(), Some("peer"));
+        headers.iter().for_each(|(name, value)| response.headers.push(name, *value));
+        self.receive(from, Message::Response(response));
+    }
+
+    /// Serialises the engine and goes on with what was read back.
+    fn restore(&mut self) {
+        let snapshot = serde_json::to_vec(&self.engine).unwrap();
+        self.engine = serde_json::from_slice(&snapshot).unwrap();
+    }
+
+    fn reload(&mut self, settings: Settings) {
+        let plans = self.engine.plans.clone();
+        self.input(Input::Reload { settings: Arc::new(settings), plans });
+    }
+}

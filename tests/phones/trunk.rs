@@ -1,0 +1,154 @@
+//! A trunk that registers, over real sockets: at a provider with two servers of the test's own.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use relais::sip::Destination;
+use relais::sip::message::Message;
+
+use super::appliance::{Appliance, project};
+use super::eventually;
+use super::provider::{Provider, credentials};
+
+/// One server of the provider, on a thread of its own.
+struct Server {
+    address: SocketAddr,
+    provider: Arc<Mutex<Provider>>,
+    silent: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+    start: Instant,
+    thread: Option<JoinHandle<()>>,
+}
+
+fn since(start: Instant) -> relais::time::Instant {
+    relais::time::Instant::default() + start.elapsed()
+}
+
+impl Server {
+    /// Grants registrations for `expires` at most.
+    fn start(expires: Duration, seed: u8) -> Server {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_millis(10))).expect("a time-out");
+        let address = socket.local_addr().expect("bound");
+        let provider = Arc::new(Mutex::new(Provider::new(address, expires, [seed; 32])));
+        let (silent, over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let start = Instant::now();
+        let thread = {
+            let (provider, silent, over) = (provider.clone(), silent.clone(), over.clone());
+            std::thread::spawn(move || serve(&socket, &provider, &silent, &over, start))
+        };
+        Server { address, provider, silent, over, start, thread: Some(thread) }
+    }
+
+    /// From now on it says and hears nothing, or does again.
+    fn be_silent(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
+    }
+
+    fn ask<T>(&self, of: impl Fn(&Provider) -> T) -> T {
+        of(&self.provider.lock().expect("a provider that does not panic"))
+    }
+
+    fn contact(&self) -> Option<String> {
+        let now = since(self.start);
+        self.ask(|provider| provider.contact(now))
+    }
+}
+
+fn serve(socket: &UdpSocket, provider: &Mutex<Provider>, silent: &AtomicBool, over: &AtomicBool, start: Instant) {
+    let mut buffer = [0; 65_535];
+    while !over.load(Ordering::Relaxed) {
+        let packet = socket.recv_from(&mut buffer);
+        let mut provider = provider.lock().expect("a provider that does not panic");
+        let (now, silent) = (since(start), silent.load(Ordering::Relaxed));
+        provider.ua.handle_timeout(now);
+        if let (Ok((length, from)), false) = (packet, silent) {
+            let message = Message::parse(&buffer[..length]).expect("a message of the appliance can be read");
+            provider.receive(from, message, now);
+        }
+        while provider.poll_event(now).is_some() {}
+        while let Some(transmit) = provider.poll_transmit() {
+            let to = match transmit.to {
+                Destination::Flow(flow) => flow.remote,
+                Destination::Address { address, .. } => address,
+            };
+            if !silent {
+                socket.send_to(&transmit.bytes, to).expect("loopback takes it");
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The demo with a trunk that registers at `servers`, in a folder of its own.
+fn with_trunk(servers: &[&Server]) -> (tempfile::TempDir, PathBuf) {
+    let demo = fs::read_to_string(project().join("deploy/demo/relais.toml")).expect("the demo");
+    let folder = tempfile::tempdir().expect("a folder");
+    let absolute = |path: &str| project().join("deploy/demo").join(path).display().to_string();
+    let demo = demo.replace("../../prompts", &absolute("../../prompts"));
+    let demo = demo.replace("plans/*.toml", &absolute("plans/*.toml"));
+    let own = credentials();
+    let servers: Vec<_> = servers.iter().map(|server| format!("\"{}\"", server.address)).collect();
+    let trunk = format!(
+        "\n[[trunk]]\nid = \"acme\"\nservers = [{}]\noptions_interval_s = 1\n\
+         register = {{ user = \"{}\", password = \"{}\", aor = \"{}\" }}\n",
+        servers.join(", "),
+        own.user,
+        own.password,
+        own.aor
+    );
+    let path = folder.path().join("relais.toml");
+    fs::write(&path, demo + &trunk).expect("a configuration");
+    (folder, path)
+}
+
+#[test]
+fn a_trunk_registers_refreshes_and_watches_its_server() {
+    let server = Server::start(Duration::from_secs(2), 1);
+    let (_folder, config) = with_trunk(&[&server]);
+    let appliance = Appliance::start(&config);
+    let contact = eventually(Duration::from_secs(5), "the trunk is registered", || server.contact());
+    assert_eq!(contact, format!("sip:33155500@{}", appliance.sip));
+    let end = Instant::now() + Duration::from_secs(6);
+    while Instant::now() < end {
+        assert!(server.contact().is_some(), "the registration lapses");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (challenged, taken, refused, watched) =
+        server.ask(|provider| (provider.challenged, provider.taken, provider.refused, provider.watched));
+    // Granted for 2 s, refreshed every second.
+    assert!((5..=9).contains(&taken), "{taken} registrations in 6 s");
+    assert_eq!((challenged, refused), (taken, 0));
+    assert!((5..=9).contains(&watched), "{watched} OPTIONS in 6 s");
+}
+
+#[test]
+fn a_trunk_goes_to_the_next_server_and_comes_back() {
+    let servers = [Server::start(Duration::from_secs(600), 1), Server::start(Duration::from_secs(600), 2)];
+    let (_folder, config) = with_trunk(&[&servers[0], &servers[1]]);
+    let _appliance = Appliance::start(&config);
+    eventually(Duration::from_secs(5), "the first server has us", || servers[0].contact());
+    assert_eq!(servers[1].contact(), None, "one server is enough");
+    servers[0].be_silent(true);
+    // One second to the next OPTIONS, 64*T1 without an answer to it.
+    eventually(Duration::from_secs(36), "the second server has us", || servers[1].contact());
+    let before = servers[0].ask(|provider| provider.taken);
+    servers[0].be_silent(false);
+    eventually(Duration::from_secs(36), "the first server has us again", || {
+        (servers[0].ask(|provider| provider.taken) > before).then_some(())
+    });
+    assert_eq!(servers[0].ask(|provider| provider.refused) + servers[1].ask(|provider| provider.refused), 0);
+}
