@@ -20,8 +20,8 @@ const MAY_REST: Duration = Duration::from_secs(12);
 const TOLD_WITHIN: Duration = Duration::from_secs(70);
 /// Then an INVITE has been sent five times.
 const RINGS_WITHIN: Duration = Duration::from_secs(10);
-/// The media threads of the simulation tell the last figures within 30 ms.
-const WRITTEN_WITHIN: Duration = Duration::from_millis(60);
+/// The media threads of the simulation tell the last figures within 30 ms; a recording has until the engine gives it up.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(300);
 /// All transactions and repetitions of the last call are over: 64*T1 twice, and what lingers after.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(150);
 /// Two roundings to whole milliseconds.

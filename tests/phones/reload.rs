@@ -93,8 +93,8 @@ fn a_plan_is_taken_whole_or_not_at_all_and_a_talk_goes_on() {
     assert_eq!((status, &after["trace"]), (200, &record["trace"]), "from the record now");
     assert_ne!(appliance.agent("201")["state"], "logged_out");
 
-    let new = Sipp::caller("33155702", "612", Duration::from_secs(4)).start(&appliance);
-    let record = eventually(Duration::from_secs(20), "the new plan's record", || {
+    let new = Sipp::caller("33155702", "612", Duration::from_secs(20)).start(&appliance);
+    let record = eventually(Duration::from_secs(30), "the new plan's record", || {
         appliance.records().into_iter().find(|record| record["to"] == "612")
     });
     assert_eq!((record["outcome"].as_str(), record["path"][0]["level"].as_str()), (Some("deterred"), Some("gone")));
@@ -113,7 +113,7 @@ fn a_change_is_taken_by_itself_and_a_new_recording_is_heard_by_the_next_call() {
     let appliance = Appliance::start(&config);
     let sound = folder.path().join("prompts/en/echo.wav");
     write_tone(&sound, AGENT_HZ);
-    eventually(Duration::from_secs(10), "the change is taken", || {
+    eventually(Duration::from_secs(30), "the change is taken", || {
         let (_, state) = appliance.api("GET", "/reload", None);
         (state["generation"] == 2 && state["last"]["by"] == "files").then_some(())
     });
