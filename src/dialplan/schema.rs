@@ -178,7 +178,7 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
                 "type": "object",
                 "description": "A value that is said, as { say = \"number\", value = 3 }.",
                 "properties": {
-                    "say": { "type": "string" },
+                    "say": { "type": "string", "enum": crate::spoken::Kind::ALL.map(crate::spoken::Kind::name) },
                     "value": {},
                     "of": { "type": "string" },
                     "currency": { "type": "string" },
@@ -261,8 +261,10 @@ fn languages(names: &Names) -> Vec<String> {
 }
 
 fn prompts(names: &Names) -> Vec<String> {
-    let all: std::collections::BTreeSet<&String> = names.prompts.values().flatten().collect();
-    texts(all.into_iter())
+    let heard: std::collections::BTreeSet<&String> = names.prompts.values().flatten().collect();
+    let in_one =
+        names.prompts.iter().flat_map(|(language, there)| there.iter().map(move |name| format!("{language}:{name}")));
+    texts(heard.into_iter()).into_iter().chain(in_one).collect()
 }
 
 fn test_schema() -> Json {

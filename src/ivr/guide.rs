@@ -33,9 +33,10 @@ pub fn section(spec: &Spec) -> String {
         let _ = writeln!(text, "\nIt takes inputs of any name: each sets the variable of that name.");
     }
     if !spec.outputs.is_empty() {
-        let _ = writeln!(text, "\n| output | |\n|---|---|");
+        let _ = writeln!(text, "\n| output | is | |\n|---|---|---|");
         for output in spec.outputs {
-            let _ = writeln!(text, "| `{}` | {} |", output.name, cell(output.doc));
+            let cells = [cell(&output.kind.describe()), cell(output.doc)];
+            let _ = writeln!(text, "| `{}` | {} |", output.name, cells.join(" | "));
         }
     }
     let _ = write!(text, "\n{}", indented(&example(spec)));
