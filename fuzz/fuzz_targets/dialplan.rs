@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use relais::bridge::Digit;
-use relais::dialplan::{Facts, Names, Plans, Run, RunAction, RunInput};
+use relais::dialplan::{Facts, Names, NoQueues, Plans, Run, RunAction, RunInput};
 use relais::findings::Source;
 use relais::ids::CallId;
 use relais::time::{Instant, Now};
@@ -46,9 +46,12 @@ fn run(plans: &Plans, plan: &relais::ids::PlanId) {
         to: "600".to_owned(),
         trunk: None,
         language: "en".into(),
+        headers: Default::default(),
+        caller: Default::default(),
+        earlier_calls_s: Vec::new(),
     };
     let mut run = Run::new(plans, plan, facts);
-    run.handle(plans, RunInput::Start, now);
+    run.handle(plans, RunInput::Start, &NoQueues, now);
     for turn in 0..40u32 {
         let mut input = None;
         while let Some(action) = run.poll_action() {
@@ -66,6 +69,6 @@ fn run(plans: &Plans, plan: &relais::ids::PlanId) {
             RunInput::Timeout
         });
         let next = if turn % 3 == 0 { key } else { input.or(timeout) };
-        run.handle(plans, next.unwrap_or(RunInput::Timeout), now);
+        run.handle(plans, next.unwrap_or(RunInput::Timeout), &NoQueues, now);
     }
 }
