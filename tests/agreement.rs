@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use relais::bridge::{Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, RtpStats};
+use relais::bridge::{Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, Recorded, RecordingEvent, RtpStats};
 use relais::config::Loaded;
 use relais::dialplan::driver::Scenario;
 use relais::dialplan::{QueueOutcome, TransferOutcome};
 use relais::engine::{Command, Engine, Input, Journal};
-use relais::ids::{LegId, PlayId, RequestId, SessionId};
+use relais::ids::{LegId, PlayId, RecordingId, RequestId, SessionId};
 use relais::record::CallRecord;
 use relais::settings::{Listen, Settings, Transport};
 use relais::sip::message::{Headers, Message, NameAddr, Uri};
@@ -21,6 +21,9 @@ use relais::sip::{Destination, Flow};
 use relais::time::{Instant, Now};
 use relais::trace::Trace;
 use relais::views::{ApiRequest, CallState, CallTrace, Change};
+
+/// How long a caller speaks who leaves a message: as the driver has it.
+const MESSAGE: Duration = Duration::from_secs(10);
 
 const SERVER: &str = "127.0.0.1:5060";
 const PHONES: &str = "127.0.9.9:5060";
@@ -69,6 +72,8 @@ struct Stage<'s> {
     leg: Option<LegId>,
     playing: Option<PlayId>,
     echoes: bool,
+    /// A message that is being left.
+    message: Option<RecordingId>,
     state: Option<CallState>,
     call: Option<relais::ids::CallId>,
     keys: std::collections::VecDeque<char>,
@@ -97,6 +102,7 @@ impl<'s> Stage<'s> {
             leg: None,
             playing: None,
             echoes: false,
+            message: None,
             state: None,
             call: None,
             keys: scenario.digits.chars().collect(),
@@ -152,6 +158,12 @@ impl<'s> Stage<'s> {
         {
             return self.caller.ua.hang_up(session, Headers::default(), self.now);
         }
+        if let Some(recording) = self.message.take() {
+            self.now = self.now + MESSAGE;
+            let recorded = Recorded { duration: MESSAGE, voiced: MESSAGE, octets: 1 };
+            let event = RecordingEvent::Ended(recorded);
+            return self.input(Input::Media(MediaEvent::Recording { recording, event }));
+        }
         if queued && let Some(QueueOutcome::Left(key)) = self.queue_outcome() {
             return self.press(key);
         }
@@ -187,7 +199,9 @@ impl<'s> Stage<'s> {
     fn listens(&mut self) -> bool {
         let trace = self.decided();
         let last = trace.levels.last();
-        last.is_some_and(|level| level.result.is_none() && matches!(level.module.as_deref(), Some("menu" | "gather")))
+        last.is_some_and(|level| {
+            level.result.is_none() && matches!(level.module.as_deref(), Some("menu" | "gather" | "deter" | "survey"))
+        })
     }
 
     fn decided(&mut self) -> Trace {
@@ -311,6 +325,7 @@ impl<'s> Stage<'s> {
             MediaCommand::Hear { leg, sources } if Some(leg) == self.leg => {
                 self.echoes = sources.contains(&leg);
             }
+            MediaCommand::Record { recording, .. } => self.message = Some(recording),
             MediaCommand::Close { leg } => {
                 let closed = MediaEvent::Closed { leg, stats: RtpStats::default() };
                 self.engine.handle_input(Input::Media(closed), self.wall());

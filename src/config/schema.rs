@@ -115,7 +115,7 @@ struct Trunk {
     options_interval_s: Option<u32>,
     /// Beginnings of numbers that plans may dial through it: "+33".
     allow: Option<Vec<String>>,
-    /// The number that calls out show, as the provider wants it: "+33155500".
+    /// The number that calls out show, as the provider wants it; the caller's own where it is not given.
     #[schemars(regex(pattern = r"^[A-Za-z0-9+_.-]{1,32}$"))]
     caller_id: Option<String>,
 }

@@ -193,7 +193,7 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
                 ],
             });
             let item = json!({ "anyOf": [one, { "$ref": "#/definitions/said" }] });
-            json!({ "anyOf": [one, { "type": "array", "minItems": 1, "items": item }] })
+            json!({ "anyOf": [item, { "type": "array", "minItems": 1, "items": item }] })
         }
         Kind::Queue => named("The name of a queue.", known(|names| texts(names.queues.iter()))),
         Kind::Calendar => named("The name of a calendar.", known(|names| texts(names.calendars.keys()))),

@@ -279,7 +279,7 @@ impl Side {
     }
 }
 
-fn sdp(address: SocketAddr, port: u16, version: u32, direction: &str) -> Bytes {
+pub fn sdp(address: SocketAddr, port: u16, version: u32, direction: &str) -> Bytes {
     let ip = address.ip();
     Bytes::from(format!(
         "v=0\r\no=- 1 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\

@@ -1,15 +1,24 @@
-//! The provider of a second trunk: two servers that come and go, at which the centre registers and which it watches.
+//! The provider of a second trunk: two servers that come and go, at which the centre registers and which it watches, and
+//! by which plans call out.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use rand_chacha::ChaCha12Rng;
 use rand_core::RngCore;
+use relais::dialplan::Plans;
+use relais::findings::Source;
+use relais::ids::SessionId;
 use relais::settings::{Codec, Settings, Trunk, TrunkServer};
-use relais::sip::message::Message;
+use relais::sip::message::{Headers, Message};
+use relais::sip::ua::Event;
 use relais::time::Instant;
 
 use crate::network::{Network, Packet, below};
+use crate::people::sdp;
 use crate::provider::{Provider, credentials};
 
 const SERVERS: [SocketAddr; 2] = [
@@ -37,13 +46,45 @@ pub fn add_to(settings: &mut Settings) {
         codecs: vec![Codec::Pcmu],
         plans: Vec::new(),
         options_interval: WATCHED,
-        allow: Vec::new(),
+        allow: vec!["+33".to_owned()],
         caller_id: None,
     });
 }
 
+/// What is dialled by those who are to be put through to the outside, at once or after a word; who cannot be reached there
+/// waits for an agent.
+pub const NUMBERS: [&str; 2] = ["700", "701"];
+
+/// The demo's plans, and two that call out.
+pub fn add_plans(plans: &Plans) -> Plans {
+    let plan = |number: &str, first: &str| Source {
+        path: format!("plans/out-{number}.toml"),
+        text: format!(
+            "name = 'out-{number}'\nnumbers = ['{number}']\n{first}[[level]]\nname = 'out'\n[[level.rule]]\n\
+             module = 'transfer'\nin = {{ to = 'tel:+33155501', ring_timeout_s = 20 }}\n[[level]]\nname = 'in'\n\
+             [[level.rule]]\nmodule = 'distribute'\nin = {{ queue = 'sales' }}\n[[level]]\nname = 'end'\n\
+             [[level.rule]]\nmodule = 'hangup'\n"
+        ),
+    };
+    let greets = "[[level]]\nname = 'word'\n[[level.rule]]\nmodule = 'announce'\nin = { prompt = 'greeting' }\n";
+    let mut sources = plans.sources().to_vec();
+    sources.extend([plan(NUMBERS[0], ""), plan(NUMBERS[1], greets)]);
+    let mut names = plans.names().clone();
+    names.allowed = vec!["+33".to_owned()];
+    Plans::load(sources, names).unwrap_or_else(|findings| panic!("the plans do not load: {findings:?}"))
+}
+
+/// What one who is called outside is going to do.
+enum Act {
+    Answer(SessionId),
+    Refuse(SessionId, u16),
+    HangUp(SessionId),
+}
+
 struct Server {
     provider: Provider,
+    agenda: BTreeMap<(Instant, u64), Act>,
+    sequence: u64,
     /// Since when it answers, or when it will again.
     up: Option<Instant>,
     turns_at: Instant,
@@ -60,6 +101,66 @@ pub struct Providers {
     pub removed: bool,
 }
 
+impl Server {
+    fn plan(&mut self, at: Instant, act: Act) {
+        self.sequence += 1;
+        self.agenda.insert((at, self.sequence), act);
+    }
+
+    fn listen(&mut self, now: Instant, rng: &mut ChaCha12Rng) {
+        while let Some(event) = self.provider.poll_event(now) {
+            match event {
+                Event::Incoming { session, .. } => self.rung(session, now, rng),
+                Event::Reoffered { session, .. } => {
+                    let answer = self.sdp(2);
+                    self.provider.ua.answer(session, answer, now);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Somebody outside is called: most answer, some are busy, out of reach, or let it ring.
+    fn rung(&mut self, session: SessionId, now: Instant, rng: &mut ChaCha12Rng) {
+        let soon = |rng: &mut ChaCha12Rng, ms: u32| now + Duration::from_millis(below(rng, ms).into());
+        if below(rng, 8) > 0 {
+            self.provider.ua.progress(session, [180, 183][below(rng, 2) as usize], None, now);
+        }
+        // Whoever lets it ring stops by itself, however much of what the centre says is lost.
+        self.plan(now + Duration::from_secs(180), Act::Refuse(session, 480));
+        match below(rng, 12) {
+            0 => self.plan(soon(rng, 100), Act::Refuse(session, 503)),
+            1 => self.plan(soon(rng, 5_000), Act::Refuse(session, [486, 480, 404, 603][below(rng, 4) as usize])),
+            2 => {}
+            _ => {
+                let at = soon(rng, 15_000);
+                self.plan(at, Act::Answer(session));
+                if below(rng, 2) == 0 {
+                    self.plan(at + Duration::from_millis(below(rng, 20_000).into()), Act::HangUp(session));
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, now: Instant) {
+        while self.agenda.keys().next().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, act)) = self.agenda.pop_first()
+        {
+            let answer = self.sdp(1);
+            let ua = &mut self.provider.ua;
+            match act {
+                Act::Answer(session) => ua.accept(session, answer, Headers::default(), now),
+                Act::Refuse(session, status) => ua.reject(session, status, None, Headers::default(), now),
+                Act::HangUp(session) => ua.hang_up(session, Headers::default(), now),
+            }
+        }
+    }
+
+    fn sdp(&self, version: u32) -> Bytes {
+        sdp(self.provider.address, 50_000, version, "sendrecv")
+    }
+}
+
 impl Providers {
     pub fn new(removed_at: Instant, rng: &mut ChaCha12Rng) -> Providers {
         let servers = SERVERS.map(|address| {
@@ -69,6 +170,8 @@ impl Providers {
             let turns_at = Instant(0) + Duration::from_secs(below(rng, 600).into());
             Server {
                 provider: Provider::new(address, expires, seed),
+                agenda: BTreeMap::new(),
+                sequence: 0,
                 up: Some(Instant(0)),
                 turns_at,
                 asked: Vec::new(),
@@ -80,7 +183,9 @@ impl Providers {
     pub fn next(&self) -> Option<Instant> {
         let removed = (!self.removed).then_some(self.removed_at);
         let turns = self.servers.iter().map(|server| server.turns_at).filter(|at| *at < self.removed_at);
-        turns.chain(self.servers.iter().filter_map(|server| server.provider.ua.poll_timeout())).chain(removed).min()
+        let timers = self.servers.iter().filter_map(|server| server.provider.ua.poll_timeout());
+        let acts = self.servers.iter().filter_map(|server| server.agenda.keys().next()).map(|(at, _)| *at);
+        turns.chain(timers).chain(acts).chain(removed).min()
     }
 
     /// Servers go down and come back.
@@ -88,6 +193,7 @@ impl Providers {
         let removed_at = self.removed_at;
         for server in &mut self.servers {
             server.provider.ua.handle_timeout(now);
+            server.act(now);
             if server.turns_at <= now && server.turns_at < removed_at {
                 server.up = if server.up.is_some() { None } else { Some(now) };
                 server.turns_at = now + Duration::from_secs(u64::from(10 + below(rng, 700)));
@@ -96,7 +202,7 @@ impl Providers {
     }
 
     /// A packet for one of the servers; `false` where it is for somebody else. One that is down hears nothing.
-    pub fn deliver(&mut self, packet: &Packet, message: Message, now: Instant) -> bool {
+    pub fn deliver(&mut self, packet: &Packet, message: Message, now: Instant, rng: &mut ChaCha12Rng) -> bool {
         let Some(server) = self.servers.iter_mut().find(|server| server.provider.address == packet.to) else {
             return false;
         };
@@ -105,7 +211,7 @@ impl Providers {
         }
         let before = server.provider.challenged + server.provider.taken;
         server.provider.receive(packet.from, message, now);
-        while server.provider.poll_event(now).is_some() {}
+        server.listen(now, rng);
         let asked = server.provider.challenged + server.provider.taken - before;
         server.asked.extend(std::iter::repeat_n(now, asked));
         true

@@ -380,8 +380,9 @@ impl Truth {
         if between(record.started_at, ended).is_none() || record.answered_at.is_some_and(|at| at < record.started_at) {
             return fault("times out of order");
         }
-        if (outcome == Outcome::Handled) != record.agent.is_some() {
-            return fault("outcome and agent disagree");
+        let outside = record.legs.iter().any(|leg| leg.role == Party::Outside);
+        if (outcome == Outcome::Handled) != (record.agent.is_some() || outside) {
+            return fault("outcome and those who talked disagree");
         }
         if outcome == Outcome::Voicemail && record.recording.is_none() {
             return fault("a voicemail without a message");
@@ -395,10 +396,10 @@ impl Truth {
             let present = leg.left_at.and_then(|left| between(joined, left));
             let counted = leg.talk_ms + leg.hold_ms;
             match leg.role {
-                Party::Agent if present.is_none_or(|there| there.abs_diff(counted) > ROUNDING_MS) => {
+                Party::Agent | Party::Outside if present.is_none_or(|there| there.abs_diff(counted) > ROUNDING_MS) => {
                     return fault("an agent's talk and hold are not the time they were there");
                 }
-                Party::Agent => sums = (sums.0 + leg.talk_ms, sums.1 + leg.hold_ms),
+                Party::Agent | Party::Outside => sums = (sums.0 + leg.talk_ms, sums.1 + leg.hold_ms),
                 _ if present.is_none_or(|there| there + ROUNDING_MS < counted) => return fault("a caller's times"),
                 _ => {}
             }
@@ -407,7 +408,7 @@ impl Truth {
             }
         }
         let agents = record.legs.iter().filter(|leg| leg.role == Party::Agent).count();
-        if record.agent.is_some() && (record.talk_ms, record.hold_ms) != (Some(sums.0), Some(sums.1)) {
+        if (record.agent.is_some() || outside) && (record.talk_ms, record.hold_ms) != (Some(sums.0), Some(sums.1)) {
             return fault("talk and hold do not add up");
         }
         let seen = wait.queued.map(|queued| wait.over.unwrap_or(queued).since(queued).as_millis() as u64);
@@ -443,7 +444,8 @@ impl Truth {
 
 /// What the network being sound means for a record: nothing ends because nobody answers any more.
 pub fn ended_by_people(record: &CallRecord, media: &Media) -> Result<(), String> {
-    if record.legs.iter().any(|leg| media.died(leg.leg_id)) {
+    // A provider's server may go down in the middle of a call.
+    if record.legs.iter().any(|leg| media.died(leg.leg_id) || leg.role == Party::Outside) {
         return Ok(());
     }
     let agents = record.legs.iter().filter(|leg| leg.role == Party::Agent).count();

@@ -78,7 +78,7 @@ impl World {
         engine_seed[..8].copy_from_slice(&seed.to_le_bytes());
         let without_provider = loaded.settings.clone();
         providers::add_to(&mut loaded.settings);
-        let plans = Arc::new(loaded.plans);
+        let plans = Arc::new(providers::add_plans(&loaded.plans));
         let engine = Engine::new(Arc::new(loaded.settings), plans.clone(), engine_seed, now);
         let network = Network::new(&mut rng);
         let providers = Providers::new(Instant(0) + WITHOUT_PROVIDER, &mut rng);
@@ -121,8 +121,9 @@ impl World {
         let mut trunk = Side::new(SocketAddr::from(([127, 0, 0, 2], 5060)), None, rng);
         let mut at = Instant(0) + Duration::from_secs(2);
         for _ in 0..CALLS {
-            let number =
-                ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999"][below(rng, 10) as usize];
+            let [out, greets] = providers::NUMBERS;
+            let numbers = ["600", "601", "601", "610", "610", "610", "611", "611", "620", "999", out, greets];
+            let number = numbers[below(rng, 12) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
         }
@@ -259,7 +260,7 @@ impl World {
         if let Some(n) = self.sides.iter().position(|side| side.address == packet.to) {
             self.sides[n].ua.handle_message(flow, message, self.now);
             self.side_sends(n);
-        } else if self.providers.deliver(packet, message, self.now) {
+        } else if self.providers.deliver(packet, message, self.now, &mut self.rng) {
             self.providers.send(&mut self.network, self.now, &mut self.rng);
         }
         Ok(())

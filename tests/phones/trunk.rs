@@ -1,4 +1,4 @@
-//! A trunk that registers, over real sockets: at a provider with two servers of the test's own.
+//! A trunk that registers and by which plans call out, over real sockets: a provider with two servers of the test's own.
 
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
@@ -9,11 +9,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use relais::sip::Destination;
-use relais::sip::message::Message;
+use relais::sip::message::{Headers, Message};
+use relais::sip::ua::Event;
 
 use super::appliance::{Appliance, project};
 use super::eventually;
 use super::provider::{Provider, credentials};
+use super::rtp::Endpoint;
+use super::sipp::{self, Sipp};
 
 /// One server of the provider, on a thread of its own.
 struct Server {
@@ -21,6 +24,8 @@ struct Server {
     provider: Arc<Mutex<Provider>>,
     silent: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
+    /// Where the RTP of those goes who are called here.
+    ear: Arc<Mutex<Option<SocketAddr>>>,
     start: Instant,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,17 +42,22 @@ impl Server {
         let address = socket.local_addr().expect("bound");
         let provider = Arc::new(Mutex::new(Provider::new(address, expires, [seed; 32])));
         let (silent, over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let start = Instant::now();
+        let (start, ear) = (Instant::now(), Arc::new(Mutex::new(None)));
         let thread = {
-            let (provider, silent, over) = (provider.clone(), silent.clone(), over.clone());
-            std::thread::spawn(move || serve(&socket, &provider, &silent, &over, start))
+            let (provider, silent, over, ear) = (provider.clone(), silent.clone(), over.clone(), ear.clone());
+            std::thread::spawn(move || serve(&socket, &provider, &silent, &over, &ear, start))
         };
-        Server { address, provider, silent, over, start, thread: Some(thread) }
+        Server { address, provider, silent, over, ear, start, thread: Some(thread) }
     }
 
     /// From now on it says and hears nothing, or does again.
     fn be_silent(&self, silent: bool) {
         self.silent.store(silent, Ordering::Relaxed);
+    }
+
+    /// Whoever is called here answers, and their RTP is that of `ear`.
+    fn answer_by(&self, ear: SocketAddr) {
+        *self.ear.lock().expect("a provider that does not panic") = Some(ear);
     }
 
     fn ask<T>(&self, of: impl Fn(&Provider) -> T) -> T {
@@ -60,7 +70,14 @@ impl Server {
     }
 }
 
-fn serve(socket: &UdpSocket, provider: &Mutex<Provider>, silent: &AtomicBool, over: &AtomicBool, start: Instant) {
+fn serve(
+    socket: &UdpSocket,
+    provider: &Mutex<Provider>,
+    silent: &AtomicBool,
+    over: &AtomicBool,
+    ear: &Mutex<Option<SocketAddr>>,
+    start: Instant,
+) {
     let mut buffer = [0; 65_535];
     while !over.load(Ordering::Relaxed) {
         let packet = socket.recv_from(&mut buffer);
@@ -71,7 +88,16 @@ fn serve(socket: &UdpSocket, provider: &Mutex<Provider>, silent: &AtomicBool, ov
             let message = Message::parse(&buffer[..length]).expect("a message of the appliance can be read");
             provider.receive(from, message, now);
         }
-        while provider.poll_event(now).is_some() {}
+        while let Some(event) = provider.poll_event(now) {
+            let Event::Incoming { session, .. } = event else { continue };
+            match *ear.lock().expect("a provider that does not panic") {
+                Some(ear) => {
+                    provider.ua.progress(session, 180, None, now);
+                    provider.ua.accept(session, sdp(ear).into(), Headers::default(), now);
+                }
+                None => provider.ua.reject(session, 486, None, Headers::default(), now),
+            }
+        }
         while let Some(transmit) = provider.poll_transmit() {
             let to = match transmit.to {
                 Destination::Flow(flow) => flow.remote,
@@ -82,6 +108,13 @@ fn serve(socket: &UdpSocket, provider: &Mutex<Provider>, silent: &AtomicBool, ov
             }
         }
     }
+}
+
+fn sdp(ear: SocketAddr) -> String {
+    let (ip, port) = (ear.ip(), ear.port());
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+    )
 }
 
 impl Drop for Server {
@@ -100,10 +133,14 @@ fn with_trunk(servers: &[&Server]) -> (tempfile::TempDir, PathBuf) {
     let absolute = |path: &str| project().join("deploy/demo").join(path).display().to_string();
     let demo = demo.replace("../../prompts", &absolute("../../prompts"));
     let demo = demo.replace("plans/*.toml", &absolute("plans/*.toml"));
+    let demo = demo.replace("plans = [", "plans = [\"out.toml\", ");
+    let out = "name = \"out\"\nnumbers = [\"700\"]\n[[level]]\nname = \"out\"\n[[level.rule]]\nmodule = \"transfer\"\n\
+               in = { to = \"tel:+33155501\" }\n[[level]]\nname = \"end\"\n[[level.rule]]\nmodule = \"hangup\"\n";
+    fs::write(folder.path().join("out.toml"), out).expect("a plan");
     let own = credentials();
     let servers: Vec<_> = servers.iter().map(|server| format!("\"{}\"", server.address)).collect();
     let trunk = format!(
-        "\n[[trunk]]\nid = \"acme\"\nservers = [{}]\noptions_interval_s = 1\n\
+        "\n[[trunk]]\nid = \"acme\"\nservers = [{}]\noptions_interval_s = 1\nallow = [\"+33\"]\ncaller_id = \"33155500\"\n\
          register = {{ user = \"{}\", password = \"{}\", aor = \"{}\" }}\n",
         servers.join(", "),
         own.user,
@@ -151,4 +188,44 @@ fn a_trunk_goes_to_the_next_server_and_comes_back() {
         (servers[0].ask(|provider| provider.taken) > before).then_some(())
     });
     assert_eq!(servers[0].ask(|provider| provider.refused) + servers[1].ask(|provider| provider.refused), 0);
+}
+
+/// A caller of 700 is put through to the outside, and both hear each other; the record.
+fn put_through(appliance: &Appliance, server: &Server, caller: &str, within: Duration) -> serde_json::Value {
+    let (ear, far_ear) = (Endpoint::open(), Endpoint::open());
+    server.answer_by(far_ear.address);
+    ear.say(430);
+    far_ear.say(770);
+    let call = Sipp::caller(caller, "700", Duration::from_secs(3)).media(ear.address).start(appliance);
+    eventually(within, "the number outside talks", || {
+        (appliance.call_from(caller)?["state"] == "talking").then_some(())
+    });
+    ear.await_tone(770);
+    far_ear.await_tone(430);
+    call.succeeds(Duration::from_secs(10));
+    appliance.record_from(caller)
+}
+
+#[test]
+fn a_plan_puts_a_caller_through_to_a_number_outside_whichever_server_answers() {
+    if sipp::missing("a_plan_puts_a_caller_through_to_a_number_outside_whichever_server_answers") {
+        return;
+    }
+    let servers = [Server::start(Duration::from_secs(600), 1), Server::start(Duration::from_secs(600), 2)];
+    let (_folder, config) = with_trunk(&[&servers[0], &servers[1]]);
+    let appliance = Appliance::start(&config);
+    eventually(Duration::from_secs(5), "the first server has us", || servers[0].contact());
+    let record = put_through(&appliance, &servers[0], "33155681", Duration::from_secs(5));
+    assert_eq!(
+        (record["outcome"].as_str(), record["ended_by"].as_str()),
+        (Some("handled"), Some("caller")),
+        "{record}"
+    );
+    let far = &record["legs"][1];
+    assert_eq!((far["role"].as_str(), far["address"].as_str()), (Some("outside"), Some("+33155501")), "{record}");
+    assert!(far["rtp"]["received"].as_u64().is_some_and(|packets| packets > 50), "{record}");
+    // Nobody has noticed yet that the first server is gone: after five seconds the second one is asked.
+    servers[0].be_silent(true);
+    let record = put_through(&appliance, &servers[1], "33155682", Duration::from_secs(8));
+    assert_eq!(record["outcome"], "handled", "{record}");
 }

@@ -1,17 +1,17 @@
 //! Transfers to the outside: what may be dialled, by which server it goes, and what becomes of the caller.
 
 use super::*;
-use crate::record::{Outcome, Party};
+use crate::record::{CallRecord, Outcome, Party};
 use crate::settings::Expert;
 
-const CALLER: &str = "192.0.2.50:5060";
-const FIRST: &str = "192.0.2.1:5060";
+pub(super) const CALLER: &str = "192.0.2.50:5060";
+pub(super) const FIRST: &str = "192.0.2.1:5060";
 const SECOND: &str = "192.0.2.2:5060";
 const NUMBER: &str = "+33155501";
 
 /// The number 700 rings a number outside for ten seconds; what is not answered is written into the record's path, and
 /// the call is refused.
-const TRANSFERS: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'out'\n[[level.rule]]\n\
+pub(super) const TRANSFERS: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'out'\n[[level.rule]]\n\
     module = 'transfer'\nin = { to = 'tel:+33155501', ring_timeout_s = 10 }\n[[level]]\nname = 'end'\n[[level.rule]]\n\
     module = 'hangup'\n";
 /// The same with a greeting before it.
@@ -19,7 +19,7 @@ const GREETS: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'hell
     in = { prompt = 'greeting' }\n[[level]]\nname = 'out'\n[[level.rule]]\nmodule = 'transfer'\n\
     in = { to = 'tel:+33155501' }\n[[level]]\nname = 'end'\n[[level.rule]]\nmodule = 'hangup'\n";
 
-fn acme() -> Settings {
+pub(super) fn acme() -> Settings {
     let mut acme = trunk("acme");
     acme.servers = vec![server("192.0.2.1"), server("192.0.2.2")];
     acme.allow = vec!["+33".to_owned()];
@@ -28,7 +28,7 @@ fn acme() -> Settings {
     Settings { trunks: vec![callers, acme], ..settings() }
 }
 
-fn sdp(port: u16, direction: &str) -> String {
+pub(super) fn sdp(port: u16, direction: &str) -> String {
     format!(
         "v=0\r\no=- 1 {port} IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n\
          a={direction}\r\n"
@@ -36,7 +36,7 @@ fn sdp(port: u16, direction: &str) -> String {
 }
 
 /// A request of the caller; `tag` is ours, once there is one.
-fn from_caller(method: &str, cseq: u32, tag: &str, more: &str, body: &str) -> Message {
+pub(super) fn from_caller(method: &str, cseq: u32, tag: &str, more: &str, body: &str) -> Message {
     let to = if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
     let text = format!(
         "{method} sip:700@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bK{method}{cseq}\r\n\
@@ -48,19 +48,19 @@ fn from_caller(method: &str, cseq: u32, tag: &str, more: &str, body: &str) -> Me
 }
 
 impl Bench {
-    fn calls_700(&mut self, max_forwards: &str) {
+    pub(super) fn calls_700(&mut self, max_forwards: &str) {
         let more = format!("Max-Forwards: {max_forwards}\r\nContent-Type: application/sdp\r\n");
         self.receive(CALLER, from_caller("INVITE", 1, "", &more, &sdp(4_000, "sendrecv")));
     }
 
     /// The INVITE to the outside, which has gone to `server`.
-    fn invited(&mut self, server: &str) -> Request {
+    pub(super) fn invited(&mut self, server: &str) -> Request {
         let (to, invite) = self.request(Method::Invite);
         assert_eq!(to, server);
         invite
     }
 
-    fn answer(&mut self, from: &str, request: &Request, status: u16, body: &str) {
+    pub(super) fn answer(&mut self, from: &str, request: &Request, status: u16, body: &str) {
         let mut response: Response = request.response(status.into(), Some("far"));
         response.headers.push("Contact", format!("<sip:far@{from}>"));
         response.headers.push("Content-Type", "application/sdp");
@@ -69,7 +69,7 @@ impl Bench {
     }
 
     /// The statuses that the caller has been sent, with our tag in the last.
-    fn told(&mut self) -> (Vec<u16>, String) {
+    pub(super) fn told(&mut self) -> (Vec<u16>, String) {
         let mut statuses = Vec::new();
         let mut tag = String::new();
         self.sent.retain(|(to, message)| match message {
@@ -85,13 +85,13 @@ impl Bench {
     }
 
     /// What the media threads would tell of the legs that were closed; the record follows.
-    fn record(&mut self) -> CallRecord {
+    pub(super) fn record(&mut self) -> CallRecord {
         self.wait(seconds(0.3));
         self.records.pop().unwrap_or_else(|| panic!("no record; log: {:?}", self.logs))
     }
 
     /// A caller who talks with the number; our tag to the caller, and the INVITE that was answered.
-    fn talking(settings: Settings) -> (Bench, String, Request) {
+    pub(super) fn talking(settings: Settings) -> (Bench, String, Request) {
         let mut bench = Bench::with_plan(settings, TRANSFERS);
         bench.calls_700("70");
         let invite = bench.invited(FIRST);

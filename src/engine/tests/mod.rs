@@ -1,6 +1,7 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
 mod dial_out;
+mod sessions;
 mod trunks;
 
 use std::collections::VecDeque;
