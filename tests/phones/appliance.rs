@@ -142,7 +142,7 @@ impl Appliance {
                 let _ = sender.send(line);
             }
         });
-        let line = lines.recv_timeout(Duration::from_secs(30));
+        let line = lines.recv_timeout(Duration::from_secs(90));
         let line = line.unwrap_or_else(|_| panic!("no ready line: {}", self.log_end()));
         let wanted = format!("ready sip=udp:{0},tcp:{0} web={1}", self.sip, self.web);
         assert_eq!(line, wanted);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::appliance::{Appliance, project};
+use super::appliance::{Appliance, is_from, project};
 use super::rtp::{self, Endpoint};
 use super::sipp::{self, Sipp};
 use super::{eventually, sound, support};
@@ -71,9 +71,9 @@ fn say(caller: &Endpoint, samples: &[i16]) {
 fn message_from(appliance: &Appliance, caller: &str) -> Value {
     let (status, body) = appliance.api("GET", "/voicemails?mailbox=support", None);
     assert_eq!(status, 200, "{body}");
-    let list = body["voicemails"].as_array().expect("a list").clone();
-    let found: Vec<_> = list.into_iter().filter(|message| message["from"].as_str() == Some(caller)).collect();
-    assert_eq!(found.len(), 1, "one message of {caller}: {found:?}");
+    let list = body["voicemails"].as_array().expect("a list");
+    let found: Vec<_> = list.iter().filter(|message| is_from(message, caller)).cloned().collect();
+    assert_eq!(found.len(), 1, "one message of {caller}: {body}");
     found.into_iter().next().expect("one")
 }
 
@@ -102,7 +102,9 @@ fn a_message_is_what_the_caller_said() {
     let call = call.start(&appliance);
     at_the_beep(&caller);
     let said = speech();
+    let since = Instant::now();
     say(&caller, &said);
+    println!("the talker was late by {:?} at worst", rtp::talkers_fault(&caller.sent(since)));
     caller.press('#');
     call.succeeds(Duration::from_secs(20));
     let record = appliance.record_from("33155701");

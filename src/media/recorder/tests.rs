@@ -149,6 +149,28 @@ fn packets_out_of_order_are_put_in_place_and_lost_ones_are_silence() {
 }
 
 #[test]
+fn what_was_held_back_and_comes_all_at_once_stands_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut take = begin(folder.path(), 1, RecordTerms { both: false, ..TERMS }, Codec::Pcmu);
+    let mut caller = Talker::new(Codec::Pcmu, 440.0);
+    let mut wanted = Vec::new();
+    let mut decoder = crate::audio::Decoder::new(Codec::Pcmu);
+    for n in 0..150u32 {
+        let frame = caller.frame();
+        let mut pcm = [0; 160];
+        decoder.decode(&frame, &mut pcm);
+        wanted.extend(pcm);
+        // From the 50th on 800 ms are held back.
+        let at = if (50..90).contains(&n) { 90 } else { n };
+        take.put(&chunk(Side::Far, Codec::Pcmu, 160 * n, 160 * at, frame));
+        take.advance(u64::from(160 * at), &mut |_| {});
+    }
+    take.end(folder.path(), 24_000);
+    let (_, _, samples) = read(&folder.path().join(relative(id(1))));
+    assert!(samples == wanted, "nothing is moved, and nothing is missing");
+}
+
+#[test]
 fn a_sender_that_starts_anew_goes_on_where_it_is_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut take = begin(folder.path(), 1, RecordTerms { both: false, ..TERMS }, Codec::Pcmu);

@@ -14,9 +14,10 @@ pub(super) const LAG: u64 = UNITS;
 /// What is held: more than the lag, so that packets with early timestamps have their place too.
 const WINDOW: u64 = 3 * UNITS;
 
-/// A packet whose timestamp says another place than its arrival, by more than this, begins a new count: the sender has
-/// started anew, or its clock has run away.
-const TOLERANCE: u64 = UNITS / 2;
+/// A packet whose timestamp says a later place than its arrival, by more than this, or an earlier one that is final
+/// already, begins a new count: the sender has started anew, or its clock has run away. Packets that a network has held
+/// back and hands over all at once still find their places.
+const AHEAD: i64 = UNITS as i64 / 2;
 
 /// One side of a recording.
 pub(super) struct Timeline {
@@ -80,7 +81,8 @@ impl Timeline {
             let distance = timestamp.wrapping_sub(anchor.timestamp) as i32;
             anchor.place + i64::from(distance)
         });
-        let place = counted.filter(|place| place.abs_diff(at) <= TOLERANCE).unwrap_or(at);
+        let near = at - LAG as i64..=at + AHEAD;
+        let place = counted.filter(|place| near.contains(place)).unwrap_or(at);
         self.anchor = Some(Anchor { timestamp, place });
         place
     }
