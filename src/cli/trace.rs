@@ -215,11 +215,17 @@ fn rule_text(out: &mut String, rule: &RuleTrace, taken: bool, columns: &Columns)
 
 /// A value as a plan would write it.
 fn shown(value: &serde_json::Value) -> String {
+    use serde_json::Value;
     match value {
-        serde_json::Value::Null => "no value".to_owned(),
-        serde_json::Value::String(text) if text == crate::trace::PRIVATE => text.clone(),
-        serde_json::Value::String(text) => format!("'{}'", plain(text)),
-        value => plain(&value.to_string()),
+        Value::Null => "no value".to_owned(),
+        Value::String(text) if text == crate::trace::PRIVATE => text.clone(),
+        Value::String(text) => format!("'{}'", plain(text)),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Object(entries) => {
+            let entries = entries.iter().map(|(key, item)| format!("{} = {}", plain(key), shown(item)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        value => value.to_string(),
     }
 }
 

@@ -115,7 +115,8 @@ struct Trunk {
     options_interval_s: Option<u32>,
     /// Beginnings of numbers that plans may dial through it: "+33".
     allow: Option<Vec<String>>,
-    /// The number that calls out show; the caller's own where it is not given.
+    /// The number that calls out show, as the provider wants it; the caller's own where it is not given.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9+_.-]{1,32}$"))]
     caller_id: Option<String>,
 }
 
@@ -174,32 +175,32 @@ struct Calendar {
     closed: Option<Vec<String>>,
     /// Days with hours of their own.
     exceptions: Option<BTreeMap<String, Hours>>,
-    /// Countries whose public holidays are days off, as "fr" or "fr-alsace-moselle".
+    /// Countries whose legal holidays are days off: ["fr"].
     holidays: Option<Vec<String>>,
-    /// Names of those that are worked all the same.
+    /// Of those, the ones on which this centre works, by name.
     worked: Option<Vec<String>>,
-    /// Days of every year of one's own.
+    /// Yearly days of one's own.
     holiday: Option<Vec<Holiday>>,
 }
 
-/// A day of every year: by date, by Easter, or by weekday.
+/// A day of every year: by `date`, by `easter`, or by `weekday`, `nth` and `month`.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Holiday {
-    name: String,
-    /// Month and day, as "12-24".
+    name: Name,
+    /// Month and day: "12-24".
     date: Option<String>,
-    /// Days after Easter Sunday; before it where negative.
+    /// Days after Easter Sunday: 1 is Easter Monday.
     #[schemars(range(min = -90, max = 200))]
     easter: Option<i32>,
-    /// As "thu", with nth and month.
+    /// "mon" to "sun"
     weekday: Option<String>,
-    /// Which one of the month; -1 is the last.
+    /// Which of its weekday in the month; -1 is the last.
     #[schemars(range(min = -5, max = 5))]
     nth: Option<i32>,
     #[schemars(range(min = 1, max = 12))]
-    month: Option<u32>,
-    /// Hours of that day; a day off where they are not given.
+    month: Option<u8>,
+    /// A day off where it has none.
     hours: Option<Hours>,
 }
 
@@ -339,7 +340,7 @@ mod tests {
 
     /// Every kind of table.
     const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
-        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[[calendar]]\nid = 'a'\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
+        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
         expect = {}\n";
@@ -358,6 +359,7 @@ mod tests {
             "test" => (plan, "/definitions/test".to_owned()),
             "number" => (plan, "/properties/number/items".to_owned()),
             "inputs: x" => (plan, "/definitions/declaration".to_owned()),
+            "calendar: holiday" => (configuration, "/definitions/Holiday".to_owned()),
             "trunk: register" => (configuration, "/definitions/Register".to_owned()),
             kind => {
                 let (first, rest) = kind.split_at(1);

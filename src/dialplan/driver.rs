@@ -284,17 +284,11 @@ impl Driver<'_> {
                 self.owed.push_back(Event::Queued(outcome));
                 self.queue = Some(queue);
             }
-            Action::Transfer { to: Target::Agent(agent), ring_timeout } => {
-                let target = format!("agent:{agent}");
-                let outcome = self.scenario.transfers.get(&target).copied().unwrap_or(TransferOutcome::Answered);
-                if outcome == TransferOutcome::NoAnswer {
-                    self.pass(ring_timeout);
-                }
-                self.owed.push_back(Event::Transferred(outcome));
-                self.target = Some(target);
-            }
-            Action::Transfer { to: Target::Outside(number), ring_timeout } => {
-                let target = format!("tel:{number}");
+            Action::Transfer { to, ring_timeout } => {
+                let target = match to {
+                    Target::Agent(agent) => format!("agent:{agent}"),
+                    Target::Outside(number) => format!("tel:{number}"),
+                };
                 let outcome = self.scenario.transfers.get(&target).copied().unwrap_or(TransferOutcome::Answered);
                 if outcome == TransferOutcome::NoAnswer {
                     self.pass(ring_timeout);

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::case::{EXPECTATIONS, OUTCOMES};
 use super::plan::Plans;
 use crate::ivr::{Kind, Module, Names, Need};
+use crate::spoken;
 
 /// The schema (draft 7, which editors of TOML know). With the plans of a configuration, names are completed and checked
 /// too.
@@ -95,6 +96,18 @@ pub fn schema(plans: Option<&Plans>) -> Json {
                     "doc": { "type": "string" },
                 },
             },
+            "said": {
+                "type": "object",
+                "description": "A value among prompts, and how it is said.",
+                "additionalProperties": false,
+                "required": ["say", "value"],
+                "properties": {
+                    "say": { "type": "string", "enum": spoken::Kind::ALL.map(spoken::Kind::name) },
+                    "value": {},
+                    "of": { "type": "string" },
+                    "currency": { "type": "string" },
+                },
+            },
             "computed": {
                 "type": "object",
                 "additionalProperties": false,
@@ -173,21 +186,14 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Prompt => {
-            let one = named("The name of a prompt.", known(prompts));
-            let value = json!({
-                "type": "object",
-                "description": "A value that is said, as { say = \"number\", value = 3 }.",
-                "properties": {
-                    "say": { "type": "string", "enum": crate::spoken::Kind::ALL.map(crate::spoken::Kind::name) },
-                    "value": {},
-                    "of": { "type": "string" },
-                    "currency": { "type": "string" },
-                },
-                "required": ["say", "value"],
-                "additionalProperties": false,
+            let one = json!({
+                "anyOf": [
+                    named("The name of a prompt.", known(prompts)),
+                    { "type": "string", "description": "In a language of its own.", "pattern": "^[A-Za-z-]+:" },
+                ],
             });
-            let items = json!({ "anyOf": [one, value] });
-            json!({ "anyOf": [one, value, { "type": "array", "minItems": 1, "items": items }] })
+            let item = json!({ "anyOf": [one, { "$ref": "#/definitions/said" }] });
+            json!({ "anyOf": [item, { "type": "array", "minItems": 1, "items": item }] })
         }
         Kind::Queue => named("The name of a queue.", known(|names| texts(names.queues.iter()))),
         Kind::Calendar => named("The name of a calendar.", known(|names| texts(names.calendars.keys()))),
