@@ -189,8 +189,9 @@ pub(super) mod tests {
         };
         let number = set(&[("0", "none"), ("1", "one"), ("2", "two"), ("3", "many")]);
         let things = set(&[("0", "=number things")]);
+        let minutes = set(&[("0", "=number minutes")]);
         let eur = set(&[("0", "coins"), ("100/100", "<number euros")]);
-        let sets = [("number", number), ("things", things), ("eur", eur)];
+        let sets = [("number", number), ("things", things), ("minutes", minutes), ("eur", eur)];
         let sets = sets.map(|(name, set)| (name.to_owned(), set)).into();
         let formats = ["today", "tomorrow", "this-week", "later"];
         let formats = formats.map(|format| (format.to_owned(), parse_format("then").unwrap())).into();

@@ -1,6 +1,7 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
 mod dial_out;
+mod outside;
 mod sessions;
 mod trunks;
 
@@ -29,6 +30,7 @@ struct Bench {
     resolves: Vec<ServerId>,
     media: Vec<MediaCommand>,
     records: Vec<CallRecord>,
+    other: Vec<Command>,
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -109,8 +111,8 @@ impl Bench {
         let plans = Plans::load(sources, names).unwrap_or_else(|findings| panic!("{findings:?}"));
         let now = Now { instant: Instant(1_000_000_000), wall: "2026-11-25T10:00:00Z".parse().unwrap() };
         let engine = Engine::new(Arc::new(settings), Arc::new(plans), [7; 32], now);
-        let (sent, logs, resolves, media, records) = Default::default();
-        let mut bench = Bench { engine, now, sent, logs, resolves, media, records };
+        let (sent, logs, resolves, media, records, other) = Default::default();
+        let mut bench = Bench { engine, now, sent, logs, resolves, media, records, other };
         let ports = (0..8).map(|n| MediaPort(SocketAddr::from(([127, 0, 0, 1], 30_000 + 2 * n)))).collect();
         bench.input(Input::Media(MediaEvent::Ports(ports)));
         bench
@@ -139,7 +141,7 @@ impl Bench {
                 Command::Log { text, .. } => self.logs.push(text),
                 Command::Media(command) => self.media.push(command),
                 Command::Journal(Journal::Ended(record)) => self.records.push(*record),
-                _ => {}
+                other => self.other.push(other),
             }
         }
     }
