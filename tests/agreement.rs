@@ -200,7 +200,8 @@ impl<'s> Stage<'s> {
         let trace = self.decided();
         let last = trace.levels.last();
         last.is_some_and(|level| {
-            level.result.is_none() && matches!(level.module.as_deref(), Some("menu" | "gather" | "deter" | "survey"))
+            level.result.is_none()
+                && matches!(level.module.as_deref(), Some("menu" | "gather" | "deter" | "survey" | "callback"))
         })
     }
 

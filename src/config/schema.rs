@@ -160,6 +160,30 @@ struct Queue {
     /// Callers waiting at once; the next one leaves with result `full`.
     #[schemars(range(min = 1, max = 1_000_000))]
     max_waiting: Option<u32>,
+    callback: Option<Callback>,
+}
+
+/// How promised call-backs are kept.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Callback {
+    /// Tries before the call-back is given up.
+    #[schemars(range(min = 1, max = 20))]
+    attempts: Option<u32>,
+    /// Until the next try after one that reached nobody.
+    #[schemars(range(min = 10, max = 86_400))]
+    retry_s: Option<u32>,
+    /// Until the next try after a busy line.
+    #[schemars(range(min = 10, max = 86_400))]
+    retry_busy_s: Option<u32>,
+    /// How long the customer's phone rings.
+    #[schemars(range(min = 5, max = 120))]
+    ring_timeout_s: Option<u32>,
+    /// Call-backs that are promised at once.
+    #[schemars(range(min = 0, max = 10_000))]
+    most: Option<u32>,
+    /// Customers are rung within the hours of this calendar; at any time where none is named.
+    calendar: Option<Name>,
 }
 
 /// Opening hours.
@@ -340,7 +364,7 @@ mod tests {
 
     /// Every kind of table.
     const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
-        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
+        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
         expect = {}\n";
@@ -360,6 +384,7 @@ mod tests {
             "number" => (plan, "/properties/number/items".to_owned()),
             "inputs: x" => (plan, "/definitions/declaration".to_owned()),
             "calendar: holiday" => (configuration, "/definitions/Holiday".to_owned()),
+            "queue: callback" => (configuration, "/definitions/Callback".to_owned()),
             "trunk: register" => (configuration, "/definitions/Register".to_owned()),
             kind => {
                 let (first, rest) = kind.split_at(1);

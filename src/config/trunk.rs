@@ -136,10 +136,6 @@ fn read_caller_id(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<
 fn read_allow(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<String> {
     let mut allow = Vec::new();
     let texts = table.texts("allow", findings);
-    if let Some(texts) = texts.as_ref().filter(|_| !table.has("servers")) {
-        let message = format!("{}: allow lets plans call out, but there are no servers to call", table.what);
-        findings.error(texts.span.clone(), message, "write servers = [\"sip.example.com\"]".to_owned());
-    }
     for text in texts.map(|texts| texts.value).unwrap_or_default() {
         let digits = text.value.strip_prefix('+').unwrap_or(&text.value);
         if digits.is_empty() || !digits.chars().all(|c| c.is_ascii_digit()) {
