@@ -200,7 +200,12 @@ impl Queues for Standing<'_> {
         if !self.plans.names().queues.contains(queue) {
             return None;
         }
-        let usual = QueueFigures { agents_available: 1, agents_logged_in: 1, ..QueueFigures::default() };
+        let usual = QueueFigures {
+            agents_available: 1,
+            agents_logged_in: 1,
+            estimate_s: Some((0, 0)),
+            ..QueueFigures::default()
+        };
         Some(self.scenario.figures.get(queue).copied().unwrap_or(usual))
     }
 }

@@ -107,6 +107,13 @@ impl Database {
         Ok(Database { path, connection })
     }
 
+    /// Returns when the files are no longer open.
+    pub(super) async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "the database was not closed well");
+        }
+    }
+
     fn failed(&self, error: sqlx::Error) -> StoreError {
         StoreError::Database { path: self.path.clone(), error }
     }

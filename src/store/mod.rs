@@ -59,6 +59,11 @@ pub enum StoreError {
     Database { path: PathBuf, error: sqlx::Error },
     #[error("{path}: made by a newer relais (schema {found}, this one knows {known}); run that one")]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "{path}: made by an older relais (schema {found}, this one reads {known}); start `relais run` with this data \
+         folder once, and it is brought up to date with everything in it"
+    )]
+    Older { path: PathBuf, found: i64, known: i64 },
     #[error("{data}: no such folder; give --data the folder that `relais run` uses")]
     NoFolder { data: PathBuf },
     #[error("{data}: no call records here (no relais.db); give --data the folder that `relais run` uses")]

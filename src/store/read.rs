@@ -66,13 +66,21 @@ pub(super) fn with_database<T>(
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(failed)?;
-        let schema: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(failed)?;
-        if schema < database::SCHEMA {
-            return Err(StoreError::NoRecords { data: data.to_owned() });
-        }
-        let moved = applied(&mut connection).await.map_err(failed)?;
-        let entries = spool::read(data, moved)?;
-        read(&mut connection, entries).await.map_err(failed)
+        let found = async {
+            let schema = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(failed)?;
+            match schema {
+                0 => return Err(StoreError::NoRecords { data: data.to_owned() }),
+                database::SCHEMA.. => {}
+                found => return Err(StoreError::Older { path: path.clone(), found, known: database::SCHEMA }),
+            }
+            let moved = applied(&mut connection).await.map_err(failed)?;
+            let entries = spool::read(data, moved)?;
+            read(&mut connection, entries).await.map_err(failed)
+        };
+        let found = found.await;
+        // Dropped, it would still be open for a moment.
+        let _ = connection.close().await;
+        found
     })
 }
 

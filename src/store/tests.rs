@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
@@ -128,6 +128,17 @@ impl Locked {
     fn release(mut self) {
         self.runtime.block_on(sqlx::query("ROLLBACK").execute(&mut self.connection)).unwrap();
     }
+}
+
+/// What another program does to the database.
+fn execute(data: &Path, sql: &'static str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let options = SqliteConnectOptions::new().filename(data.join("relais.db"));
+    runtime.block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
 }
 
 /// The folder as a `kill -9` at this moment leaves it.
@@ -362,6 +373,19 @@ fn what_was_moved_is_not_applied_again() {
     let (_store, recovered) = Store::open_sized(killed.path(), SMALL).unwrap();
     assert_eq!(recovered.replayed, 2, "without the database the spool still knows");
     assert_eq!(records(killed.path()), [CallRecord { acw_ms: Some(2_000), ..ended(1) }]);
+}
+
+#[test]
+fn the_database_of_an_older_version_is_named_as_such_and_brought_up_to_date() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open_sized(data.path(), SMALL).unwrap();
+    store.append(end(1));
+    store.close();
+    execute(data.path(), "DROP TABLE recording; ALTER TABLE call DROP COLUMN survey; PRAGMA user_version = 1");
+    let refused = read_records(data.path(), |_| std::ops::ControlFlow::Continue(())).unwrap_err().to_string();
+    assert!(refused.contains("schema 1, this one reads 2") && refused.contains("relais run"), "{refused}");
+    Store::open_sized(data.path(), SMALL).unwrap().0.close();
+    assert_eq!(records(data.path()), [ended(1)]);
 }
 
 #[test]

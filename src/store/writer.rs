@@ -77,6 +77,9 @@ impl Writer {
             }
         }
         self.beat();
+        if let Some(database) = self.database.take() {
+            self.runtime.block_on(database.close());
+        }
         if !batch.is_empty() || !self.inbox.is_empty() {
             let left = batch.len() + self.inbox.len();
             tracing::warn!(
