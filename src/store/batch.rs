@@ -3,13 +3,16 @@
 use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, SqliteConnection};
 
 use super::entry::Entry;
 use super::{callbacks, contacts, recordings};
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, Progress, SurveyAnswer};
 use crate::time::Wall;
+
+/// Calls written by one statement.
+pub(super) const ROWS: usize = 32;
 
 /// All or nothing, each entry once: those up to the sequence number that was applied last are passed over.
 pub(super) async fn apply<'a>(
@@ -29,25 +32,28 @@ pub(super) async fn apply<'a>(
     transaction.commit().await
 }
 
-/// The row of a call that is over.
-pub(super) async fn end(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO call (call_id, started_ms, ended, record) VALUES (?, ?, 1, ?)
-         ON CONFLICT (call_id) DO UPDATE SET ended = 1, started_ms = excluded.started_ms, record = excluded.record,
-             queued_from = NULL, queued_in = NULL, queued_since = NULL",
-    )
-    .bind(record.call_id.to_string())
-    .bind(record.started_at.as_millisecond())
-    .bind(text(record))
-    .execute(&mut *connection)
-    .await?;
-    contacts::note(connection, record).await
+/// The rows of calls that are over. Each statement is a journey to the thread of the database: several rows share one.
+pub(super) async fn end(connection: &mut SqliteConnection, records: &[&CallRecord]) -> Result<(), sqlx::Error> {
+    for rows in records.chunks(ROWS) {
+        let mut insert = QueryBuilder::new("INSERT INTO call (call_id, started_ms, ended, record) ");
+        insert.push_values(rows, |mut row, record| {
+            row.push_bind(record.call_id.to_string()).push_bind(record.started_at.as_millisecond());
+            row.push("1").push_bind(text(record));
+        });
+        insert.push(
+            " ON CONFLICT (call_id) DO UPDATE SET ended = 1, started_ms = excluded.started_ms,
+                 record = excluded.record, queued_from = NULL, queued_in = NULL, queued_since = NULL",
+        );
+        insert.build().execute(&mut *connection).await?;
+    }
+    contacts::note(connection, records).await
 }
 
 #[derive(Default)]
-struct Batch {
+struct Batch<'a> {
     /// Calls that end in this batch: what only serves recovery need not be written any more.
     ended: BTreeSet<CallId>,
+    records: Vec<&'a CallRecord>,
     running: BTreeMap<CallId, Running>,
     acw_ms: BTreeMap<CallId, i64>,
     answers: Vec<(CallId, SurveyAnswer)>,
@@ -61,8 +67,8 @@ struct Running {
     place: Option<(String, QueueId, Wall)>,
 }
 
-impl Batch {
-    fn new<'a>(entries: impl Iterator<Item = &'a Entry>) -> Batch {
+impl<'a> Batch<'a> {
+    fn new(entries: impl Iterator<Item = &'a Entry>) -> Self {
         let ended = entries.filter_map(|entry| match entry {
             Entry::Ended(record) => Some(record.call_id),
             _ => None,
@@ -70,7 +76,7 @@ impl Batch {
         Batch { ended: ended.collect(), ..Batch::default() }
     }
 
-    async fn take(&mut self, connection: &mut SqliteConnection, entry: &Entry) -> Result<(), sqlx::Error> {
+    async fn take(&mut self, connection: &mut SqliteConnection, entry: &'a Entry) -> Result<(), sqlx::Error> {
         match entry {
             Entry::Began(record) if !self.ended.contains(&record.call_id) => {
                 let known = self.running(connection, record.call_id).await?;
@@ -90,7 +96,7 @@ impl Batch {
                 }
             }
             Entry::Began(_) | Entry::Progress { .. } => {}
-            Entry::Ended(record) => end(connection, record).await?,
+            Entry::Ended(record) => self.records.push(record),
             Entry::Completed { call_id, acw_ms } => {
                 let sum = self.acw_ms.entry(*call_id).or_default();
                 *sum = sum.saturating_add(i64::try_from(*acw_ms).unwrap_or(i64::MAX));
@@ -119,6 +125,7 @@ impl Batch {
     }
 
     async fn write(mut self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        end(connection, &self.records).await?;
         for running in std::mem::take(&mut self.running).into_values() {
             let Some(record) = running.record else { continue };
             let (from, queue, since) = running.place.map_or((None, None, None), |(from, queue, since)| {

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{ConnectOptions, QueryBuilder, Row, SqliteConnection};
 
+use super::batch::ROWS;
 use super::{StoreError, database};
 use crate::caller::{CallerFacts, CallerNumber, Numbering};
 use crate::record::CallRecord;
@@ -59,11 +60,9 @@ pub(super) async fn make(connection: &mut SqliteConnection) -> Result<(), sqlx::
                 .await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.try_get(0)?;
-        for row in &rows {
-            if let Ok(record) = serde_json::from_str::<CallRecord>(row.try_get(1)?) {
-                note(connection, &record).await?;
-            }
-        }
+        let texts: Vec<&str> = rows.iter().map(|row| row.try_get(1)).collect::<Result<_, _>>()?;
+        let records: Vec<CallRecord> = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+        note(connection, &records.iter().collect::<Vec<_>>()).await?;
     }
 }
 
@@ -73,23 +72,24 @@ fn tail(number: &str) -> Option<String> {
     (digits.len() > 1).then(|| digits.iter().skip(digits.len().saturating_sub(TAIL)).collect())
 }
 
-/// An ended call becomes a contact of its caller. Calls of agents are none.
-pub(super) async fn note(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(), sqlx::Error> {
-    let known = tail(&record.from).filter(|_| record.trunk.is_some() && record.from.len() <= LONGEST_CALLER);
-    let Some(tail) = known else { return Ok(()) };
-    sqlx::query(
-        "INSERT OR REPLACE INTO contact (tail, started_ms, call_id, caller, outcome, agent, queue)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(tail)
-    .bind(record.started_at.as_millisecond())
-    .bind(record.call_id.to_string())
-    .bind(&record.from)
-    .bind(record.outcome.map(outcome))
-    .bind(record.agent.as_ref().map(|agent| agent.as_str()))
-    .bind(record.queue.as_ref().map(|queue| queue.as_str()))
-    .execute(connection)
-    .await?;
+/// Ended calls become contacts of their callers. Calls of agents are none.
+pub(super) async fn note(connection: &mut SqliteConnection, records: &[&CallRecord]) -> Result<(), sqlx::Error> {
+    let known = |record: &&&CallRecord| record.trunk.is_some() && record.from.len() <= LONGEST_CALLER;
+    let told = records.iter().filter(known).filter_map(|record| Some((tail(&record.from)?, *record)));
+    let contacts: Vec<(String, &CallRecord)> = told.collect();
+    for rows in contacts.chunks(ROWS) {
+        let mut insert = QueryBuilder::new(
+            "INSERT OR REPLACE INTO contact (tail, started_ms, call_id, caller, outcome, agent, queue) ",
+        );
+        insert.push_values(rows, |mut row, (tail, record)| {
+            row.push_bind(tail.as_str()).push_bind(record.started_at.as_millisecond());
+            row.push_bind(record.call_id.to_string()).push_bind(record.from.as_str());
+            row.push_bind(record.outcome.map(outcome));
+            row.push_bind(record.agent.as_ref().map(|agent| agent.as_str()));
+            row.push_bind(record.queue.as_ref().map(|queue| queue.as_str()));
+        });
+        insert.build().execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

@@ -191,7 +191,7 @@ async fn close_cut_off(
         }
         record.recording = recordings::of_call(&mut transaction, row.try_get(4)?).await?;
         record.cut_off(at);
-        end(&mut transaction, &record).await?;
+        end(&mut transaction, &[&record]).await?;
         cut_off.push(record);
     }
     recordings::close_cut_off(&mut transaction).await?;

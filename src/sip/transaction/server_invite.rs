@@ -114,6 +114,10 @@ impl ServerInvite {
         }
     }
 
+    pub(super) fn is_silent(&self) -> bool {
+        self.state == State::Proceeding && self.response.is_none()
+    }
+
     pub(super) fn is_final(&self) -> bool {
         self.state != State::Proceeding
     }

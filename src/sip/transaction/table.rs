@@ -303,6 +303,12 @@ impl<C, S> Transactions<C, S> {
         }
     }
 
+    /// No response has been given to this INVITE.
+    pub fn is_silent(&self, id: TransactionId) -> bool {
+        let machine = self.servers.get(&id).map(|server| &server.machine);
+        matches!(machine, Some(ServerMachine::Invite(machine)) if machine.is_silent())
+    }
+
     /// Runs the timers that are due.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((id, timer)) = self.deadlines.expire(now) {

@@ -108,6 +108,8 @@ pub(super) struct Context {
     pub transactions: Transactions<ClientUse, ServerUse>,
     pub deadlines: Deadlines<(SessionId, Wake)>,
     pub events: VecDeque<Event>,
+    /// New calls. Those that get no other response at once get a 100 before anything else is sent.
+    pub unanswered: Vec<(SessionId, Instant)>,
 }
 
 impl Context {
@@ -121,6 +123,7 @@ impl Context {
             transactions: Transactions::new(timing),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
+            unanswered: Vec::new(),
         }
     }
 

@@ -209,7 +209,13 @@ impl UserAgent {
         [self.cx.transactions.poll_timeout(), self.cx.deadlines.next()].into_iter().flatten().min()
     }
 
+    /// To be asked once every event has been handled: by then a new call may have its answer, and needs no 100.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        while let Some((id, at)) = self.cx.unanswered.pop() {
+            if let Some(session) = self.sessions.get(&id) {
+                session.say_trying(&mut self.cx, at);
+            }
+        }
         self.cx.transactions.poll_transmit()
     }
 

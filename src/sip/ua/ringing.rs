@@ -107,8 +107,7 @@ impl Session {
         session.peer.learn(&ringing.request.headers);
         session.dialog = Some(dialog);
         session.remote_sdp = sdp;
-        let trying = ringing.request.response(StatusCode::Trying, None);
-        cx.respond(transaction, trying, now);
+        cx.unanswered.push((id, now));
         // RFC 3261 §13.3.1: "If the request is an INVITE that contains an Expires header field, the UAS core sets a timer
         // for the number of seconds indicated in the header field value."
         if let Some(seconds) = ringing.request.headers.get("Expires").and_then(|value| value.trim().parse::<u32>().ok())
@@ -117,6 +116,15 @@ impl Session {
         }
         session.stage = Stage::Ringing(Box::new(ringing));
         session
+    }
+
+    /// RFC 3261 §17.2.1: a 100 is for a caller who has not heard anything by now.
+    pub fn say_trying(&self, cx: &mut Context, now: Instant) {
+        if let Stage::Ringing(ringing) = &self.stage
+            && cx.transactions.is_silent(ringing.transaction)
+        {
+            cx.respond(ringing.transaction, ringing.request.response(StatusCode::Trying, None), now);
+        }
     }
 
     /// 101–199, reliably where the peer requires it, or supports it and there is SDP to carry.

@@ -167,8 +167,9 @@ fn a_second_copy_by_another_path_gets_482() {
     let mut bench = Bench::new();
     bench.receive(&invite());
     bench.session();
+    assert_eq!(bench.lines(), ["100 INVITE"]);
     bench.receive(&invite().replace("z9hG4bKi", "z9hG4bKj"));
-    assert_eq!(bench.lines(), ["100 INVITE", "482 INVITE"]);
+    assert_eq!(bench.lines(), ["482 INVITE"]);
     assert_eq!(bench.told(), [] as [&str; 0]);
 }
 
@@ -257,11 +258,22 @@ fn an_invitation_expires() {
     let mut bench = Bench::new();
     bench.receive(&with_sdp(&request("INVITE", 1, "i", "", "Expires: 20\n")));
     bench.session();
+    assert_eq!(bench.lines(), ["100 INVITE"]);
     bench.wait(ms(19_999));
     assert_eq!(bench.told(), [] as [&str; 0]);
     bench.wait(ms(1));
     assert_eq!(bench.told(), ["ended Cancelled"]);
-    assert_eq!(bench.lines(), ["100 INVITE", "487 INVITE"]);
+    assert_eq!(bench.lines(), ["487 INVITE"]);
+}
+
+/// RFC 3261 §17.2.1: a 100 is for the caller who would otherwise hear nothing for 200 ms.
+#[test]
+fn who_is_answered_at_once_gets_no_100_before() {
+    let mut bench = Bench::new();
+    bench.receive(&invite());
+    let session = bench.session();
+    bench.agent.accept(session, sdp("answer"), Headers::default(), bench.now);
+    assert_eq!(bench.lines(), ["200 INVITE answer"]);
 }
 
 #[test]
@@ -271,7 +283,7 @@ fn a_call_that_rings_long_says_so_every_minute() {
     let session = bench.session();
     bench.agent.progress(session, 180, None, bench.now);
     bench.wait(Duration::from_secs(125));
-    assert_eq!(bench.lines(), ["100 INVITE", "180 INVITE", "180 INVITE", "180 INVITE"]);
+    assert_eq!(bench.lines(), ["180 INVITE", "180 INVITE", "180 INVITE"]);
     bench.agent.accept(session, sdp("answer"), Headers::default(), bench.now);
     bench.wait(Duration::from_secs(125));
     assert!(!bench.lines().contains(&"180 INVITE".to_owned()));
