@@ -200,6 +200,9 @@ pub struct Queue {
     pub wrap_up: Duration,
     /// The target of the service level: an answer within this time is in time.
     pub answer_within: Duration,
+    /// A step of priority is worth so much waiting: who has priority 2 stands where an ordinary caller would who had
+    /// come two steps earlier. Three times `answer_within` when `None`; when zero no wait makes up for a priority.
+    pub priority_step: Option<Duration>,
     /// Unanswered calls in a row after which the agent is `not_responding`.
     pub max_no_answer: u32,
     /// An agent who could not be reached, was busy or refused is not offered the same call again for this long.

@@ -14,14 +14,19 @@ use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
-use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, Skill, TrunkId};
+use crate::demand::Demand;
+use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
+use crate::trace::{Decision, Trace};
 use crate::views::{CallState, CallView};
 
 /// ETSI TR 101 041-2: the ringing tone most European networks use.
 const RING_BACK: PlayItem =
     PlayItem::Tone { frequencies_hz: [425, 0], on: Duration::from_millis(1_000), off: Duration::from_millis(4_000) };
+
+/// So many decisions of the distributor are kept with a call; those after them are counted.
+const MOST_DECISIONS: usize = 20;
 
 /// What the call is going through.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,10 +108,14 @@ pub struct Call {
     pub ringing_told: bool,
     pub ending: Option<Ending>,
     pub path: Vec<PathStep>,
+    /// Why agents were rung, in order.
+    pub decisions: Vec<Decision>,
+    /// Decisions past `MOST_DECISIONS`.
+    pub decisions_omitted: u64,
     /// The last queue entered, and when the first one was.
     pub queue: Option<QueueId>,
-    /// What the agent of that queue must be good at.
-    pub skills: BTreeMap<Skill, u8>,
+    /// What is asked of that queue.
+    pub demand: Demand,
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
     pub agent: Option<AgentId>,
@@ -140,8 +149,10 @@ impl Call {
             ringing_told: false,
             ending: None,
             path: Vec::new(),
+            decisions: Vec::new(),
+            decisions_omitted: 0,
             queue: None,
-            skills: BTreeMap::new(),
+            demand: Demand::default(),
             queued_at: None,
             wait_ms: None,
             agent: None,
@@ -162,18 +173,25 @@ impl Call {
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
     /// `leave` are the keys that take the caller out again.
-    pub fn enter_queue(
-        &mut self,
-        queue: &QueueId,
-        skills: BTreeMap<Skill, u8>,
-        music: &str,
-        leave: Vec<Digit>,
-        now: Now,
-    ) {
+    pub fn enter_queue(&mut self, queue: &QueueId, demand: Demand, music: &str, leave: Vec<Digit>, now: Now) {
         self.queue = Some(queue.clone());
-        self.skills = skills;
+        self.demand = demand;
         self.queued_at.get_or_insert(now.instant);
         self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
+    }
+
+    /// An agent is to be rung for this call.
+    pub fn decided(&mut self, why: Decision) {
+        if self.decisions.len() < MOST_DECISIONS {
+            self.decisions.push(why);
+        } else {
+            self.decisions_omitted += 1;
+        }
+    }
+
+    /// What the plan noted, with the decisions of the distributor.
+    pub fn trace(&self, plan: Trace) -> Trace {
+        Trace { decisions: self.decisions.clone(), omitted: plan.omitted + self.decisions_omitted, ..plan }
     }
 
     /// The party on `leg` has answered and talks with the caller from now on.

@@ -183,6 +183,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let answer_within = seconds("answer_within_s", 1, 3_600, 20, findings);
     let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
     let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
+    let priority_step = table.integer("priority_step_s", 0..=86_400, findings);
     let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
     let music = table.text("music", findings);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
@@ -199,6 +200,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         ring_timeout,
         wrap_up,
         answer_within,
+        priority_step: priority_step.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs())),
         max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
         retry_delay,
         music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),

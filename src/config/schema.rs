@@ -155,6 +155,10 @@ struct Queue {
     /// The service level is the share of answered callers who were answered within this time.
     #[schemars(range(min = 1, max = 3_600))]
     answer_within_s: Option<u32>,
+    /// A step of a caller's priority is worth so much waiting; three times answer_within_s where it is not given. When
+    /// 0, no wait makes up for a higher priority.
+    #[schemars(range(min = 0, max = 86_400))]
+    priority_step_s: Option<u32>,
     /// A prompt played over and over to those who wait.
     music: Option<String>,
     /// Callers waiting at once; the next one leaves with result `full`.

@@ -15,6 +15,7 @@ use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
 use crate::spoken::{Amount, Kind, Said};
 use crate::time::Now;
+use crate::trace::Decision;
 
 /// A phone of an agent: what to write into the request line, and the way there.
 struct Phone {
@@ -26,6 +27,20 @@ struct Phone {
 const MAX_PHONES: usize = 4;
 
 impl Engine {
+    /// The distributor has chosen. A customer who is to be called back is rung before the agent is.
+    pub(super) fn offered(&mut self, id: CallId, agent: &AgentId, why: Decision, now: Now) {
+        let called_back = self.is_call_back(id);
+        if called_back {
+            self.call_back(id, now);
+        }
+        if let Some(live) = self.live(id) {
+            live.call.decided(why);
+        }
+        if !called_back {
+            self.ring_agent(id, agent, now);
+        }
+    }
+
     /// Rings every phone of the agent. When none can be rung the distributor is told at once.
     pub(super) fn ring_agent(&mut self, id: CallId, agent: &AgentId, now: Now) {
         let mut legs = Vec::new();

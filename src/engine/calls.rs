@@ -279,7 +279,7 @@ impl Engine {
         }
         let told = Box::new(live.call.record());
         let mut record = told.clone();
-        record.trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        record.trace = live.trace();
         self.journal(Journal::Ended(record));
         // Events are kept by the thousand; whoever wants the trace asks for it.
         self.commands.push_back(super::Command::Publish(Change::Ended(told)));

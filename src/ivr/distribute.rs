@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, QueueOutcome, Started, Value};
+use crate::demand::{Demand, HIGHEST_PRIORITY};
 use crate::ids::QueueId;
 use crate::record::Outcome;
 
@@ -18,6 +19,12 @@ pub const SPEC: Spec = Spec {
             kind: Kind::Skills,
             need: Need::Optional,
             doc: "what the agent must be good at; agents of the queue without these skills are not rung",
+        },
+        Input {
+            name: "priority",
+            kind: Kind::Integer { min: -HIGHEST_PRIORITY, max: HIGHEST_PRIORITY },
+            need: Need::Integer(0),
+            doc: "the higher is served first; waiting raises it, by one step for every priority_step_s of the queue",
         },
         Input {
             name: "max_wait_s",
@@ -56,11 +63,16 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     step.answer();
     step.ask(Action::Distribute {
         queue: QueueId::from(queue),
-        skills: inputs.skills("skills"),
+        demand: demand(inputs),
         max_wait: inputs.seconds("max_wait_s"),
         leave: inputs.keys("leave"),
     });
     Started::Running(Activity::Distribute(Distribute {}))
+}
+
+fn demand(inputs: &Inputs) -> Demand {
+    let priority = inputs.integer("priority").and_then(|priority| i32::try_from(priority).ok());
+    Demand { skills: inputs.skills("skills"), priority: priority.unwrap_or(0) }
 }
 
 impl Distribute {

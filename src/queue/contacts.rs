@@ -3,24 +3,24 @@
 use super::agent::{AgentIndex, Duty};
 use super::contact::{Contact, Medium, Place, Stage};
 use super::error::nearest;
-use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Skills, Timer};
+use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Timer};
+use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::time::{Instant, Now};
 use crate::views::AgentState;
 
 impl Acd {
     /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
-    /// Only agents with
-    /// the skills are offered it. `waiting_since` lies before `now` when a place is regained or kept.
+    /// `waiting_since` lies before `now` when a place is regained or kept.
     pub fn enqueue(
         &mut self,
         contact: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
-        self.line_up(contact, queue, skills, waiting_since, Medium::Voice, now)
+        self.line_up(contact, queue, demand, waiting_since, Medium::Voice, now)
     }
 
     /// Puts a call-back in line. It is offered to an agent like anybody; the one who is reserved is not rung before
@@ -29,18 +29,18 @@ impl Acd {
         &mut self,
         contact: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
-        self.line_up(contact, queue, skills, waiting_since, Medium::Callback, now)
+        self.line_up(contact, queue, demand, waiting_since, Medium::Callback, now)
     }
 
     fn line_up(
         &mut self,
         contact: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         waiting_since: Instant,
         medium: Medium,
         now: Now,
@@ -60,16 +60,17 @@ impl Acd {
         if let Some(limit) = entered.settings.max_waiting.filter(full) {
             return Err(EnqueueError::Full { queue: queue.clone(), limit });
         }
-        let place = Place { since: waiting_since.min(now.instant), arrival, contact };
+        let since = waiting_since.min(now.instant);
+        let place = Place::new(contact, demand.priority, entered.priority_step(), since, arrival);
         entered.line.insert(place);
-        entered.unoffered.insert(place, skills);
+        entered.unoffered.insert(place, &demand.skills);
         entered.contacts += 1;
         match medium {
-            Medium::Voice => entered.figures.offered += 1,
+            Medium::Voice => entered.voice_comes(&place),
             Medium::Callback => entered.callbacks += 1,
         }
         self.changed_queues.insert(index);
-        let fresh = Contact::new(Some(index), skills.clone(), place, now);
+        let fresh = Contact::new(Some(index), demand.clone(), place, now);
         self.contacts.insert(contact, Contact { medium, ..fresh });
         self.offer_contact(contact, now);
         if self.offered_to(contact).is_none()
@@ -90,7 +91,7 @@ impl Acd {
         let (stage, queue_index) = (contact.stage, contact.queue?);
         let queue = self.queues.get_mut(&queue_index)?;
         queue.callbacks = queue.callbacks.saturating_sub(1);
-        queue.figures.offered += 1;
+        queue.voice_comes(&contact.place);
         let ring_timeout = queue.settings.ring_timeout;
         self.changed_queues.insert(queue_index);
         self.announce_unless_offered(id, now);
@@ -160,6 +161,7 @@ impl Acd {
             && let Some(queue) = self.queues.get_mut(&queue_index)
         {
             queue.line.remove(&talking.place);
+            queue.voices.remove(&talking.place.waited());
             queue.flow.answered(queue.line.len() > 0, now.instant);
             queue.figures.handled += 1;
             let waited = now.instant.since(talking.place.since);
@@ -231,8 +233,8 @@ impl Acd {
             let state = state.unwrap_or(AgentState::LoggedOut);
             return Err(AgentError::NotAvailable { agent: agent.clone(), state });
         }
-        let place = Place { since: now.instant, arrival: self.next_arrival(), contact };
-        let mut seizing = Contact::new(None, Skills::new(), place, now);
+        let place = Place::new(contact, 0, None, now.instant, self.next_arrival());
+        let mut seizing = Contact::new(None, Demand::default(), place, now);
         seizing.stage = Stage::Offered(index);
         self.contacts.insert(contact, seizing);
         self.change(index, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
@@ -314,7 +316,7 @@ impl Acd {
             return false;
         };
         contact.stage = Stage::Waiting;
-        queue.unoffered.insert(contact.place, &contact.skills);
+        queue.unoffered.insert(contact.place, &contact.demand.skills);
         true
     }
 
@@ -325,7 +327,8 @@ impl Acd {
         let Some(queue_index) = contact.queue else { return };
         if let Some(queue) = self.queues.get_mut(&queue_index) {
             queue.line.remove(&contact.place);
-            queue.unoffered.remove(&contact.place, &contact.skills);
+            queue.voices.remove(&contact.place.waited());
+            queue.unoffered.remove(&contact.place, &contact.demand.skills);
             queue.contacts -= 1;
             match contact.medium {
                 Medium::Callback => queue.callbacks = queue.callbacks.saturating_sub(1),

@@ -22,6 +22,7 @@ use super::reference::Reference;
 use super::skills::meet;
 use super::tests::{agent, queue};
 use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Medium, NoAnswer, Skills, Timer, Wanted};
+use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -45,8 +46,8 @@ struct History {
 
 #[derive(Debug)]
 enum Step {
-    Enqueue(CallId, QueueId, Skills, Duration),
-    Promise(CallId, QueueId, Skills, Duration),
+    Enqueue(CallId, QueueId, Demand, Duration),
+    Promise(CallId, QueueId, Demand, Duration),
     Reached(CallId),
     Leave(CallId),
     Overflow(CallId),
@@ -128,10 +129,10 @@ impl History {
                 self.next_contact = self.next_contact.max(id.0 + 1);
                 let queue = QueueId::from(["a", "a", "a", "b", "b", "c", "nowhere"][self.below(7)]);
                 let waited = Duration::from_secs([0, 0, 0, 5, 60][self.below(5)]);
-                let skills = skills(&mut self.rng, &[0, 0, 0, 1, 1, 2, 3]);
+                let demand = demand(&mut self.rng);
                 match self.below(4) {
-                    0 => Step::Promise(id, queue, skills, waited),
-                    _ => Step::Enqueue(id, queue, skills, waited),
+                    0 => Step::Promise(id, queue, demand, waited),
+                    _ => Step::Enqueue(id, queue, demand, waited),
                 }
             }
             18..21 => Step::Leave(contact),
@@ -215,19 +216,19 @@ impl History {
         let now = self.now;
         let (acd, reference) = (&mut self.acd, &mut self.reference);
         match step {
-            Step::Enqueue(contact, queue, skills, waited) => {
+            Step::Enqueue(contact, queue, demand, waited) => {
                 let since = now.instant - *waited;
-                let got = acd.enqueue(*contact, queue, skills, since, now).map_err(|error| match error {
+                let got = acd.enqueue(*contact, queue, demand, since, now).map_err(|error| match error {
                     EnqueueError::NoSuchQueue { .. } => "no such queue",
                     EnqueueError::Full { .. } => "full",
                     EnqueueError::AlreadyWaiting { .. } => "already",
                 });
-                same("enqueue", got, reference.enqueue(*contact, queue, skills, since, false, now))?;
+                same("enqueue", got, reference.enqueue(*contact, queue, demand, since, false, now))?;
             }
-            Step::Promise(contact, queue, skills, waited) => {
+            Step::Promise(contact, queue, demand, waited) => {
                 let since = now.instant - *waited;
-                let got = acd.enqueue_callback(*contact, queue, skills, since, now).is_ok();
-                same("promise", got, reference.enqueue(*contact, queue, skills, since, true, now).is_ok())?;
+                let got = acd.enqueue_callback(*contact, queue, demand, since, now).is_ok();
+                same("promise", got, reference.enqueue(*contact, queue, demand, since, true, now).is_ok())?;
             }
             Step::Reached(contact) => {
                 same("reached", acd.reached(*contact, now), reference.reached(*contact, now))?;
@@ -314,7 +315,7 @@ impl History {
         let agents: Vec<AgentView> = self.acd.agents().filter_map(|id| self.acd.agent_view(id)).collect();
         let queues: Vec<QueueView> = self.acd.queues().filter_map(|id| self.acd.queue_view(id)).collect();
         for contact in (1..self.next_contact).map(CallId) {
-            same("position", self.acd.position(contact), self.reference.position(contact))?;
+            same("position", self.acd.position(contact), self.reference.position(contact, self.now))?;
         }
         let wakes = self.acd.poll_timeout();
         if let Some(due) = self.reference.next()
@@ -345,6 +346,11 @@ fn skills(rng: &mut ChaCha12Rng, counts: &[usize]) -> Skills {
     (0..count).map(|_| (["billing", "french", "vip"][pick(3)].into(), 1 + pick(5) as u8)).collect()
 }
 
+fn demand(rng: &mut ChaCha12Rng) -> Demand {
+    let skills = skills(rng, &[0, 0, 0, 1, 1, 2, 3]);
+    Demand { skills, priority: [0, 0, 0, 0, 1, 1, 2, 7, -1][rng.next_u32() as usize % 9] }
+}
+
 /// Up to three queues and seven agents, drawn anew.
 fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::Agent>) {
     let mut pick = |of: &[u64]| of[rng.next_u32() as usize % of.len()];
@@ -357,6 +363,9 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
                 max_no_answer: pick(&[0, 1, 2, 2, 3]) as u32,
                 retry_delay: Duration::from_secs(pick(&[0, 2, 5, 20])),
                 announce_position: Duration::from_secs(pick(&[0, 4, 15])),
+                answer_within: Duration::from_secs(pick(&[1, 10, 20, 60])),
+                priority_step: [None, None, Some(0), Some(1), Some(30)][pick(&[0, 1, 2, 3, 4]) as usize]
+                    .map(Duration::from_secs),
                 max_waiting: [None, None, Some(3)][pick(&[0, 1, 2]) as usize],
                 ..queue(id)
             });
@@ -459,7 +468,7 @@ impl Acd {
                 let free = |agent: &&super::agent::Agent| {
                     agent.duty == Duty::Available && !agent.resting && agent.queues.contains(index)
                 };
-                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.skills);
+                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.demand.skills);
                 for agent in self.agents.values().filter(free).filter(able) {
                     let index = self.agent_index[&agent.id];
                     if contact.barred.get(&index).is_none_or(|until| *until <= now) {

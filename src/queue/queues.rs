@@ -1,18 +1,18 @@
 //! Queues, and the configuration of queues and agents.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, AgentIndex, Duty, Resume};
-use super::contact::{Medium, Place};
+use super::contact::{Contact, Medium, Place, Stage, Waited};
 use super::flow::Flow;
 use super::line::Line;
 use super::skills::{IdleAgents, Skills, Unoffered};
 use super::{Acd, Cause, Timer};
-use crate::ids::{AgentId, QueueId};
+use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::Now;
 
@@ -45,6 +45,8 @@ pub(super) struct Queue {
     pub(super) line: Line,
     /// Of those, the call-backs.
     pub(super) callbacks: usize,
+    /// And the callers on the line, the one who has waited longest first.
+    pub(super) voices: BTreeSet<Waited>,
     /// Those who wait and are not being offered.
     pub(super) unoffered: Unoffered,
     /// Agents who can be offered a contact, the first one first.
@@ -57,6 +59,10 @@ pub(super) struct Queue {
     pub(super) flow: Flow,
 }
 
+/// What a step of priority is worth where the settings say nothing, in targets of the queue: one a minute where the
+/// target is 20 s. As all queues then age by their own target, of equal priorities the larger ratio is ahead.
+const TARGETS_A_STEP: u32 = 3;
+
 /// Settings may say zero; without any delay a phone that cannot be reached would be tried for ever at one instant.
 const LEAST_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -67,6 +73,7 @@ impl Queue {
             draining: false,
             line: Line::default(),
             callbacks: 0,
+            voices: BTreeSet::new(),
             unoffered: Unoffered::default(),
             idle: IdleAgents::default(),
             contacts: 0,
@@ -79,7 +86,33 @@ impl Queue {
 
     /// Callers who wait on the line.
     pub(super) fn callers(&self) -> usize {
-        self.line.len().saturating_sub(self.callbacks)
+        self.voices.len()
+    }
+
+    /// Somebody waits on the line from now on.
+    pub(super) fn voice_comes(&mut self, place: &Place) {
+        self.voices.insert(place.waited());
+        self.figures.offered += 1;
+    }
+
+    /// What one step of priority is worth; `None` where priorities do not age.
+    pub(super) fn priority_step(&self) -> Option<Duration> {
+        let step = self.settings.priority_step.unwrap_or(self.settings.answer_within * TARGETS_A_STEP);
+        (!step.is_zero()).then_some(step)
+    }
+
+    /// The worth of a step has changed: everybody stands anew.
+    fn reorder(&mut self, contacts: &mut HashMap<CallId, Contact>) {
+        let step = self.priority_step();
+        for place in std::mem::take(&mut self.line).iter() {
+            let Some(contact) = contacts.get_mut(&place.contact) else { continue };
+            contact.place = place.with_step(step);
+            self.line.insert(contact.place);
+            if contact.stage == Stage::Waiting {
+                self.unoffered.remove(place, &contact.demand.skills);
+                self.unoffered.insert(contact.place, &contact.demand.skills);
+            }
+        }
     }
 
     pub(super) fn retry_delay(&self) -> Duration {
@@ -134,7 +167,11 @@ impl Acd {
 
     fn reconfigure_queue(&mut self, index: QueueIndex, settings: &settings::Queue, now: Now) {
         let Some(queue) = self.queues.get_mut(&index) else { return };
+        let step = queue.priority_step();
         queue.settings = settings.clone();
+        if queue.priority_step() != step {
+            queue.reorder(&mut self.contacts);
+        }
         if let Some(interval) = queue.announce_every() {
             let contacts = &self.contacts;
             let hears =

@@ -1,16 +1,19 @@
 //! A slow, obvious model of the distributor: flat lists, and every decision looks at everything. It must decide as the
 //! real one does; `histories` runs both beside each other.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::{AcdEvent, NoAnswer, OfferReason, Skills, Wanted};
+use super::{AcdEvent, NoAnswer, Skills, Wanted};
+use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
+use crate::trace::{Candidate, Decision, Rule, rounded};
 use crate::views::{AgentState, AgentView, QueueView};
 
 pub struct Agent {
@@ -42,7 +45,7 @@ pub struct Agent {
 pub struct Contact {
     id: CallId,
     queue: Option<QueueId>,
-    skills: Skills,
+    demand: Demand,
     since: Instant,
     since_wall: Wall,
     arrival: usize,
@@ -118,7 +121,7 @@ impl Reference {
             && agent.rests_until.is_none()
             && contact.agent.is_none()
             && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
-            && contact.skills.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
+            && contact.demand.skills.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
             && contact.barred.get(&agent.number).is_none_or(|until| *until <= now.instant)
     }
 
@@ -127,38 +130,113 @@ impl Reference {
         let mut agents: Vec<&Agent> = self.agents.iter().filter(|agent| self.may_meet(agent, contact, now)).collect();
         agents.sort_by_key(|agent| (agent.idle_since, agent.logged_in, agent.tie, agent.number));
         let Some(first) = agents.first() else { return };
-        let reason = OfferReason::LongestIdle {
-            idle: now.instant.since(first.idle_since),
-            runner_up: agents.get(1).map(|agent| agent.id.clone()),
+        let rule = match agents.get(1) {
+            None => Rule::OnlyOne,
+            Some(next) if next.idle_since > first.idle_since => Rule::LongestIdle,
+            Some(next) if next.logged_in > first.logged_in => Rule::FirstLoggedIn,
+            Some(_) => Rule::Lot,
+        };
+        let candidate = |agent: &&Agent| Candidate::Agent {
+            agent: agent.id.clone(),
+            idle_ms: now.instant.since(agent.idle_since).as_millis() as u64,
         };
         let agent = first.id.clone();
-        self.offer(id, &agent, reason, now);
+        let candidates = agents.iter().map(candidate).collect();
+        self.offer(id, &agent, rule, candidates, now);
     }
 
     fn agent_looks(&mut self, id: &AgentId, now: Now) {
         let Some(agent) = self.agents.iter().find(|agent| agent.id == *id) else { return };
         let mut contacts: Vec<&Contact> =
             self.contacts.iter().filter(|contact| self.may_meet(agent, contact, now)).collect();
-        contacts.sort_by_key(|contact| {
-            let preference = agent.queues.iter().position(|queue| Some(queue) == contact.queue.as_ref());
-            (contact.since, preference, contact.arrival)
+        let preference =
+            |contact: &Contact| agent.queues.iter().position(|queue| Some(queue) == contact.queue.as_ref());
+        contacts.sort_by(|a, b| {
+            let ways = self.ways(a, b, now);
+            let by_wait = ways.iter().fold(Ordering::Equal, |order, (_, way)| order.then(*way));
+            by_wait.then(preference(a).cmp(&preference(b))).then(a.arrival.cmp(&b.arrival))
         });
         let Some(first) = contacts.first() else { return };
-        let reason = OfferReason::LongestWaiting {
-            waited: now.instant.since(first.since),
-            runner_up: contacts.get(1).map(|contact| contact.id),
+        let rule = contacts.get(1).map_or(Rule::OnlyOne, |next| {
+            let decides = self.ways(first, next, now).into_iter().find(|(_, way)| way.is_lt());
+            let by_target = |contact| self.settings_of(contact).priority_step.is_none();
+            match decides {
+                Some((Rule::Priority, _)) if first.demand.priority == next.demand.priority => {
+                    match first.queue == next.queue {
+                        true => Rule::LongestWait,
+                        false if by_target(first) && by_target(next) => Rule::ServiceLevel,
+                        false => Rule::Ageing,
+                    }
+                }
+                Some((rule, _)) => rule,
+                None if preference(first) < preference(next) => Rule::QueuePreference,
+                None => Rule::FirstCome,
+            }
+        });
+        let candidate = |contact: &&Contact| {
+            let (priority, of) = self.aged_priority(contact, now);
+            let waited = now.instant.since(contact.since);
+            Candidate::Contact {
+                call_id: contact.id,
+                queue: contact.queue.clone().expect("a queue"),
+                priority: rounded(priority as f64 / of as f64),
+                ratio: rounded(waited.as_secs_f64() / self.target(contact).as_secs_f64()),
+                waited_ms: waited.as_millis() as u64,
+            }
         };
         let contact = first.id;
-        self.offer(contact, id, reason, now);
+        let candidates = contacts.iter().map(candidate).collect();
+        self.offer(contact, id, rule, candidates, now);
     }
 
-    fn offer(&mut self, id: CallId, agent: &AgentId, reason: OfferReason, now: Now) {
+    fn settings_of(&self, contact: &Contact) -> &settings::Queue {
+        let queue = self.queues.iter().find(|queue| Some(&queue.settings.id) == contact.queue.as_ref());
+        &queue.expect("a queue").settings
+    }
+
+    fn target(&self, contact: &Contact) -> Duration {
+        self.settings_of(contact).answer_within
+    }
+
+    /// As a fraction of whole numbers.
+    fn aged_priority(&self, contact: &Contact, now: Now) -> (i128, i128) {
+        let settings = self.settings_of(contact);
+        let step = settings.priority_step.unwrap_or(settings.answer_within * 3).as_nanos() as i128;
+        let waited = now.instant.since(contact.since).as_nanos() as i128;
+        let priority = i128::from(contact.demand.priority);
+        if step == 0 { (priority, 1) } else { (priority * step + waited, step) }
+    }
+
+    /// What is compared of two who wait, in the order in which it counts; `Less` where the first one goes first.
+    fn ways(&self, a: &Contact, b: &Contact, now: Now) -> [(Rule, Ordering); 3] {
+        let (priority_a, of_a) = self.aged_priority(a, now);
+        let (priority_b, of_b) = self.aged_priority(b, now);
+        let waited = |contact: &Contact| now.instant.since(contact.since).as_nanos();
+        let (ratio_a, ratio_b) = (waited(a) * self.target(b).as_nanos(), waited(b) * self.target(a).as_nanos());
+        [
+            (Rule::Priority, (priority_b * of_a).cmp(&(priority_a * of_b))),
+            (Rule::ServiceLevel, ratio_b.cmp(&ratio_a)),
+            (Rule::LongestWait, waited(b).cmp(&waited(a))),
+        ]
+    }
+
+    /// Of those who wait, the first one first.
+    fn in_order<'a>(&self, mut contacts: Vec<&'a Contact>, now: Now) -> Vec<&'a Contact> {
+        contacts.sort_by(|a, b| {
+            let by_wait = self.ways(a, b, now).iter().fold(Ordering::Equal, |order, (_, way)| order.then(*way));
+            by_wait.then(a.arrival.cmp(&b.arrival))
+        });
+        contacts
+    }
+
+    fn offer(&mut self, id: CallId, agent: &AgentId, rule: Rule, candidates: Vec<Candidate>, now: Now) {
         let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
         let ring = self.queue(&queue).settings.ring_timeout;
         let contact = self.contact(id).expect("a contact");
         contact.agent = Some(agent.clone());
         contact.rings_until = (!contact.callback).then_some(now.instant + ring);
-        self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), queue, reason });
+        let reason = Decision::new(now.wall, queue, agent.clone(), rule, candidates).expect("a candidate");
+        self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), reason: Box::new(reason) });
         self.state(agent, AgentState::Reserved, now);
         self.agent(agent).contact = Some(id);
     }
@@ -179,7 +257,7 @@ impl Reference {
         &mut self,
         id: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         since: Instant,
         callback: bool,
         now: Now,
@@ -201,7 +279,7 @@ impl Reference {
         self.contacts.push(Contact {
             id,
             queue: Some(queue.clone()),
-            skills: skills.clone(),
+            demand: demand.clone(),
             since,
             since_wall: now.wall - jiff::SignedDuration::try_from(now.instant.since(since)).expect("a short wait"),
             arrival: self.arrivals,
@@ -215,7 +293,7 @@ impl Reference {
         });
         self.contact_looks(id, now);
         if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agent.is_none()) {
-            let position = self.position(id).expect("a position");
+            let position = self.position(id, now).expect("a position");
             self.events.push(AcdEvent::Announce { contact: id, position });
         }
         Ok(())
@@ -234,7 +312,7 @@ impl Reference {
         contact.announce_at = (announce > Duration::ZERO).then_some(now.instant + announce);
         contact.rings_until = agent.is_some().then_some(now.instant + settings.ring_timeout);
         if agent.is_none() && announce > Duration::ZERO {
-            let position = self.position(id).expect("a position");
+            let position = self.position(id, now).expect("a position");
             self.events.push(AcdEvent::Announce { contact: id, position });
         }
         agent
@@ -245,17 +323,16 @@ impl Reference {
         self.waiting(queue).iter().filter(|contact| !contact.callback).count()
     }
 
-    /// Those who wait in a queue, in order.
+    /// Those who wait in a queue.
     fn waiting(&self, queue: &QueueId) -> Vec<&Contact> {
         let here = |contact: &&Contact| contact.queue.as_ref() == Some(queue) && !contact.talking;
-        let mut waiting: Vec<&Contact> = self.contacts.iter().filter(here).collect();
-        waiting.sort_by_key(|contact| (contact.since, contact.arrival));
-        waiting
+        self.contacts.iter().filter(here).collect()
     }
 
-    pub fn position(&self, id: CallId) -> Option<usize> {
+    pub fn position(&self, id: CallId, now: Now) -> Option<usize> {
         let queue = self.contacts.iter().find(|contact| contact.id == id)?.queue.clone()?;
-        self.waiting(&queue).iter().position(|contact| contact.id == id).map(|before| before + 1)
+        let waiting = self.in_order(self.waiting(&queue), now);
+        waiting.iter().position(|contact| contact.id == id).map(|before| before + 1)
     }
 
     pub fn leave(&mut self, id: CallId, elsewhere: bool, now: Now) {
@@ -418,7 +495,7 @@ impl Reference {
         self.contacts.push(Contact {
             id,
             queue: None,
-            skills: Skills::new(),
+            demand: Demand::default(),
             since: now.instant,
             since_wall: now.wall,
             arrival: self.arrivals,
@@ -553,9 +630,10 @@ impl Reference {
             }
         }
         self.forget_drained();
-        let mut waiting: Vec<_> = self.contacts.iter().map(|c| (c.since, c.arrival, c.id)).collect();
-        waiting.sort();
-        for (_, _, contact) in waiting {
+        let waiting =
+            self.contacts.iter().filter(|contact| contact.queue.is_some() && contact.agent.is_none()).collect();
+        let waiting: Vec<CallId> = self.in_order(waiting, now).iter().map(|contact| contact.id).collect();
+        for contact in waiting {
             if self.contact(contact).is_some_and(|contact| contact.agent.is_none()) {
                 self.contact_looks(contact, now);
             }
@@ -644,7 +722,7 @@ impl Reference {
                     }
                 }
                 _ => {
-                    let position = self.position(CallId(whose)).expect("a position");
+                    let position = self.position(CallId(whose), now).expect("a position");
                     let queue = self.contact(CallId(whose)).and_then(|contact| contact.queue.clone()).expect("a queue");
                     let interval = self.queue(&queue).settings.announce_position;
                     let contact = self.contact(CallId(whose)).expect("a contact");
@@ -673,7 +751,8 @@ impl Reference {
     pub fn queue_views(&self) -> Vec<QueueView> {
         let view = |queue: &Queue| {
             let id = queue.settings.id.clone();
-            let waiting = self.waiting(&id);
+            let mut waiting = self.waiting(&id);
+            waiting.sort_by_key(|contact| (contact.since, contact.arrival));
             let members = || self.agents.iter().filter(|agent| agent.queues.contains(&id) && !agent.deleted);
             let available = members().filter(|agent| agent.state == AgentState::Available).count();
             let logged_in = members().filter(|agent| agent.state != AgentState::LoggedOut).count();
