@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Numbering;
+use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 
 /// The whole configuration after every check has passed.
@@ -203,6 +204,8 @@ pub struct Queue {
     /// A step of priority is worth so much waiting: who has priority 2 stands where an ordinary caller would who had
     /// come two steps earlier. Three times `answer_within` when `None`; when zero no wait makes up for a priority.
     pub priority_step: Option<Duration>,
+    /// How less is asked of the agent as time goes by, for those of whom the plan says nothing else.
+    pub widen: Vec<Widening>,
     /// Unanswered calls in a row after which the agent is `not_responding`.
     pub max_no_answer: u32,
     /// An agent who could not be reached, was busy or refused is not offered the same call again for this long.

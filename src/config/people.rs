@@ -7,9 +7,11 @@ use toml::de::DeValue;
 
 use super::address::check_sip_uri;
 use super::trunk::read_codecs;
-use crate::dialplan::reader::{At, Table, integer_of};
+use crate::demand::Widening;
+use crate::dialplan::reader::{At, Table, integer_of, type_of, value_of};
 use crate::findings::Findings;
 use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
+use crate::ivr::widenings;
 use crate::settings::{Agent, CallbackRules, Codec, Expert, Queue};
 
 /// A range of agents holds at most so many.
@@ -184,6 +186,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
     let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
     let priority_step = table.integer("priority_step_s", 0..=86_400, findings);
+    let widen = read_widen(&mut table, findings);
     let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
     let music = table.text("music", findings);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
@@ -201,6 +204,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         wrap_up,
         answer_within,
         priority_step: priority_step.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs())),
+        widen,
         max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
         retry_delay,
         music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),
@@ -208,6 +212,16 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
     };
     Some(QueueDraft { queue, id, music, calendar })
+}
+
+/// `widen = [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]`.
+fn read_widen(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Widening> {
+    let Some(given) = table.value("widen") else { return Vec::new() };
+    let read = value_of(given.get_ref()).ok_or_else(|| format!("is {}", type_of(given.get_ref())));
+    read.and_then(|value| widenings(&value)).unwrap_or_else(|fault| {
+        findings.error(given.span(), format!("{}: widen {fault}", table.what), None);
+        Vec::new()
+    })
 }
 
 /// `[queue.callback]`.

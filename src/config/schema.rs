@@ -159,12 +159,26 @@ struct Queue {
     /// 0, no wait makes up for a higher priority.
     #[schemars(range(min = 0, max = 86_400))]
     priority_step_s: Option<u32>,
+    /// How less is asked of the agent as a caller waits, where the plan says nothing else: after 30 s every skill at
+    /// level 2 at most, after 60 s none: [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }].
+    #[schemars(length(max = 10))]
+    widen: Option<Vec<Widening>>,
     /// A prompt played over and over to those who wait.
     music: Option<String>,
     /// Callers waiting at once; the next one leaves with result `full`.
     #[schemars(range(min = 1, max = 1_000_000))]
     max_waiting: Option<u32>,
     callback: Option<Callback>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Widening {
+    #[schemars(range(min = 0, max = 86_400))]
+    after_s: u32,
+    /// 0: whoever is in the queue.
+    #[schemars(range(min = 0, max = 5))]
+    level: u8,
 }
 
 /// How promised call-backs are kept.

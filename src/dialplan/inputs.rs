@@ -19,7 +19,7 @@ use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside, widenings};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -107,6 +107,7 @@ pub(super) fn check_inputs(
         checker.check_consent(*module, &fixed, &given, &place, findings);
         check_together(*module, &fixed, place.clone(), findings);
         check_offer(*module, &given, &place, findings);
+        check_needed(*module, &given, &place, findings);
         checker.check_request(*module, &fixed, place, findings);
     }
     (fixed, computed, nested)
@@ -116,6 +117,17 @@ fn check_offer(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, fin
     if module == Module::Deter && given.contains("offer") && !given.contains("offer_prompt") {
         let hint = "name the prompt that says what the keys do".to_owned();
         findings.error(place.clone(), "deter: an offer needs an offer_prompt".to_owned(), hint);
+    }
+}
+
+/// Inputs that say more of another one, which is not there.
+fn check_needed(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, findings: &mut Findings<'_>) {
+    const NEEDS: [(Module, &str, &str); 1] = [(Module::Distribute, "widen", "skills")];
+    for (_, more, of) in NEEDS.iter().filter(|(of, ..)| *of == module) {
+        if given.contains(more) && !given.contains(of) {
+            let message = format!("{}: {more} means nothing without {of}", module.spec().name);
+            findings.error(place.clone(), message, format!("give {of}, or leave {more} out"));
+        }
     }
 }
 
@@ -325,6 +337,13 @@ impl<'a> Checker<'a> {
                 }
             }
             (Kind::Skills, DeValue::Array(_) | DeValue::Table(_)) => return self.check_skills(name, value, findings),
+            (Kind::Widening, DeValue::Array(_)) => {
+                let checked = value_of(value.get_ref())?;
+                if let Err(fault) = widenings(&checked) {
+                    findings.error(span, format!("{name} {fault}"), None);
+                    return None;
+                }
+            }
             (Kind::Choices, DeValue::Table(_)) => return self.check_choices(name, value, findings),
             (kind, DeValue::String(text)) if is_word(kind) => self.check_word(name, kind, text, span, findings)?,
             (kind, other) => {
@@ -526,6 +545,7 @@ fn is_word(kind: Kind) -> bool {
             | Kind::Prompt
             | Kind::Choices
             | Kind::Skills
+            | Kind::Widening
             | Kind::Template
             | Kind::Values
             | Kind::Fields

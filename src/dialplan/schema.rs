@@ -217,6 +217,19 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
                 { "type": "object", "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 5 } },
             ],
         }),
+        Kind::Widening => json!({
+            "type": "array",
+            "maxItems": 10,
+            "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["after_s", "level"],
+                "properties": {
+                    "after_s": { "type": "integer", "minimum": 0, "maximum": 86_400 },
+                    "level": { "type": "integer", "minimum": 0, "maximum": 5 },
+                },
+            },
+        }),
         Kind::Service => named("The name of a service.", known(|names| texts(names.services.keys()))),
         Kind::Template => json!({ "type": "string" }),
         Kind::Values => json!({ "type": "object" }),

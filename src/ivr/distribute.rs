@@ -21,6 +21,12 @@ pub const SPEC: Spec = Spec {
             doc: "what the agent must be good at; agents of the queue without these skills are not rung",
         },
         Input {
+            name: "widen",
+            kind: Kind::Widening,
+            need: Need::Optional,
+            doc: "how less is asked for as the caller waits: every skill at this level at most, and at 0 none; the queue's own rule where it is not given",
+        },
+        Input {
             name: "priority",
             kind: Kind::Integer { min: -HIGHEST_PRIORITY, max: HIGHEST_PRIORITY },
             need: Need::Integer(0),
@@ -72,7 +78,7 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
 
 fn demand(inputs: &Inputs) -> Demand {
     let priority = inputs.integer("priority").and_then(|priority| i32::try_from(priority).ok());
-    Demand { skills: inputs.skills("skills"), priority: priority.unwrap_or(0) }
+    Demand { skills: inputs.skills("skills"), widen: inputs.widenings("widen"), priority: priority.unwrap_or(0) }
 }
 
 impl Distribute {

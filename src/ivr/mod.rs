@@ -53,7 +53,7 @@ pub use callback::CallBackOutcome;
 pub use deter::Farewell;
 pub use guide::{example, guide, section};
 pub use http::{HttpRequest, Method};
-pub use inputs::{Inputs, Names, Value};
+pub use inputs::{Inputs, Names, Value, widenings};
 pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use queues::{NoQueues, QueueFigures, Queues};

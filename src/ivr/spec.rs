@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{Value, skills};
+use super::inputs::{Value, skills, widenings};
 use crate::bridge::Digit;
 
 /// A module, as it is documented and checked.
@@ -134,6 +134,8 @@ pub enum Kind {
     Pattern,
     /// Skills an agent must have: a list of names, or a table from names to the least level.
     Skills,
+    /// How less is asked for as time goes by: `[{ after_s = 30, level = 2 }]`.
+    Widening,
     /// An HTTP service of the configuration.
     Service,
     /// A text with expressions in braces: `/customers/{call.from}`.
@@ -164,6 +166,7 @@ impl Kind {
             Kind::Keys => "\"*0\"".into(),
             Kind::Pattern => "\"NNNN\"".into(),
             Kind::Skills => "[\"billing\"]".into(),
+            Kind::Widening => "[{ after_s = 30, level = 2 }]".into(),
             Kind::Service => "\"crm\"".into(),
             Kind::Template => "\"/customers/{call.from}\"".into(),
             Kind::Values => "{ number = { cel = \"call.from\" } }".into(),
@@ -191,6 +194,7 @@ impl Kind {
             Kind::Skills => {
                 "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
             }
+            Kind::Widening => "a list of steps, as [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]".into(),
             Kind::Service => "the name of a service".into(),
             Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
             Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
@@ -216,6 +220,7 @@ impl Kind {
             (Kind::Template | Kind::Fields | Kind::Values, _) => false,
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
             (Kind::Skills, value) => skills(value).is_some(),
+            (Kind::Widening, value) => widenings(value).is_ok(),
             (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
             (_, value) => value.as_text().is_some(),
         }

@@ -387,7 +387,7 @@ fn distribute_answers_and_says_what_became_of_the_caller() {
     );
     let expected = Action::Distribute {
         queue: "sales".into(),
-        demand: Demand { skills: [("billing".into(), 1)].into(), priority: 2 },
+        demand: Demand { skills: [("billing".into(), 1)].into(), priority: 2, ..Demand::default() },
         max_wait: Some(Duration::from_secs(90)),
         leave: vec![Digit::new('*').unwrap()],
     };

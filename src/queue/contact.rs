@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::AgentIndex;
 use super::queues::QueueIndex;
-use crate::demand::Demand;
+use super::skills::Skills;
+use crate::demand::{Demand, Widening, widened};
 use crate::ids::CallId;
 use crate::time::{Instant, Now, Wall};
 
@@ -70,6 +71,10 @@ pub(super) struct Contact {
     /// `None` for a call that goes straight to one agent.
     pub(super) queue: Option<QueueIndex>,
     pub(super) demand: Demand,
+    /// What an agent must be good at by now.
+    pub(super) asked: Skills,
+    /// The steps of widening that are to come, the next one last.
+    pub(super) to_come: Vec<Widening>,
     pub(super) place: Place,
     /// `place.since` on the wall clock.
     pub(super) since: Wall,
@@ -79,21 +84,44 @@ pub(super) struct Contact {
 }
 
 impl Contact {
-    /// A voice call that waits at `place`.
-    pub(super) fn new(queue: Option<QueueIndex>, demand: Demand, place: Place, now: Now) -> Contact {
+    /// One that waits at `place`.
+    pub(super) fn new(queue: Option<QueueIndex>, medium: Medium, demand: Demand, place: Place, now: Now) -> Contact {
         let waited = jiff::SignedDuration::try_from(now.instant.since(place.since)).unwrap_or_default();
         let since = now.wall.checked_sub(waited).unwrap_or(now.wall);
         let barred = BTreeMap::new();
+        let asked = demand.skills.clone();
         Contact {
-            medium: Medium::Voice,
+            medium,
             called_back: false,
             queue,
             demand,
+            asked,
+            to_come: Vec::new(),
             place,
             since,
             stage: Stage::Waiting,
             barred,
         }
+    }
+
+    /// The rule by which less is asked for; who asks for nothing needs none.
+    pub(super) fn widens_by(&mut self, rule: &[Widening]) {
+        if !self.demand.skills.is_empty() {
+            self.to_come = rule.iter().rev().copied().collect();
+        }
+    }
+
+    /// Takes the steps that are due. Gives the time of the next one.
+    pub(super) fn widen(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(step) = self.to_come.last().copied() {
+            let at = self.place.since + step.after;
+            if at > now {
+                return Some(at);
+            }
+            self.to_come.pop();
+            self.asked = widened(&self.demand.skills, step.level);
+        }
+        None
     }
 
     pub(super) fn is_barred(&self, agent: AgentIndex, now: Instant) -> bool {

@@ -62,16 +62,20 @@ impl Acd {
         }
         let since = waiting_since.min(now.instant);
         let place = Place::new(contact, demand.priority, entered.priority_step(), since, arrival);
+        let mut fresh = Contact::new(Some(index), medium, demand.clone(), place, now);
+        fresh.widens_by(demand.widen.as_ref().unwrap_or(&entered.settings.widen));
+        if let Some(at) = fresh.widen(now.instant) {
+            self.timers.set(Timer::Widen(contact), at);
+        }
         entered.line.insert(place);
-        entered.unoffered.insert(place, &demand.skills);
+        entered.unoffered.insert(place, &fresh.asked);
         entered.contacts += 1;
         match medium {
             Medium::Voice => entered.voice_comes(&place),
             Medium::Callback => entered.callbacks += 1,
         }
         self.changed_queues.insert(index);
-        let fresh = Contact::new(Some(index), demand.clone(), place, now);
-        self.contacts.insert(contact, Contact { medium, ..fresh });
+        self.contacts.insert(contact, fresh);
         self.offer_contact(contact, now);
         if self.offered_to(contact).is_none()
             && let Some(entered) = self.queues.get_mut(&index)
@@ -234,7 +238,7 @@ impl Acd {
             return Err(AgentError::NotAvailable { agent: agent.clone(), state });
         }
         let place = Place::new(contact, 0, None, now.instant, self.next_arrival());
-        let mut seizing = Contact::new(None, Demand::default(), place, now);
+        let mut seizing = Contact::new(None, Medium::Voice, Demand::default(), place, now);
         seizing.stage = Stage::Offered(index);
         self.contacts.insert(contact, seizing);
         self.change(index, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
@@ -255,6 +259,21 @@ impl Acd {
         contact.barred.retain(|_, until| *until > now.instant);
         if let Some(next) = contact.barred.values().min() {
             self.timers.set(Timer::Retry(id), *next);
+        }
+        self.offer_contact(id, now);
+    }
+
+    /// The contact has waited long enough to ask for less.
+    pub(super) fn widen(&mut self, id: CallId, now: Now) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let before = contact.asked.clone();
+        if let Some(at) = contact.widen(now.instant) {
+            self.timers.set(Timer::Widen(id), at);
+        }
+        let queue = contact.queue.and_then(|index| self.queues.get_mut(&index));
+        if let Some(queue) = queue.filter(|_| contact.stage == Stage::Waiting) {
+            queue.unoffered.remove(&contact.place, &before);
+            queue.unoffered.insert(contact.place, &contact.asked);
         }
         self.offer_contact(id, now);
     }
@@ -302,7 +321,7 @@ impl Acd {
     }
 
     fn clear_timers(&mut self, contact: CallId) {
-        for timer in [Timer::Ring(contact), Timer::Retry(contact), Timer::Announce(contact)] {
+        for timer in [Timer::Ring, Timer::Retry, Timer::Widen, Timer::Announce].map(|timer| timer(contact)) {
             self.timers.clear(&timer);
         }
     }
@@ -316,7 +335,7 @@ impl Acd {
             return false;
         };
         contact.stage = Stage::Waiting;
-        queue.unoffered.insert(contact.place, &contact.demand.skills);
+        queue.unoffered.insert(contact.place, &contact.asked);
         true
     }
 
@@ -328,7 +347,7 @@ impl Acd {
         if let Some(queue) = self.queues.get_mut(&queue_index) {
             queue.line.remove(&contact.place);
             queue.voices.remove(&contact.place.waited());
-            queue.unoffered.remove(&contact.place, &contact.demand.skills);
+            queue.unoffered.remove(&contact.place, &contact.asked);
             queue.contacts -= 1;
             match contact.medium {
                 Medium::Callback => queue.callbacks = queue.callbacks.saturating_sub(1),

@@ -22,7 +22,7 @@ use super::reference::Reference;
 use super::skills::meet;
 use super::tests::{agent, queue};
 use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Medium, NoAnswer, Skills, Timer, Wanted};
-use crate::demand::Demand;
+use crate::demand::{Demand, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -346,9 +346,21 @@ fn skills(rng: &mut ChaCha12Rng, counts: &[usize]) -> Skills {
     (0..count).map(|_| (["billing", "french", "vip"][pick(3)].into(), 1 + pick(5) as u8)).collect()
 }
 
+/// Steps at which less is asked for, from none to three.
+fn widening(rng: &mut ChaCha12Rng) -> Vec<Widening> {
+    let mut pick = |of: &[u64]| of[rng.next_u32() as usize % of.len()];
+    let steps = [(pick(&[0, 2, 5]), 4), (pick(&[6, 8, 30]), 2), (pick(&[40, 60, 61]), 0)];
+    let (first, last) = [(0, 0), (0, 0), (0, 3), (1, 3), (1, 2), (2, 3)][pick(&[0, 1, 2, 3, 4, 5]) as usize];
+    let steps = &steps[first..last];
+    steps.iter().map(|(after, level)| Widening { after: Duration::from_secs(*after), level: *level }).collect()
+}
+
 fn demand(rng: &mut ChaCha12Rng) -> Demand {
-    let skills = skills(rng, &[0, 0, 0, 1, 1, 2, 3]);
-    Demand { skills, priority: [0, 0, 0, 0, 1, 1, 2, 7, -1][rng.next_u32() as usize % 9] }
+    Demand {
+        skills: skills(rng, &[0, 0, 0, 1, 1, 2, 3]),
+        widen: (rng.next_u32() % 3 == 0).then(|| widening(rng)),
+        priority: [0, 0, 0, 0, 1, 1, 2, 7, -1][rng.next_u32() as usize % 9],
+    }
 }
 
 /// Up to three queues and seven agents, drawn anew.
@@ -383,6 +395,9 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
     }
     for agent in &mut agents {
         agent.skills = skills(rng, &[0, 1, 2, 3, 5]);
+    }
+    for queue in &mut queues {
+        queue.widen = widening(rng);
     }
     (queues, agents)
 }
@@ -429,7 +444,9 @@ impl Acd {
                 Timer::WrapUp(index) => self.agents.get(index).is_some_and(|a| matches!(a.duty, Duty::WrapUp { .. })),
                 Timer::Rest(index) => self.agents.get(index).is_some_and(|agent| agent.resting),
                 Timer::Ring(id) => matches!(stage(id), Some(Stage::Offered(_))),
-                Timer::Retry(id) | Timer::Announce(id) => matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_))),
+                Timer::Retry(id) | Timer::Widen(id) | Timer::Announce(id) => {
+                    matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_)))
+                }
             };
             if !due {
                 return Err(format!("{timer:?} is set for nothing"));
@@ -468,7 +485,7 @@ impl Acd {
                 let free = |agent: &&super::agent::Agent| {
                     agent.duty == Duty::Available && !agent.resting && agent.queues.contains(index)
                 };
-                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.demand.skills);
+                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.asked);
                 for agent in self.agents.values().filter(free).filter(able) {
                     let index = self.agent_index[&agent.id];
                     if contact.barred.get(&index).is_none_or(|until| *until <= now) {

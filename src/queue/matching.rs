@@ -22,7 +22,7 @@ impl Acd {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.stage == Stage::Waiting) else { return };
         let Some(queue_index) = contact.queue else { return };
         let Some(queue) = self.queues.get(&queue_index) else { return };
-        let asked = &contact.demand.skills;
+        let asked = &contact.asked;
         let idle = queue.idle.with(asked).filter(|idle| {
             let agent = self.agents.get(&idle.agent);
             agent.is_some_and(|agent| meet(&agent.skills, asked)) && !contact.is_barred(idle.agent, now.instant)
@@ -116,7 +116,7 @@ impl Acd {
             return;
         };
         contact.stage = Stage::Offered(index);
-        queue.unoffered.remove(&contact.place, &contact.demand.skills);
+        queue.unoffered.remove(&contact.place, &contact.asked);
         // A customer is rung first, and the agent only when somebody is there.
         if contact.medium == Medium::Voice {
             self.timers.set(Timer::Ring(id), now.instant + queue.settings.ring_timeout);

@@ -6,7 +6,8 @@
 //! of pause, and an offer that failed does not interrupt it. Equal idle times: who logged in first, then a number drawn
 //! from the seed. Every offer comes with its reason.
 //!
-//! A contact may ask for skills, each at a least level; only agents of its queue who have them all are chosen.
+//! A contact may ask for skills, each at a least level; only agents of its queue who have them all are chosen. By a rule
+//! of the plan or the queue less is asked for as it waits: lower levels, in the end nothing.
 //!
 //! An offer that fails goes to the next agent within the same call, and the contact keeps its place:
 //!
@@ -136,6 +137,7 @@ enum Timer {
     Rest(AgentIndex),
     Ring(CallId),
     Retry(CallId),
+    Widen(CallId),
     Announce(CallId),
 }
 
@@ -215,6 +217,7 @@ impl Acd {
                 Timer::Rest(agent) => self.end_rest(agent, now),
                 Timer::Ring(contact) => self.ring_timed_out(contact, now),
                 Timer::Retry(contact) => self.retry(contact, now),
+                Timer::Widen(contact) => self.widen(contact, now),
                 Timer::Announce(contact) => self.announce(contact, now),
             }
         }

@@ -109,8 +109,8 @@ impl Queue {
             contact.place = place.with_step(step);
             self.line.insert(contact.place);
             if contact.stage == Stage::Waiting {
-                self.unoffered.remove(place, &contact.demand.skills);
-                self.unoffered.insert(contact.place, &contact.demand.skills);
+                self.unoffered.remove(place, &contact.asked);
+                self.unoffered.insert(contact.place, &contact.asked);
             }
         }
     }

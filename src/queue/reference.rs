@@ -9,7 +9,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::{AcdEvent, NoAnswer, Skills, Wanted};
-use crate::demand::Demand;
+use crate::demand::{Demand, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -46,6 +46,10 @@ pub struct Contact {
     id: CallId,
     queue: Option<QueueId>,
     demand: Demand,
+    /// By the rule that held when it came.
+    widen: Vec<Widening>,
+    asked: Skills,
+    widens_at: Option<Instant>,
     since: Instant,
     since_wall: Wall,
     arrival: usize,
@@ -121,8 +125,24 @@ impl Reference {
             && agent.rests_until.is_none()
             && contact.agent.is_none()
             && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
-            && contact.demand.skills.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
+            && contact.asked.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
             && contact.barred.get(&agent.number).is_none_or(|until| *until <= now.instant)
+    }
+
+    /// Less is asked for when a step of the rule is due.
+    fn widen(&mut self, id: CallId, now: Now) {
+        let contact = self.contact(id).expect("a contact");
+        let skills = contact.demand.skills.clone();
+        let due = |step: &&Widening| now.instant >= contact.since + step.after;
+        contact.asked = match contact.widen.iter().filter(due).max_by_key(|step| step.after) {
+            None => skills,
+            Some(step) => {
+                let lowered = skills.into_iter().map(|(skill, least)| (skill, least.min(step.level)));
+                lowered.filter(|(_, least)| *least > 0).collect()
+            }
+        };
+        let to_come = contact.widen.iter().map(|step| contact.since + step.after).filter(|at| *at > now.instant);
+        contact.widens_at = to_come.min().filter(|_| !contact.demand.skills.is_empty());
     }
 
     fn contact_looks(&mut self, id: CallId, now: Now) {
@@ -274,12 +294,16 @@ impl Reference {
             return Err("full");
         }
         known.figures.0 += u64::from(!callback);
+        let widen = demand.widen.clone().unwrap_or_else(|| known.settings.widen.clone());
         let announce = if callback { Duration::ZERO } else { known.settings.announce_position };
         let since = since.min(now.instant);
         self.contacts.push(Contact {
             id,
             queue: Some(queue.clone()),
             demand: demand.clone(),
+            widen,
+            asked: Skills::new(),
+            widens_at: None,
             since,
             since_wall: now.wall - jiff::SignedDuration::try_from(now.instant.since(since)).expect("a short wait"),
             arrival: self.arrivals,
@@ -291,6 +315,7 @@ impl Reference {
             announce_at: (announce > Duration::ZERO).then_some(now.instant + announce),
             barred: BTreeMap::new(),
         });
+        self.widen(id, now);
         self.contact_looks(id, now);
         if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agent.is_none()) {
             let position = self.position(id, now).expect("a position");
@@ -377,6 +402,7 @@ impl Reference {
         contact.talking = true;
         contact.rings_until = None;
         contact.announce_at = None;
+        contact.widens_at = None;
         contact.barred.clear();
         if let Some(queue) = contact.queue.clone() {
             self.queue(&queue).figures.1 += 1;
@@ -496,6 +522,9 @@ impl Reference {
             id,
             queue: None,
             demand: Demand::default(),
+            widen: Vec::new(),
+            asked: Skills::new(),
+            widens_at: None,
             since: now.instant,
             since_wall: now.wall,
             arrival: self.arrivals,
@@ -689,7 +718,8 @@ impl Reference {
         for contact in &self.contacts {
             all.extend(contact.rings_until.map(|at| (at, 2, contact.id.0)));
             all.extend(contact.barred.values().min().map(|at| (*at, 3, contact.id.0)));
-            all.extend(contact.announce_at.map(|at| (at, 4, contact.id.0)));
+            all.extend(contact.widens_at.map(|at| (at, 4, contact.id.0)));
+            all.extend(contact.announce_at.map(|at| (at, 5, contact.id.0)));
         }
         all
     }
@@ -718,6 +748,12 @@ impl Reference {
                     let contact = self.contact(CallId(whose)).expect("a contact");
                     contact.barred.retain(|_, until| *until > now.instant);
                     if contact.agent.is_none() {
+                        self.contact_looks(CallId(whose), now);
+                    }
+                }
+                (4, _) => {
+                    self.widen(CallId(whose), now);
+                    if self.contact(CallId(whose)).is_some_and(|contact| contact.agent.is_none()) {
                         self.contact_looks(CallId(whose), now);
                     }
                 }

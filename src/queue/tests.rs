@@ -2,6 +2,7 @@
 
 mod order;
 mod skilled;
+mod widening;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub fn queue(id: &str) -> settings::Queue {
         max_no_answer: 2,
         answer_within: Duration::from_secs(20),
         priority_step: None,
+        widen: Vec::new(),
         retry_delay: Duration::from_secs(10),
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
