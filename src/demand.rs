@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Skill;
+use crate::ids::{AgentId, Skill};
 
 /// Priorities go from minus this to this.
 pub const HIGHEST_PRIORITY: i64 = 100;
@@ -19,6 +19,17 @@ pub struct Demand {
     pub widen: Option<Vec<Widening>>,
     /// The higher is served first. 0 is ordinary.
     pub priority: i32,
+    /// What the agent should be good at besides: of those who can be had, who has the most of these.
+    pub prefer_skills: BTreeMap<Skill, u8>,
+    /// Who is waited for before anybody else is offered it.
+    pub prefer_agent: Option<PreferredAgent>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreferredAgent {
+    pub agent: AgentId,
+    /// For so long from the entry into the queue, while they are at work there.
+    pub wait: Duration,
 }
 
 /// From some wait on, less is asked of the agent.

@@ -130,6 +130,15 @@ pub enum Rule {
     /// Who came first.
     FirstCome,
     LongestIdle,
+    LeastOccupied,
+    /// The higher levels in what is asked and preferred.
+    BestSkill,
+    /// Whose turn it is.
+    RoundRobin,
+    /// More of the skills that are preferred.
+    PreferredSkills,
+    /// The agent whom the contact waits for.
+    PreferredAgent,
     /// Who logged in first, of agents who are idle for the same time.
     FirstLoggedIn,
     /// By lot: everything else was equal.
@@ -156,6 +165,12 @@ pub enum Candidate {
         #[schema(value_type = String)]
         agent: AgentId,
         idle_ms: u64,
+        /// Where the queue goes by it: the share of the last time in which they handled contacts, from 0 to 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        occupancy: Option<f64>,
+        /// Where it was looked at: the number of preferred skills they have, or with `best_skill` the sum of the levels.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fit: Option<u32>,
     },
 }
 

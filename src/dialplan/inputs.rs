@@ -122,7 +122,8 @@ fn check_offer(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, fin
 
 /// Inputs that say more of another one, which is not there.
 fn check_needed(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, findings: &mut Findings<'_>) {
-    const NEEDS: [(Module, &str, &str); 1] = [(Module::Distribute, "widen", "skills")];
+    const NEEDS: [(Module, &str, &str); 2] =
+        [(Module::Distribute, "widen", "skills"), (Module::Distribute, "prefer_s", "prefer_agent")];
     for (_, more, of) in NEEDS.iter().filter(|(of, ..)| *of == module) {
         if given.contains(more) && !given.contains(of) {
             let message = format!("{}: {more} means nothing without {of}", module.spec().name);
@@ -367,6 +368,11 @@ impl<'a> Checker<'a> {
         let fault = match kind {
             Kind::Queue => self.queue_fault(text),
             Kind::Target => self.target_fault(text),
+            Kind::Agent => {
+                let agent = text.strip_prefix("agent:").unwrap_or(text);
+                let hint = || suggest(agent, self.names.agents.iter().map(AgentId::as_str));
+                (!self.names.agents.contains(agent)).then(|| (format!("there is no agent '{agent}'"), hint()))
+            }
             Kind::Calendar if !self.names.calendars.contains_key(text) => {
                 let known = self.names.calendars.keys().map(String::as_str);
                 Some((format!("there is no calendar '{text}'"), suggest(text, known)))

@@ -203,6 +203,7 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
             "Who is rung, as agent:201.",
             known(|names| names.agents.iter().map(|agent| format!("agent:{agent}")).collect()),
         ),
+        Kind::Agent => named("An agent.", known(|names| texts(names.agents.iter()))),
         Kind::Choices => json!({
             "type": "object",
             "minProperties": 1,

@@ -33,6 +33,24 @@ pub const SPEC: Spec = Spec {
             doc: "the higher is served first; waiting raises it, by one step for every priority_step_s of the queue",
         },
         Input {
+            name: "prefer_skills",
+            kind: Kind::Skills,
+            need: Need::Optional,
+            doc: "what the agent should be good at besides: of those who can be had, who has the most of these is rung",
+        },
+        Input {
+            name: "prefer_agent",
+            kind: Kind::Agent,
+            need: Need::Optional,
+            doc: "who is waited for before others are rung, as { cel = \"caller.last_agent\" }; only while they are at work in the queue",
+        },
+        Input {
+            name: "prefer_s",
+            kind: Kind::Integer { min: 0, max: 3_600 },
+            need: Need::Integer(30),
+            doc: "how long the preferred agent is waited for; at 0 only one who is free is preferred",
+        },
+        Input {
             name: "max_wait_s",
             kind: Kind::Integer { min: 1, max: 86_400 },
             need: Need::Optional,

@@ -128,6 +128,8 @@ pub enum Kind {
     Target,
     /// A table from keys to what they mean: `{ 1 = "sales", 2 = "support" }`.
     Choices,
+    /// The id of an agent: `201`; `agent:201` is the same.
+    Agent,
     /// Telephone keys: `*0`.
     Keys,
     /// A number pattern: `NNNN`.
@@ -162,6 +164,7 @@ impl Kind {
             Kind::Level => "\"menu\"".into(),
             Kind::Language => "\"fr\"".into(),
             Kind::Target => "\"agent:201\"".into(),
+            Kind::Agent => "\"201\"".into(),
             Kind::Choices => "{ 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "\"*0\"".into(),
             Kind::Pattern => "\"NNNN\"".into(),
@@ -188,6 +191,7 @@ impl Kind {
             Kind::Level => "the name of a level of this plan".into(),
             Kind::Language => "a language such as \"en\"".into(),
             Kind::Target => "an agent, as \"agent:201\", or a number, as \"tel:+33155501\"".into(),
+            Kind::Agent => "the id of an agent, as \"201\"".into(),
             Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),

@@ -73,6 +73,8 @@ pub(super) struct Contact {
     pub(super) demand: Demand,
     /// What an agent must be good at by now.
     pub(super) asked: Skills,
+    /// The one agent whom it waits for.
+    pub(super) held_for: Option<AgentIndex>,
     /// The steps of widening that are to come, the next one last.
     pub(super) to_come: Vec<Widening>,
     pub(super) place: Place,
@@ -96,6 +98,7 @@ impl Contact {
             queue,
             demand,
             asked,
+            held_for: None,
             to_come: Vec::new(),
             place,
             since,

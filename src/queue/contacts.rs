@@ -67,8 +67,13 @@ impl Acd {
         if let Some(at) = fresh.widen(now.instant) {
             self.timers.set(Timer::Widen(contact), at);
         }
+        if let Some((agent, wait)) = self.preferred(&fresh) {
+            fresh.held_for = Some(agent);
+            self.timers.set(Timer::Preferred(contact), now.instant + wait);
+        }
+        let Some(entered) = self.queues.get_mut(&index) else { return Ok(()) };
         entered.line.insert(place);
-        entered.unoffered.insert(place, &fresh.asked);
+        entered.unoffered.insert(place, &fresh.asked, fresh.held_for);
         entered.contacts += 1;
         match medium {
             Medium::Voice => entered.voice_comes(&place),
@@ -263,21 +268,6 @@ impl Acd {
         self.offer_contact(id, now);
     }
 
-    /// The contact has waited long enough to ask for less.
-    pub(super) fn widen(&mut self, id: CallId, now: Now) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let before = contact.asked.clone();
-        if let Some(at) = contact.widen(now.instant) {
-            self.timers.set(Timer::Widen(id), at);
-        }
-        let queue = contact.queue.and_then(|index| self.queues.get_mut(&index));
-        if let Some(queue) = queue.filter(|_| contact.stage == Stage::Waiting) {
-            queue.unoffered.remove(&contact.place, &before);
-            queue.unoffered.insert(contact.place, &contact.asked);
-        }
-        self.offer_contact(id, now);
-    }
-
     pub(super) fn announce(&mut self, contact: CallId, now: Now) {
         let Some(position) = self.position(contact) else { return };
         self.events.push_back(AcdEvent::Announce { contact, position });
@@ -321,7 +311,9 @@ impl Acd {
     }
 
     fn clear_timers(&mut self, contact: CallId) {
-        for timer in [Timer::Ring, Timer::Retry, Timer::Widen, Timer::Announce].map(|timer| timer(contact)) {
+        for timer in
+            [Timer::Ring, Timer::Retry, Timer::Preferred, Timer::Widen, Timer::Announce].map(|timer| timer(contact))
+        {
             self.timers.clear(&timer);
         }
     }
@@ -335,7 +327,7 @@ impl Acd {
             return false;
         };
         contact.stage = Stage::Waiting;
-        queue.unoffered.insert(contact.place, &contact.asked);
+        queue.unoffered.insert(contact.place, &contact.asked, contact.held_for);
         true
     }
 
@@ -347,7 +339,7 @@ impl Acd {
         if let Some(queue) = self.queues.get_mut(&queue_index) {
             queue.line.remove(&contact.place);
             queue.voices.remove(&contact.place.waited());
-            queue.unoffered.remove(&contact.place, &contact.asked);
+            queue.unoffered.remove(&contact.place, &contact.asked, contact.held_for);
             queue.contacts -= 1;
             match contact.medium {
                 Medium::Callback => queue.callbacks = queue.callbacks.saturating_sub(1),
@@ -392,9 +384,12 @@ impl Acd {
             self.timers.set(Timer::Rest(index), until);
         }
         self.change(index, |agent| {
-            agent.enter(duty, Cause::OfferFailed(why), now);
+            agent.enter(duty.clone(), Cause::OfferFailed(why), now);
             agent.resting = rests;
         });
+        if duty == Duty::NotResponding {
+            self.wait_no_longer_for(index, now);
+        }
         self.offer_contact(id, now);
         self.employ(index, now);
     }

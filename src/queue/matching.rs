@@ -3,45 +3,41 @@
 
 use smallvec::SmallVec;
 
-use super::agent::{Agent, AgentIndex, Duty, Idle};
+use super::agent::{Agent, AgentIndex, Duty};
+use super::choice::Fitting;
 use super::contact::{Medium, Stage};
 use super::order::Claim;
 use super::queues::QueueIndex;
-use super::skills::meet;
 use super::{Acd, AcdEvent, Cause, Timer};
 use crate::ids::CallId;
 use crate::time::{Instant, Now};
 use crate::trace::{Candidate, Decision, MOST_RUNNERS_UP, Rule};
 
 /// The chosen one and the runners-up.
-const KEPT: usize = 1 + MOST_RUNNERS_UP;
+pub(super) const KEPT: usize = 1 + MOST_RUNNERS_UP;
 
 impl Acd {
-    /// Offers a waiting contact to the longest-idle agent of its queue, if there is one for it.
+    /// Offers a waiting contact to the agent of its queue whom it waits for, or whom the queue's choice puts first, if
+    /// there is one for it.
     pub(super) fn offer_contact(&mut self, id: CallId, now: Now) {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.stage == Stage::Waiting) else { return };
         let Some(queue_index) = contact.queue else { return };
         let Some(queue) = self.queues.get(&queue_index) else { return };
-        let asked = &contact.asked;
-        let idle = queue.idle.with(asked).filter(|idle| {
-            let agent = self.agents.get(&idle.agent);
-            agent.is_some_and(|agent| meet(&agent.skills, asked)) && !contact.is_barred(idle.agent, now.instant)
-        });
-        let first: SmallVec<[Idle; KEPT]> = idle.copied().take(KEPT).collect();
-        let Some(chosen) = first.first() else { return };
-        let rule = match first.get(1) {
-            None => Rule::OnlyOne,
-            Some(next) if next.since != chosen.since => Rule::LongestIdle,
-            Some(next) if next.logged_in != chosen.logged_in => Rule::FirstLoggedIn,
-            Some(_) => Rule::Lot,
+        let preferred = contact.held_for;
+        let can_be_had = |agent: &AgentIndex| self.agents.get(agent).is_some_and(|agent| agent.listed.is_some());
+        if preferred.is_some_and(|agent| !can_be_had(&agent)) {
+            return;
+        }
+        let fitting = self.fitting(queue, contact, now.instant);
+        let others = fitting.iter().map(Fitting::agent).filter(|agent| Some(*agent) != preferred);
+        let agents: SmallVec<[AgentIndex; KEPT]> = preferred.into_iter().chain(others).take(KEPT).collect();
+        let Some(chosen) = agents.first().copied() else { return };
+        let rule = match preferred {
+            Some(_) => Rule::PreferredAgent,
+            None => fitting.first().map_or(Rule::OnlyOne, |first| self.rule_of(queue, first, fitting.get(1))),
         };
-        let candidates = first.iter().filter_map(|idle| self.agent_candidate(idle, now.instant));
-        self.offer(id, queue_index, chosen.agent, rule, candidates.collect(), now);
-    }
-
-    fn agent_candidate(&self, idle: &Idle, now: Instant) -> Option<Candidate> {
-        let agent = self.agents.get(&idle.agent)?.id.clone();
-        Some(Candidate::Agent { agent, idle_ms: millis(now.since(idle.since)) })
+        let candidates = agents.iter().filter_map(|agent| self.agent_candidate(queue, contact, *agent, now.instant));
+        self.offer(id, queue_index, chosen, rule, candidates.collect(), now);
     }
 
     /// Offers an idle agent the contact that is first of all in their queues, if there is one for them.
@@ -59,7 +55,7 @@ impl Acd {
         let mut first: SmallVec<[Claim; KEPT]> = SmallVec::new();
         for (preference, queue_index) in agent.queues.iter().enumerate() {
             let Some(queue) = self.queues.get(queue_index) else { continue };
-            for places in queue.unoffered.groups_for(&agent.skills) {
+            for places in queue.unoffered.groups_for(index, &agent.skills) {
                 for place in places {
                     let claim = Claim::new(*place, *queue_index, queue, preference);
                     let at = first.partition_point(|earlier| earlier.is_before(&claim, now));
@@ -94,6 +90,10 @@ impl Acd {
         for (index, queue) in &self.queues {
             waiting.extend(queue.unoffered.iter().map(|place| Claim::new(*place, *index, queue, 0)));
         }
+        self.offer_in_order(waiting, now);
+    }
+
+    pub(super) fn offer_in_order(&mut self, mut waiting: Vec<Claim>, now: Now) {
         waiting.sort_unstable_by(|a, b| a.compare(b, now.instant).0);
         for claim in waiting {
             self.offer_contact(claim.place.contact, now);
@@ -116,7 +116,9 @@ impl Acd {
             return;
         };
         contact.stage = Stage::Offered(index);
-        queue.unoffered.remove(&contact.place, &contact.asked);
+        queue.unoffered.remove(&contact.place, &contact.asked, contact.held_for.take());
+        queue.served_last = Some(index);
+        self.timers.clear(&Timer::Preferred(id));
         // A customer is rung first, and the agent only when somebody is there.
         if contact.medium == Medium::Voice {
             self.timers.set(Timer::Ring(id), now.instant + queue.settings.ring_timeout);
@@ -126,6 +128,6 @@ impl Acd {
     }
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
+pub(super) fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -24,13 +24,17 @@
 
 mod agent;
 mod callbacks;
+mod choice;
 mod contact;
 mod contacts;
 mod error;
 mod flow;
+mod idle;
 mod line;
 mod matching;
+mod occupancy;
 mod order;
+mod patience;
 mod queues;
 mod skills;
 mod staff;
@@ -137,6 +141,7 @@ enum Timer {
     Rest(AgentIndex),
     Ring(CallId),
     Retry(CallId),
+    Preferred(CallId),
     Widen(CallId),
     Announce(CallId),
 }
@@ -217,6 +222,7 @@ impl Acd {
                 Timer::Rest(agent) => self.end_rest(agent, now),
                 Timer::Ring(contact) => self.ring_timed_out(contact, now),
                 Timer::Retry(contact) => self.retry(contact, now),
+                Timer::Preferred(contact) => self.prefer_no_longer(contact, now),
                 Timer::Widen(contact) => self.widen(contact, now),
                 Timer::Announce(contact) => self.announce(contact, now),
             }

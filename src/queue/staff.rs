@@ -2,6 +2,7 @@
 
 use super::agent::{Agent, AgentIndex, Duty, Resume};
 use super::error::nearest;
+use super::idle::Rank;
 use super::{Acd, AcdEvent, AgentError, Cause, Timer, Wanted};
 use crate::ids::{AgentId, CallId};
 use crate::time::Now;
@@ -108,6 +109,8 @@ impl Acd {
         });
         if available {
             self.employ(index, now);
+        } else {
+            self.wait_no_longer_for(index, now);
         }
     }
 
@@ -157,7 +160,7 @@ impl Acd {
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = &listed {
-                queue.idle.remove(idle, &agent.skills);
+                queue.idle.remove(&Rank::new(queue.settings.choice, *idle, agent.work), &agent.skills);
             }
             queue.agents_available -= available;
             queue.agents_logged_in -= logged_in;
@@ -172,7 +175,7 @@ impl Acd {
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = agent.listed {
-                queue.idle.insert(idle, &agent.skills);
+                queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.skills);
             }
             queue.agents_available += available;
             queue.agents_logged_in += logged_in;

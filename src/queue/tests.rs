@@ -21,6 +21,7 @@ pub fn queue(id: &str) -> settings::Queue {
         answer_within: Duration::from_secs(20),
         priority_step: None,
         widen: Vec::new(),
+        choice: settings::Choice::LongestIdle,
         retry_delay: Duration::from_secs(10),
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,

@@ -315,8 +315,8 @@ impl Truth {
         if counts.acd.contacts > contacts + promised {
             return Err(format!("{contacts} calls run, the distributor knows {:?}", counts.acd));
         }
-        // Ring, retry and announcement of a contact; rest or wrap-up of an agent.
-        if counts.acd.timers > 3 * counts.acd.contacts + self.agents.len() {
+        // Ring, retry, preferred agent, widening and announcement of a contact; rest or wrap-up of an agent.
+        if counts.acd.timers > 5 * counts.acd.contacts + self.agents.len() {
             return Err(format!("the distributor has timers of contacts that are gone: {:?}", counts.acd));
         }
         Ok(())
