@@ -163,12 +163,23 @@ struct Queue {
     /// level 2 at most, after 60 s none: [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }].
     #[schemars(length(max = 10))]
     widen: Option<Vec<Widening>>,
+    /// Which of the agents who could take a caller is rung; "longest_idle" where it is not given.
+    choice: Option<Choice>,
     /// A prompt played over and over to those who wait.
     music: Option<String>,
     /// Callers waiting at once; the next one leaves with result `full`.
     #[schemars(range(min = 1, max = 1_000_000))]
     max_waiting: Option<u32>,
     callback: Option<Callback>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Choice {
+    LongestIdle,
+    LeastOccupied,
+    BestSkill,
+    RoundRobin,
 }
 
 #[derive(JsonSchema)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, QueueOutcome, Started, Value};
-use crate::demand::{Demand, HIGHEST_PRIORITY};
-use crate::ids::QueueId;
+use crate::demand::{Demand, HIGHEST_PRIORITY, PreferredAgent};
+use crate::ids::{AgentId, QueueId};
 use crate::record::Outcome;
 
 pub const SPEC: Spec = Spec {
@@ -96,7 +96,18 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
 
 fn demand(inputs: &Inputs) -> Demand {
     let priority = inputs.integer("priority").and_then(|priority| i32::try_from(priority).ok());
-    Demand { skills: inputs.skills("skills"), widen: inputs.widenings("widen"), priority: priority.unwrap_or(0) }
+    let preferred = inputs.text("prefer_agent").map(|agent| agent.strip_prefix("agent:").unwrap_or(agent));
+    let prefer_agent = preferred.filter(|agent| !agent.is_empty()).map(|agent| PreferredAgent {
+        agent: AgentId::from(agent),
+        wait: inputs.seconds("prefer_s").unwrap_or_default(),
+    });
+    Demand {
+        skills: inputs.skills("skills"),
+        widen: inputs.widenings("widen"),
+        priority: priority.unwrap_or(0),
+        prefer_skills: inputs.skills("prefer_skills"),
+        prefer_agent,
+    }
 }
 
 impl Distribute {

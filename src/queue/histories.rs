@@ -22,7 +22,7 @@ use super::reference::Reference;
 use super::skills::meet;
 use super::tests::{agent, queue};
 use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Medium, NoAnswer, Skills, Timer, Wanted};
-use crate::demand::{Demand, Widening};
+use crate::demand::{Demand, PreferredAgent, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -360,6 +360,11 @@ fn demand(rng: &mut ChaCha12Rng) -> Demand {
         skills: skills(rng, &[0, 0, 0, 1, 1, 2, 3]),
         widen: (rng.next_u32() % 3 == 0).then(|| widening(rng)),
         priority: [0, 0, 0, 0, 1, 1, 2, 7, -1][rng.next_u32() as usize % 9],
+        prefer_skills: skills(rng, &[0, 0, 0, 1, 2, 3]),
+        prefer_agent: (rng.next_u32() % 4 == 0).then(|| PreferredAgent {
+            agent: ["1", "2", "3", "4", "5", "nobody"][rng.next_u32() as usize % 6].into(),
+            wait: Duration::from_secs([0, 3, 10, 30][rng.next_u32() as usize % 4]),
+        }),
     }
 }
 
@@ -398,6 +403,7 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
     }
     for queue in &mut queues {
         queue.widen = widening(rng);
+        queue.choice = settings::Choice::ALL[rng.next_u32() as usize % 4];
     }
     (queues, agents)
 }
@@ -444,6 +450,7 @@ impl Acd {
                 Timer::WrapUp(index) => self.agents.get(index).is_some_and(|a| matches!(a.duty, Duty::WrapUp { .. })),
                 Timer::Rest(index) => self.agents.get(index).is_some_and(|agent| agent.resting),
                 Timer::Ring(id) => matches!(stage(id), Some(Stage::Offered(_))),
+                Timer::Preferred(id) => stage(id) == Some(Stage::Waiting) && self.contacts[id].held_for.is_some(),
                 Timer::Retry(id) | Timer::Widen(id) | Timer::Announce(id) => {
                     matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_)))
                 }
@@ -488,6 +495,9 @@ impl Acd {
                 let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.asked);
                 for agent in self.agents.values().filter(free).filter(able) {
                     let index = self.agent_index[&agent.id];
+                    if contact.held_for.is_some_and(|preferred| preferred != index) {
+                        continue;
+                    }
                     if contact.barred.get(&index).is_none_or(|until| *until <= now) {
                         return Err(format!("agent {} is free while {} waits", agent.id, contact.place.contact));
                     }

@@ -1,7 +1,7 @@
 //! A slow, obvious model of the distributor: flat lists, and every decision looks at everything. It must decide as the
 //! real one does; `histories` runs both beside each other.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::{AcdEvent, NoAnswer, Skills, Wanted};
 use crate::demand::{Demand, Widening};
-use crate::ids::{AgentId, CallId, QueueId};
-use crate::settings;
+use crate::ids::{AgentId, CallId, QueueId, Skill};
+use crate::settings::{self, Choice};
 use crate::time::{Instant, Now, Wall};
 use crate::trace::{Candidate, Decision, Rule, rounded};
 use crate::views::{AgentState, AgentView, QueueView};
@@ -40,8 +40,35 @@ pub struct Agent {
     wrap_up: Option<(Instant, Instant)>,
     deleted: bool,
     handled: u64,
+    /// Talks with their wrap-ups, from when to when.
+    spells: Vec<(Instant, Option<Instant>)>,
 }
 
+/// In nanoseconds.
+const HALF_HOUR: u64 = 1_800_000_000_000;
+
+impl Agent {
+    /// All that was handled: a nanosecond of the n-th half hour of the clock counts 2^n.
+    fn work(&self) -> u128 {
+        let mut work = 0;
+        for (from, to) in self.spells.iter().filter_map(|(from, to)| Some((from.0, to.as_ref()?.0))) {
+            for n in from / HALF_HOUR..=to / HALF_HOUR {
+                let (begin, end) = ((n * HALF_HOUR).max(from), ((n + 1) * HALF_HOUR).min(to));
+                work += u128::from(end.saturating_sub(begin)) << n;
+            }
+        }
+        work
+    }
+
+    /// Of the time, weighted alike: all half hours before weigh as much as a whole one of now.
+    fn share(&self, now: Instant) -> f64 {
+        let n = now.0 / HALF_HOUR;
+        let time = (HALF_HOUR + now.0 - n * HALF_HOUR) as f64;
+        self.work() as f64 / (1u128 << n) as f64 / time
+    }
+}
+
+#[derive(Clone)]
 pub struct Contact {
     id: CallId,
     queue: Option<QueueId>,
@@ -50,6 +77,8 @@ pub struct Contact {
     widen: Vec<Widening>,
     asked: Skills,
     widens_at: Option<Instant>,
+    /// The one agent whom it waits for, and until when.
+    waits_for: Option<(AgentId, Instant)>,
     since: Instant,
     since_wall: Wall,
     arrival: usize,
@@ -67,6 +96,8 @@ pub struct Contact {
 pub struct Queue {
     settings: settings::Queue,
     deleted: bool,
+    /// By `Agent::number`.
+    served_last: Option<usize>,
     /// Offered, handled, abandoned, overflowed.
     figures: (u64, u64, u64, u64),
 }
@@ -79,6 +110,61 @@ pub struct Reference {
     arrivals: usize,
     agents_ever: usize,
     pub events: Vec<AcdEvent>,
+}
+
+/// A contact that looks at the agents of its queue.
+struct Looks<'a> {
+    contact: &'a Contact,
+    queue: &'a Queue,
+}
+
+impl Looks<'_> {
+    fn choice(&self) -> Choice {
+        self.queue.settings.choice
+    }
+
+    /// What the queue's choice compares besides skills and idle time; the lower is chosen.
+    fn measure(&self, agent: &Agent) -> (u128, bool, usize) {
+        match self.choice() {
+            Choice::LeastOccupied => (agent.work(), false, 0),
+            Choice::RoundRobin => (0, self.queue.served_last.is_some_and(|last| agent.number <= last), agent.number),
+            Choice::LongestIdle | Choice::BestSkill => (0, false, 0),
+        }
+    }
+
+    fn fit(&self, agent: &Agent) -> u32 {
+        let level = |(skill, least): (&Skill, &u8)| {
+            u32::from(*agent.skills.get(skill).filter(|level| *level >= least).unwrap_or(&0))
+        };
+        let preferred = self.contact.demand.prefer_skills.iter().map(level);
+        match self.choice() {
+            Choice::BestSkill => self.contact.asked.iter().map(level).chain(preferred).sum(),
+            _ => preferred.filter(|level| *level > 0).count() as u32,
+        }
+    }
+
+    fn rule(&self, first: &Agent, next: &Agent) -> Rule {
+        match self.choice() {
+            Choice::BestSkill if self.fit(next) < self.fit(first) => Rule::BestSkill,
+            _ if self.fit(next) < self.fit(first) => Rule::PreferredSkills,
+            Choice::RoundRobin => Rule::RoundRobin,
+            Choice::LeastOccupied if self.measure(next) > self.measure(first) => Rule::LeastOccupied,
+            _ if next.idle_since > first.idle_since => Rule::LongestIdle,
+            _ if next.logged_in > first.logged_in => Rule::FirstLoggedIn,
+            _ => Rule::Lot,
+        }
+    }
+
+    fn candidate(&self, agent: &Agent, now: Instant) -> Candidate {
+        let by_level = self.choice() == Choice::BestSkill && !self.contact.asked.is_empty();
+        let by_fit = by_level || !self.contact.demand.prefer_skills.is_empty();
+        Candidate::Agent {
+            agent: agent.id.clone(),
+            idle_ms: now.since(agent.idle_since).as_millis() as u64,
+            occupancy: (self.choice() == Choice::LeastOccupied).then(|| rounded(agent.share(now))),
+            fit: by_fit.then(|| self.fit(agent)),
+        }
+    }
 }
 
 const NOT_REFUSED: [NoAnswer; 2] = [NoAnswer::Busy, NoAnswer::Unreachable];
@@ -115,6 +201,12 @@ impl Reference {
         agent.state = state;
         agent.since = now.wall;
         agent.reason = None;
+        let works = matches!(state, AgentState::Talking | AgentState::Holding | AgentState::WrapUp);
+        match agent.spells.last_mut().filter(|(_, to)| to.is_none()) {
+            Some((_, to)) if !works => *to = Some(now.instant),
+            None if works => agent.spells.push((now.instant, None)),
+            _ => {}
+        }
         if !matches!(state, AgentState::Reserved | AgentState::Ringing | AgentState::Talking | AgentState::Holding) {
             agent.contact = agent.contact.filter(|_| state == AgentState::WrapUp);
         }
@@ -124,6 +216,7 @@ impl Reference {
         agent.state == AgentState::Available
             && agent.rests_until.is_none()
             && contact.agent.is_none()
+            && contact.waits_for.as_ref().is_none_or(|(preferred, _)| *preferred == agent.id)
             && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
             && contact.asked.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
             && contact.barred.get(&agent.number).is_none_or(|until| *until <= now.instant)
@@ -145,23 +238,61 @@ impl Reference {
         contact.widens_at = to_come.min().filter(|_| !contact.demand.skills.is_empty());
     }
 
+    /// The agent is at work in the contact's queue, and good enough.
+    fn can_wait_for(&self, contact: &Contact, agent: &AgentId) -> bool {
+        let Some(agent) = self.agents.iter().find(|known| known.id == *agent && !known.deleted) else { return false };
+        let away = [AgentState::LoggedOut, AgentState::Paused, AgentState::NotResponding];
+        !away.contains(&agent.state)
+            && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
+            && contact.asked.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
+    }
+
+    /// Nobody waits for one any more who is not there; gives those who did, in order.
+    fn wait_in_vain(&mut self, now: Now) -> Vec<CallId> {
+        let in_vain = |contact: &&Contact| match &contact.waits_for {
+            Some((agent, _)) => !self.can_wait_for(contact, agent),
+            None => false,
+        };
+        let in_vain = self.in_order(self.contacts.iter().filter(in_vain).collect(), now);
+        let in_vain: Vec<CallId> = in_vain.iter().map(|contact| contact.id).collect();
+        in_vain.iter().for_each(|id| self.contact(*id).expect("a contact").waits_for = None);
+        in_vain
+    }
+
+    fn offer_in_vain(&mut self, now: Now) {
+        for id in self.wait_in_vain(now) {
+            self.contact_looks(id, now);
+        }
+    }
+
     fn contact_looks(&mut self, id: CallId, now: Now) {
         let Some(contact) = self.contacts.iter().find(|contact| contact.id == id) else { return };
-        let mut agents: Vec<&Agent> = self.agents.iter().filter(|agent| self.may_meet(agent, contact, now)).collect();
-        agents.sort_by_key(|agent| (agent.idle_since, agent.logged_in, agent.tie, agent.number));
+        if contact.agent.is_some() || contact.queue.is_none() {
+            return;
+        }
+        let preferred = contact.waits_for.as_ref().map(|(agent, _)| agent.clone());
+        if let Some(preferred) = &preferred {
+            let there = |agent: &Agent| agent.id == *preferred && self.may_meet(agent, contact, now);
+            if !self.agents.iter().any(there) {
+                return;
+            }
+        }
+        // The runners-up are those whom it could have without its preference.
+        let anybody = Contact { waits_for: None, ..contact.clone() };
+        let looks = Looks { contact, queue: self.queue_of(contact) };
+        let mut agents: Vec<&Agent> = self.agents.iter().filter(|agent| self.may_meet(agent, &anybody, now)).collect();
+        agents.sort_by_key(|agent| {
+            let idle = (agent.idle_since, agent.logged_in, agent.tie, agent.number);
+            (Some(&agent.id) != preferred.as_ref(), Reverse(looks.fit(agent)), looks.measure(agent), idle)
+        });
         let Some(first) = agents.first() else { return };
         let rule = match agents.get(1) {
+            _ if preferred.is_some() => Rule::PreferredAgent,
             None => Rule::OnlyOne,
-            Some(next) if next.idle_since > first.idle_since => Rule::LongestIdle,
-            Some(next) if next.logged_in > first.logged_in => Rule::FirstLoggedIn,
-            Some(_) => Rule::Lot,
-        };
-        let candidate = |agent: &&Agent| Candidate::Agent {
-            agent: agent.id.clone(),
-            idle_ms: now.instant.since(agent.idle_since).as_millis() as u64,
+            Some(next) => looks.rule(first, next),
         };
         let agent = first.id.clone();
-        let candidates = agents.iter().map(candidate).collect();
+        let candidates = agents.iter().map(|agent| looks.candidate(agent, now.instant)).collect();
         self.offer(id, &agent, rule, candidates, now);
     }
 
@@ -209,9 +340,13 @@ impl Reference {
         self.offer(contact, id, rule, candidates, now);
     }
 
-    fn settings_of(&self, contact: &Contact) -> &settings::Queue {
+    fn queue_of(&self, contact: &Contact) -> &Queue {
         let queue = self.queues.iter().find(|queue| Some(&queue.settings.id) == contact.queue.as_ref());
-        &queue.expect("a queue").settings
+        queue.expect("a queue")
+    }
+
+    fn settings_of(&self, contact: &Contact) -> &settings::Queue {
+        &self.queue_of(contact).settings
     }
 
     fn target(&self, contact: &Contact) -> Duration {
@@ -251,9 +386,12 @@ impl Reference {
 
     fn offer(&mut self, id: CallId, agent: &AgentId, rule: Rule, candidates: Vec<Candidate>, now: Now) {
         let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
+        let number = self.agent(agent).number;
         let ring = self.queue(&queue).settings.ring_timeout;
+        self.queue(&queue).served_last = Some(number);
         let contact = self.contact(id).expect("a contact");
         contact.agent = Some(agent.clone());
+        contact.waits_for = None;
         contact.rings_until = (!contact.callback).then_some(now.instant + ring);
         let reason = Decision::new(now.wall, queue, agent.clone(), rule, candidates).expect("a candidate");
         self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), reason: Box::new(reason) });
@@ -304,6 +442,7 @@ impl Reference {
             widen,
             asked: Skills::new(),
             widens_at: None,
+            waits_for: None,
             since,
             since_wall: now.wall - jiff::SignedDuration::try_from(now.instant.since(since)).expect("a short wait"),
             arrival: self.arrivals,
@@ -316,6 +455,10 @@ impl Reference {
             barred: BTreeMap::new(),
         });
         self.widen(id, now);
+        let contact = self.contacts.iter().find(|contact| contact.id == id).expect("a contact");
+        let preferred = demand.prefer_agent.as_ref().filter(|preferred| self.can_wait_for(contact, &preferred.agent));
+        let waits_for = preferred.map(|preferred| (preferred.agent.clone(), now.instant + preferred.wait));
+        self.contact(id).expect("a contact").waits_for = waits_for;
         self.contact_looks(id, now);
         if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agent.is_none()) {
             let position = self.position(id, now).expect("a position");
@@ -403,6 +546,7 @@ impl Reference {
         contact.rings_until = None;
         contact.announce_at = None;
         contact.widens_at = None;
+        contact.waits_for = None;
         contact.barred.clear();
         if let Some(queue) = contact.queue.clone() {
             self.queue(&queue).figures.1 += 1;
@@ -433,6 +577,7 @@ impl Reference {
             known.unanswered += u32::from(refused);
             if refused && queue.max_no_answer > 0 && known.unanswered >= queue.max_no_answer {
                 known.state = AgentState::NotResponding;
+                self.offer_in_vain(now);
             } else if !refused || known.unanswered >= 2 {
                 known.rests_until = Some(until);
             }
@@ -484,6 +629,7 @@ impl Reference {
         let agent = self.agent(id);
         agent.out = true;
         agent.rests_until = None;
+        self.offer_in_vain(now);
     }
 
     /// Available, paused or not responding; or logged out until there is a phone.
@@ -498,9 +644,10 @@ impl Reference {
             agent.reason = reason;
             if state == AgentState::Available {
                 agent.idle_since = now.instant;
-                self.agent_looks(id, now);
+                return self.agent_looks(id, now);
             }
         }
+        self.offer_in_vain(now);
     }
 
     pub fn hold(&mut self, id: CallId, on: bool, now: Now) {
@@ -525,6 +672,7 @@ impl Reference {
             widen: Vec::new(),
             asked: Skills::new(),
             widens_at: None,
+            waits_for: None,
             since: now.instant,
             since_wall: now.wall,
             arrival: self.arrivals,
@@ -623,7 +771,12 @@ impl Reference {
         for queue in queues {
             match self.queues.iter_mut().find(|known| known.settings.id == queue.id) {
                 Some(known) => known.settings = queue.clone(),
-                None => self.queues.push(Queue { settings: queue.clone(), deleted: false, figures: (0, 0, 0, 0) }),
+                None => self.queues.push(Queue {
+                    settings: queue.clone(),
+                    deleted: false,
+                    served_last: None,
+                    figures: (0, 0, 0, 0),
+                }),
             }
             for contact in &mut self.contacts {
                 let waits = contact.queue.as_ref() == Some(&queue.id) && !contact.talking && !contact.callback;
@@ -658,6 +811,7 @@ impl Reference {
                 self.agents.retain(|agent| agent.id != id);
             }
         }
+        self.wait_in_vain(now);
         self.forget_drained();
         let waiting =
             self.contacts.iter().filter(|contact| contact.queue.is_some() && contact.agent.is_none()).collect();
@@ -694,6 +848,7 @@ impl Reference {
             wrap_up: None,
             deleted: false,
             handled: 0,
+            spells: Vec::new(),
         });
     }
 
@@ -718,8 +873,9 @@ impl Reference {
         for contact in &self.contacts {
             all.extend(contact.rings_until.map(|at| (at, 2, contact.id.0)));
             all.extend(contact.barred.values().min().map(|at| (*at, 3, contact.id.0)));
-            all.extend(contact.widens_at.map(|at| (at, 4, contact.id.0)));
-            all.extend(contact.announce_at.map(|at| (at, 5, contact.id.0)));
+            all.extend(contact.waits_for.as_ref().map(|(_, until)| (*until, 4, contact.id.0)));
+            all.extend(contact.widens_at.map(|at| (at, 5, contact.id.0)));
+            all.extend(contact.announce_at.map(|at| (at, 6, contact.id.0)));
         }
         all
     }
@@ -752,6 +908,10 @@ impl Reference {
                     }
                 }
                 (4, _) => {
+                    self.contact(CallId(whose)).expect("a contact").waits_for = None;
+                    self.contact_looks(CallId(whose), now);
+                }
+                (5, _) => {
                     self.widen(CallId(whose), now);
                     if self.contact(CallId(whose)).is_some_and(|contact| contact.agent.is_none()) {
                         self.contact_looks(CallId(whose), now);
