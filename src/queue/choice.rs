@@ -15,6 +15,7 @@ use super::idle::{Rank, Round};
 use super::matching::{KEPT, millis};
 use super::queues::Queue;
 use super::skills::{HIGHEST_LEVEL, Skills, meet};
+use crate::ids::Skill;
 use crate::settings::Choice;
 use crate::time::Instant;
 use crate::trace::{Candidate, Rule, rounded};
@@ -97,7 +98,8 @@ impl Acd {
 
 impl<'a> Search<'a> {
     fn look(&mut self, queue: &'a Queue) {
-        let (asked, preferred) = (&self.contact.asked, &self.contact.demand.prefer_skills);
+        let contact = self.contact;
+        let (asked, preferred) = (&contact.asked, &contact.demand.prefer_skills);
         let most = |skills: usize| u32::from(HIGHEST_LEVEL) * skills as u32;
         match (self.by_level, queue.idle.scarcest(asked)) {
             (true, Some((skill, least))) => {
@@ -151,7 +153,7 @@ impl<'a> Search<'a> {
 
 /// How well an agent fits who may take the contact.
 fn fit(has: &Skills, contact: &Contact, by_level: bool) -> u32 {
-    let level = |(skill, least): (_, &u8)| has.get(skill).copied().filter(|level| level >= least).map(u32::from);
+    let level = |(skill, least): (&Skill, &u8)| has.get(skill).copied().filter(|level| level >= least).map(u32::from);
     let preferred = contact.demand.prefer_skills.iter().filter_map(level);
     if by_level { contact.asked.iter().filter_map(level).chain(preferred).sum() } else { preferred.count() as u32 }
 }
