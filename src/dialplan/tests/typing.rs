@@ -133,6 +133,26 @@ fn computed_inputs_are_checked_for_what_they_are() {
         ("{ queue = { cel = \"open == 'open' ? 'sales' : 'nobody'\" } }", "there is no queue 'nobody'"),
         ("{ queue = 'sales', skills = ['biling'] }", "no agent has the skill 'biling' (did you mean 'billing'?)"),
         ("{ queue = 'sales', skills = { billing = 9 } }", "skills is to be a list of skills"),
+        ("{ queue = 'sales', priority = 101 }", "priority is out of range; it goes from -100 to 100"),
+        ("{ queue = 'sales', widen = [{ after_s = 9, level = 0 }] }", "widen means nothing without skills"),
+        ("{ queue = 'sales', prefer_s = 9 }", "prefer_s means nothing without prefer_agent"),
+        (
+            "{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9, level = 2 }, { after_s = 9, level = 0 }] }",
+            "each step comes later and asks for less",
+        ),
+        (
+            "{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9, level = 2 }, { after_s = 10, level = 2 }] }",
+            "each step comes later and asks for less",
+        ),
+        ("{ queue = 'sales', skills = ['billing'], widen = [{ after = 9, level = 2 }] }", "a step with 'after'"),
+        ("{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9 }] }", "a step without level"),
+        ("{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9, level = 6 }] }", "from 0 to 5"),
+        (
+            "{ queue = 'sales', skills = ['billing'], widen = 30 }",
+            "widen is a whole number; it is to be a list of steps",
+        ),
+        ("{ queue = 'sales', prefer_agent = '299' }", "there is no agent '299'"),
+        ("{ queue = 'sales', prefer_skills = ['biling'] }", "no agent has the skill 'biling'"),
         ("{ queue = 'sales', skills = 'billing' }", "skills is a text; it is to be a list of skills"),
     ];
     for (inputs, word) in cases {

@@ -1,0 +1,72 @@
+//! Why which agent was rung, as the trace of a call and its record tell.
+
+use super::dial_out::{CALLER, acme, from_caller, sdp};
+use super::*;
+use crate::settings::Choice;
+use crate::trace::{Decision, Rule};
+use crate::views::CallTrace;
+
+const PHONES: [&str; 2] = ["192.0.2.61:5060", "192.0.2.62:5060"];
+const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\n[[level.rule]]\n\
+    module = 'distribute'\nin = { queue = 'sales', priority = 3, prefer_agent = '202' }\n";
+
+/// Agents 201 and 202 of the queue `sales`, whose phones always stand at `PHONES`.
+fn centre() -> Settings {
+    let queue = settings::Queue {
+        id: "sales".into(),
+        ring_timeout: seconds(15.0),
+        wrap_up: Duration::ZERO,
+        answer_within: seconds(20.0),
+        priority_step: None,
+        widen: Vec::new(),
+        choice: Choice::LongestIdle,
+        max_no_answer: 2,
+        retry_delay: seconds(10.0),
+        music: "music/default".to_owned(),
+        announce_position: Duration::ZERO,
+        max_waiting: None,
+        callback: Default::default(),
+    };
+    let agent = |(id, phone): (&str, &str)| settings::Agent {
+        id: id.into(),
+        name: format!("Agent {id}"),
+        password: None,
+        contact: Some(format!("sip:{id}@{phone}")),
+        queues: vec!["sales".into()],
+        skills: Default::default(),
+        codecs: vec![Codec::Pcmu],
+        language: "en".into(),
+    };
+    Settings { queues: vec![queue], agents: [("201", PHONES[0]), ("202", PHONES[1])].map(agent).into(), ..acme() }
+}
+
+fn told(decisions: &[Decision]) -> Vec<(&str, Rule)> {
+    decisions.iter().map(|decision| (decision.agent.as_str(), decision.rule)).collect()
+}
+
+#[test]
+fn the_trace_of_a_call_and_its_record_say_why_each_agent_was_rung() {
+    let mut bench = Bench::with_plan(centre(), PLAN);
+    bench.calls_700("70");
+    let (to, invite) = bench.request(Method::Invite);
+    assert_eq!(to, PHONES[1], "the preferred one");
+    bench.restore();
+    bench.answer(PHONES[1], &invite, 603, "");
+    let (to, invite) = bench.request(Method::Invite);
+    assert_eq!(to, PHONES[0]);
+    bench.answer(PHONES[0], &invite, 200, &sdp(5_000, "sendrecv"));
+    let call = *bench.engine.calls.keys().next().unwrap();
+    bench.input(Input::Api { id: RequestId(1), request: ApiRequest::Trace { call } });
+    let reply = bench.other.iter().find_map(|command| match command {
+        Command::Reply { result, .. } => result.clone().ok(),
+        _ => None,
+    });
+    let trace: CallTrace = serde_json::from_value(reply.expect("a reply")).unwrap();
+    let rang = [("202", Rule::PreferredAgent), ("201", Rule::OnlyOne)];
+    assert_eq!(told(&trace.trace.decisions), rang);
+    assert_eq!(trace.trace.decisions[0].runners_up.len(), 1, "201 was free too");
+    let tag = bench.told().1;
+    bench.receive(CALLER, from_caller("ACK", 1, &tag, "", ""));
+    bench.receive(CALLER, from_caller("BYE", 2, &tag, "", ""));
+    assert_eq!(told(&bench.record().trace.decisions), rang);
+}
