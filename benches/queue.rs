@@ -174,7 +174,9 @@ fn main() {
     });
     print("a call comes, nine agents of ten are idle", idle.collect());
     while centre.waits() < WAITING {
-        (0..1_000).for_each(|_| drop(centre.call()));
+        for _ in 0..1_000 {
+            centre.call();
+        }
     }
     println!("{} wait, {} talk", centre.waits(), centre.talking.len());
     let mut calls = Vec::new();

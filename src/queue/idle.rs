@@ -103,10 +103,12 @@ fn place_of(level: u8) -> usize {
     usize::from(level.clamp(1, HIGHEST_LEVEL) - 1)
 }
 
+type BehindThenBefore<'a> = Chain<btree_set::Range<'a, Rank>, btree_set::Range<'a, Rank>>;
+
 /// Several sets as one, in their order, beginning at `start` and going round to what lies before it.
 pub(super) struct Round<'a> {
     start: Rank,
-    sets: SmallVec<[Peekable<Chain<btree_set::Range<'a, Rank>, btree_set::Range<'a, Rank>>>; HIGHEST_LEVEL as usize]>,
+    sets: SmallVec<[Peekable<BehindThenBefore<'a>>; HIGHEST_LEVEL as usize]>,
 }
 
 impl<'a> Round<'a> {

@@ -12,7 +12,7 @@ use super::flow::Flow;
 use super::idle::{IdleAgents, Rank};
 use super::line::Line;
 use super::skills::Unoffered;
-use super::{Acd, Cause, Timer};
+use super::{Acd, Timer};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings::{self, Choice};
 use crate::time::Now;
