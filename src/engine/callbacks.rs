@@ -51,6 +51,12 @@ impl Engine {
             Some(wish) => self.promise(wish, now).map_or_else(|refused| refused, |_| CallBackOutcome::Agreed),
             None => CallBackOutcome::NotAllowed,
         };
+        if let Some(live) = self.live(id).filter(|_| outcome == CallBackOutcome::Agreed) {
+            // Where the promise stands is what the record names, wherever the caller waited before.
+            live.call.queue = Some(queue.clone());
+            self.changed.insert(id);
+            self.unwritten.insert(id);
+        }
         self.run_plan(id, RunInput::CalledBack(outcome), now);
     }
 
@@ -145,6 +151,7 @@ impl Engine {
         self.calls.insert(contact, Box::new(live));
         self.changed.insert(contact);
         self.unwritten.insert(contact);
+        self.timers.set(Timer::Dial(contact), now.instant + rules.ring_timeout);
         if self.reach(contact, &callback.number, Party::Caller, now).is_err() {
             // Q.850 cause 38: network out of order.
             return self.customer_failed(contact, AttemptFailure::Unreachable, 503, 38, now);
@@ -153,7 +160,6 @@ impl Engine {
         if let Some(outgoing) = &live.outgoing {
             live.call.caller = outgoing.leg;
         }
-        self.timers.set(Timer::Dial(contact), now.instant + rules.ring_timeout);
     }
 
     /// The call of an attempt, before its first leg. It is the customer's, as if they had rung.

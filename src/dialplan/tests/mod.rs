@@ -47,6 +47,7 @@ fn names() -> Names {
         default_language: Some(Language::from("en")),
         queues: ["sales", "support", "bench", "slow", "priority"].map(Into::into).into(),
         agents: agents.map(Into::into).into(),
+        members: [("sales".into(), vec![[("billing".into(), 3)].into(), [].into()])].into(),
         skills: ["billing".into()].into(),
         allowed: vec!["+33".to_owned()],
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
@@ -325,7 +326,7 @@ fn the_company_desk_speaks_the_callers_language_and_overflows() {
     call.give(RunInput::Queued(QueueOutcome::TimedOut));
     assert_eq!(call.distributed(), "sales");
     call.give(RunInput::Queued(QueueOutcome::Full));
-    assert!(call.said.ends_with(&["nobody-free".to_owned(), "offer-voicemail".to_owned()]), "{:?}", call.said);
+    assert!(call.said.ends_with(&["nobody-free".to_owned(), "offer-voicemail-callback".to_owned()]), "{:?}", call.said);
 }
 
 /// The guide to the modules shows rules that are accepted.
