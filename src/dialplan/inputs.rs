@@ -17,6 +17,7 @@ use super::reader::{Table, integer_of, type_of, value_of};
 use super::types::Type;
 use super::typing::Vocabulary;
 use crate::bridge::Digit;
+use crate::demand::widened;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
 use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside, skills_of, widenings};
@@ -449,9 +450,12 @@ impl<'a> Checker<'a> {
         else {
             return;
         };
-        let wanted = skills_of(skills).unwrap_or_default();
+        let asked = skills_of(skills).unwrap_or_default();
+        // What is asked for in the end counts.
+        let steps = fixed.get("widen").and_then(|rule| widenings(rule).ok()).unwrap_or_default();
+        let wanted = steps.last().map_or_else(|| asked.clone(), |step| widened(&asked, step.level));
         if !members.iter().any(|agent| wanted.iter().all(|(skill, level)| agent.get(skill) >= Some(level))) {
-            let wanted: Vec<&str> = wanted.keys().map(Skill::as_str).collect();
+            let wanted: Vec<&str> = asked.keys().map(Skill::as_str).collect();
             let message = format!("no agent of queue '{queue}' has the skills {} as asked", wanted.join(", "));
             findings.warning(
                 place.clone(),
