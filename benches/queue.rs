@@ -54,6 +54,7 @@ fn queue(n: usize) -> settings::Queue {
             Widening { after: Duration::from_secs(600), level: 0 },
         ],
         choice: Choice::ALL[n % 4],
+        ring_at_once: 1,
         max_no_answer: 2,
         retry_delay: Duration::from_secs(10),
         music: "music/default".to_owned(),
@@ -99,8 +100,8 @@ impl Centre {
     /// Agents answer at once.
     fn take_in(&mut self) {
         while let Some(event) = self.acd.poll_event() {
-            if let AcdEvent::Offer { contact, .. } = event {
-                assert!(self.acd.agent_answered(contact, self.now));
+            if let AcdEvent::Offer { contact, agent, .. } = event {
+                assert!(self.acd.agent_answered(contact, &agent, self.now));
                 self.talking.push_back(contact);
             }
         }

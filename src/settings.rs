@@ -207,6 +207,8 @@ pub struct Queue {
     /// How less is asked of the agent as time goes by, for those of whom the plan says nothing else.
     pub widen: Vec<Widening>,
     pub choice: Choice,
+    /// So many agents are rung at once for a caller who comes, as far as they are free.
+    pub ring_at_once: usize,
     /// Unanswered calls in a row after which the agent is `not_responding`.
     pub max_no_answer: u32,
     /// An agent who could not be reached, was busy or refused is not offered the same call again for this long.

@@ -103,7 +103,8 @@ pub struct Call {
     /// Boxed: a node of the map has room for eleven, and most calls have two.
     pub legs: BTreeMap<LegId, Box<Leg>>,
     pub phase: Phase,
-    pub offer: Option<Offer>,
+    /// Several where the queue rings several agents at once.
+    pub offers: Vec<Offer>,
     /// The caller of an unanswered call has been sent 180.
     pub ringing_told: bool,
     pub ending: Option<Ending>,
@@ -145,7 +146,7 @@ impl Call {
             caller: LegId(0),
             legs: BTreeMap::new(),
             phase: Phase::Plan,
-            offer: None,
+            offers: Vec::new(),
             ringing_told: false,
             ending: None,
             path: Vec::new(),
@@ -180,6 +181,12 @@ impl Call {
         self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
     }
 
+    /// Takes out the offer that this phone rings for.
+    pub fn take_offer(&mut self, leg: LegId) -> Option<Offer> {
+        let at = self.offers.iter().position(|offer| offer.legs.contains(&leg))?;
+        Some(self.offers.remove(at))
+    }
+
     /// An agent is to be rung for this call.
     pub fn decided(&mut self, why: Decision) {
         if self.decisions.len() < MOST_DECISIONS {
@@ -199,7 +206,6 @@ impl Call {
         self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
         self.handled = true;
-        self.offer = None;
         self.phase = Phase::Talking { leg };
     }
 
@@ -214,7 +220,7 @@ impl Call {
     fn present_agent(&self) -> Option<&AgentId> {
         match &self.phase {
             Phase::Talking { .. } | Phase::Ending => self.agent.as_ref(),
-            _ => self.offer.as_ref().map(|offer| &offer.agent),
+            _ => self.offers.first().map(|offer| &offer.agent),
         }
     }
 

@@ -14,6 +14,8 @@ use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
 use crate::ivr::widenings;
 use crate::settings::{Agent, CallbackRules, Choice, Codec, Expert, Queue};
 
+/// A caller rings at so many agents' phones at once.
+const MOST_AT_ONCE: i64 = 20;
 /// A range of agents holds at most so many.
 const MOST_AGENTS: u64 = 10_000;
 
@@ -188,6 +190,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let priority_step = table.integer("priority_step_s", 0..=86_400, findings);
     let widen = read_widen(&mut table, findings);
     let choice = read_choice(&mut table, findings);
+    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings).map_or(1, |count| count.value);
     let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
     let music = table.text("music", findings);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
@@ -207,6 +210,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         priority_step: priority_step.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs())),
         widen,
         choice,
+        ring_at_once: usize::try_from(ring_at_once).unwrap_or(1),
         max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
         retry_delay,
         music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),

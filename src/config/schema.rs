@@ -165,6 +165,10 @@ struct Queue {
     widen: Option<Vec<Widening>>,
     /// Which of the agents who could take a caller is rung; "longest_idle" where it is not given.
     choice: Option<Choice>,
+    /// So many agents are rung at once for a caller who comes, as far as they are free; the first to answer talks, the
+    /// others stop ringing. One where it is not given.
+    #[schemars(range(min = 1, max = 20))]
+    ring_at_once: Option<u32>,
     /// A prompt played over and over to those who wait.
     music: Option<String>,
     /// Callers waiting at once; the next one leaves with result `full`.

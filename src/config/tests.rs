@@ -191,7 +191,7 @@ fn skills_have_the_highest_level_unless_they_say_another() {
 #[test]
 fn the_rules_by_which_a_queue_distributes_are_read() {
     let project = Project::new();
-    let text = "[[queue]]\nid = 'a'\nchoice = 'least_occupied'\npriority_step_s = 0\n\
+    let text = "[[queue]]\nid = 'a'\nchoice = 'least_occupied'\nring_at_once = 3\npriority_step_s = 0\n\
                 widen = [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]\n[[queue]]\nid = 'b'\n";
     let settings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).settings;
     let step = |after, level| Widening { after: Duration::from_secs(after), level };
@@ -199,6 +199,7 @@ fn the_rules_by_which_a_queue_distributes_are_read() {
     assert_eq!((a.choice, a.priority_step), (Choice::LeastOccupied, Some(Duration::ZERO)));
     assert_eq!(a.widen, [step(30, 2), step(60, 0)]);
     assert_eq!((b.choice, b.priority_step, b.widen.len()), (Choice::LongestIdle, None, 0));
+    assert_eq!((a.ring_at_once, b.ring_at_once), (3, 1));
 }
 
 #[test]
@@ -277,6 +278,7 @@ fn every_fault_is_found_at_its_place() {
         ("[[trunk]]\naddresses = ['10.0.0.0/8']".into(), (2, 1), "id is missing"),
         (format!("{queue}choice = 'longest_ilde'"), (4, 10), "did you mean 'longest_idle'?"),
         (format!("{queue}priority_step_s = -1"), (4, 19), "it goes from 0 to 86400"),
+        (format!("{queue}ring_at_once = 0"), (4, 16), "it goes from 1 to 20"),
         (format!("{queue}widen = 5"), (4, 9), "it is to be a list"),
         (
             format!("{queue}widen = [{{ after_s = 5, level = 2 }}, {{ after_s = 4, level = 1 }}]"),

@@ -41,18 +41,26 @@ struct Search<'a> {
     by_level: bool,
     start: Rank,
     now: Instant,
+    most: usize,
     first: SmallVec<[Fitting; KEPT]>,
 }
 
 impl Acd {
-    /// The first few idle agents of the queue who can take the contact, the best first.
-    pub(super) fn fitting(&self, queue: &Queue, contact: &Contact, now: Instant) -> SmallVec<[Fitting; KEPT]> {
+    /// The idle agents of the queue who can take the contact, the best first; `most` of them.
+    pub(super) fn fitting(
+        &self,
+        queue: &Queue,
+        contact: &Contact,
+        most: usize,
+        now: Instant,
+    ) -> SmallVec<[Fitting; KEPT]> {
         let mut search = Search {
             acd: self,
             contact,
             by_level: queue.settings.choice == Choice::BestSkill,
             start: queue.round_begins(),
             now,
+            most,
             first: SmallVec::new(),
         };
         if !queue.idle.is_empty() {
@@ -133,7 +141,7 @@ impl<'a> Search<'a> {
         for rank in agents {
             let round_again = rank < self.start;
             let best = Fitting { fit: Reverse(most), round_again, rank };
-            if self.first.len() == KEPT && self.first.last().is_some_and(|last| *last <= best) {
+            if self.first.len() == self.most && self.first.last().is_some_and(|last| *last <= best) {
                 return;
             }
             let Some(agent) = self.acd.agents.get(&rank.idle.agent) else { continue };
@@ -143,8 +151,8 @@ impl<'a> Search<'a> {
             }
             let fitting = Fitting { fit: Reverse(fit(&agent.skills, self.contact, self.by_level)), ..best };
             let at = self.first.partition_point(|better| *better < fitting);
-            if at < KEPT {
-                self.first.truncate(KEPT - 1);
+            if at < self.most {
+                self.first.truncate(self.most - 1);
                 self.first.insert(at, fitting);
             }
         }

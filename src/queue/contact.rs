@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::agent::AgentIndex;
 use super::queues::QueueIndex;
@@ -56,10 +57,11 @@ impl Place {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     Waiting,
-    Offered(AgentIndex),
+    /// To these agents at once, of whom the first to answer talks; there is one at least.
+    Offered(SmallVec<[AgentIndex; 4]>),
     Talking(AgentIndex),
 }
 
@@ -125,6 +127,14 @@ impl Contact {
             self.asked = widened(&self.demand.skills, step.level);
         }
         None
+    }
+
+    /// The agents who are reserved for it.
+    pub(super) fn offered_to(&self) -> &[AgentIndex] {
+        match &self.stage {
+            Stage::Offered(agents) => agents,
+            Stage::Waiting | Stage::Talking(_) => &[],
+        }
     }
 
     pub(super) fn is_barred(&self, agent: AgentIndex, now: Instant) -> bool {

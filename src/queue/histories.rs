@@ -16,7 +16,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::agent::Duty;
+use super::agent::{AgentIndex, Duty};
 use super::contact::Stage;
 use super::reference::Reference;
 use super::skills::meet;
@@ -51,8 +51,8 @@ enum Step {
     Reached(CallId),
     Leave(CallId),
     Overflow(CallId),
-    Ringing(CallId),
-    Answered(CallId),
+    Ringing(CallId, AgentId),
+    Answered(CallId, AgentId),
     Failed(CallId, AgentId, NoAnswer),
     TalkEnded(CallId),
     Hold(CallId, bool),
@@ -138,8 +138,14 @@ impl History {
             18..21 => Step::Leave(contact),
             21 => Step::Overflow(contact),
             22..24 => Step::Reached(self.some_callback().unwrap_or(contact)),
-            24..32 => Step::Ringing(self.some_offered().unwrap_or(contact)),
-            32..44 => Step::Answered(self.some_offered().unwrap_or(contact)),
+            24..32 => {
+                let contact = self.some_offered().unwrap_or(contact);
+                Step::Ringing(contact, self.some_rung(contact).unwrap_or(agent))
+            }
+            32..44 => {
+                let contact = self.some_offered().unwrap_or(contact);
+                Step::Answered(contact, self.some_rung(contact).unwrap_or(agent))
+            }
             44..54 => {
                 let why = [
                     NoAnswer::Timeout,
@@ -149,9 +155,7 @@ impl History {
                     NoAnswer::Unreachable,
                 ][self.below(5)];
                 let contact = self.some_offered().unwrap_or(contact);
-                let offered_to = self.acd.offered_agent(contact);
-                let agent = offered_to.filter(|_| self.below(10) > 0).unwrap_or(agent);
-                Step::Failed(contact, agent, why)
+                Step::Failed(contact, self.some_rung(contact).unwrap_or(agent), why)
             }
             54..60 => Step::TalkEnded(self.some_talking().unwrap_or(contact)),
             60..63 => Step::Hold(self.some_talking().unwrap_or(contact), self.below(2) == 0),
@@ -186,6 +190,13 @@ impl History {
         offered.sort();
         let nth = self.below(offered.len());
         offered.get(nth).copied()
+    }
+
+    /// Mostly one of those to whom it is offered.
+    fn some_rung(&mut self, contact: CallId) -> Option<AgentId> {
+        let agents = self.acd.offered_agents(contact);
+        let nth = self.below(agents.len());
+        agents.get(nth).filter(|_| self.below(10) > 0).cloned()
     }
 
     fn some_callback(&mut self) -> Option<CallId> {
@@ -241,12 +252,13 @@ impl History {
                 acd.overflow(*contact, now);
                 reference.leave(*contact, true, now);
             }
-            Step::Ringing(contact) => {
-                acd.agent_ringing(*contact, now);
-                reference.agent_ringing(*contact, now);
+            Step::Ringing(contact, agent) => {
+                acd.agent_ringing(*contact, agent, now);
+                reference.agent_ringing(*contact, agent, now);
             }
-            Step::Answered(contact) => {
-                same("answered", acd.agent_answered(*contact, now), reference.agent_answered(*contact, now))?;
+            Step::Answered(contact, agent) => {
+                let got = acd.agent_answered(*contact, agent, now);
+                same("answered", got, reference.agent_answered(*contact, agent, now))?;
             }
             Step::Failed(contact, agent, why) => {
                 acd.agent_failed(*contact, agent, *why, now);
@@ -383,6 +395,7 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
                 answer_within: Duration::from_secs(pick(&[1, 10, 20, 60])),
                 priority_step: [None, None, Some(0), Some(1), Some(30)][pick(&[0, 1, 2, 3, 4]) as usize]
                     .map(Duration::from_secs),
+                ring_at_once: pick(&[1, 1, 2, 3]) as usize,
                 max_waiting: [None, None, Some(3)][pick(&[0, 1, 2]) as usize],
                 ..queue(id)
             });
@@ -409,34 +422,32 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
 }
 
 impl Acd {
-    fn in_stage(&self, wanted: impl Fn(Stage) -> bool) -> Vec<CallId> {
-        self.contacts.iter().filter(|(_, contact)| wanted(contact.stage)).map(|(id, _)| *id).collect()
+    fn in_stage(&self, wanted: impl Fn(&Stage) -> bool) -> Vec<CallId> {
+        self.contacts.iter().filter(|(_, contact)| wanted(&contact.stage)).map(|(id, _)| *id).collect()
     }
 
-    fn offered_agent(&self, contact: CallId) -> Option<AgentId> {
-        match self.contacts.get(&contact)?.stage {
-            Stage::Offered(index) => Some(self.agents[&index].id.clone()),
-            _ => None,
-        }
+    pub fn offered_agents(&self, contact: CallId) -> Vec<AgentId> {
+        let agents = self.contacts.get(&contact).map(|contact| contact.offered_to()).unwrap_or_default();
+        agents.iter().map(|index| self.agents[index].id.clone()).collect()
     }
 
     /// What must hold after every step, whatever the reference says.
     fn check(&self, now: Instant) -> Result<(), String> {
-        let mut with = BTreeMap::new();
-        for agent in self.agents.values() {
-            if let Some(contact) = agent.duty.contact().filter(|_| !matches!(agent.duty, Duty::WrapUp { .. }))
-                && let Some(other) = with.insert(contact, &agent.id)
-            {
-                return Err(format!("{contact} is with agents {other} and {}", agent.id));
+        let mut with: BTreeMap<CallId, BTreeSet<AgentIndex>> = BTreeMap::new();
+        for (index, agent) in &self.agents {
+            if let Some(contact) = agent.duty.contact().filter(|_| !matches!(agent.duty, Duty::WrapUp { .. })) {
+                with.entry(contact).or_default().insert(*index);
             }
         }
         for (id, contact) in &self.contacts {
-            let agent = match contact.stage {
-                Stage::Waiting => None,
-                Stage::Offered(index) | Stage::Talking(index) => self.agents.get(&index).map(|agent| &agent.id),
+            let agents: BTreeSet<AgentIndex> = match &contact.stage {
+                Stage::Waiting => BTreeSet::new(),
+                Stage::Offered(agents) => agents.iter().copied().collect(),
+                Stage::Talking(agent) => BTreeSet::from([*agent]),
             };
-            if with.get(id).copied() != agent {
-                return Err(format!("{id} is with agent {agent:?}, but the agents say {:?}", with.get(id)));
+            let say = with.get(id).cloned().unwrap_or_default();
+            if say != agents || (contact.stage != Stage::Waiting && agents.is_empty()) {
+                return Err(format!("{id} is with agents {agents:?}, but the agents say {say:?}"));
             }
         }
         for contact in with.keys() {
@@ -445,12 +456,12 @@ impl Acd {
             }
         }
         for timer in self.timers.keys() {
-            let stage = |id| self.contacts.get(id).map(|contact: &super::contact::Contact| contact.stage);
+            let stage = |id| self.contacts.get(id).map(|contact: &super::contact::Contact| &contact.stage);
             let due = match timer {
                 Timer::WrapUp(index) => self.agents.get(index).is_some_and(|a| matches!(a.duty, Duty::WrapUp { .. })),
                 Timer::Rest(index) => self.agents.get(index).is_some_and(|agent| agent.resting),
                 Timer::Ring(id) => matches!(stage(id), Some(Stage::Offered(_))),
-                Timer::Preferred(id) => stage(id) == Some(Stage::Waiting) && self.contacts[id].held_for.is_some(),
+                Timer::Preferred(id) => stage(id) == Some(&Stage::Waiting) && self.contacts[id].held_for.is_some(),
                 Timer::Retry(id) | Timer::Widen(id) | Timer::Announce(id) => {
                     matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_)))
                 }

@@ -7,7 +7,7 @@ use super::agent::{Agent, AgentIndex, Duty};
 use super::choice::Fitting;
 use super::contact::{Medium, Stage};
 use super::order::Claim;
-use super::queues::QueueIndex;
+use super::queues::{Queue, QueueIndex};
 use super::{Acd, AcdEvent, Cause, Timer};
 use crate::ids::CallId;
 use crate::time::{Instant, Now};
@@ -16,9 +16,12 @@ use crate::trace::{Candidate, Decision, MOST_RUNNERS_UP, Rule};
 /// The chosen one and the runners-up.
 pub(super) const KEPT: usize = 1 + MOST_RUNNERS_UP;
 
+/// The agents who are rung, each with the reason.
+type Offers = SmallVec<[(AgentIndex, Box<Decision>); 1]>;
+
 impl Acd {
-    /// Offers a waiting contact to the agent of its queue whom it waits for, or whom the queue's choice puts first, if
-    /// there is one for it.
+    /// Offers a waiting contact to the agent of its queue whom it waits for, or to those whom the queue's choice puts
+    /// first, if there are any for it.
     pub(super) fn offer_contact(&mut self, id: CallId, now: Now) {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.stage == Stage::Waiting) else { return };
         let Some(queue_index) = contact.queue else { return };
@@ -28,16 +31,23 @@ impl Acd {
         if preferred.is_some_and(|agent| !can_be_had(&agent)) {
             return;
         }
-        let fitting = self.fitting(queue, contact, now.instant);
+        // One who is reserved while a customer is rung, and one who is waited for, are alone.
+        let alone = preferred.is_some() || contact.medium == Medium::Callback;
+        let at_once = if alone { 1 } else { queue.settings.ring_at_once.max(1) };
+        let fitting = self.fitting(queue, contact, at_once + MOST_RUNNERS_UP, now.instant);
         let others = fitting.iter().map(Fitting::agent).filter(|agent| Some(*agent) != preferred);
-        let agents: SmallVec<[AgentIndex; KEPT]> = preferred.into_iter().chain(others).take(KEPT).collect();
-        let Some(chosen) = agents.first().copied() else { return };
-        let rule = match preferred {
-            Some(_) => Rule::PreferredAgent,
-            None => fitting.first().map_or(Rule::OnlyOne, |first| self.rule_of(queue, first, fitting.get(1))),
-        };
+        let agents: SmallVec<[AgentIndex; KEPT]> = preferred.into_iter().chain(others).collect();
         let candidates = agents.iter().filter_map(|agent| self.agent_candidate(queue, contact, *agent, now.instant));
-        self.offer(id, queue_index, chosen, rule, candidates.collect(), now);
+        let candidates: SmallVec<[Candidate; KEPT]> = candidates.collect();
+        let offers = agents.iter().take(at_once).enumerate().filter_map(|(n, agent)| {
+            let rule = match preferred {
+                Some(_) => Rule::PreferredAgent,
+                None => self.rule_of(queue, fitting.get(n)?, fitting.get(n + 1)),
+            };
+            Some((*agent, self.reason(queue, *agent, rule, candidates.get(n..)?, now)?))
+        });
+        let offers = offers.collect();
+        self.offer(id, queue_index, offers, now);
     }
 
     /// Offers an idle agent the contact that is first of all in their queues, if there is one for them.
@@ -45,9 +55,24 @@ impl Acd {
         let Some(agent) = self.agents.get(&index).filter(|agent| agent.listed.is_some()) else { return };
         let first = self.first_claims(index, agent, now.instant);
         let Some(chosen) = first.first() else { return };
+        let Some(queue) = self.queues.get(&chosen.queue) else { return };
         let rule = first.get(1).map_or(Rule::OnlyOne, |next| chosen.compare(next, now.instant).1);
         let candidates = first.iter().filter_map(|claim| self.contact_candidate(claim, now.instant));
-        self.offer(chosen.place.contact, chosen.queue, index, rule, candidates.collect(), now);
+        let candidates: SmallVec<[Candidate; KEPT]> = candidates.collect();
+        let offer = self.reason(queue, index, rule, &candidates, now).map(|reason| (index, reason));
+        self.offer(chosen.place.contact, chosen.queue, offer.into_iter().collect(), now);
+    }
+
+    fn reason(
+        &self,
+        queue: &Queue,
+        agent: AgentIndex,
+        rule: Rule,
+        candidates: &[Candidate],
+        now: Now,
+    ) -> Option<Box<Decision>> {
+        let agent = self.agents.get(&agent)?.id.clone();
+        Decision::new(now.wall, queue.settings.id.clone(), agent, rule, candidates.iter().cloned()).map(Box::new)
     }
 
     /// The first contacts that the agent can be offered, in order.
@@ -100,31 +125,23 @@ impl Acd {
         }
     }
 
-    fn offer(
-        &mut self,
-        id: CallId,
-        queue_index: QueueIndex,
-        index: AgentIndex,
-        rule: Rule,
-        candidates: SmallVec<[Candidate; KEPT]>,
-        now: Now,
-    ) {
+    /// To all these agents at once.
+    fn offer(&mut self, id: CallId, queue_index: QueueIndex, offers: Offers, now: Now) {
+        let Some((last, _)) = offers.last() else { return };
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let Some(queue) = self.queues.get_mut(&queue_index) else { return };
-        let Some(agent) = self.agents.get(&index).map(|agent| agent.id.clone()) else { return };
-        let Some(reason) = Decision::new(now.wall, queue.settings.id.clone(), agent.clone(), rule, candidates) else {
-            return;
-        };
-        contact.stage = Stage::Offered(index);
+        contact.stage = Stage::Offered(offers.iter().map(|(index, _)| *index).collect());
         queue.unoffered.remove(&contact.place, &contact.asked, contact.held_for.take());
-        queue.served_last = Some(index);
+        queue.served_last = Some(*last);
         self.timers.clear(&Timer::Preferred(id));
         // A customer is rung first, and the agent only when somebody is there.
         if contact.medium == Medium::Voice {
             self.timers.set(Timer::Ring(id), now.instant + queue.settings.ring_timeout);
         }
-        self.events.push_back(AcdEvent::Offer { contact: id, agent, reason: Box::new(reason) });
-        self.change(index, |agent| agent.enter(Duty::Reserved(id), Cause::Offered, now));
+        for (index, reason) in offers {
+            self.events.push_back(AcdEvent::Offer { contact: id, agent: reason.agent.clone(), reason });
+            self.change(index, |agent| agent.enter(Duty::Reserved(id), Cause::Offered, now));
+        }
     }
 }
 

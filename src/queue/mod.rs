@@ -1,13 +1,16 @@
 //! The automatic call distributor (ACD): which agent gets which contact, when, and why.
 //!
-//! A contact that comes is offered to the longest-idle available agent of its queue. An agent who comes free takes, of
-//! all their queues, the contact with the highest aged priority, then the largest ratio of the time waited to its queue's
-//! target, then the longest wait (`order`). Idle time counts across queues; it runs from log-in, end of wrap-up or end
-//! of pause, and an offer that failed does not interrupt it. Equal idle times: who logged in first, then a number drawn
-//! from the seed. Every offer comes with its reason.
+//! A contact that comes is offered to the available agent of its queue whom the queue's rule puts first (`choice`). An
+//! agent who comes free takes, of all their queues, the contact with the highest aged priority, then the largest ratio
+//! of the time waited to its queue's target, then the longest wait (`order`). Idle time counts across queues; it runs
+//! from log-in, end of wrap-up or end of pause, and an offer that failed does not interrupt it. Equal idle times: who
+//! logged in first, then a number drawn from the seed. Every offer comes with its reason.
 //!
 //! A contact may ask for skills, each at a least level; only agents of its queue who have them all are chosen. By a rule
 //! of the plan or the queue less is asked for as it waits: lower levels, in the end nothing.
+//!
+//! A queue may have several agents rung at once: the first to answer talks, the others' offers are taken back, and only
+//! when all have failed is the contact offered to others.
 //!
 //! An offer that fails goes to the next agent within the same call, and the contact keeps its place:
 //!
@@ -106,13 +109,14 @@ pub enum Cause {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AcdEvent {
-    /// Ring this agent for this contact; the agent is `reserved`.
+    /// Ring this agent for this contact; the agent is `reserved`. Where the queue rings several at once, one follows for
+    /// each.
     Offer {
         contact: CallId,
         agent: AgentId,
         reason: Box<Decision>,
     },
-    /// Stop ringing: time-out, the caller left, the agent logged out or paused. A contact that was seized by a direct
+    /// Stop ringing: time-out, the caller left, another agent answered, the agent logged out or paused. A contact that was seized by a direct
     /// call is then no longer known here; one of a queue waits on at its place.
     Withdraw {
         contact: CallId,

@@ -59,7 +59,8 @@ pub struct Contact {
     since: Instant,
     since_wall: Wall,
     arrival: usize,
-    agent: Option<AgentId>,
+    /// Those who are rung at once, or the one who talks.
+    agents: Vec<AgentId>,
     talking: bool,
     /// A call-back whose customer has not picked up; and one whose customer has.
     callback: bool,
@@ -134,13 +135,14 @@ impl Reference {
         }
     }
 
+    /// To one of those who are rung at once.
     fn offer(&mut self, id: CallId, agent: &AgentId, rule: Rule, candidates: Vec<Candidate>, now: Now) {
         let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
         let number = self.agent(agent).number;
         let ring = self.queue(&queue).settings.ring_timeout;
         self.queue(&queue).served_last = Some(number);
         let contact = self.contact(id).expect("a contact");
-        contact.agent = Some(agent.clone());
+        contact.agents.push(agent.clone());
         contact.waits_for = None;
         contact.rings_until = (!contact.callback).then_some(now.instant + ring);
         let reason = Decision::new(now.wall, queue, agent.clone(), rule, candidates).expect("a candidate");
@@ -149,16 +151,28 @@ impl Reference {
         self.agent(agent).contact = Some(id);
     }
 
-    /// Whether the contact waits on; a direct call does not.
-    fn back_in_line(&mut self, id: CallId) -> bool {
+    /// This agent is not rung for it any more. Whether the contact is still there; a direct call is not.
+    fn offer_no_longer(&mut self, id: CallId, agent: &AgentId) -> bool {
         let contact = self.contact(id).expect("a contact");
-        contact.agent = None;
-        contact.rings_until = None;
-        let waits = contact.queue.is_some();
-        if !waits {
+        contact.agents.retain(|other| other != agent);
+        if contact.agents.is_empty() {
+            contact.rings_until = None;
+        }
+        let stays = contact.queue.is_some();
+        if !stays {
             self.contacts.retain(|contact| contact.id != id);
         }
-        waits
+        stays
+    }
+
+    fn take_back(&mut self, id: CallId, agents: Vec<AgentId>, now: Now) {
+        for agent in &agents {
+            self.events.push(AcdEvent::Withdraw { contact: id, agent: agent.clone() });
+        }
+        for agent in &agents {
+            self.state(agent, AgentState::Available, now);
+            self.agent_looks(agent, now);
+        }
     }
 
     pub fn enqueue(
@@ -196,7 +210,7 @@ impl Reference {
             since,
             since_wall: now.wall - jiff::SignedDuration::try_from(now.instant.since(since)).expect("a short wait"),
             arrival: self.arrivals,
-            agent: None,
+            agents: Vec::new(),
             talking: false,
             callback,
             called_back: false,
@@ -210,7 +224,7 @@ impl Reference {
         let waits_for = preferred.map(|preferred| (preferred.agent.clone(), now.instant + preferred.wait));
         self.contact(id).expect("a contact").waits_for = waits_for;
         self.contact_looks(id, now);
-        if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agent.is_none()) {
+        if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agents.is_empty()) {
             let position = self.position(id, now).expect("a position");
             self.events.push(AcdEvent::Announce { contact: id, position });
         }
@@ -222,7 +236,7 @@ impl Reference {
         let contact = self.contact(id).filter(|contact| contact.callback)?;
         contact.callback = false;
         contact.called_back = true;
-        let (agent, queue) = (contact.agent.clone(), contact.queue.clone().expect("a queue"));
+        let (agent, queue) = (contact.agents.first().cloned(), contact.queue.clone().expect("a queue"));
         self.queue(&queue).figures.0 += 1;
         let settings = self.queue(&queue).settings.clone();
         let announce = settings.announce_position;
@@ -265,34 +279,29 @@ impl Reference {
             *left += u64::from(!contact.callback);
         }
         self.forget_drained();
-        if let Some(agent) = contact.agent {
-            self.events.push(AcdEvent::Withdraw { contact: id, agent: agent.clone() });
-            self.state(&agent, AgentState::Available, now);
-            self.agent_looks(&agent, now);
+        self.take_back(id, contact.agents, now);
+    }
+
+    /// Whether this agent's phone rings: nobody's does while a customer is rung.
+    fn is_rung(&self, id: CallId, agent: &AgentId) -> bool {
+        let rings = |contact: &Contact| contact.id == id && !contact.talking && !contact.callback;
+        self.contacts.iter().any(|contact| rings(contact) && contact.agents.contains(agent))
+    }
+
+    pub fn agent_ringing(&mut self, id: CallId, agent: &AgentId, now: Now) {
+        if self.is_rung(id, agent) && self.agent(agent).state == AgentState::Reserved {
+            self.state(agent, AgentState::Ringing, now);
         }
     }
 
-    fn offered_to(&self, id: CallId) -> Option<AgentId> {
-        let contact = self.contacts.iter().find(|contact| contact.id == id && !contact.talking)?;
-        contact.agent.clone()
-    }
-
-    /// Whose phone rings: nobody's while a customer is rung.
-    fn rung_for(&self, id: CallId) -> Option<AgentId> {
-        self.offered_to(id).filter(|_| self.contacts.iter().any(|contact| contact.id == id && !contact.callback))
-    }
-
-    pub fn agent_ringing(&mut self, id: CallId, now: Now) {
-        let Some(agent) = self.rung_for(id) else { return };
-        if self.agent(&agent).state == AgentState::Reserved {
-            self.state(&agent, AgentState::Ringing, now);
+    pub fn agent_answered(&mut self, id: CallId, agent: &AgentId, now: Now) -> bool {
+        if !self.is_rung(id, agent) {
+            return false;
         }
-    }
-
-    pub fn agent_answered(&mut self, id: CallId, now: Now) -> bool {
-        let Some(agent) = self.rung_for(id) else { return false };
         let contact = self.contact(id).expect("a contact");
         contact.talking = true;
+        let mut others = std::mem::replace(&mut contact.agents, vec![agent.clone()]);
+        others.retain(|other| other != agent);
         contact.rings_until = None;
         contact.announce_at = None;
         contact.widens_at = None;
@@ -301,22 +310,23 @@ impl Reference {
         if let Some(queue) = contact.queue.clone() {
             self.queue(&queue).figures.1 += 1;
         }
-        self.state(&agent, AgentState::Talking, now);
-        let agent = self.agent(&agent);
-        agent.unanswered = 0;
-        agent.handled += 1;
+        self.state(agent, AgentState::Talking, now);
+        let known = self.agent(agent);
+        known.unanswered = 0;
+        known.handled += 1;
+        self.take_back(id, others, now);
         true
     }
 
     pub fn agent_failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
-        if self.rung_for(id).as_ref() == Some(agent) {
+        if self.is_rung(id, agent) {
             self.failed(id, agent, why, now);
         }
     }
 
     fn failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
         self.state(agent, AgentState::Available, now);
-        if self.back_in_line(id) {
+        if self.offer_no_longer(id, agent) {
             let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
             let queue = self.queue(&queue).settings.clone();
             let until = now.instant + queue.retry_delay.max(Duration::from_secs(1));
@@ -339,7 +349,7 @@ impl Reference {
     pub fn talk_ended(&mut self, id: CallId, now: Now) {
         let Some(at) = self.contacts.iter().position(|contact| contact.id == id && contact.talking) else { return };
         let contact = self.contacts.remove(at);
-        let agent = contact.agent.expect("an agent");
+        let agent = contact.agents.first().expect("an agent").clone();
         match contact.queue {
             Some(queue) => {
                 let wrap_up = self.queue(&queue).settings.wrap_up;
@@ -402,7 +412,7 @@ impl Reference {
 
     pub fn hold(&mut self, id: CallId, on: bool, now: Now) {
         let Some(contact) = self.contacts.iter().find(|contact| contact.id == id && contact.talking) else { return };
-        let agent = contact.agent.clone().expect("an agent");
+        let agent = contact.agents.first().expect("an agent").clone();
         let state = if on { AgentState::Holding } else { AgentState::Talking };
         if self.agent(&agent).state != state {
             self.state(&agent, state, now);
@@ -426,7 +436,7 @@ impl Reference {
             since: now.instant,
             since_wall: now.wall,
             arrival: self.arrivals,
-            agent: Some(agent.clone()),
+            agents: vec![agent.clone()],
             talking: false,
             callback: false,
             called_back: false,
@@ -447,7 +457,7 @@ impl Reference {
         }
         let contact = agent.contact.expect("a contact");
         self.events.push(AcdEvent::Withdraw { contact, agent: id.clone() });
-        self.back_in_line(contact).then_some(contact)
+        self.offer_no_longer(contact, id).then_some(contact)
     }
 
     pub fn set_reachable(&mut self, id: &AgentId, reachable: bool, now: Now) {
@@ -564,10 +574,10 @@ impl Reference {
         self.wait_in_vain(now);
         self.forget_drained();
         let waiting =
-            self.contacts.iter().filter(|contact| contact.queue.is_some() && contact.agent.is_none()).collect();
+            self.contacts.iter().filter(|contact| contact.queue.is_some() && contact.agents.is_empty()).collect();
         let waiting: Vec<CallId> = self.in_order(waiting, now).iter().map(|contact| contact.id).collect();
         for contact in waiting {
-            if self.contact(contact).is_some_and(|contact| contact.agent.is_none()) {
+            if self.contact(contact).is_some_and(|contact| contact.agents.is_empty()) {
                 self.contact_looks(contact, now);
             }
         }
@@ -646,14 +656,15 @@ impl Reference {
                     self.agent_looks(&agent, now);
                 }
                 (2, _) => {
-                    let agent = self.offered_to(CallId(whose)).expect("an offer");
-                    self.events.push(AcdEvent::Withdraw { contact: CallId(whose), agent: agent.clone() });
-                    self.failed(CallId(whose), &agent, NoAnswer::Timeout, now);
+                    for agent in self.contact(CallId(whose)).expect("a contact").agents.clone() {
+                        self.events.push(AcdEvent::Withdraw { contact: CallId(whose), agent: agent.clone() });
+                        self.failed(CallId(whose), &agent, NoAnswer::Timeout, now);
+                    }
                 }
                 (3, _) => {
                     let contact = self.contact(CallId(whose)).expect("a contact");
                     contact.barred.retain(|_, until| *until > now.instant);
-                    if contact.agent.is_none() {
+                    if contact.agents.is_empty() {
                         self.contact_looks(CallId(whose), now);
                     }
                 }
@@ -663,7 +674,7 @@ impl Reference {
                 }
                 (5, _) => {
                     self.widen(CallId(whose), now);
-                    if self.contact(CallId(whose)).is_some_and(|contact| contact.agent.is_none()) {
+                    if self.contact(CallId(whose)).is_some_and(|contact| contact.agents.is_empty()) {
                         self.contact_looks(CallId(whose), now);
                     }
                 }

@@ -88,12 +88,12 @@ impl Acd {
         }
     }
 
-    /// Takes the offer to this agent back. The contact, if it is of a queue, waits again at its place and is returned.
+    /// Takes the offer to this agent back. Gives the contact, which may have to look for another.
     pub(super) fn withdraw(&mut self, index: AgentIndex) -> Option<CallId> {
-        let agent = self.agents.get(&index)?;
-        let contact = agent.duty.offered()?;
-        self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
-        self.wait_again(contact).then_some(contact)
+        let contact = self.agents.get(&index)?.duty.offered()?;
+        self.told_to_stop(contact, index);
+        self.offer_no_longer(contact, index);
+        Some(contact)
     }
 
     /// Puts the agent into a state in which they have no contact.

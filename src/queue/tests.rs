@@ -1,5 +1,6 @@
 //! One rule a test, on a virtual clock. `histories` tries their combinations.
 
+mod at_once;
 mod choice;
 mod order;
 mod skilled;
@@ -23,6 +24,7 @@ pub fn queue(id: &str) -> settings::Queue {
         priority_step: None,
         widen: Vec::new(),
         choice: settings::Choice::LongestIdle,
+        ring_at_once: 1,
         retry_delay: Duration::from_secs(10),
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
@@ -96,8 +98,14 @@ impl Centre {
             .unwrap();
     }
 
+    /// The first of those who are rung.
     fn answers(&mut self, contact: u128) {
-        assert!(self.acd.agent_answered(CallId(contact), self.now));
+        let agents = self.acd.offered_agents(CallId(contact));
+        assert!(self.answers_by(contact, agents.first().expect("an offer").as_str()));
+    }
+
+    fn answers_by(&mut self, contact: u128, agent: &str) -> bool {
+        self.acd.agent_answered(CallId(contact), &AgentId::from(agent), self.now)
     }
 
     fn fails(&mut self, contact: u128, agent: &str, why: NoAnswer) {
@@ -229,13 +237,13 @@ fn every_kind_of_failure_goes_to_the_next_agent_at_once_and_keeps_the_place() {
 fn a_phone_that_rings_too_long_is_stopped_and_the_next_one_rings() {
     let mut centre = Centre::sales(&["201", "202"]);
     centre.calls(1);
-    centre.acd.agent_ringing(CallId(1), centre.now);
+    centre.acd.agent_ringing(CallId(1), &"201".into(), centre.now);
     assert_eq!(centre.state("201"), AgentState::Ringing);
     centre.pass(14.9);
     assert_eq!(centre.events(), ["offer 1 to 201"]);
     centre.pass(0.1);
     assert_eq!(centre.events(), ["withdraw 1 from 201", "offer 1 to 202"]);
-    assert!(!centre.acd.agent_answered(CallId(2), centre.now), "an unknown contact was answered");
+    assert!(!centre.answers_by(2, "201"), "an unknown contact was answered");
     centre.answers(1);
     assert_eq!((centre.state("201"), centre.state("202")), (AgentState::Available, AgentState::Talking));
 }
@@ -328,10 +336,10 @@ fn a_late_answer_to_a_withdrawn_offer_is_refused() {
     let mut centre = Centre::sales(&["201"]);
     centre.calls(1);
     centre.leaves(1);
-    assert!(!centre.acd.agent_answered(CallId(1), centre.now));
+    assert!(!centre.answers_by(1, "201"));
     centre.calls(2);
     centre.answers(2);
-    assert!(!centre.acd.agent_answered(CallId(2), centre.now), "a second 200 is not a second answer");
+    assert!(!centre.answers_by(2, "201"), "a second 200 is not a second answer");
     centre.fails(2, "201", NoAnswer::Unreachable);
     assert_eq!(centre.state("201"), AgentState::Talking);
 }
@@ -607,7 +615,7 @@ fn a_call_back_keeps_its_place_and_its_agent_is_reserved_until_the_customer_is_t
     // Ringing a customer takes as long as it takes.
     centre.pass(60.0);
     assert_eq!(centre.state("201"), AgentState::Reserved);
-    assert!(!centre.acd.agent_answered(CallId(9), centre.now), "nobody has rung the agent");
+    assert!(!centre.answers_by(9, "201"), "nobody has rung the agent");
     assert_eq!(centre.acd.reached(CallId(9), centre.now), Some(AgentId::from("201")));
     centre.answers(9);
     assert_eq!(centre.state("201"), AgentState::Talking);

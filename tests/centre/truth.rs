@@ -341,7 +341,9 @@ impl Truth {
                 // One who is reserved while a customer is rung.
                 AgentState::Reserved if agent.call_id.is_some_and(|call| self.is_called_back(call)) => leg.is_none(),
                 AgentState::Reserved | AgentState::Ringing => {
-                    let offered = call.is_some_and(|call| call.agent.as_ref() == Some(&agent.id));
+                    // Of several who are rung at once the first is shown.
+                    let shown = call.and_then(|call| self.agents.get(call.agent.as_ref()?));
+                    let offered = shown.is_some_and(|shown| shown.call_id == agent.call_id);
                     leg.is_some() && offered && !matches!(state, Some(CallState::Talking | CallState::Holding))
                 }
                 AgentState::Talking => leg.is_some() && state == Some(CallState::Talking),

@@ -21,6 +21,7 @@ fn centre() -> Settings {
         priority_step: None,
         widen: Vec::new(),
         choice: Choice::LongestIdle,
+        ring_at_once: 1,
         max_no_answer: 2,
         retry_delay: seconds(10.0),
         music: "music/default".to_owned(),
@@ -43,6 +44,47 @@ fn centre() -> Settings {
 
 fn told(decisions: &[Decision]) -> Vec<(&str, Rule)> {
     decisions.iter().map(|decision| (decision.agent.as_str(), decision.rule)).collect()
+}
+
+/// The phones that are sent this, with what is sent.
+fn sent(bench: &mut Bench, method: &Method) -> Vec<(String, Request)> {
+    let mut found = Vec::new();
+    bench.sent.retain(|(to, message)| match message {
+        Message::Request(request) if request.method == *method => {
+            found.push((to.to_string(), request.clone()));
+            false
+        }
+        _ => true,
+    });
+    found
+}
+
+#[test]
+fn of_two_who_are_rung_at_once_the_first_to_answer_talks_and_the_other_is_told() {
+    let mut settings = centre();
+    settings.queues[0].ring_at_once = 2;
+    let mut bench = Bench::with_plan(settings, &PLAN.replace(", prefer_agent = '202'", ""));
+    bench.calls_700("70");
+    let invited = sent(&mut bench, &Method::Invite);
+    let [(first, to_first), (second, to_second)] = &invited[..] else { panic!("invited are {invited:?}") };
+    assert_eq!([first, second], PHONES);
+    bench.restore();
+    bench.answer(PHONES[0], to_first, 180, "");
+    bench.answer(PHONES[1], to_second, 200, &sdp(5_000, "sendrecv"));
+    let cancelled = sent(&mut bench, &Method::Cancel);
+    let [(to, cancel)] = &cancelled[..] else { panic!("cancelled are {cancelled:?}") };
+    assert_eq!(to, PHONES[0]);
+    let reasons: Vec<&str> = cancel.headers.get_all("Reason").collect();
+    assert_eq!(reasons, ["Q.850;cause=26", "SIP;cause=200;text=\"Call completed elsewhere\""]);
+    bench.answer(PHONES[0], to_first, 487, "");
+    let call = bench.engine.calls.values().next().unwrap();
+    assert_eq!((call.call.agent.clone(), call.call.offers.len()), (Some("202".into()), 0));
+    let tag = bench.told().1;
+    bench.receive(CALLER, from_caller("ACK", 1, &tag, "", ""));
+    bench.receive(CALLER, from_caller("BYE", 2, &tag, "", ""));
+    let record = bench.record();
+    assert_eq!(told(&record.trace.decisions), [("201", Rule::LongestIdle), ("202", Rule::OnlyOne)]);
+    assert_eq!(record.legs.len(), 2, "who did not answer was never there");
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Reference {
     fn may_meet(&self, agent: &Agent, contact: &Contact, now: Now) -> bool {
         agent.state == AgentState::Available
             && agent.rests_until.is_none()
-            && contact.agent.is_none()
+            && contact.agents.is_empty()
             && contact.waits_for.as_ref().is_none_or(|(preferred, _)| *preferred == agent.id)
             && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
             && contact.asked.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
@@ -146,7 +146,7 @@ impl Reference {
 
     pub(super) fn contact_looks(&mut self, id: CallId, now: Now) {
         let Some(contact) = self.contacts.iter().find(|contact| contact.id == id) else { return };
-        if contact.agent.is_some() || contact.queue.is_none() {
+        if !contact.agents.is_empty() || contact.queue.is_none() {
             return;
         }
         let preferred = contact.waits_for.as_ref().map(|(agent, _)| agent.clone());
@@ -164,15 +164,23 @@ impl Reference {
             let idle = (agent.idle_since, agent.logged_in, agent.tie, agent.number);
             (Some(&agent.id) != preferred.as_ref(), Reverse(looks.fit(agent)), looks.measure(agent), idle)
         });
-        let Some(first) = agents.first() else { return };
-        let rule = match agents.get(1) {
-            _ if preferred.is_some() => Rule::PreferredAgent,
-            None => Rule::OnlyOne,
-            Some(next) => looks.rule(first, next),
+        let at_once = match preferred.is_some() || contact.callback {
+            true => 1,
+            false => looks.queue.settings.ring_at_once,
         };
-        let agent = first.id.clone();
-        let candidates = agents.iter().map(|agent| looks.candidate(agent, now.instant)).collect();
-        self.offer(id, &agent, rule, candidates, now);
+        let mut offers = Vec::new();
+        for (n, agent) in agents.iter().enumerate().take(at_once) {
+            let rule = match agents.get(n + 1) {
+                _ if preferred.is_some() => Rule::PreferredAgent,
+                None => Rule::OnlyOne,
+                Some(next) => looks.rule(agent, next),
+            };
+            let candidates = agents[n..].iter().map(|agent| looks.candidate(agent, now.instant)).collect();
+            offers.push((agent.id.clone(), rule, candidates));
+        }
+        for (agent, rule, candidates) in offers {
+            self.offer(id, &agent, rule, candidates, now);
+        }
     }
 
     pub(super) fn agent_looks(&mut self, id: &AgentId, now: Now) {
