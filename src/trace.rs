@@ -187,11 +187,10 @@ impl Trace {
         self.levels.is_empty() && self.decisions.is_empty() && self.omitted == 0
     }
 
-    /// The decisions without their times: for comparing two runs.
+    /// What the plan decided without the times: for comparing two runs.
     #[must_use]
     pub fn without_times(mut self) -> Trace {
         self.levels.iter_mut().for_each(|level| level.at = Wall::UNIX_EPOCH);
-        self.decisions.iter_mut().for_each(|decision| decision.at = Wall::UNIX_EPOCH);
         self
     }
 }

@@ -25,7 +25,7 @@ use crate::views::{CallState, CallView};
 const RING_BACK: PlayItem =
     PlayItem::Tone { frequencies_hz: [425, 0], on: Duration::from_millis(1_000), off: Duration::from_millis(4_000) };
 
-/// So many decisions of the distributor are kept with a call; those after them are counted.
+/// The last so many decisions of the distributor are kept with a call; those before them are counted.
 const MOST_DECISIONS: usize = 20;
 
 /// What the call is going through.
@@ -111,7 +111,7 @@ pub struct Call {
     pub path: Vec<PathStep>,
     /// Why agents were rung, in order.
     pub decisions: Vec<Decision>,
-    /// Decisions past `MOST_DECISIONS`.
+    /// Decisions before those.
     pub decisions_omitted: u64,
     /// The last queue entered, and when the first one was.
     pub queue: Option<QueueId>,
@@ -189,11 +189,11 @@ impl Call {
 
     /// An agent is to be rung for this call.
     pub fn decided(&mut self, why: Decision) {
-        if self.decisions.len() < MOST_DECISIONS {
-            self.decisions.push(why);
-        } else {
+        if self.decisions.len() == MOST_DECISIONS {
+            self.decisions.remove(0);
             self.decisions_omitted += 1;
         }
+        self.decisions.push(why);
     }
 
     /// What the plan noted, with the decisions of the distributor.

@@ -8,7 +8,9 @@
 //! forgotten during a talk; a log-out undone by a registration; an abandoned contact left in line; a contact lost when
 //! its offer is taken back; the newest instead of the longest idle; only the first queue of an agent looked at; a
 //! deleted queue that loses its agents; no withdrawal when the caller leaves; a queue's change not published; a late
-//! answer accepted.
+//! answer accepted; the lowest priority served first.
+
+mod starvation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +19,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::agent::{AgentIndex, Duty};
-use super::contact::Stage;
+use super::contact::{Contact, Stage};
 use super::reference::Reference;
 use super::skills::meet;
 use super::tests::{agent, queue};
@@ -92,7 +94,7 @@ impl History {
     }
 
     fn run(&mut self) -> Result<(), String> {
-        self.compare()?;
+        self.compare(&[])?;
         for agent in self.acd.agents().cloned().collect::<Vec<_>>() {
             if self.below(4) > 0 {
                 self.step(Step::Reachable(agent, true))?;
@@ -218,8 +220,9 @@ impl History {
         if self.narrate {
             println!("{:>14.9} {step:?}", self.now.instant.0 as f64 / 1e9);
         }
+        let waiting = self.acd.left_waiting();
         self.apply(&step).map_err(|fault| format!("at {step:?}: {fault}"))?;
-        self.compare().map_err(|fault| format!("after {step:?}: {fault}"))
+        self.compare(&waiting).map_err(|fault| format!("after {step:?}: {fault}"))
     }
 
     /// To both; their answers must agree.
@@ -307,7 +310,8 @@ impl History {
         self.reference.handle_timeout(self.now);
     }
 
-    fn compare(&mut self) -> Result<(), String> {
+    /// `waiting` waited before.
+    fn compare(&mut self, waiting: &[Contact]) -> Result<(), String> {
         let mut events = Vec::new();
         while let Some(event) = self.acd.poll_event() {
             match event {
@@ -323,6 +327,11 @@ impl History {
         if self.narrate {
             events.iter().for_each(|event| println!("{:>14} {event:?}", ""));
         }
+        let offers = events.iter().filter_map(|event| match event {
+            AcdEvent::Offer { contact, agent, .. } => Some((*contact, agent.clone())),
+            _ => None,
+        });
+        self.acd.check_nobody_is_passed(waiting, &offers.collect::<Vec<_>>(), self.now.instant)?;
         same("events", events, std::mem::take(&mut self.reference.events))?;
         let agents: Vec<AgentView> = self.acd.agents().filter_map(|id| self.acd.agent_view(id)).collect();
         let queues: Vec<QueueView> = self.acd.queues().filter_map(|id| self.acd.queue_view(id)).collect();
@@ -456,7 +465,7 @@ impl Acd {
             }
         }
         for timer in self.timers.keys() {
-            let stage = |id| self.contacts.get(id).map(|contact: &super::contact::Contact| &contact.stage);
+            let stage = |id| self.contacts.get(id).map(|contact: &Contact| &contact.stage);
             let due = match timer {
                 Timer::WrapUp(index) => self.agents.get(index).is_some_and(|a| matches!(a.duty, Duty::WrapUp { .. })),
                 Timer::Rest(index) => self.agents.get(index).is_some_and(|agent| agent.resting),

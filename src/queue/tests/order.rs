@@ -175,6 +175,40 @@ fn a_changed_step_puts_those_who_wait_in_their_new_order() {
     assert_eq!(next(&mut centre), (2, Rule::Priority));
 }
 
+/// How long an ordinary caller waits while callers of priority 3 come twice as fast as they can be served; `None` where
+/// that takes more than an hour.
+fn wait_in_a_flood(step_s: u64) -> Option<Duration> {
+    let mut centre = busy(vec![settings::Queue { wrap_up: Duration::ZERO, ..stepped("sales", step_s) }]);
+    let came = centre.now.instant;
+    comes(&mut centre, 2, "sales", &wants(0));
+    let mut talking = 1;
+    for minute in 0..60 {
+        for half in [0, 1] {
+            comes(&mut centre, 3 + 2 * minute + half, "sales", &wants(3));
+            centre.pass(30.0);
+        }
+        centre.ends(talking);
+        let served = std::iter::from_fn(|| centre.acd.poll_event()).find_map(|event| match event {
+            AcdEvent::Offer { contact, .. } => Some(contact.0),
+            _ => None,
+        });
+        talking = served.expect("somebody waits");
+        if talking == 2 {
+            return Some(centre.now.instant.since(came));
+        }
+        centre.answers(talking);
+    }
+    None
+}
+
+#[test]
+fn a_flood_of_higher_priority_passes_an_ordinary_caller_for_a_bounded_time_only() {
+    // Three steps of a minute: the six who come within them go first, and those who wait with the agent's talk.
+    let wait = wait_in_a_flood(60).expect("an end of the wait");
+    assert!(wait <= Duration::from_secs(8 * 60), "{wait:?}");
+    assert_eq!(wait_in_a_flood(0), None, "without ageing there is no end");
+}
+
 #[test]
 fn a_call_back_keeps_its_priority_with_its_place() {
     let mut centre = busy(vec![queue("sales")]);
