@@ -109,6 +109,7 @@ pub(super) fn check_inputs(
         check_together(*module, &fixed, place.clone(), findings);
         check_offer(*module, &given, &place, findings);
         check_needed(*module, &given, &place, findings);
+        check_widening(&fixed, place.clone(), findings);
         checker.check_skilled(*module, &fixed, &place, findings);
         checker.check_request(*module, &fixed, place, findings);
     }
@@ -124,13 +125,21 @@ fn check_offer(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, fin
 
 /// Inputs that say more of another one, which is not there.
 fn check_needed(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, findings: &mut Findings<'_>) {
-    const NEEDS: [(Module, &str, &str); 2] =
-        [(Module::Distribute, "widen", "skills"), (Module::Distribute, "prefer_s", "prefer_agent")];
-    for (_, more, of) in NEEDS.iter().filter(|(of, ..)| *of == module) {
-        if given.contains(more) && !given.contains(of) {
-            let message = format!("{}: {more} means nothing without {of}", module.spec().name);
+    for (more, of) in [("widen", "skills"), ("prefer_s", "prefer_agent")] {
+        if module == Module::Distribute && given.contains(more) && !given.contains(of) {
+            let message = format!("distribute: {more} means nothing without {of}");
             findings.error(place.clone(), message, format!("give {of}, or leave {more} out"));
         }
+    }
+}
+
+/// Steps of widening that come when the caller waits no more.
+fn check_widening(fixed: &BTreeMap<String, Value>, place: Range<usize>, findings: &mut Findings<'_>) {
+    let steps = fixed.get("widen").and_then(|rule| widenings(rule).ok()).unwrap_or_default();
+    let Some(Value::Integer(most)) = fixed.get("max_wait_s") else { return };
+    if let Some(late) = steps.iter().map(|step| step.after.as_secs()).find(|after| *after >= most.unsigned_abs()) {
+        let message = format!("distribute: the step of widen after {late} s never comes, since max_wait_s is {most}");
+        findings.warning(place, message, "give after_s below max_wait_s".to_owned());
     }
 }
 

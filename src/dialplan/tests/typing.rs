@@ -134,6 +134,19 @@ fn a_queue_where_nobody_has_the_skills_is_a_warning() {
 }
 
 #[test]
+fn a_step_of_widening_that_comes_too_late_is_a_warning() {
+    for (max_wait_s, warned) in [(10, true), (11, false)] {
+        let rule = format!(
+            "module = \"distribute\"\nin = {{ queue = 'sales', skills = ['billing'], max_wait_s = {max_wait_s}, \
+             widen = [{{ after_s = 5, level = 1 }}, {{ after_s = 10, level = 0 }}] }}"
+        );
+        let warnings = lines(plans(&plan(&rule)).warnings()).join("\n");
+        let told = warnings.contains("the step of widen after 10 s never comes, since max_wait_s is 10");
+        assert_eq!(told, warned, "{max_wait_s}: {warnings}");
+    }
+}
+
+#[test]
 fn computed_inputs_are_checked_for_what_they_are() {
     let cases = [
         ("{ queue = 'sales', max_wait_s = { cel = \"open\" } }", "max_wait_s is a text; it is to be a whole number"),
