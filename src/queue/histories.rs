@@ -379,10 +379,10 @@ fn widening(rng: &mut ChaCha12Rng) -> Vec<Widening> {
 fn demand(rng: &mut ChaCha12Rng) -> Demand {
     Demand {
         skills: skills(rng, &[0, 0, 0, 1, 1, 2, 3]),
-        widen: (rng.next_u32() % 3 == 0).then(|| widening(rng)),
+        widen: rng.next_u32().is_multiple_of(3).then(|| widening(rng)),
         priority: [0, 0, 0, 0, 1, 1, 2, 7, -1][rng.next_u32() as usize % 9],
         prefer_skills: skills(rng, &[0, 0, 0, 1, 2, 3]),
-        prefer_agent: (rng.next_u32() % 4 == 0).then(|| PreferredAgent {
+        prefer_agent: rng.next_u32().is_multiple_of(4).then(|| PreferredAgent {
             agent: ["1", "2", "3", "4", "5", "nobody"][rng.next_u32() as usize % 6].into(),
             wait: Duration::from_secs([0, 3, 10, 30][rng.next_u32() as usize % 4]),
         }),
