@@ -1,11 +1,11 @@
 //! A call-back: the promise to ring a caller who does not want to wait on the line. It keeps the caller's place.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, CallbackId, Language, QueueId, Skill, TrunkId};
+use crate::demand::Demand;
+use crate::ids::{CallId, CallbackId, Language, QueueId, TrunkId};
 use crate::record::millis;
 use crate::settings::Transport;
 use crate::time::Wall;
@@ -62,9 +62,8 @@ pub struct Callback {
     /// In the centre's one form: E.164 where it can be told.
     pub number: String,
     pub queue: QueueId,
-    /// What the agent must be good at.
-    #[serde(default)]
-    pub skills: BTreeMap<Skill, u8>,
+    #[serde(flatten)]
+    pub demand: Demand,
     pub language: Language,
     /// The trunk the caller came by; any that may dial the number when `None`.
     pub trunk: Option<TrunkId>,

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Numbering;
+use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 
 /// The whole configuration after every check has passed.
@@ -200,6 +201,14 @@ pub struct Queue {
     pub wrap_up: Duration,
     /// The target of the service level: an answer within this time is in time.
     pub answer_within: Duration,
+    /// A step of priority is worth so much waiting: who has priority 2 stands where an ordinary caller would who had
+    /// come two steps earlier. Three times `answer_within` when `None`; when zero no wait makes up for a priority.
+    pub priority_step: Option<Duration>,
+    /// How less is asked of the agent as time goes by, for those of whom the plan says nothing else.
+    pub widen: Vec<Widening>,
+    pub choice: Choice,
+    /// So many agents are rung at once for a caller who comes, as far as they are free.
+    pub ring_at_once: usize,
     /// Unanswered calls in a row after which the agent is `not_responding`.
     pub max_no_answer: u32,
     /// An agent who could not be reached, was busy or refused is not offered the same call again for this long.
@@ -211,6 +220,35 @@ pub struct Queue {
     /// Callers waiting at once; the next one leaves the queue with result `full`.
     pub max_waiting: Option<usize>,
     pub callback: CallbackRules,
+}
+
+/// Which of the agents who could take a contact is rung.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Who has had nothing to do for the longest time.
+    #[default]
+    LongestIdle,
+    /// Who has handled contacts for the smallest part of the last time.
+    LeastOccupied,
+    /// Who has the highest levels in the skills asked for.
+    BestSkill,
+    /// One after the other, as the configuration names them.
+    RoundRobin,
+}
+
+impl Choice {
+    pub const ALL: [Choice; 4] = [Choice::LongestIdle, Choice::LeastOccupied, Choice::BestSkill, Choice::RoundRobin];
+
+    /// As it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            Choice::LongestIdle => "longest_idle",
+            Choice::LeastOccupied => "least_occupied",
+            Choice::BestSkill => "best_skill",
+            Choice::RoundRobin => "round_robin",
+        }
+    }
 }
 
 /// When and how often a queue calls back.

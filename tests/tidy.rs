@@ -9,7 +9,7 @@ const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr",
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] =
-    &["callback", "caller", "outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
+    &["callback", "caller", "demand", "outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -37,6 +37,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         // The root: value types name only each other and the plain data of `bridge`.
         ("callback", &[]),
         ("caller", &[]),
+        ("demand", &[]),
         ("findings", &[]),
         ("ids", &[]),
         ("outbox", &[]),

@@ -14,14 +14,19 @@ use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
-use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, Skill, TrunkId};
+use crate::demand::Demand;
+use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep};
 use crate::time::{Instant, Now, Wall};
+use crate::trace::{Decision, Trace};
 use crate::views::{CallState, CallView};
 
 /// ETSI TR 101 041-2: the ringing tone most European networks use.
 const RING_BACK: PlayItem =
     PlayItem::Tone { frequencies_hz: [425, 0], on: Duration::from_millis(1_000), off: Duration::from_millis(4_000) };
+
+/// The last so many decisions of the distributor are kept with a call; those before them are counted.
+const MOST_DECISIONS: usize = 20;
 
 /// What the call is going through.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,15 +103,20 @@ pub struct Call {
     /// Boxed: a node of the map has room for eleven, and most calls have two.
     pub legs: BTreeMap<LegId, Box<Leg>>,
     pub phase: Phase,
-    pub offer: Option<Offer>,
+    /// Several where the queue rings several agents at once.
+    pub offers: Vec<Offer>,
     /// The caller of an unanswered call has been sent 180.
     pub ringing_told: bool,
     pub ending: Option<Ending>,
     pub path: Vec<PathStep>,
+    /// Why agents were rung, in order.
+    pub decisions: Vec<Decision>,
+    /// Decisions before those.
+    pub decisions_omitted: u64,
     /// The last queue entered, and when the first one was.
     pub queue: Option<QueueId>,
-    /// What the agent of that queue must be good at.
-    pub skills: BTreeMap<Skill, u8>,
+    /// What is asked of that queue.
+    pub demand: Demand,
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
     pub agent: Option<AgentId>,
@@ -136,12 +146,14 @@ impl Call {
             caller: LegId(0),
             legs: BTreeMap::new(),
             phase: Phase::Plan,
-            offer: None,
+            offers: Vec::new(),
             ringing_told: false,
             ending: None,
             path: Vec::new(),
+            decisions: Vec::new(),
+            decisions_omitted: 0,
             queue: None,
-            skills: BTreeMap::new(),
+            demand: Demand::default(),
             queued_at: None,
             wait_ms: None,
             agent: None,
@@ -162,18 +174,31 @@ impl Call {
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
     /// `leave` are the keys that take the caller out again.
-    pub fn enter_queue(
-        &mut self,
-        queue: &QueueId,
-        skills: BTreeMap<Skill, u8>,
-        music: &str,
-        leave: Vec<Digit>,
-        now: Now,
-    ) {
+    pub fn enter_queue(&mut self, queue: &QueueId, demand: Demand, music: &str, leave: Vec<Digit>, now: Now) {
         self.queue = Some(queue.clone());
-        self.skills = skills;
+        self.demand = demand;
         self.queued_at.get_or_insert(now.instant);
         self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
+    }
+
+    /// Takes out the offer that this phone rings for.
+    pub fn take_offer(&mut self, leg: LegId) -> Option<Offer> {
+        let at = self.offers.iter().position(|offer| offer.legs.contains(&leg))?;
+        Some(self.offers.remove(at))
+    }
+
+    /// An agent is to be rung for this call.
+    pub fn decided(&mut self, why: Decision) {
+        if self.decisions.len() == MOST_DECISIONS {
+            self.decisions.remove(0);
+            self.decisions_omitted += 1;
+        }
+        self.decisions.push(why);
+    }
+
+    /// What the plan noted, with the decisions of the distributor.
+    pub fn trace(&self, plan: Trace) -> Trace {
+        Trace { decisions: self.decisions.clone(), omitted: plan.omitted + self.decisions_omitted, ..plan }
     }
 
     /// The party on `leg` has answered and talks with the caller from now on.
@@ -181,7 +206,6 @@ impl Call {
         self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
         self.handled = true;
-        self.offer = None;
         self.phase = Phase::Talking { leg };
     }
 
@@ -196,7 +220,7 @@ impl Call {
     fn present_agent(&self) -> Option<&AgentId> {
         match &self.phase {
             Phase::Talking { .. } | Phase::Ending => self.agent.as_ref(),
-            _ => self.offer.as_ref().map(|offer| &offer.agent),
+            _ => self.offers.first().map(|offer| &offer.agent),
         }
     }
 

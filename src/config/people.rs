@@ -7,11 +7,15 @@ use toml::de::DeValue;
 
 use super::address::check_sip_uri;
 use super::trunk::read_codecs;
-use crate::dialplan::reader::{At, Table, integer_of};
-use crate::findings::Findings;
+use crate::demand::Widening;
+use crate::dialplan::reader::{At, Table, integer_of, type_of, value_of};
+use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
-use crate::settings::{Agent, CallbackRules, Codec, Expert, Queue};
+use crate::ivr::widenings;
+use crate::settings::{Agent, CallbackRules, Choice, Codec, Expert, Queue};
 
+/// A caller rings at so many agents' phones at once.
+const MOST_AT_ONCE: i64 = 20;
 /// A range of agents holds at most so many.
 const MOST_AGENTS: u64 = 10_000;
 
@@ -183,6 +187,10 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let answer_within = seconds("answer_within_s", 1, 3_600, 20, findings);
     let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
     let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
+    let priority_step = table.integer("priority_step_s", 0..=86_400, findings);
+    let widen = read_widen(&mut table, findings);
+    let choice = read_choice(&mut table, findings);
+    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings).map_or(1, |count| count.value);
     let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
     let music = table.text("music", findings);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
@@ -199,6 +207,10 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         ring_timeout,
         wrap_up,
         answer_within,
+        priority_step: priority_step.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs())),
+        widen,
+        choice,
+        ring_at_once: usize::try_from(ring_at_once).unwrap_or(1),
         max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
         retry_delay,
         music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),
@@ -206,6 +218,28 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
     };
     Some(QueueDraft { queue, id, music, calendar })
+}
+
+/// `choice = "longest_idle"`.
+fn read_choice(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Choice {
+    let Some(given) = table.text("choice", findings) else { return Choice::default() };
+    let names = Choice::ALL.map(Choice::name);
+    let known = Choice::ALL.into_iter().find(|choice| choice.name() == given.value);
+    known.unwrap_or_else(|| {
+        let hint = suggest(&given.value, names).unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
+        findings.error(given.span, format!("{}: choice cannot be '{}'", table.what, given.value), hint);
+        Choice::default()
+    })
+}
+
+/// `widen = [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]`.
+fn read_widen(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Widening> {
+    let Some(given) = table.value("widen") else { return Vec::new() };
+    let read = value_of(given.get_ref()).ok_or_else(|| format!("is {}", type_of(given.get_ref())));
+    read.and_then(|value| widenings(&value)).unwrap_or_else(|fault| {
+        findings.error(given.span(), format!("{}: widen {fault}", table.what), None);
+        Vec::new()
+    })
 }
 
 /// `[queue.callback]`.

@@ -155,12 +155,45 @@ struct Queue {
     /// The service level is the share of answered callers who were answered within this time.
     #[schemars(range(min = 1, max = 3_600))]
     answer_within_s: Option<u32>,
+    /// A step of a caller's priority is worth so much waiting; three times answer_within_s where it is not given. When
+    /// 0, no wait makes up for a higher priority.
+    #[schemars(range(min = 0, max = 86_400))]
+    priority_step_s: Option<u32>,
+    /// How less is asked of the agent as a caller waits, where the plan says nothing else: after 30 s every skill at
+    /// level 2 at most, after 60 s none: [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }].
+    #[schemars(length(max = 10))]
+    widen: Option<Vec<Widening>>,
+    /// Which of the agents who could take a caller is rung; "longest_idle" where it is not given.
+    choice: Option<Choice>,
+    /// So many agents are rung at once for a caller who comes, as far as they are free; the first to answer talks, the
+    /// others stop ringing. One where it is not given.
+    #[schemars(range(min = 1, max = 20))]
+    ring_at_once: Option<u32>,
     /// A prompt played over and over to those who wait.
     music: Option<String>,
     /// Callers waiting at once; the next one leaves with result `full`.
     #[schemars(range(min = 1, max = 1_000_000))]
     max_waiting: Option<u32>,
     callback: Option<Callback>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Choice {
+    LongestIdle,
+    LeastOccupied,
+    BestSkill,
+    RoundRobin,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Widening {
+    #[schemars(range(min = 0, max = 86_400))]
+    after_s: u32,
+    /// 0: whoever is in the queue.
+    #[schemars(range(min = 0, max = 5))]
+    level: u8,
 }
 
 /// How promised call-backs are kept.

@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use tempfile::TempDir;
 
 use super::*;
+use crate::demand::Widening;
 use crate::findings::Finding;
 use crate::ids::{AgentId, Language};
-use crate::settings::{Codec, Transport};
+use crate::settings::{Choice, Codec, Transport};
 
 const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
                     [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
@@ -187,6 +189,20 @@ fn skills_have_the_highest_level_unless_they_say_another() {
 }
 
 #[test]
+fn the_rules_by_which_a_queue_distributes_are_read() {
+    let project = Project::new();
+    let text = "[[queue]]\nid = 'a'\nchoice = 'least_occupied'\nring_at_once = 3\npriority_step_s = 0\n\
+                widen = [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]\n[[queue]]\nid = 'b'\n";
+    let settings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).settings;
+    let step = |after, level| Widening { after: Duration::from_secs(after), level };
+    let (a, b) = (&settings.queues[0], &settings.queues[1]);
+    assert_eq!((a.choice, a.priority_step), (Choice::LeastOccupied, Some(Duration::ZERO)));
+    assert_eq!(a.widen, [step(30, 2), step(60, 0)]);
+    assert_eq!((b.choice, b.priority_step, b.widen.len()), (Choice::LongestIdle, None, 0));
+    assert_eq!((a.ring_at_once, b.ring_at_once), (3, 1));
+}
+
+#[test]
 fn a_trunk_is_read_whole() {
     let project = Project::new();
     let text = "[[trunk]]\nid = 'acme'\naddresses = ['192.0.2.1', '198.51.100.7/28']\nservers = ['sip.acme.example', '192.0.2.9:5070;tcp']\n\
@@ -260,6 +276,15 @@ fn every_fault_is_found_at_its_place() {
             "an address of trunk 'a' too",
         ),
         ("[[trunk]]\naddresses = ['10.0.0.0/8']".into(), (2, 1), "id is missing"),
+        (format!("{queue}choice = 'longest_ilde'"), (4, 10), "did you mean 'longest_idle'?"),
+        (format!("{queue}priority_step_s = -1"), (4, 19), "it goes from 0 to 86400"),
+        (format!("{queue}ring_at_once = 0"), (4, 16), "it goes from 1 to 20"),
+        (format!("{queue}widen = 5"), (4, 9), "it is to be a list"),
+        (
+            format!("{queue}widen = [{{ after_s = 5, level = 2 }}, {{ after_s = 4, level = 1 }}]"),
+            (4, 9),
+            "asks for less",
+        ),
         (format!("{queue}{queue}{agent}queues = ['sales']"), (5, 6), "two of queue 'sales'"),
         (format!("{agent}{agent}"), (6, 6), "two agents '1'"),
         (format!("{queue}{agent}queues = ['salse']"), (7, 11), "did you mean 'sales'?"),

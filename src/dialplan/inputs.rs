@@ -17,9 +17,10 @@ use super::reader::{Table, integer_of, type_of, value_of};
 use super::types::Type;
 use super::typing::Vocabulary;
 use crate::bridge::Digit;
+use crate::demand::widened;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside, skills_of};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside, skills_of, widenings};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -107,6 +108,8 @@ pub(super) fn check_inputs(
         checker.check_consent(*module, &fixed, &given, &place, findings);
         check_together(*module, &fixed, place.clone(), findings);
         check_offer(*module, &given, &place, findings);
+        check_needed(*module, &given, &place, findings);
+        check_widening(&fixed, place.clone(), findings);
         checker.check_skilled(*module, &fixed, &place, findings);
         checker.check_request(*module, &fixed, place, findings);
     }
@@ -117,6 +120,26 @@ fn check_offer(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, fin
     if module == Module::Deter && given.contains("offer") && !given.contains("offer_prompt") {
         let hint = "name the prompt that says what the keys do".to_owned();
         findings.error(place.clone(), "deter: an offer needs an offer_prompt".to_owned(), hint);
+    }
+}
+
+/// Inputs that say more of another one, which is not there.
+fn check_needed(module: Module, given: &BTreeSet<&str>, place: &Range<usize>, findings: &mut Findings<'_>) {
+    for (more, of) in [("widen", "skills"), ("prefer_s", "prefer_agent")] {
+        if module == Module::Distribute && given.contains(more) && !given.contains(of) {
+            let message = format!("distribute: {more} means nothing without {of}");
+            findings.error(place.clone(), message, format!("give {of}, or leave {more} out"));
+        }
+    }
+}
+
+/// Steps of widening that come when the caller waits no more.
+fn check_widening(fixed: &BTreeMap<String, Value>, place: Range<usize>, findings: &mut Findings<'_>) {
+    let steps = fixed.get("widen").and_then(|rule| widenings(rule).ok()).unwrap_or_default();
+    let Some(Value::Integer(most)) = fixed.get("max_wait_s") else { return };
+    if let Some(late) = steps.iter().map(|step| step.after.as_secs()).find(|after| *after >= most.unsigned_abs()) {
+        let message = format!("distribute: the step of widen after {late} s never comes, since max_wait_s is {most}");
+        findings.warning(place, message, "give after_s below max_wait_s".to_owned());
     }
 }
 
@@ -326,6 +349,13 @@ impl<'a> Checker<'a> {
                 }
             }
             (Kind::Skills, DeValue::Array(_) | DeValue::Table(_)) => return self.check_skills(name, value, findings),
+            (Kind::Widening, DeValue::Array(_)) => {
+                let checked = value_of(value.get_ref())?;
+                if let Err(fault) = widenings(&checked) {
+                    findings.error(span, format!("{name} {fault}"), None);
+                    return None;
+                }
+            }
             (Kind::Choices, DeValue::Table(_)) => return self.check_choices(name, value, findings),
             (kind, DeValue::String(text)) if is_word(kind) => self.check_word(name, kind, text, span, findings)?,
             (kind, other) => {
@@ -349,6 +379,11 @@ impl<'a> Checker<'a> {
         let fault = match kind {
             Kind::Queue => self.queue_fault(text),
             Kind::Target => self.target_fault(text),
+            Kind::Agent => {
+                let agent = text.strip_prefix("agent:").unwrap_or(text);
+                let hint = || suggest(agent, self.names.agents.iter().map(AgentId::as_str));
+                (!self.names.agents.contains(agent)).then(|| (format!("there is no agent '{agent}'"), hint()))
+            }
             Kind::Calendar if !self.names.calendars.contains_key(text) => {
                 let known = self.names.calendars.keys().map(String::as_str);
                 Some((format!("there is no calendar '{text}'"), suggest(text, known)))
@@ -424,9 +459,12 @@ impl<'a> Checker<'a> {
         else {
             return;
         };
-        let wanted = skills_of(skills).unwrap_or_default();
+        let asked = skills_of(skills).unwrap_or_default();
+        // What is asked for in the end counts.
+        let steps = fixed.get("widen").and_then(|rule| widenings(rule).ok()).unwrap_or_default();
+        let wanted = steps.last().map_or_else(|| asked.clone(), |step| widened(&asked, step.level));
         if !members.iter().any(|agent| wanted.iter().all(|(skill, level)| agent.get(skill) >= Some(level))) {
-            let wanted: Vec<&str> = wanted.keys().map(Skill::as_str).collect();
+            let wanted: Vec<&str> = asked.keys().map(Skill::as_str).collect();
             let message = format!("no agent of queue '{queue}' has the skills {} as asked", wanted.join(", "));
             findings.warning(
                 place.clone(),
@@ -554,6 +592,7 @@ fn is_word(kind: Kind) -> bool {
             | Kind::Prompt
             | Kind::Choices
             | Kind::Skills
+            | Kind::Widening
             | Kind::Template
             | Kind::Values
             | Kind::Fields

@@ -203,6 +203,7 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
             "Who is rung, as agent:201.",
             known(|names| names.agents.iter().map(|agent| format!("agent:{agent}")).collect()),
         ),
+        Kind::Agent => named("An agent.", known(|names| texts(names.agents.iter()))),
         Kind::Choices => json!({
             "type": "object",
             "minProperties": 1,
@@ -216,6 +217,19 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
                 { "type": "array", "items": { "type": "string" } },
                 { "type": "object", "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 5 } },
             ],
+        }),
+        Kind::Widening => json!({
+            "type": "array",
+            "maxItems": 10,
+            "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["after_s", "level"],
+                "properties": {
+                    "after_s": { "type": "integer", "minimum": 0, "maximum": 86_400 },
+                    "level": { "type": "integer", "minimum": 0, "maximum": 5 },
+                },
+            },
         }),
         Kind::Service => named("The name of a service.", known(|names| texts(names.services.keys()))),
         Kind::Template => json!({ "type": "string" }),

@@ -133,7 +133,8 @@ impl Trail {
 
     /// With the texts of the plans that the run went by.
     pub fn told(&self, plans: &Plans) -> Trace {
-        let mut trace = Trace { levels: Vec::with_capacity(self.visits.len()), omitted: self.omitted };
+        let mut trace =
+            Trace { levels: Vec::with_capacity(self.visits.len()), omitted: self.omitted, ..Trace::default() };
         let mut room = MOST_TEXT;
         for visit in &self.visits {
             let Some(level) = plans.get(&visit.plan).and_then(|plan| plan.levels.get(visit.level)) else { continue };

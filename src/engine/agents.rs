@@ -19,6 +19,7 @@ use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
 use crate::spoken::{Amount, Kind, Said};
 use crate::time::Now;
+use crate::trace::Decision;
 
 /// A phone of an agent: what to write into the request line, and the way there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +35,20 @@ const RINGS_ON: Duration = Duration::from_secs(5);
 const MAX_PHONES: usize = 4;
 
 impl Engine {
+    /// The distributor has chosen. A customer who is to be called back is rung before the agent is.
+    pub(super) fn offered(&mut self, id: CallId, agent: &AgentId, why: Decision, now: Now) {
+        let called_back = self.is_call_back(id);
+        if called_back {
+            self.call_back(id, now);
+        }
+        if let Some(live) = self.live(id) {
+            live.call.decided(why);
+        }
+        if !called_back {
+            self.ring_agent(id, agent, now);
+        }
+    }
+
     /// Rings every phone of the agent. When none can be rung the distributor is told at once.
     pub(super) fn ring_agent(&mut self, id: CallId, agent: &AgentId, now: Now) {
         let mut legs = Vec::new();
@@ -52,7 +67,7 @@ impl Engine {
             self.acd.agent_failed(id, agent, NoAnswer::Unreachable, now);
             return;
         }
-        live.call.offer = Some(Offer { agent: agent.clone(), legs });
+        live.call.offers.push(Offer { agent: agent.clone(), legs });
         self.changed.insert(id);
     }
 
@@ -140,8 +155,8 @@ impl Engine {
     /// The distributor takes its offer back.
     pub(super) fn stop_ringing(&mut self, id: CallId, agent: &AgentId, now: Now) {
         let Some(live) = self.live(id) else { return };
-        let Some(offer) = live.call.offer.take_if(|offer| offer.agent == *agent) else { return };
-        for leg in offer.legs {
+        let Some(at) = live.call.offers.iter().position(|offer| offer.agent == *agent) else { return };
+        for leg in live.call.offers.remove(at).legs {
             self.drop_leg(id, leg, &EndReason::normal(Outcome::Abandoned, Party::System), now);
         }
         self.changed.insert(id);
@@ -153,29 +168,32 @@ impl Engine {
             return;
         }
         let Some(live) = self.live(id) else { return };
-        let Some(offer) = live.call.offer.as_mut().filter(|offer| offer.legs.contains(&leg)) else { return };
-        offer.legs.retain(|other| *other != leg);
-        if offer.legs.is_empty() {
-            let agent = offer.agent.clone();
-            live.call.offer = None;
+        let Some(offer) = live.call.offers.iter_mut().find(|offer| offer.legs.contains(&leg)) else { return };
+        if offer.legs.len() > 1 {
+            return offer.legs.retain(|other| *other != leg);
+        }
+        if let Some(offer) = live.call.take_offer(leg) {
             self.changed.insert(id);
-            self.agent_failed(id, &agent, why, now);
+            self.agent_failed(id, &offer.agent, why, now);
         }
     }
 
-    /// A phone of an offer was picked up: the others stop, caller and agent talk.
+    /// A phone was picked up: all others that ring for this call stop, caller and agent talk.
     pub(super) fn phone_answered(&mut self, id: CallId, leg: LegId, now: Now) {
         if self.outside_answered(id, leg, now) {
             return;
         }
-        let reason = EndReason::normal(Outcome::Handled, Party::System);
-        let offered = self.live(id).and_then(|live| live.call.offer.take_if(|offer| offer.legs.contains(&leg)));
-        let valid = offered.is_some() && self.acd.agent_answered(id, now);
-        for other in offered.into_iter().flat_map(|offer| offer.legs).filter(|other| *other != leg) {
-            self.drop_leg(id, other, &reason, now);
+        let offer = self.live(id).and_then(|live| live.call.take_offer(leg));
+        let valid = offer.as_ref().is_some_and(|offer| self.acd.agent_answered(id, &offer.agent, now));
+        let mut offers: Vec<Offer> = offer.into_iter().collect();
+        if let Some(live) = self.live(id).filter(|_| valid) {
+            offers.append(&mut live.call.offers);
+        }
+        for other in offers.into_iter().flat_map(|offer| offer.legs).filter(|other| *other != leg) {
+            self.drop_leg(id, other, &EndReason::ELSEWHERE, now);
         }
         if !valid {
-            self.drop_leg(id, leg, &reason, now);
+            self.drop_leg(id, leg, &EndReason::normal(Outcome::Handled, Party::System), now);
             return;
         }
         let Some(live) = self.live(id) else { return };

@@ -54,7 +54,7 @@ impl Engine {
             call: None,
             number: number.clone(),
             queue: queue.clone(),
-            skills: Default::default(),
+            demand: Default::default(),
             language: self.settings.language.clone(),
             trunk: None,
             origin: None,
@@ -160,7 +160,7 @@ impl Engine {
 
     fn api_trace(&self, id: CallId) -> Result<Value, ApiError> {
         let live = self.calls.get(&id).ok_or_else(|| unknown_call(id))?;
-        let trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        let trace = live.trace();
         Ok(json!(CallTrace {
             call_id: id,
             from: live.call.from.clone(),

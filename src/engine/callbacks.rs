@@ -9,9 +9,10 @@ use super::{Engine, Live, LogLevel, Timer};
 use crate::bridge::{Digit, MediaCommand, PlayItem};
 use crate::call::{Call, NewCall, Phase};
 use crate::callback::{AttemptFailure, Callback, CallbackState, Origin};
+use crate::demand::Demand;
 use crate::dialplan::{CallBackOutcome, RunInput};
 use crate::ids::{CallId, CallbackId, Language, PlayId, QueueId, TrunkId};
-use crate::queue::{Medium, NoAnswer, Skills, TakenBack};
+use crate::queue::{Medium, NoAnswer, TakenBack};
 use crate::record::{Outcome, Party, PathStep};
 use crate::settings::CallbackRules;
 use crate::time::{Instant, Now, Wall};
@@ -34,7 +35,7 @@ pub(super) struct Wish {
     /// In one form.
     pub number: String,
     pub queue: QueueId,
-    pub skills: Skills,
+    pub demand: Demand,
     pub language: Language,
     pub trunk: Option<TrunkId>,
     pub origin: Option<Origin>,
@@ -67,7 +68,7 @@ impl Engine {
             call: Some(id),
             number: Some(number).filter(|number| !number.is_empty())?,
             queue: queue.clone(),
-            skills: if call.queue.as_ref() == Some(queue) { call.skills.clone() } else { Skills::new() },
+            demand: if call.queue.as_ref() == Some(queue) { call.demand.clone() } else { Demand::default() },
             language: call.language.clone(),
             trunk: call.trunk.clone(),
             origin: call.origin,
@@ -91,7 +92,7 @@ impl Engine {
             call_id: wish.call,
             number: wish.number,
             queue: wish.queue,
-            skills: wish.skills,
+            demand: wish.demand,
             language: wish.language,
             trunk: wish.trunk,
             origin: wish.origin,
@@ -119,7 +120,7 @@ impl Engine {
             let contact = CallId::new(now.wall.as_millisecond(), self.random_bits());
             let since = since(callback.waiting_since, now);
             let takes = self.is_open(&callback.queue, now.wall) && !self.draining;
-            if takes && self.acd.enqueue_callback(contact, &callback.queue, &callback.skills, since, now).is_ok() {
+            if takes && self.acd.enqueue_callback(contact, &callback.queue, &callback.demand, since, now).is_ok() {
                 self.callbacks.queued(callback.id, contact);
             } else {
                 self.callbacks.defer(callback.id, LOOK_AGAIN, now);
@@ -176,7 +177,7 @@ impl Engine {
         call.origin = callback.origin;
         call.phase = Phase::CallingBack;
         call.queue = Some(callback.queue.clone());
-        call.skills.clone_from(&callback.skills);
+        call.demand.clone_from(&callback.demand);
         call.path.push(step_of(callback));
         Live::new(call, None, self.plans.clone())
     }
@@ -272,8 +273,8 @@ impl Engine {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let Some(queue) = live.call.queue.clone() else { return };
         let music = self.settings.queues.iter().find(|known| known.id == queue).map(|queue| queue.music.clone());
-        let skills = live.call.skills.clone();
-        live.call.enter_queue(&queue, skills, music.as_deref().unwrap_or("music/default"), Vec::new(), now);
+        let demand = live.call.demand.clone();
+        live.call.enter_queue(&queue, demand, music.as_deref().unwrap_or("music/default"), Vec::new(), now);
         self.unwritten.insert(id);
         self.wire(id, now);
         if let Some(agent) = self.acd.reached(id, now) {

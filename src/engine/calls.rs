@@ -35,6 +35,8 @@ pub(super) struct NewCall {
     pub max_forwards: u8,
 }
 
+const NON_SELECTED: u8 = 26;
+
 /// How a call's end is told to the legs that are still there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EndReason {
@@ -46,6 +48,10 @@ pub(super) struct EndReason {
 }
 
 impl EndReason {
+    /// For a phone that rang until somebody else answered. Q.850 cause 26: non-selected user clearing.
+    pub const ELSEWHERE: EndReason =
+        EndReason { outcome: Outcome::Handled, by: Party::System, q850: NON_SELECTED, status: 480 };
+
     /// Q.850 cause 16: normal clearing.
     pub fn normal(outcome: Outcome, by: Party) -> EndReason {
         EndReason { outcome, by, q850: 16, status: 480 }
@@ -208,7 +214,7 @@ impl Engine {
             q850: Some(reason.q850),
         });
         let phase = std::mem::replace(&mut live.call.phase, Phase::Ending);
-        live.call.offer = None;
+        live.call.offers.clear();
         live.outgoing = None;
         let open: Vec<LegId> =
             live.call.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.id).collect();
@@ -238,6 +244,10 @@ impl Engine {
         } else {
             // RFC 3326
             headers.push("Reason", format!("Q.850;cause={}", reason.q850));
+            if reason.q850 == NON_SELECTED {
+                // So that the phone shows no missed call.
+                headers.push("Reason", "SIP;cause=200;text=\"Call completed elsewhere\"");
+            }
             self.ua.hang_up(session, headers, now.instant);
         }
         self.close_leg(id, leg_id, now);
@@ -278,7 +288,7 @@ impl Engine {
         }
         let told = Box::new(live.call.record());
         let mut record = told.clone();
-        record.trace = live.run.as_ref().map(|run| run.trace(&live.plans)).unwrap_or_default();
+        record.trace = live.trace();
         self.journal(Journal::Ended(record));
         // Events are kept by the thousand; whoever wants the trace asks for it.
         self.commands.push_back(super::Command::Publish(Change::Ended(told)));

@@ -29,11 +29,10 @@ impl Engine {
     }
 
     pub(super) fn dial_timed_out(&mut self, id: CallId, now: Now) {
-        let Some(offer) = self.live(id).and_then(|live| live.call.offer.clone()) else {
-            return self.outside_timed_out(id, now);
-        };
-        self.stop_ringing(id, &offer.agent, now);
-        self.agent_failed(id, &offer.agent, NoAnswer::Timeout, now);
+        let agent = self.calls.get(&id).and_then(|live| Some(live.call.offers.first()?.agent.clone()));
+        let Some(agent) = agent else { return self.outside_timed_out(id, now) };
+        self.stop_ringing(id, &agent, now);
+        self.agent_failed(id, &agent, NoAnswer::Timeout, now);
     }
 
     /// The distributor takes an offer back. One who was dialled by name cannot be had, and the caller is told.

@@ -41,6 +41,7 @@ use crate::sip::registrar::Registrar;
 use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
+use crate::trace::Trace;
 use crate::views::{ApiError, ApiRequest, CallbackView, Change};
 use dial_out::Outgoing;
 pub use journal::Journal;
@@ -237,6 +238,11 @@ impl Live {
     fn new(call: Call, run: Option<Run>, plans: Arc<Plans>) -> Live {
         Live { call, run, plans, outgoing: None, shown: None, written: Written::default() }
     }
+
+    /// Why the call went the way it did, so far.
+    fn trace(&self) -> Trace {
+        self.call.trace(self.run.as_ref().map(|run| run.trace(&self.plans)).unwrap_or_default())
+    }
 }
 
 /// What is alive, for leak checks.
@@ -418,8 +424,7 @@ impl Engine {
 
     fn handle_acd_event(&mut self, event: AcdEvent, now: Now) {
         match event {
-            AcdEvent::Offer { contact, .. } if self.is_call_back(contact) => self.call_back(contact, now),
-            AcdEvent::Offer { contact, agent, .. } => self.ring_agent(contact, &agent, now),
+            AcdEvent::Offer { contact, agent, reason } => self.offered(contact, &agent, *reason, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
             AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
             AcdEvent::WrappedUp { contact, acw } => {

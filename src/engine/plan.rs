@@ -5,9 +5,10 @@ use super::recordings::Message;
 use super::{Engine, LogLevel, PLACE_KEPT, Timer};
 use crate::bridge::{Digit, MediaCommand, RecordTerms, Sources};
 use crate::call::{Phase, millis};
+use crate::demand::Demand;
 use crate::dialplan::{QueueFigures, QueueOutcome, Queues, RunAction, RunInput, Target};
 use crate::ids::{CallId, QueueId};
-use crate::queue::{Acd, EnqueueError, Skills};
+use crate::queue::{Acd, EnqueueError};
 use crate::record::{Party, SurveyAnswer};
 use crate::time::{Instant, Now};
 
@@ -73,11 +74,11 @@ impl Engine {
                 let sources = if on { Sources::from_slice(&[leg]) } else { Sources::new() };
                 self.media(MediaCommand::Hear { leg, sources });
             }
-            RunAction::Distribute { queue, skills, max_wait, leave } => {
+            RunAction::Distribute { queue, demand, max_wait, leave } => {
                 if let Some(limit) = max_wait {
                     self.timers.set(Timer::Wait(id), now.instant + limit);
                 }
-                self.distribute(id, &queue, skills, leave, now);
+                self.distribute(id, &queue, demand, leave, now);
             }
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
@@ -105,15 +106,15 @@ impl Engine {
         }
     }
 
-    fn distribute(&mut self, id: CallId, queue: &QueueId, skills: Skills, leave: Vec<Digit>, now: Now) {
+    fn distribute(&mut self, id: CallId, queue: &QueueId, demand: Demand, leave: Vec<Digit>, now: Now) {
         let promised = self.take_back_promise(id, queue, now);
         let regained = self.regained_place(id, queue, now).into_iter().chain(promised).min();
         let Some(live) = self.calls.get_mut(&id) else { return };
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
-        live.call.enter_queue(queue, skills.clone(), music.as_deref().unwrap_or("music/default"), leave, now);
+        live.call.enter_queue(queue, demand.clone(), music.as_deref().unwrap_or("music/default"), leave, now);
         self.wire(id, now);
-        match self.acd.enqueue(id, queue, &skills, since, now) {
+        match self.acd.enqueue(id, queue, &demand, since, now) {
             Ok(()) => {
                 let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
                 let since = now.wall - jiff::SignedDuration::from_millis(waited);
@@ -179,10 +180,10 @@ impl Engine {
     pub(super) fn requeue(&mut self, id: CallId, now: Now) -> bool {
         let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
         let Some(call) = with_agent else { return false };
-        let (Some(queue), skills) = (call.queue.clone(), call.skills.clone()) else { return false };
+        let (Some(queue), demand) = (call.queue.clone(), call.demand.clone()) else { return false };
         self.acd.talk_ended(id, now);
         self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
-        self.distribute(id, &queue, skills, Vec::new(), now);
+        self.distribute(id, &queue, demand, Vec::new(), now);
         true
     }
 }

@@ -23,7 +23,10 @@ impl Engine {
         let Some((call, leg)) = self.leg_of(session) else { return };
         self.outside_rings(call, leg);
         if status == 180 || status == 183 {
-            self.acd.agent_ringing(call, now);
+            let agent = self.calls.get(&call).and_then(|live| live.call.legs.get(&leg)?.agent.clone());
+            if let Some(agent) = agent {
+                self.acd.agent_ringing(call, &agent, now);
+            }
             self.ring_back(call, now);
         }
     }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, QueueOutcome, Started, Value};
-use crate::ids::QueueId;
+use crate::demand::{Demand, HIGHEST_PRIORITY, PreferredAgent};
+use crate::ids::{AgentId, QueueId};
 use crate::record::Outcome;
 
 pub const SPEC: Spec = Spec {
@@ -18,6 +19,36 @@ pub const SPEC: Spec = Spec {
             kind: Kind::Skills,
             need: Need::Optional,
             doc: "what the agent must be good at; agents of the queue without these skills are not rung",
+        },
+        Input {
+            name: "widen",
+            kind: Kind::Widening,
+            need: Need::Optional,
+            doc: "how less is asked for as the caller waits: every skill at this level at most, and at 0 none; the queue's own rule where it is not given",
+        },
+        Input {
+            name: "priority",
+            kind: Kind::Integer { min: -HIGHEST_PRIORITY, max: HIGHEST_PRIORITY },
+            need: Need::Integer(0),
+            doc: "the higher is served first; waiting raises it, by one step for every priority_step_s of the queue",
+        },
+        Input {
+            name: "prefer_skills",
+            kind: Kind::Skills,
+            need: Need::Optional,
+            doc: "what the agent should be good at besides: of those who can be had, who has the most of these is rung",
+        },
+        Input {
+            name: "prefer_agent",
+            kind: Kind::Agent,
+            need: Need::Optional,
+            doc: "who is waited for before others are rung, as { cel = \"caller.last_agent\" }; only while they are at work in the queue",
+        },
+        Input {
+            name: "prefer_s",
+            kind: Kind::Integer { min: 0, max: 3_600 },
+            need: Need::Integer(30),
+            doc: "how long the preferred agent is waited for; at 0 only one who is free is preferred",
         },
         Input {
             name: "max_wait_s",
@@ -56,11 +87,27 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     step.answer();
     step.ask(Action::Distribute {
         queue: QueueId::from(queue),
-        skills: inputs.skills("skills"),
+        demand: demand(inputs),
         max_wait: inputs.seconds("max_wait_s"),
         leave: inputs.keys("leave"),
     });
     Started::Running(Activity::Distribute(Distribute {}))
+}
+
+fn demand(inputs: &Inputs) -> Demand {
+    let priority = inputs.integer("priority").and_then(|priority| i32::try_from(priority).ok());
+    let preferred = inputs.text("prefer_agent").map(|agent| agent.strip_prefix("agent:").unwrap_or(agent));
+    let prefer_agent = preferred.filter(|agent| !agent.is_empty()).map(|agent| PreferredAgent {
+        agent: AgentId::from(agent),
+        wait: inputs.seconds("prefer_s").unwrap_or_default(),
+    });
+    Demand {
+        skills: inputs.skills("skills"),
+        widen: inputs.widenings("widen"),
+        priority: priority.unwrap_or(0),
+        prefer_skills: inputs.skills("prefer_skills"),
+        prefer_agent,
+    }
 }
 
 impl Distribute {

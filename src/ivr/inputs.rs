@@ -10,6 +10,7 @@ use super::calendar::Calendar;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
 use crate::caller::{NumberList, Numbering};
+use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, QueueId, ServiceId, Skill};
 use crate::spoken::Table;
 
@@ -104,6 +105,50 @@ pub fn skills(value: &Value) -> Option<BTreeMap<Skill, u8>> {
         _ => None,
     }
 }
+
+/// A rule of widening has so many steps at most.
+const MOST_WIDENINGS: usize = 10;
+/// The longest wait after which one is taken.
+const LATEST_WIDENING_S: i64 = 86_400;
+
+/// `[{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]`: each step comes later and asks for less. Else what is
+/// wrong.
+pub fn widenings(value: &Value) -> Result<Vec<Widening>, String> {
+    let Value::List(items) = value else { return Err(format!("is {}; it is to be a list", value.describe())) };
+    if items.len() > MOST_WIDENINGS {
+        return Err(format!("has {} steps; {MOST_WIDENINGS} are the most", items.len()));
+    }
+    let steps: Vec<Widening> = items.iter().map(widening).collect::<Result<_, _>>()?;
+    for pair in steps.windows(2) {
+        if let [earlier, later] = pair
+            && (earlier.after >= later.after || earlier.level <= later.level)
+        {
+            let said = |step: &Widening| format!("after {} s level {}", step.after.as_secs(), step.level);
+            return Err(format!(
+                "has '{}' before '{}'; each step comes later and asks for less",
+                said(earlier),
+                said(later)
+            ));
+        }
+    }
+    Ok(steps)
+}
+
+fn widening(item: &Value) -> Result<Widening, String> {
+    let Value::Map(step) = item else { return Err(format!("has {} as a step; write {WIDENING}", item.describe())) };
+    if let Some(other) = step.keys().find(|key| !matches!(key.as_str(), "after_s" | "level")) {
+        return Err(format!("has a step with '{other}'; write {WIDENING}"));
+    }
+    let within = |key: &str, highest: i64| match step.get(key) {
+        Some(Value::Integer(integer)) if (0..=highest).contains(integer) => Ok(integer.unsigned_abs()),
+        Some(_) => Err(format!("has a step whose {key} is no whole number from 0 to {highest}")),
+        None => Err(format!("has a step without {key}; write {WIDENING}")),
+    };
+    let (after, level) = (within("after_s", LATEST_WIDENING_S)?, within("level", 5)?);
+    Ok(Widening { after: Duration::from_secs(after), level: u8::try_from(level).unwrap_or(0) })
+}
+
+const WIDENING: &str = "{ after_s = 30, level = 2 }, with level 0 for whoever is in the queue";
 
 /// The names a plan may refer to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +245,11 @@ impl Inputs {
     /// Skills with the least level of each.
     pub fn skills(&self, name: &str) -> BTreeMap<Skill, u8> {
         self.get(name).and_then(skills).unwrap_or_default()
+    }
+
+    /// Steps at which less is asked for; `None` where nothing is given.
+    pub fn widenings(&self, name: &str) -> Option<Vec<Widening>> {
+        self.get(name).and_then(|value| widenings(value).ok())
     }
 
     pub fn keys(&self, name: &str) -> Vec<Digit> {

@@ -37,13 +37,13 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Digit, PlayItem};
-use crate::ids::{AgentId, PlayId, QueueId, Skill};
+use crate::demand::Demand;
+use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
 use crate::views::RecordingWish;
 
@@ -53,7 +53,7 @@ pub use callback::CallBackOutcome;
 pub use deter::Farewell;
 pub use guide::{example, guide, section};
 pub use http::{HttpRequest, Method};
-pub use inputs::{Inputs, Names, Value, skills as skills_of};
+pub use inputs::{Inputs, Names, Value, skills as skills_of, widenings};
 pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use queues::{NoQueues, QueueFigures, Queues};
@@ -170,8 +170,7 @@ pub enum Action {
     /// Into a queue, with its music and announcements; the answer is `Event::Queued`. The call is answered before.
     Distribute {
         queue: QueueId,
-        /// Only agents with these skills, each at this level (1 to 5) or above.
-        skills: BTreeMap<Skill, u8>,
+        demand: Demand,
         /// Report `TimedOut` after this long unanswered; wait for ever when `None`.
         max_wait: Option<Duration>,
         /// Keys that leave the queue, reported as `Left`.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct QueueFigures {
     /// Callers who wait, those being offered to an agent included.
     pub waiting: u64,
-    /// How long the caller at the head has waited, in seconds.
+    /// How long the caller who has waited longest has, in seconds.
     pub longest_wait_s: u64,
     pub agents_available: u64,
     pub agents_logged_in: u64,

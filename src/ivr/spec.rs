@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{Value, skills};
+use super::inputs::{Value, skills, widenings};
 use crate::bridge::Digit;
 
 /// A module, as it is documented and checked.
@@ -128,12 +128,16 @@ pub enum Kind {
     Target,
     /// A table from keys to what they mean: `{ 1 = "sales", 2 = "support" }`.
     Choices,
+    /// The id of an agent: `201`; `agent:201` is the same.
+    Agent,
     /// Telephone keys: `*0`.
     Keys,
     /// A number pattern: `NNNN`.
     Pattern,
     /// Skills an agent must have: a list of names, or a table from names to the least level.
     Skills,
+    /// How less is asked for as time goes by: `[{ after_s = 30, level = 2 }]`.
+    Widening,
     /// An HTTP service of the configuration.
     Service,
     /// A text with expressions in braces: `/customers/{call.from}`.
@@ -160,10 +164,12 @@ impl Kind {
             Kind::Level => "\"menu\"".into(),
             Kind::Language => "\"fr\"".into(),
             Kind::Target => "\"agent:201\"".into(),
+            Kind::Agent => "\"201\"".into(),
             Kind::Choices => "{ 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "\"*0\"".into(),
             Kind::Pattern => "\"NNNN\"".into(),
             Kind::Skills => "[\"billing\"]".into(),
+            Kind::Widening => "[{ after_s = 30, level = 2 }]".into(),
             Kind::Service => "\"crm\"".into(),
             Kind::Template => "\"/customers/{call.from}\"".into(),
             Kind::Values => "{ number = { cel = \"call.from\" } }".into(),
@@ -185,12 +191,14 @@ impl Kind {
             Kind::Level => "the name of a level of this plan".into(),
             Kind::Language => "a language such as \"en\"".into(),
             Kind::Target => "an agent, as \"agent:201\", or a number, as \"tel:+33155501\"".into(),
+            Kind::Agent => "the id of an agent, as \"201\"".into(),
             Kind::Choices => "a table of keys, as { 1 = \"sales\", 2 = \"support\" }".into(),
             Kind::Keys => "telephone keys, as \"*0\"".into(),
             Kind::Pattern => "a pattern of digits and N (any digit), as \"NNNN\"".into(),
             Kind::Skills => {
                 "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
             }
+            Kind::Widening => "a list of steps, as [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]".into(),
             Kind::Service => "the name of a service".into(),
             Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
             Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
@@ -216,6 +224,7 @@ impl Kind {
             (Kind::Template | Kind::Fields | Kind::Values, _) => false,
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
             (Kind::Skills, value) => skills(value).is_some(),
+            (Kind::Widening, value) => widenings(value).is_ok(),
             (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
             (_, value) => value.as_text().is_some(),
         }

@@ -381,11 +381,13 @@ fn gather_counts_digits_typed_before_it_began() {
 
 #[test]
 fn distribute_answers_and_says_what_became_of_the_caller() {
-    let mut bench =
-        Bench::start(Module::Distribute, "queue = 'sales'\nskills = ['billing']\nmax_wait_s = 90\nleave = '*'");
+    let mut bench = Bench::start(
+        Module::Distribute,
+        "queue = 'sales'\nskills = ['billing']\npriority = 2\nmax_wait_s = 90\nleave = '*'",
+    );
     let expected = Action::Distribute {
         queue: "sales".into(),
-        skills: [("billing".into(), 1)].into(),
+        demand: Demand { skills: [("billing".into(), 1)].into(), priority: 2, ..Demand::default() },
         max_wait: Some(Duration::from_secs(90)),
         leave: vec![Digit::new('*').unwrap()],
     };

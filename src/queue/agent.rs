@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::occupancy::Work;
 use super::queues::QueueIndex;
 use super::skills::Skills;
 use super::{Cause, Wanted};
 use crate::ids::{AgentId, CallId};
+use crate::settings;
 use crate::time::{Instant, Now, Wall};
 use crate::views::AgentState;
 
 /// Counted up in the order in which the configuration names agents; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct AgentIndex(pub(super) u32);
 
@@ -91,7 +93,7 @@ impl Duty {
 }
 
 /// The order of idle agents: the first is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Idle {
     pub(super) since: Instant,
     pub(super) logged_in: Instant,
@@ -125,18 +127,58 @@ pub(super) struct Agent {
     /// The entry in the idle sets of the agent's queues.
     pub(super) listed: Option<Idle>,
     pub(super) handled: u64,
+    /// What they have handled, up to the present talk.
+    pub(super) work: Work,
+    /// Since when they have been with a contact.
+    working_since: Option<Instant>,
 }
 
 impl Agent {
+    /// Logged out for want of a phone; without queues and skills, until they are configured.
+    pub(super) fn new(settings: &settings::Agent, tie: u64, now: Now) -> Agent {
+        Agent {
+            id: settings.id.clone(),
+            name: settings.name.clone(),
+            queues: Vec::new(),
+            skills: Skills::new(),
+            reachable: false,
+            duty: Duty::WithoutPhone(Resume::Available),
+            since: now.wall,
+            cause: Cause::Configured,
+            idle_since: now.instant,
+            logged_in: now.instant,
+            tie,
+            unanswered: 0,
+            resting: false,
+            wanted: None,
+            leaving: false,
+            listed: None,
+            handled: 0,
+            work: Work::default(),
+            working_since: None,
+        }
+    }
+
     /// May be offered a contact now.
     pub(super) fn idle(&self, agent: AgentIndex) -> Option<Idle> {
         let free = self.duty == Duty::Available && !self.resting && !self.leaving;
         free.then_some(Idle { since: self.idle_since, logged_in: self.logged_in, tie: self.tie, agent })
     }
+
     pub(super) fn enter(&mut self, duty: Duty, cause: Cause, now: Now) {
         self.duty = duty;
         self.cause = cause;
         self.since = now.wall;
+        if self.is_with_contact() {
+            self.working_since.get_or_insert(now.instant);
+        } else if let Some(since) = self.working_since.take() {
+            self.work.add(since, now.instant);
+        }
+    }
+
+    /// Will sooner or later be free for the next contact.
+    pub(super) fn is_at_work(&self) -> bool {
+        !self.leaving && (self.duty == Duty::Available || self.duty.contact().is_some())
     }
 
     /// Talks or wraps up; a phone that is gone changes nothing about that.

@@ -211,6 +211,7 @@ impl Callbacks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demand::Demand;
 
     fn rules() -> CallbackRules {
         CallbackRules {
@@ -237,7 +238,7 @@ mod tests {
             call_id: None,
             number: number.to_owned(),
             queue: "sales".into(),
-            skills: BTreeMap::new(),
+            demand: Demand::default(),
             language: "en".into(),
             trunk: None,
             origin: None,

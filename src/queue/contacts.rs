@@ -1,25 +1,28 @@
 //! What contacts go through: the queue, offers, the talk.
 
+use smallvec::smallvec;
+
 use super::agent::{AgentIndex, Duty};
 use super::contact::{Contact, Medium, Place, Stage};
 use super::error::nearest;
-use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Skills, Timer};
+use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Timer};
+use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::time::{Instant, Now};
 use crate::views::AgentState;
 
 impl Acd {
-    /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced. Only
-    /// agents with the skills are offered it. `waiting_since` lies before `now` when a place is regained or kept.
+    /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
+    /// `waiting_since` lies before `now` when a place is regained or kept.
     pub fn enqueue(
         &mut self,
         contact: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
-        self.line_up(contact, queue, skills, waiting_since, Medium::Voice, now)
+        self.line_up(contact, queue, demand, waiting_since, Medium::Voice, now)
     }
 
     /// Puts a call-back in line. It is offered to an agent like anybody; the one who is reserved is not rung before
@@ -28,18 +31,18 @@ impl Acd {
         &mut self,
         contact: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
-        self.line_up(contact, queue, skills, waiting_since, Medium::Callback, now)
+        self.line_up(contact, queue, demand, waiting_since, Medium::Callback, now)
     }
 
     fn line_up(
         &mut self,
         contact: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         waiting_since: Instant,
         medium: Medium,
         now: Now,
@@ -59,19 +62,29 @@ impl Acd {
         if let Some(limit) = entered.settings.max_waiting.filter(full) {
             return Err(EnqueueError::Full { queue: queue.clone(), limit });
         }
-        let place = Place { since: waiting_since.min(now.instant), arrival, contact };
+        let since = waiting_since.min(now.instant);
+        let place = Place::new(contact, demand.priority, entered.priority_step(), since, arrival);
+        let mut fresh = Contact::new(Some(index), medium, demand.clone(), place, now);
+        fresh.widens_by(demand.widen.as_ref().unwrap_or(&entered.settings.widen));
+        if let Some(at) = fresh.widen(now.instant) {
+            self.timers.set(Timer::Widen(contact), at);
+        }
+        if let Some((agent, wait)) = self.preferred(&fresh) {
+            fresh.held_for = Some(agent);
+            self.timers.set(Timer::Preferred(contact), now.instant + wait);
+        }
+        let Some(entered) = self.queues.get_mut(&index) else { return Ok(()) };
         entered.line.insert(place);
-        entered.unoffered.insert(place, skills);
+        entered.unoffered.insert(place, &fresh.asked, fresh.held_for);
         entered.contacts += 1;
         match medium {
-            Medium::Voice => entered.figures.offered += 1,
+            Medium::Voice => entered.voice_comes(&place),
             Medium::Callback => entered.callbacks += 1,
         }
         self.changed_queues.insert(index);
-        let fresh = Contact::new(Some(index), skills.clone(), place, now);
-        self.contacts.insert(contact, Contact { medium, ..fresh });
+        self.contacts.insert(contact, fresh);
         self.offer_contact(contact, now);
-        if self.offered_to(contact).is_none()
+        if !self.is_offered(contact)
             && let Some(entered) = self.queues.get_mut(&index)
         {
             entered.flow.begin(now.instant);
@@ -86,16 +99,16 @@ impl Acd {
         let contact = self.contacts.get_mut(&id).filter(|contact| contact.medium == Medium::Callback)?;
         contact.medium = Medium::Voice;
         contact.called_back = true;
-        let (stage, queue_index) = (contact.stage, contact.queue?);
+        let (agent, queue_index) = (contact.offered_to().first().copied(), contact.queue?);
         let queue = self.queues.get_mut(&queue_index)?;
         queue.callbacks = queue.callbacks.saturating_sub(1);
-        queue.figures.offered += 1;
+        queue.voice_comes(&contact.place);
         let ring_timeout = queue.settings.ring_timeout;
         self.changed_queues.insert(queue_index);
         self.announce_unless_offered(id, now);
-        let Stage::Offered(index) = stage else { return None };
+        let agent = self.agents.get(&agent?)?.id.clone();
         self.timers.set(Timer::Ring(id), now.instant + ring_timeout);
-        self.agents.get(&index).map(|agent| agent.id.clone())
+        Some(agent)
     }
 
     /// The contact is over, in whatever stage it is. A talk ends as by `talk_ended`.
@@ -109,17 +122,30 @@ impl Acd {
     }
 
     fn take_out(&mut self, contact: CallId, elsewhere: bool, now: Now) {
-        match self.contacts.get(&contact).map(|contact| contact.stage) {
+        match self.contacts.get(&contact).map(|contact| contact.stage.clone()) {
             None => {}
             Some(Stage::Talking(_)) => self.talk_ended(contact, now),
             Some(Stage::Waiting) => self.leave_line(contact, elsewhere),
-            Some(Stage::Offered(index)) => {
+            Some(Stage::Offered(agents)) => {
                 self.leave_line(contact, elsewhere);
-                if let Some(agent) = self.agents.get(&index) {
-                    self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
-                }
-                self.release(index, Cause::OfferWithdrawn, now);
+                self.take_back(contact, &agents, now);
             }
+        }
+    }
+
+    /// These agents are not rung any more for a contact that needs them no longer.
+    fn take_back(&mut self, contact: CallId, agents: &[AgentIndex], now: Now) {
+        for index in agents {
+            self.told_to_stop(contact, *index);
+        }
+        for index in agents {
+            self.release(*index, Cause::OfferWithdrawn, now);
+        }
+    }
+
+    pub(super) fn told_to_stop(&mut self, contact: CallId, index: AgentIndex) {
+        if let Some(agent) = self.agents.get(&index) {
+            self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
         }
     }
 
@@ -141,24 +167,27 @@ impl Acd {
     }
 
     /// The agent's phone rings.
-    pub fn agent_ringing(&mut self, contact: CallId, now: Now) {
-        let Some(index) = self.rung_for(contact) else { return };
+    pub fn agent_ringing(&mut self, contact: CallId, agent: &AgentId, now: Now) {
+        let Some(index) = self.rung_for(contact, agent) else { return };
         if self.agents.get(&index).is_some_and(|agent| agent.duty == Duty::Reserved(contact)) {
             self.change(index, |agent| agent.enter(Duty::Ringing(contact), Cause::PhoneRang, now));
         }
     }
 
-    /// The agent picked up. False: the offer is no longer valid, hang up on the agent.
-    pub fn agent_answered(&mut self, contact: CallId, now: Now) -> bool {
-        let Some(index) = self.rung_for(contact) else { return false };
+    /// The agent picked up; others who were rung for the contact are not any more. False: the offer is no longer valid,
+    /// hang up on the agent.
+    pub fn agent_answered(&mut self, contact: CallId, agent: &AgentId, now: Now) -> bool {
+        let Some(index) = self.rung_for(contact, agent) else { return false };
         self.clear_timers(contact);
         let Some(talking) = self.contacts.get_mut(&contact) else { return false };
+        let others: Vec<AgentIndex> = talking.offered_to().iter().copied().filter(|other| *other != index).collect();
         talking.stage = Stage::Talking(index);
         talking.barred.clear();
         if let Some(queue_index) = talking.queue
             && let Some(queue) = self.queues.get_mut(&queue_index)
         {
             queue.line.remove(&talking.place);
+            queue.voices.remove(&talking.place.waited());
             queue.flow.answered(queue.line.len() > 0, now.instant);
             queue.figures.handled += 1;
             let waited = now.instant.since(talking.place.since);
@@ -170,13 +199,13 @@ impl Acd {
             agent.unanswered = 0;
             agent.handled += 1;
         });
+        self.take_back(contact, &others, now);
         true
     }
 
-    /// The offer came to nothing: the contact goes to the next agent within this call.
+    /// The offer to this agent came to nothing: where nobody else is rung, the contact goes to the next within this call.
     pub fn agent_failed(&mut self, contact: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
-        let Some(index) = self.rung_for(contact) else { return };
-        if self.agent_index.get(agent) == Some(&index) {
+        if let Some(index) = self.rung_for(contact, agent) {
             self.offer_failed(contact, index, why, now);
         }
     }
@@ -184,7 +213,7 @@ impl Acd {
     /// Caller and agent have parted: the agent wraps up for the queue's time, then is available, or what they asked
     /// for meanwhile. The contact is no longer known here.
     pub fn talk_ended(&mut self, contact: CallId, now: Now) {
-        let Some(Stage::Talking(index)) = self.contacts.get(&contact).map(|contact| contact.stage) else { return };
+        let Some(index) = self.talks_with(contact) else { return };
         let Some(ended) = self.contacts.remove(&contact) else { return };
         let queue_index = ended.queue;
         let wrap_up = queue_index.and_then(|index| self.queues.get_mut(&index)).map(|queue| {
@@ -208,7 +237,7 @@ impl Acd {
 
     /// The talk is put on hold, or goes on.
     pub fn hold(&mut self, contact: CallId, on: bool, now: Now) {
-        let Some(Stage::Talking(index)) = self.contacts.get(&contact).map(|contact| contact.stage) else { return };
+        let Some(index) = self.talks_with(contact) else { return };
         let (duty, cause) = match on {
             true => (Duty::Holding(contact), Cause::Held),
             false => (Duty::Talking(contact), Cause::Resumed),
@@ -230,20 +259,22 @@ impl Acd {
             let state = state.unwrap_or(AgentState::LoggedOut);
             return Err(AgentError::NotAvailable { agent: agent.clone(), state });
         }
-        let place = Place { since: now.instant, arrival: self.next_arrival(), contact };
-        let mut seizing = Contact::new(None, Skills::new(), place, now);
-        seizing.stage = Stage::Offered(index);
+        let place = Place::new(contact, 0, None, now.instant, self.next_arrival());
+        let mut seizing = Contact::new(None, Medium::Voice, Demand::default(), place, now);
+        seizing.stage = Stage::Offered(smallvec![index]);
         self.contacts.insert(contact, seizing);
         self.change(index, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
         Ok(())
     }
 
     pub(super) fn ring_timed_out(&mut self, contact: CallId, now: Now) {
-        let Some(index) = self.offered_to(contact) else { return };
-        if let Some(agent) = self.agents.get(&index) {
-            self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
+        let Some(Stage::Offered(agents)) = self.contacts.get(&contact).map(|contact| contact.stage.clone()) else {
+            return;
+        };
+        for index in agents {
+            self.told_to_stop(contact, index);
+            self.offer_failed(contact, index, NoAnswer::Timeout, now);
         }
-        self.offer_failed(contact, index, NoAnswer::Timeout, now);
     }
 
     /// An agent who was barred for this contact may be offered it again.
@@ -263,7 +294,7 @@ impl Acd {
     }
 
     fn announce_unless_offered(&mut self, contact: CallId, now: Now) {
-        if self.offered_to(contact).is_some() {
+        if self.is_offered(contact) {
             self.announce_later(contact, now);
         } else if self.announces(contact).is_some() {
             self.announce(contact, now);
@@ -286,35 +317,48 @@ impl Acd {
         self.next_arrival
     }
 
-    fn offered_to(&self, contact: CallId) -> Option<AgentIndex> {
+    fn is_offered(&self, contact: CallId) -> bool {
+        self.contacts.get(&contact).is_some_and(|contact| !contact.offered_to().is_empty())
+    }
+
+    fn talks_with(&self, contact: CallId) -> Option<AgentIndex> {
         match self.contacts.get(&contact)?.stage {
-            Stage::Offered(index) => Some(index),
-            Stage::Waiting | Stage::Talking(_) => None,
+            Stage::Talking(index) => Some(index),
+            Stage::Waiting | Stage::Offered(_) => None,
         }
     }
 
-    /// The agent whose phone rings, or is about to: not one who is reserved while a customer is rung.
-    fn rung_for(&self, contact: CallId) -> Option<AgentIndex> {
-        self.offered_to(contact).filter(|_| self.medium(contact) == Some(Medium::Voice))
+    /// The agent, if their phone rings for the contact, or is about to: not one who is reserved while a customer is rung.
+    fn rung_for(&self, contact: CallId, agent: &AgentId) -> Option<AgentIndex> {
+        let contact = self.contacts.get(&contact).filter(|contact| contact.medium == Medium::Voice)?;
+        let index = self.agent_index.get(agent)?;
+        contact.offered_to().contains(index).then_some(*index)
     }
 
     fn clear_timers(&mut self, contact: CallId) {
-        for timer in [Timer::Ring(contact), Timer::Retry(contact), Timer::Announce(contact)] {
+        for timer in
+            [Timer::Ring, Timer::Retry, Timer::Preferred, Timer::Widen, Timer::Announce].map(|timer| timer(contact))
+        {
             self.timers.clear(&timer);
         }
     }
 
-    /// The offered contact waits again at its place; false: it was a direct call, and is forgotten.
-    pub(super) fn wait_again(&mut self, id: CallId) -> bool {
+    /// The contact is not offered to this agent any more. When it was the last one it waits again at its place, or, as a
+    /// direct call, is forgotten.
+    pub(super) fn offer_no_longer(&mut self, id: CallId, index: AgentIndex) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Stage::Offered(agents) = &mut contact.stage else { return };
+        agents.retain(|agent| *agent != index);
+        if !agents.is_empty() {
+            return;
+        }
         self.timers.clear(&Timer::Ring(id));
-        let Some(contact) = self.contacts.get_mut(&id) else { return false };
         let Some(queue) = contact.queue.and_then(|index| self.queues.get_mut(&index)) else {
             self.contacts.remove(&id);
-            return false;
+            return;
         };
         contact.stage = Stage::Waiting;
-        queue.unoffered.insert(contact.place, &contact.skills);
-        true
+        queue.unoffered.insert(contact.place, &contact.asked, contact.held_for);
     }
 
     /// Out of the queue without an answer.
@@ -324,7 +368,8 @@ impl Acd {
         let Some(queue_index) = contact.queue else { return };
         if let Some(queue) = self.queues.get_mut(&queue_index) {
             queue.line.remove(&contact.place);
-            queue.unoffered.remove(&contact.place, &contact.skills);
+            queue.voices.remove(&contact.place.waited());
+            queue.unoffered.remove(&contact.place, &contact.asked, contact.held_for);
             queue.contacts -= 1;
             match contact.medium {
                 Medium::Callback => queue.callbacks = queue.callbacks.saturating_sub(1),
@@ -347,10 +392,10 @@ impl Acd {
     }
 
     fn offer_failed(&mut self, id: CallId, index: AgentIndex, why: NoAnswer, now: Now) {
-        if !self.wait_again(id) {
+        self.offer_no_longer(id, index);
+        let Some(contact) = self.contacts.get_mut(&id) else {
             return self.release(index, Cause::OfferFailed(why), now);
-        }
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        };
         let Some(queue) = contact.queue.and_then(|queue| self.queues.get(&queue)) else { return };
         let until = now.instant + queue.retry_delay();
         let most = queue.settings.max_no_answer;
@@ -369,9 +414,12 @@ impl Acd {
             self.timers.set(Timer::Rest(index), until);
         }
         self.change(index, |agent| {
-            agent.enter(duty, Cause::OfferFailed(why), now);
+            agent.enter(duty.clone(), Cause::OfferFailed(why), now);
             agent.resting = rests;
         });
+        if duty == Duty::NotResponding {
+            self.wait_no_longer_for(index, now);
+        }
         self.offer_contact(id, now);
         self.employ(index, now);
     }

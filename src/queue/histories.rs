@@ -8,7 +8,9 @@
 //! forgotten during a talk; a log-out undone by a registration; an abandoned contact left in line; a contact lost when
 //! its offer is taken back; the newest instead of the longest idle; only the first queue of an agent looked at; a
 //! deleted queue that loses its agents; no withdrawal when the caller leaves; a queue's change not published; a late
-//! answer accepted.
+//! answer accepted; the lowest priority served first.
+
+mod starvation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,12 +18,13 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::agent::Duty;
-use super::contact::Stage;
+use super::agent::{AgentIndex, Duty};
+use super::contact::{Contact, Stage};
 use super::reference::Reference;
 use super::skills::meet;
 use super::tests::{agent, queue};
 use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Medium, NoAnswer, Skills, Timer, Wanted};
+use crate::demand::{Demand, PreferredAgent, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
@@ -45,13 +48,13 @@ struct History {
 
 #[derive(Debug)]
 enum Step {
-    Enqueue(CallId, QueueId, Skills, Duration),
-    Promise(CallId, QueueId, Skills, Duration),
+    Enqueue(CallId, QueueId, Demand, Duration),
+    Promise(CallId, QueueId, Demand, Duration),
     Reached(CallId),
     Leave(CallId),
     Overflow(CallId),
-    Ringing(CallId),
-    Answered(CallId),
+    Ringing(CallId, AgentId),
+    Answered(CallId, AgentId),
     Failed(CallId, AgentId, NoAnswer),
     TalkEnded(CallId),
     Hold(CallId, bool),
@@ -91,7 +94,7 @@ impl History {
     }
 
     fn run(&mut self) -> Result<(), String> {
-        self.compare()?;
+        self.compare(&[])?;
         for agent in self.acd.agents().cloned().collect::<Vec<_>>() {
             if self.below(4) > 0 {
                 self.step(Step::Reachable(agent, true))?;
@@ -128,17 +131,23 @@ impl History {
                 self.next_contact = self.next_contact.max(id.0 + 1);
                 let queue = QueueId::from(["a", "a", "a", "b", "b", "c", "nowhere"][self.below(7)]);
                 let waited = Duration::from_secs([0, 0, 0, 5, 60][self.below(5)]);
-                let skills = skills(&mut self.rng, &[0, 0, 0, 1, 1, 2, 3]);
+                let demand = demand(&mut self.rng);
                 match self.below(4) {
-                    0 => Step::Promise(id, queue, skills, waited),
-                    _ => Step::Enqueue(id, queue, skills, waited),
+                    0 => Step::Promise(id, queue, demand, waited),
+                    _ => Step::Enqueue(id, queue, demand, waited),
                 }
             }
             18..21 => Step::Leave(contact),
             21 => Step::Overflow(contact),
             22..24 => Step::Reached(self.some_callback().unwrap_or(contact)),
-            24..32 => Step::Ringing(self.some_offered().unwrap_or(contact)),
-            32..44 => Step::Answered(self.some_offered().unwrap_or(contact)),
+            24..32 => {
+                let contact = self.some_offered().unwrap_or(contact);
+                Step::Ringing(contact, self.some_rung(contact).unwrap_or(agent))
+            }
+            32..44 => {
+                let contact = self.some_offered().unwrap_or(contact);
+                Step::Answered(contact, self.some_rung(contact).unwrap_or(agent))
+            }
             44..54 => {
                 let why = [
                     NoAnswer::Timeout,
@@ -148,9 +157,7 @@ impl History {
                     NoAnswer::Unreachable,
                 ][self.below(5)];
                 let contact = self.some_offered().unwrap_or(contact);
-                let offered_to = self.acd.offered_agent(contact);
-                let agent = offered_to.filter(|_| self.below(10) > 0).unwrap_or(agent);
-                Step::Failed(contact, agent, why)
+                Step::Failed(contact, self.some_rung(contact).unwrap_or(agent), why)
             }
             54..60 => Step::TalkEnded(self.some_talking().unwrap_or(contact)),
             60..63 => Step::Hold(self.some_talking().unwrap_or(contact), self.below(2) == 0),
@@ -187,6 +194,13 @@ impl History {
         offered.get(nth).copied()
     }
 
+    /// Mostly one of those to whom it is offered.
+    fn some_rung(&mut self, contact: CallId) -> Option<AgentId> {
+        let agents = self.acd.offered_agents(contact);
+        let nth = self.below(agents.len());
+        agents.get(nth).filter(|_| self.below(10) > 0).cloned()
+    }
+
     fn some_callback(&mut self) -> Option<CallId> {
         let promised = self.acd.contacts.iter().filter(|(_, contact)| contact.medium == Medium::Callback);
         let mut promised: Vec<CallId> = promised.map(|(id, _)| *id).collect();
@@ -206,8 +220,9 @@ impl History {
         if self.narrate {
             println!("{:>14.9} {step:?}", self.now.instant.0 as f64 / 1e9);
         }
+        let waiting = self.acd.left_waiting();
         self.apply(&step).map_err(|fault| format!("at {step:?}: {fault}"))?;
-        self.compare().map_err(|fault| format!("after {step:?}: {fault}"))
+        self.compare(&waiting).map_err(|fault| format!("after {step:?}: {fault}"))
     }
 
     /// To both; their answers must agree.
@@ -215,19 +230,19 @@ impl History {
         let now = self.now;
         let (acd, reference) = (&mut self.acd, &mut self.reference);
         match step {
-            Step::Enqueue(contact, queue, skills, waited) => {
+            Step::Enqueue(contact, queue, demand, waited) => {
                 let since = now.instant - *waited;
-                let got = acd.enqueue(*contact, queue, skills, since, now).map_err(|error| match error {
+                let got = acd.enqueue(*contact, queue, demand, since, now).map_err(|error| match error {
                     EnqueueError::NoSuchQueue { .. } => "no such queue",
                     EnqueueError::Full { .. } => "full",
                     EnqueueError::AlreadyWaiting { .. } => "already",
                 });
-                same("enqueue", got, reference.enqueue(*contact, queue, skills, since, false, now))?;
+                same("enqueue", got, reference.enqueue(*contact, queue, demand, since, false, now))?;
             }
-            Step::Promise(contact, queue, skills, waited) => {
+            Step::Promise(contact, queue, demand, waited) => {
                 let since = now.instant - *waited;
-                let got = acd.enqueue_callback(*contact, queue, skills, since, now).is_ok();
-                same("promise", got, reference.enqueue(*contact, queue, skills, since, true, now).is_ok())?;
+                let got = acd.enqueue_callback(*contact, queue, demand, since, now).is_ok();
+                same("promise", got, reference.enqueue(*contact, queue, demand, since, true, now).is_ok())?;
             }
             Step::Reached(contact) => {
                 same("reached", acd.reached(*contact, now), reference.reached(*contact, now))?;
@@ -240,12 +255,13 @@ impl History {
                 acd.overflow(*contact, now);
                 reference.leave(*contact, true, now);
             }
-            Step::Ringing(contact) => {
-                acd.agent_ringing(*contact, now);
-                reference.agent_ringing(*contact, now);
+            Step::Ringing(contact, agent) => {
+                acd.agent_ringing(*contact, agent, now);
+                reference.agent_ringing(*contact, agent, now);
             }
-            Step::Answered(contact) => {
-                same("answered", acd.agent_answered(*contact, now), reference.agent_answered(*contact, now))?;
+            Step::Answered(contact, agent) => {
+                let got = acd.agent_answered(*contact, agent, now);
+                same("answered", got, reference.agent_answered(*contact, agent, now))?;
             }
             Step::Failed(contact, agent, why) => {
                 acd.agent_failed(*contact, agent, *why, now);
@@ -294,7 +310,8 @@ impl History {
         self.reference.handle_timeout(self.now);
     }
 
-    fn compare(&mut self) -> Result<(), String> {
+    /// `waiting` waited before.
+    fn compare(&mut self, waiting: &[Contact]) -> Result<(), String> {
         let mut events = Vec::new();
         while let Some(event) = self.acd.poll_event() {
             match event {
@@ -310,11 +327,16 @@ impl History {
         if self.narrate {
             events.iter().for_each(|event| println!("{:>14} {event:?}", ""));
         }
+        let offers = events.iter().filter_map(|event| match event {
+            AcdEvent::Offer { contact, agent, .. } => Some((*contact, agent.clone())),
+            _ => None,
+        });
+        self.acd.check_nobody_is_passed(waiting, &offers.collect::<Vec<_>>(), self.now.instant)?;
         same("events", events, std::mem::take(&mut self.reference.events))?;
         let agents: Vec<AgentView> = self.acd.agents().filter_map(|id| self.acd.agent_view(id)).collect();
         let queues: Vec<QueueView> = self.acd.queues().filter_map(|id| self.acd.queue_view(id)).collect();
         for contact in (1..self.next_contact).map(CallId) {
-            same("position", self.acd.position(contact), self.reference.position(contact))?;
+            same("position", self.acd.position(contact), self.reference.position(contact, self.now))?;
         }
         let wakes = self.acd.poll_timeout();
         if let Some(due) = self.reference.next()
@@ -345,6 +367,28 @@ fn skills(rng: &mut ChaCha12Rng, counts: &[usize]) -> Skills {
     (0..count).map(|_| (["billing", "french", "vip"][pick(3)].into(), 1 + pick(5) as u8)).collect()
 }
 
+/// Steps at which less is asked for, from none to three.
+fn widening(rng: &mut ChaCha12Rng) -> Vec<Widening> {
+    let mut pick = |of: &[u64]| of[rng.next_u32() as usize % of.len()];
+    let steps = [(pick(&[0, 2, 5]), 4), (pick(&[6, 8, 30]), 2), (pick(&[40, 60, 61]), 0)];
+    let (first, last) = [(0, 0), (0, 0), (0, 3), (1, 3), (1, 2), (2, 3)][pick(&[0, 1, 2, 3, 4, 5]) as usize];
+    let steps = &steps[first..last];
+    steps.iter().map(|(after, level)| Widening { after: Duration::from_secs(*after), level: *level }).collect()
+}
+
+fn demand(rng: &mut ChaCha12Rng) -> Demand {
+    Demand {
+        skills: skills(rng, &[0, 0, 0, 1, 1, 2, 3]),
+        widen: rng.next_u32().is_multiple_of(3).then(|| widening(rng)),
+        priority: [0, 0, 0, 0, 1, 1, 2, 7, -1][rng.next_u32() as usize % 9],
+        prefer_skills: skills(rng, &[0, 0, 0, 1, 2, 3]),
+        prefer_agent: rng.next_u32().is_multiple_of(4).then(|| PreferredAgent {
+            agent: ["1", "2", "3", "4", "5", "nobody"][rng.next_u32() as usize % 6].into(),
+            wait: Duration::from_secs([0, 3, 10, 30][rng.next_u32() as usize % 4]),
+        }),
+    }
+}
+
 /// Up to three queues and seven agents, drawn anew.
 fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::Agent>) {
     let mut pick = |of: &[u64]| of[rng.next_u32() as usize % of.len()];
@@ -357,6 +401,10 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
                 max_no_answer: pick(&[0, 1, 2, 2, 3]) as u32,
                 retry_delay: Duration::from_secs(pick(&[0, 2, 5, 20])),
                 announce_position: Duration::from_secs(pick(&[0, 4, 15])),
+                answer_within: Duration::from_secs(pick(&[1, 10, 20, 60])),
+                priority_step: [None, None, Some(0), Some(1), Some(30)][pick(&[0, 1, 2, 3, 4]) as usize]
+                    .map(Duration::from_secs),
+                ring_at_once: pick(&[1, 1, 2, 3]) as usize,
                 max_waiting: [None, None, Some(3)][pick(&[0, 1, 2]) as usize],
                 ..queue(id)
             });
@@ -375,38 +423,40 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
     for agent in &mut agents {
         agent.skills = skills(rng, &[0, 1, 2, 3, 5]);
     }
+    for queue in &mut queues {
+        queue.widen = widening(rng);
+        queue.choice = settings::Choice::ALL[rng.next_u32() as usize % 4];
+    }
     (queues, agents)
 }
 
 impl Acd {
-    fn in_stage(&self, wanted: impl Fn(Stage) -> bool) -> Vec<CallId> {
-        self.contacts.iter().filter(|(_, contact)| wanted(contact.stage)).map(|(id, _)| *id).collect()
+    fn in_stage(&self, wanted: impl Fn(&Stage) -> bool) -> Vec<CallId> {
+        self.contacts.iter().filter(|(_, contact)| wanted(&contact.stage)).map(|(id, _)| *id).collect()
     }
 
-    fn offered_agent(&self, contact: CallId) -> Option<AgentId> {
-        match self.contacts.get(&contact)?.stage {
-            Stage::Offered(index) => Some(self.agents[&index].id.clone()),
-            _ => None,
-        }
+    pub fn offered_agents(&self, contact: CallId) -> Vec<AgentId> {
+        let agents = self.contacts.get(&contact).map(|contact| contact.offered_to()).unwrap_or_default();
+        agents.iter().map(|index| self.agents[index].id.clone()).collect()
     }
 
     /// What must hold after every step, whatever the reference says.
     fn check(&self, now: Instant) -> Result<(), String> {
-        let mut with = BTreeMap::new();
-        for agent in self.agents.values() {
-            if let Some(contact) = agent.duty.contact().filter(|_| !matches!(agent.duty, Duty::WrapUp { .. }))
-                && let Some(other) = with.insert(contact, &agent.id)
-            {
-                return Err(format!("{contact} is with agents {other} and {}", agent.id));
+        let mut with: BTreeMap<CallId, BTreeSet<AgentIndex>> = BTreeMap::new();
+        for (index, agent) in &self.agents {
+            if let Some(contact) = agent.duty.contact().filter(|_| !matches!(agent.duty, Duty::WrapUp { .. })) {
+                with.entry(contact).or_default().insert(*index);
             }
         }
         for (id, contact) in &self.contacts {
-            let agent = match contact.stage {
-                Stage::Waiting => None,
-                Stage::Offered(index) | Stage::Talking(index) => self.agents.get(&index).map(|agent| &agent.id),
+            let agents: BTreeSet<AgentIndex> = match &contact.stage {
+                Stage::Waiting => BTreeSet::new(),
+                Stage::Offered(agents) => agents.iter().copied().collect(),
+                Stage::Talking(agent) => BTreeSet::from([*agent]),
             };
-            if with.get(id).copied() != agent {
-                return Err(format!("{id} is with agent {agent:?}, but the agents say {:?}", with.get(id)));
+            let say = with.get(id).cloned().unwrap_or_default();
+            if say != agents || (contact.stage != Stage::Waiting && agents.is_empty()) {
+                return Err(format!("{id} is with agents {agents:?}, but the agents say {say:?}"));
             }
         }
         for contact in with.keys() {
@@ -415,12 +465,15 @@ impl Acd {
             }
         }
         for timer in self.timers.keys() {
-            let stage = |id| self.contacts.get(id).map(|contact: &super::contact::Contact| contact.stage);
+            let stage = |id| self.contacts.get(id).map(|contact: &Contact| &contact.stage);
             let due = match timer {
                 Timer::WrapUp(index) => self.agents.get(index).is_some_and(|a| matches!(a.duty, Duty::WrapUp { .. })),
                 Timer::Rest(index) => self.agents.get(index).is_some_and(|agent| agent.resting),
                 Timer::Ring(id) => matches!(stage(id), Some(Stage::Offered(_))),
-                Timer::Retry(id) | Timer::Announce(id) => matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_))),
+                Timer::Preferred(id) => stage(id) == Some(&Stage::Waiting) && self.contacts[id].held_for.is_some(),
+                Timer::Retry(id) | Timer::Widen(id) | Timer::Announce(id) => {
+                    matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_)))
+                }
             };
             if !due {
                 return Err(format!("{timer:?} is set for nothing"));
@@ -459,9 +512,12 @@ impl Acd {
                 let free = |agent: &&super::agent::Agent| {
                     agent.duty == Duty::Available && !agent.resting && agent.queues.contains(index)
                 };
-                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.skills);
+                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.asked);
                 for agent in self.agents.values().filter(free).filter(able) {
                     let index = self.agent_index[&agent.id];
+                    if contact.held_for.is_some_and(|preferred| preferred != index) {
+                        continue;
+                    }
                     if contact.barred.get(&index).is_none_or(|until| *until <= now) {
                         return Err(format!("agent {} is free while {} waits", agent.id, contact.place.contact));
                     }

@@ -1,11 +1,16 @@
 //! The automatic call distributor (ACD): which agent gets which contact, when, and why.
 //!
-//! The present rule: contacts of a queue are served in the order of their waiting time, each by the longest-idle
-//! available agent of that queue. An agent who comes free takes the contact that has waited longest in any of their
-//! queues. Idle time counts across queues; it runs from log-in, end of wrap-up or end of pause, and an offer that
-//! failed does not interrupt it. Equal idle times: who logged in first, then a number drawn from the seed.
+//! A contact that comes is offered to the available agent of its queue whom the queue's rule puts first (`choice`). An
+//! agent who comes free takes, of all their queues, the contact with the highest aged priority, then the largest ratio
+//! of the time waited to its queue's target, then the longest wait (`order`). Idle time counts across queues; it runs
+//! from log-in, end of wrap-up or end of pause, and an offer that failed does not interrupt it. Equal idle times: who
+//! logged in first, then a number drawn from the seed. Every offer comes with its reason.
 //!
-//! A contact may ask for skills, each at a least level; only agents of its queue who have them all are chosen.
+//! A contact may ask for skills, each at a least level; only agents of its queue who have them all are chosen. By a rule
+//! of the plan or the queue less is asked for as it waits: lower levels, in the end nothing.
+//!
+//! A queue may have several agents rung at once: the first to answer talks, the others' offers are taken back, and only
+//! when all have failed is the contact offered to others.
 //!
 //! An offer that fails goes to the next agent within the same call, and the contact keeps its place:
 //!
@@ -22,19 +27,23 @@
 
 mod agent;
 mod callbacks;
+mod choice;
 mod contact;
 mod contacts;
 mod error;
 mod flow;
+mod idle;
 mod line;
 mod matching;
+mod occupancy;
+mod order;
+mod patience;
 mod queues;
 mod skills;
 mod staff;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::fmt;
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
@@ -49,6 +58,7 @@ pub use skills::Skills;
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Deadlines, Instant, Now};
+use crate::trace::Decision;
 use agent::{Agent, AgentIndex};
 use contact::Contact;
 use queues::{Queue, QueueIndex};
@@ -97,46 +107,16 @@ pub enum Cause {
     WrapUpEnded,
 }
 
-/// Why this agent and this contact came together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OfferReason {
-    /// The contact chose among the idle agents of its queue.
-    LongestIdle { idle: Duration, runner_up: Option<AgentId> },
-    /// The agent came free and chose among the contacts that wait in their queues.
-    LongestWaiting { waited: Duration, runner_up: Option<CallId> },
-}
-
-impl fmt::Display for OfferReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OfferReason::LongestIdle { idle, runner_up } => {
-                write!(f, "longest idle ({:.1} s)", idle.as_secs_f64())?;
-                match runner_up {
-                    Some(agent) => write!(f, ", before agent {agent}"),
-                    None => f.write_str(", the only one"),
-                }
-            }
-            OfferReason::LongestWaiting { waited, runner_up } => {
-                write!(f, "longest waiting ({:.1} s)", waited.as_secs_f64())?;
-                match runner_up {
-                    Some(contact) => write!(f, ", before {contact}"),
-                    None => f.write_str(", the only one"),
-                }
-            }
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AcdEvent {
-    /// Ring this agent for this contact; the agent is `reserved`.
+    /// Ring this agent for this contact; the agent is `reserved`. Where the queue rings several at once, one follows for
+    /// each.
     Offer {
         contact: CallId,
         agent: AgentId,
-        queue: QueueId,
-        reason: OfferReason,
+        reason: Box<Decision>,
     },
-    /// Stop ringing: time-out, the caller left, the agent logged out or paused. A contact that was seized by a direct
+    /// Stop ringing: time-out, the caller left, another agent answered, the agent logged out or paused. A contact that was seized by a direct
     /// call is then no longer known here; one of a queue waits on at its place.
     Withdraw {
         contact: CallId,
@@ -165,6 +145,8 @@ enum Timer {
     Rest(AgentIndex),
     Ring(CallId),
     Retry(CallId),
+    Preferred(CallId),
+    Widen(CallId),
     Announce(CallId),
 }
 
@@ -182,7 +164,7 @@ pub struct AcdCounts {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     pub waiting: u64,
-    /// Of the head; zero where nobody waits.
+    /// Of the caller who has waited longest on the line; zero where nobody does.
     pub longest_wait: Duration,
     pub agents_available: u64,
     pub agents_logged_in: u64,
@@ -244,6 +226,8 @@ impl Acd {
                 Timer::Rest(agent) => self.end_rest(agent, now),
                 Timer::Ring(contact) => self.ring_timed_out(contact, now),
                 Timer::Retry(contact) => self.retry(contact, now),
+                Timer::Preferred(contact) => self.prefer_no_longer(contact, now),
+                Timer::Widen(contact) => self.widen(contact, now),
                 Timer::Announce(contact) => self.announce(contact, now),
             }
         }

@@ -1,19 +1,20 @@
 //! Queues, and the configuration of queues and agents.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
-use super::agent::{Agent, AgentIndex, Duty, Resume};
-use super::contact::{Medium, Place};
+use super::agent::{Agent, AgentIndex};
+use super::contact::{Contact, Medium, Place, Stage, Waited};
 use super::flow::Flow;
+use super::idle::{IdleAgents, Rank};
 use super::line::Line;
-use super::skills::{IdleAgents, Skills, Unoffered};
-use super::{Acd, Cause, Timer};
-use crate::ids::{AgentId, QueueId};
-use crate::settings;
+use super::skills::Unoffered;
+use super::{Acd, Timer};
+use crate::ids::{AgentId, CallId, QueueId};
+use crate::settings::{self, Choice};
 use crate::time::Now;
 
 /// Counted up in the order in which the configuration names queues; never used twice.
@@ -45,10 +46,14 @@ pub(super) struct Queue {
     pub(super) line: Line,
     /// Of those, the call-backs.
     pub(super) callbacks: usize,
+    /// And the callers on the line, the one who has waited longest first.
+    pub(super) voices: BTreeSet<Waited>,
     /// Those who wait and are not being offered.
     pub(super) unoffered: Unoffered,
     /// Agents who can be offered a contact, the first one first.
     pub(super) idle: IdleAgents,
+    /// Who was offered a contact of this queue last.
+    pub(super) served_last: Option<AgentIndex>,
     /// Contacts of this queue in any stage.
     pub(super) contacts: usize,
     pub(super) agents_available: u64,
@@ -56,6 +61,10 @@ pub(super) struct Queue {
     pub(super) figures: Figures,
     pub(super) flow: Flow,
 }
+
+/// What a step of priority is worth where the settings say nothing, in targets of the queue: one a minute where the
+/// target is 20 s. As all queues then age by their own target, of equal priorities the larger ratio is ahead.
+const TARGETS_A_STEP: u32 = 3;
 
 /// Settings may say zero; without any delay a phone that cannot be reached would be tried for ever at one instant.
 const LEAST_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -67,8 +76,10 @@ impl Queue {
             draining: false,
             line: Line::default(),
             callbacks: 0,
+            voices: BTreeSet::new(),
             unoffered: Unoffered::default(),
             idle: IdleAgents::default(),
+            served_last: None,
             contacts: 0,
             agents_available: 0,
             agents_logged_in: 0,
@@ -79,7 +90,39 @@ impl Queue {
 
     /// Callers who wait on the line.
     pub(super) fn callers(&self) -> usize {
-        self.line.len().saturating_sub(self.callbacks)
+        self.voices.len()
+    }
+
+    /// Somebody waits on the line from now on.
+    pub(super) fn voice_comes(&mut self, place: &Place) {
+        self.voices.insert(place.waited());
+        self.figures.offered += 1;
+    }
+
+    /// What one step of priority is worth; `None` where priorities do not age.
+    pub(super) fn priority_step(&self) -> Option<Duration> {
+        let step = self.settings.priority_step.unwrap_or(self.settings.answer_within * TARGETS_A_STEP);
+        (!step.is_zero()).then_some(step)
+    }
+
+    /// Where the search for an agent begins: in a round, behind the last one.
+    pub(super) fn round_begins(&self) -> Rank {
+        let behind = self.served_last.filter(|_| self.settings.choice == Choice::RoundRobin);
+        behind.map_or_else(Rank::default, Rank::behind)
+    }
+
+    /// The worth of a step has changed: everybody stands anew.
+    fn reorder(&mut self, contacts: &mut HashMap<CallId, Contact>) {
+        let step = self.priority_step();
+        for place in std::mem::take(&mut self.line).iter() {
+            let Some(contact) = contacts.get_mut(&place.contact) else { continue };
+            contact.place = place.with_step(step);
+            self.line.insert(contact.place);
+            if contact.stage == Stage::Waiting {
+                self.unoffered.remove(place, &contact.asked, contact.held_for);
+                self.unoffered.insert(contact.place, &contact.asked, contact.held_for);
+            }
+        }
     }
 
     pub(super) fn retry_delay(&self) -> Duration {
@@ -108,6 +151,7 @@ impl Acd {
         for index in gone {
             self.dismiss(index);
         }
+        self.give_up_vain_waits();
         let drained: Vec<QueueIndex> = self.queues.keys().copied().collect();
         drained.into_iter().for_each(|queue| self.close_if_drained(queue));
         self.offer_all(now);
@@ -134,7 +178,19 @@ impl Acd {
 
     fn reconfigure_queue(&mut self, index: QueueIndex, settings: &settings::Queue, now: Now) {
         let Some(queue) = self.queues.get_mut(&index) else { return };
+        let (step, choice) = (queue.priority_step(), queue.settings.choice);
         queue.settings = settings.clone();
+        if queue.priority_step() != step {
+            queue.reorder(&mut self.contacts);
+        }
+        if queue.settings.choice != choice {
+            queue.idle = IdleAgents::default();
+            for agent in self.agents.values().filter(|agent| agent.queues.contains(&index)) {
+                if let Some(idle) = agent.listed {
+                    queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.skills);
+                }
+            }
+        }
         if let Some(interval) = queue.announce_every() {
             let contacts = &self.contacts;
             let hears =
@@ -176,25 +232,7 @@ impl Acd {
     fn new_agent(&mut self, settings: &settings::Agent, now: Now) -> AgentIndex {
         let index = AgentIndex(self.next_agent);
         self.next_agent += 1;
-        let agent = Agent {
-            id: settings.id.clone(),
-            name: settings.name.clone(),
-            queues: Vec::new(),
-            skills: Skills::new(),
-            reachable: false,
-            duty: Duty::WithoutPhone(Resume::Available),
-            since: now.wall,
-            cause: Cause::Configured,
-            idle_since: now.instant,
-            logged_in: now.instant,
-            tie: self.rng.next_u64(),
-            unanswered: 0,
-            resting: false,
-            wanted: None,
-            leaving: false,
-            listed: None,
-            handled: 0,
-        };
+        let agent = Agent::new(settings, self.rng.next_u64(), now);
         self.agent_index.insert(settings.id.clone(), index);
         self.agents.insert(index, agent);
         index
@@ -204,11 +242,7 @@ impl Acd {
     fn dismiss(&mut self, index: AgentIndex) {
         self.withdraw(index);
         self.change(index, |agent| agent.leaving = true);
-        let busy = self
-            .agents
-            .get(&index)
-            .is_some_and(|agent| matches!(agent.duty, Duty::Talking(_) | Duty::Holding(_) | Duty::WrapUp { .. }));
-        if !busy {
+        if !self.agents.get(&index).is_some_and(Agent::is_with_contact) {
             self.remove_agent(index);
         }
     }

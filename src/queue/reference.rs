@@ -1,16 +1,20 @@
 //! A slow, obvious model of the distributor: flat lists, and every decision looks at everything. It must decide as the
 //! real one does; `histories` runs both beside each other.
 
+mod choosing;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::{AcdEvent, NoAnswer, OfferReason, Skills, Wanted};
+use super::{AcdEvent, NoAnswer, Skills, Wanted};
+use crate::demand::{Demand, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
 use crate::time::{Instant, Now, Wall};
+use crate::trace::{Candidate, Decision, Rule};
 use crate::views::{AgentState, AgentView, QueueView};
 
 pub struct Agent {
@@ -37,16 +41,26 @@ pub struct Agent {
     wrap_up: Option<(Instant, Instant)>,
     deleted: bool,
     handled: u64,
+    /// Talks with their wrap-ups, from when to when.
+    spells: Vec<(Instant, Option<Instant>)>,
 }
 
+#[derive(Clone)]
 pub struct Contact {
     id: CallId,
     queue: Option<QueueId>,
-    skills: Skills,
+    demand: Demand,
+    /// By the rule that held when it came.
+    widen: Vec<Widening>,
+    asked: Skills,
+    widens_at: Option<Instant>,
+    /// The one agent whom it waits for, and until when.
+    waits_for: Option<(AgentId, Instant)>,
     since: Instant,
     since_wall: Wall,
     arrival: usize,
-    agent: Option<AgentId>,
+    /// Those who are rung at once, or the one who talks.
+    agents: Vec<AgentId>,
     talking: bool,
     /// A call-back whose customer has not picked up; and one whose customer has.
     callback: bool,
@@ -60,6 +74,8 @@ pub struct Contact {
 pub struct Queue {
     settings: settings::Queue,
     deleted: bool,
+    /// By `Agent::number`.
+    served_last: Option<usize>,
     /// Offered, handled, abandoned, overflowed.
     figures: (u64, u64, u64, u64),
 }
@@ -108,78 +124,62 @@ impl Reference {
         agent.state = state;
         agent.since = now.wall;
         agent.reason = None;
+        let works = matches!(state, AgentState::Talking | AgentState::Holding | AgentState::WrapUp);
+        match agent.spells.last_mut().filter(|(_, to)| to.is_none()) {
+            Some((_, to)) if !works => *to = Some(now.instant),
+            None if works => agent.spells.push((now.instant, None)),
+            _ => {}
+        }
         if !matches!(state, AgentState::Reserved | AgentState::Ringing | AgentState::Talking | AgentState::Holding) {
             agent.contact = agent.contact.filter(|_| state == AgentState::WrapUp);
         }
     }
 
-    fn may_meet(&self, agent: &Agent, contact: &Contact, now: Now) -> bool {
-        agent.state == AgentState::Available
-            && agent.rests_until.is_none()
-            && contact.agent.is_none()
-            && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
-            && contact.skills.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
-            && contact.barred.get(&agent.number).is_none_or(|until| *until <= now.instant)
-    }
-
-    fn contact_looks(&mut self, id: CallId, now: Now) {
-        let Some(contact) = self.contacts.iter().find(|contact| contact.id == id) else { return };
-        let mut agents: Vec<&Agent> = self.agents.iter().filter(|agent| self.may_meet(agent, contact, now)).collect();
-        agents.sort_by_key(|agent| (agent.idle_since, agent.logged_in, agent.tie, agent.number));
-        let Some(first) = agents.first() else { return };
-        let reason = OfferReason::LongestIdle {
-            idle: now.instant.since(first.idle_since),
-            runner_up: agents.get(1).map(|agent| agent.id.clone()),
-        };
-        let agent = first.id.clone();
-        self.offer(id, &agent, reason, now);
-    }
-
-    fn agent_looks(&mut self, id: &AgentId, now: Now) {
-        let Some(agent) = self.agents.iter().find(|agent| agent.id == *id) else { return };
-        let mut contacts: Vec<&Contact> =
-            self.contacts.iter().filter(|contact| self.may_meet(agent, contact, now)).collect();
-        contacts.sort_by_key(|contact| {
-            let preference = agent.queues.iter().position(|queue| Some(queue) == contact.queue.as_ref());
-            (contact.since, preference, contact.arrival)
-        });
-        let Some(first) = contacts.first() else { return };
-        let reason = OfferReason::LongestWaiting {
-            waited: now.instant.since(first.since),
-            runner_up: contacts.get(1).map(|contact| contact.id),
-        };
-        let contact = first.id;
-        self.offer(contact, id, reason, now);
-    }
-
-    fn offer(&mut self, id: CallId, agent: &AgentId, reason: OfferReason, now: Now) {
+    /// To one of those who are rung at once.
+    fn offer(&mut self, id: CallId, agent: &AgentId, rule: Rule, candidates: Vec<Candidate>, now: Now) {
         let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
+        let number = self.agent(agent).number;
         let ring = self.queue(&queue).settings.ring_timeout;
+        self.queue(&queue).served_last = Some(number);
         let contact = self.contact(id).expect("a contact");
-        contact.agent = Some(agent.clone());
+        contact.agents.push(agent.clone());
+        contact.waits_for = None;
         contact.rings_until = (!contact.callback).then_some(now.instant + ring);
-        self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), queue, reason });
+        let reason = Decision::new(now.wall, queue, agent.clone(), rule, candidates).expect("a candidate");
+        self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), reason: Box::new(reason) });
         self.state(agent, AgentState::Reserved, now);
         self.agent(agent).contact = Some(id);
     }
 
-    /// Whether the contact waits on; a direct call does not.
-    fn back_in_line(&mut self, id: CallId) -> bool {
+    /// This agent is not rung for it any more. Whether the contact is still there; a direct call is not.
+    fn offer_no_longer(&mut self, id: CallId, agent: &AgentId) -> bool {
         let contact = self.contact(id).expect("a contact");
-        contact.agent = None;
-        contact.rings_until = None;
-        let waits = contact.queue.is_some();
-        if !waits {
+        contact.agents.retain(|other| other != agent);
+        if contact.agents.is_empty() {
+            contact.rings_until = None;
+        }
+        let stays = contact.queue.is_some();
+        if !stays {
             self.contacts.retain(|contact| contact.id != id);
         }
-        waits
+        stays
+    }
+
+    fn take_back(&mut self, id: CallId, agents: Vec<AgentId>, now: Now) {
+        for agent in &agents {
+            self.events.push(AcdEvent::Withdraw { contact: id, agent: agent.clone() });
+        }
+        for agent in &agents {
+            self.state(agent, AgentState::Available, now);
+            self.agent_looks(agent, now);
+        }
     }
 
     pub fn enqueue(
         &mut self,
         id: CallId,
         queue: &QueueId,
-        skills: &Skills,
+        demand: &Demand,
         since: Instant,
         callback: bool,
         now: Now,
@@ -196,16 +196,21 @@ impl Reference {
             return Err("full");
         }
         known.figures.0 += u64::from(!callback);
+        let widen = demand.widen.clone().unwrap_or_else(|| known.settings.widen.clone());
         let announce = if callback { Duration::ZERO } else { known.settings.announce_position };
         let since = since.min(now.instant);
         self.contacts.push(Contact {
             id,
             queue: Some(queue.clone()),
-            skills: skills.clone(),
+            demand: demand.clone(),
+            widen,
+            asked: Skills::new(),
+            widens_at: None,
+            waits_for: None,
             since,
             since_wall: now.wall - jiff::SignedDuration::try_from(now.instant.since(since)).expect("a short wait"),
             arrival: self.arrivals,
-            agent: None,
+            agents: Vec::new(),
             talking: false,
             callback,
             called_back: false,
@@ -213,9 +218,14 @@ impl Reference {
             announce_at: (announce > Duration::ZERO).then_some(now.instant + announce),
             barred: BTreeMap::new(),
         });
+        self.widen(id, now);
+        let contact = self.contacts.iter().find(|contact| contact.id == id).expect("a contact");
+        let preferred = demand.prefer_agent.as_ref().filter(|preferred| self.can_wait_for(contact, &preferred.agent));
+        let waits_for = preferred.map(|preferred| (preferred.agent.clone(), now.instant + preferred.wait));
+        self.contact(id).expect("a contact").waits_for = waits_for;
         self.contact_looks(id, now);
-        if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agent.is_none()) {
-            let position = self.position(id).expect("a position");
+        if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agents.is_empty()) {
+            let position = self.position(id, now).expect("a position");
             self.events.push(AcdEvent::Announce { contact: id, position });
         }
         Ok(())
@@ -226,7 +236,7 @@ impl Reference {
         let contact = self.contact(id).filter(|contact| contact.callback)?;
         contact.callback = false;
         contact.called_back = true;
-        let (agent, queue) = (contact.agent.clone(), contact.queue.clone().expect("a queue"));
+        let (agent, queue) = (contact.agents.first().cloned(), contact.queue.clone().expect("a queue"));
         self.queue(&queue).figures.0 += 1;
         let settings = self.queue(&queue).settings.clone();
         let announce = settings.announce_position;
@@ -234,7 +244,7 @@ impl Reference {
         contact.announce_at = (announce > Duration::ZERO).then_some(now.instant + announce);
         contact.rings_until = agent.is_some().then_some(now.instant + settings.ring_timeout);
         if agent.is_none() && announce > Duration::ZERO {
-            let position = self.position(id).expect("a position");
+            let position = self.position(id, now).expect("a position");
             self.events.push(AcdEvent::Announce { contact: id, position });
         }
         agent
@@ -245,17 +255,16 @@ impl Reference {
         self.waiting(queue).iter().filter(|contact| !contact.callback).count()
     }
 
-    /// Those who wait in a queue, in order.
+    /// Those who wait in a queue.
     fn waiting(&self, queue: &QueueId) -> Vec<&Contact> {
         let here = |contact: &&Contact| contact.queue.as_ref() == Some(queue) && !contact.talking;
-        let mut waiting: Vec<&Contact> = self.contacts.iter().filter(here).collect();
-        waiting.sort_by_key(|contact| (contact.since, contact.arrival));
-        waiting
+        self.contacts.iter().filter(here).collect()
     }
 
-    pub fn position(&self, id: CallId) -> Option<usize> {
+    pub fn position(&self, id: CallId, now: Now) -> Option<usize> {
         let queue = self.contacts.iter().find(|contact| contact.id == id)?.queue.clone()?;
-        self.waiting(&queue).iter().position(|contact| contact.id == id).map(|before| before + 1)
+        let waiting = self.in_order(self.waiting(&queue), now);
+        waiting.iter().position(|contact| contact.id == id).map(|before| before + 1)
     }
 
     pub fn leave(&mut self, id: CallId, elsewhere: bool, now: Now) {
@@ -270,56 +279,54 @@ impl Reference {
             *left += u64::from(!contact.callback);
         }
         self.forget_drained();
-        if let Some(agent) = contact.agent {
-            self.events.push(AcdEvent::Withdraw { contact: id, agent: agent.clone() });
-            self.state(&agent, AgentState::Available, now);
-            self.agent_looks(&agent, now);
+        self.take_back(id, contact.agents, now);
+    }
+
+    /// Whether this agent's phone rings: nobody's does while a customer is rung.
+    fn is_rung(&self, id: CallId, agent: &AgentId) -> bool {
+        let rings = |contact: &Contact| contact.id == id && !contact.talking && !contact.callback;
+        self.contacts.iter().any(|contact| rings(contact) && contact.agents.contains(agent))
+    }
+
+    pub fn agent_ringing(&mut self, id: CallId, agent: &AgentId, now: Now) {
+        if self.is_rung(id, agent) && self.agent(agent).state == AgentState::Reserved {
+            self.state(agent, AgentState::Ringing, now);
         }
     }
 
-    fn offered_to(&self, id: CallId) -> Option<AgentId> {
-        let contact = self.contacts.iter().find(|contact| contact.id == id && !contact.talking)?;
-        contact.agent.clone()
-    }
-
-    /// Whose phone rings: nobody's while a customer is rung.
-    fn rung_for(&self, id: CallId) -> Option<AgentId> {
-        self.offered_to(id).filter(|_| self.contacts.iter().any(|contact| contact.id == id && !contact.callback))
-    }
-
-    pub fn agent_ringing(&mut self, id: CallId, now: Now) {
-        let Some(agent) = self.rung_for(id) else { return };
-        if self.agent(&agent).state == AgentState::Reserved {
-            self.state(&agent, AgentState::Ringing, now);
+    pub fn agent_answered(&mut self, id: CallId, agent: &AgentId, now: Now) -> bool {
+        if !self.is_rung(id, agent) {
+            return false;
         }
-    }
-
-    pub fn agent_answered(&mut self, id: CallId, now: Now) -> bool {
-        let Some(agent) = self.rung_for(id) else { return false };
         let contact = self.contact(id).expect("a contact");
         contact.talking = true;
+        let mut others = std::mem::replace(&mut contact.agents, vec![agent.clone()]);
+        others.retain(|other| other != agent);
         contact.rings_until = None;
         contact.announce_at = None;
+        contact.widens_at = None;
+        contact.waits_for = None;
         contact.barred.clear();
         if let Some(queue) = contact.queue.clone() {
             self.queue(&queue).figures.1 += 1;
         }
-        self.state(&agent, AgentState::Talking, now);
-        let agent = self.agent(&agent);
-        agent.unanswered = 0;
-        agent.handled += 1;
+        self.state(agent, AgentState::Talking, now);
+        let known = self.agent(agent);
+        known.unanswered = 0;
+        known.handled += 1;
+        self.take_back(id, others, now);
         true
     }
 
     pub fn agent_failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
-        if self.rung_for(id).as_ref() == Some(agent) {
+        if self.is_rung(id, agent) {
             self.failed(id, agent, why, now);
         }
     }
 
     fn failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
         self.state(agent, AgentState::Available, now);
-        if self.back_in_line(id) {
+        if self.offer_no_longer(id, agent) {
             let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
             let queue = self.queue(&queue).settings.clone();
             let until = now.instant + queue.retry_delay.max(Duration::from_secs(1));
@@ -330,6 +337,7 @@ impl Reference {
             known.unanswered += u32::from(refused);
             if refused && queue.max_no_answer > 0 && known.unanswered >= queue.max_no_answer {
                 known.state = AgentState::NotResponding;
+                self.offer_in_vain(now);
             } else if !refused || known.unanswered >= 2 {
                 known.rests_until = Some(until);
             }
@@ -341,7 +349,7 @@ impl Reference {
     pub fn talk_ended(&mut self, id: CallId, now: Now) {
         let Some(at) = self.contacts.iter().position(|contact| contact.id == id && contact.talking) else { return };
         let contact = self.contacts.remove(at);
-        let agent = contact.agent.expect("an agent");
+        let agent = contact.agents.first().expect("an agent").clone();
         match contact.queue {
             Some(queue) => {
                 let wrap_up = self.queue(&queue).settings.wrap_up;
@@ -381,6 +389,7 @@ impl Reference {
         let agent = self.agent(id);
         agent.out = true;
         agent.rests_until = None;
+        self.offer_in_vain(now);
     }
 
     /// Available, paused or not responding; or logged out until there is a phone.
@@ -395,14 +404,15 @@ impl Reference {
             agent.reason = reason;
             if state == AgentState::Available {
                 agent.idle_since = now.instant;
-                self.agent_looks(id, now);
+                return self.agent_looks(id, now);
             }
         }
+        self.offer_in_vain(now);
     }
 
     pub fn hold(&mut self, id: CallId, on: bool, now: Now) {
         let Some(contact) = self.contacts.iter().find(|contact| contact.id == id && contact.talking) else { return };
-        let agent = contact.agent.clone().expect("an agent");
+        let agent = contact.agents.first().expect("an agent").clone();
         let state = if on { AgentState::Holding } else { AgentState::Talking };
         if self.agent(&agent).state != state {
             self.state(&agent, state, now);
@@ -418,11 +428,15 @@ impl Reference {
         self.contacts.push(Contact {
             id,
             queue: None,
-            skills: Skills::new(),
+            demand: Demand::default(),
+            widen: Vec::new(),
+            asked: Skills::new(),
+            widens_at: None,
+            waits_for: None,
             since: now.instant,
             since_wall: now.wall,
             arrival: self.arrivals,
-            agent: Some(agent.clone()),
+            agents: vec![agent.clone()],
             talking: false,
             callback: false,
             called_back: false,
@@ -443,7 +457,7 @@ impl Reference {
         }
         let contact = agent.contact.expect("a contact");
         self.events.push(AcdEvent::Withdraw { contact, agent: id.clone() });
-        self.back_in_line(contact).then_some(contact)
+        self.offer_no_longer(contact, id).then_some(contact)
     }
 
     pub fn set_reachable(&mut self, id: &AgentId, reachable: bool, now: Now) {
@@ -517,7 +531,12 @@ impl Reference {
         for queue in queues {
             match self.queues.iter_mut().find(|known| known.settings.id == queue.id) {
                 Some(known) => known.settings = queue.clone(),
-                None => self.queues.push(Queue { settings: queue.clone(), deleted: false, figures: (0, 0, 0, 0) }),
+                None => self.queues.push(Queue {
+                    settings: queue.clone(),
+                    deleted: false,
+                    served_last: None,
+                    figures: (0, 0, 0, 0),
+                }),
             }
             for contact in &mut self.contacts {
                 let waits = contact.queue.as_ref() == Some(&queue.id) && !contact.talking && !contact.callback;
@@ -552,11 +571,13 @@ impl Reference {
                 self.agents.retain(|agent| agent.id != id);
             }
         }
+        self.wait_in_vain(now);
         self.forget_drained();
-        let mut waiting: Vec<_> = self.contacts.iter().map(|c| (c.since, c.arrival, c.id)).collect();
-        waiting.sort();
-        for (_, _, contact) in waiting {
-            if self.contact(contact).is_some_and(|contact| contact.agent.is_none()) {
+        let waiting =
+            self.contacts.iter().filter(|contact| contact.queue.is_some() && contact.agents.is_empty()).collect();
+        let waiting: Vec<CallId> = self.in_order(waiting, now).iter().map(|contact| contact.id).collect();
+        for contact in waiting {
+            if self.contact(contact).is_some_and(|contact| contact.agents.is_empty()) {
                 self.contact_looks(contact, now);
             }
         }
@@ -587,6 +608,7 @@ impl Reference {
             wrap_up: None,
             deleted: false,
             handled: 0,
+            spells: Vec::new(),
         });
     }
 
@@ -611,7 +633,9 @@ impl Reference {
         for contact in &self.contacts {
             all.extend(contact.rings_until.map(|at| (at, 2, contact.id.0)));
             all.extend(contact.barred.values().min().map(|at| (*at, 3, contact.id.0)));
-            all.extend(contact.announce_at.map(|at| (at, 4, contact.id.0)));
+            all.extend(contact.waits_for.as_ref().map(|(_, until)| (*until, 4, contact.id.0)));
+            all.extend(contact.widens_at.map(|at| (at, 5, contact.id.0)));
+            all.extend(contact.announce_at.map(|at| (at, 6, contact.id.0)));
         }
         all
     }
@@ -632,19 +656,30 @@ impl Reference {
                     self.agent_looks(&agent, now);
                 }
                 (2, _) => {
-                    let agent = self.offered_to(CallId(whose)).expect("an offer");
-                    self.events.push(AcdEvent::Withdraw { contact: CallId(whose), agent: agent.clone() });
-                    self.failed(CallId(whose), &agent, NoAnswer::Timeout, now);
+                    for agent in self.contact(CallId(whose)).expect("a contact").agents.clone() {
+                        self.events.push(AcdEvent::Withdraw { contact: CallId(whose), agent: agent.clone() });
+                        self.failed(CallId(whose), &agent, NoAnswer::Timeout, now);
+                    }
                 }
                 (3, _) => {
                     let contact = self.contact(CallId(whose)).expect("a contact");
                     contact.barred.retain(|_, until| *until > now.instant);
-                    if contact.agent.is_none() {
+                    if contact.agents.is_empty() {
+                        self.contact_looks(CallId(whose), now);
+                    }
+                }
+                (4, _) => {
+                    self.contact(CallId(whose)).expect("a contact").waits_for = None;
+                    self.contact_looks(CallId(whose), now);
+                }
+                (5, _) => {
+                    self.widen(CallId(whose), now);
+                    if self.contact(CallId(whose)).is_some_and(|contact| contact.agents.is_empty()) {
                         self.contact_looks(CallId(whose), now);
                     }
                 }
                 _ => {
-                    let position = self.position(CallId(whose)).expect("a position");
+                    let position = self.position(CallId(whose), now).expect("a position");
                     let queue = self.contact(CallId(whose)).and_then(|contact| contact.queue.clone()).expect("a queue");
                     let interval = self.queue(&queue).settings.announce_position;
                     let contact = self.contact(CallId(whose)).expect("a contact");
@@ -673,7 +708,8 @@ impl Reference {
     pub fn queue_views(&self) -> Vec<QueueView> {
         let view = |queue: &Queue| {
             let id = queue.settings.id.clone();
-            let waiting = self.waiting(&id);
+            let mut waiting = self.waiting(&id);
+            waiting.sort_by_key(|contact| (contact.since, contact.arrival));
             let members = || self.agents.iter().filter(|agent| agent.queues.contains(&id) && !agent.deleted);
             let available = members().filter(|agent| agent.state == AgentState::Available).count();
             let logged_in = members().filter(|agent| agent.state != AgentState::LoggedOut).count();

@@ -5,66 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::agent::Idle;
+use super::agent::AgentIndex;
 use super::contact::Place;
 use crate::ids::Skill;
 
 /// Of an agent: with the level, from 1 to 5. Of a contact: with the least level.
 pub type Skills = BTreeMap<Skill, u8>;
 
+pub(super) const HIGHEST_LEVEL: u8 = 5;
+
 /// Whether an agent with these skills can take a contact that asks for those.
 pub(super) fn meet(has: &Skills, asked: &Skills) -> bool {
     asked.iter().all(|(skill, least)| has.get(skill).is_some_and(|level| level >= least))
 }
 
-/// The agents of a queue who can be offered a contact, the first one first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct IdleAgents {
-    all: BTreeSet<Idle>,
-    by_skill: BTreeMap<Skill, BTreeSet<Idle>>,
-}
-
-impl IdleAgents {
-    pub(super) fn insert(&mut self, idle: Idle, has: &Skills) {
-        self.all.insert(idle);
-        for skill in has.keys() {
-            self.by_skill.entry(skill.clone()).or_default().insert(idle);
-        }
-    }
-
-    pub(super) fn remove(&mut self, idle: &Idle, has: &Skills) {
-        self.all.remove(idle);
-        for skill in has.keys() {
-            if let Some(with) = self.by_skill.get_mut(skill) {
-                with.remove(idle);
-                if with.is_empty() {
-                    self.by_skill.remove(skill);
-                }
-            }
-        }
-    }
-
-    /// Those who have every skill asked for, in order, and perhaps others: levels are not looked at. The scarcest skill
-    /// says whom to look at.
-    pub(super) fn with(&self, asked: &Skills) -> impl Iterator<Item = &Idle> {
-        let nobody = || -> Option<&BTreeSet<Idle>> { None };
-        let sets = asked.keys().map(|skill| self.by_skill.get(skill));
-        let scarcest = sets.min_by_key(|with| with.map_or(0, BTreeSet::len));
-        match scarcest {
-            None => Some(&self.all),
-            Some(with) => with.or_else(nobody),
-        }
-        .into_iter()
-        .flatten()
-    }
-}
-
-/// The contacts of a queue that wait and are not being offered, by what they ask for: those that ask the same stand in
-/// one group, so an agent looks at the head of each group, however many wait.
+/// The contacts of a queue that wait and are not being offered. Those that ask the same stand in one group, so an agent
+/// looks at the head of each group, however many wait; a group is filed under the first skill that it asks for, so an
+/// agent looks at those of their own skills only.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Unoffered {
+    /// Those that ask for nothing.
+    anybody: BTreeSet<Place>,
     /// In the order of what they ask for; none is empty.
-    groups: Vec<Group>,
+    by_skill: BTreeMap<Skill, Vec<Group>>,
+    /// Those that wait for one agent.
+    held: BTreeMap<AgentIndex, BTreeSet<Place>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,34 +39,76 @@ struct Group {
 }
 
 impl Unoffered {
-    pub(super) fn insert(&mut self, place: Place, asked: &Skills) {
-        match self.groups.binary_search_by(|group| group.asked.cmp(asked)) {
-            Ok(at) => {
-                if let Some(group) = self.groups.get_mut(at) {
-                    group.places.insert(place);
+    /// `held_for` is the one agent it waits for, if it does.
+    pub(super) fn insert(&mut self, place: Place, asked: &Skills, held_for: Option<AgentIndex>) {
+        let places = match (held_for, asked.keys().next()) {
+            (Some(agent), _) => self.held.entry(agent).or_default(),
+            (None, None) => &mut self.anybody,
+            (None, Some(skill)) => {
+                let groups = self.by_skill.entry(skill.clone()).or_default();
+                let at = groups.binary_search_by(|group| group.asked.cmp(asked)).unwrap_or_else(|at| {
+                    groups.insert(at, Group { asked: asked.clone(), places: BTreeSet::new() });
+                    at
+                });
+                let Some(group) = groups.get_mut(at) else { return };
+                &mut group.places
+            }
+        };
+        places.insert(place);
+    }
+
+    pub(super) fn remove(&mut self, place: &Place, asked: &Skills, held_for: Option<AgentIndex>) {
+        match (held_for, asked.keys().next()) {
+            (Some(agent), _) => {
+                let Some(places) = self.held.get_mut(&agent) else { return };
+                places.remove(place);
+                if places.is_empty() {
+                    self.held.remove(&agent);
                 }
             }
-            Err(at) => self.groups.insert(at, Group { asked: asked.clone(), places: BTreeSet::from([place]) }),
+            (None, None) => {
+                self.anybody.remove(place);
+            }
+            (None, Some(skill)) => {
+                let Some(groups) = self.by_skill.get_mut(skill) else { return };
+                let Ok(at) = groups.binary_search_by(|group| group.asked.cmp(asked)) else { return };
+                let Some(group) = groups.get_mut(at) else { return };
+                group.places.remove(place);
+                if group.places.is_empty() {
+                    groups.remove(at);
+                }
+                if groups.is_empty() {
+                    self.by_skill.remove(skill);
+                }
+            }
         }
     }
 
-    pub(super) fn remove(&mut self, place: &Place, asked: &Skills) {
-        let Ok(at) = self.groups.binary_search_by(|group| group.asked.cmp(asked)) else { return };
-        let Some(group) = self.groups.get_mut(at) else { return };
-        group.places.remove(place);
-        if group.places.is_empty() {
-            self.groups.remove(at);
-        }
+    /// The places of each group that an agent can take, in order within the group.
+    pub(super) fn groups_for<'a>(
+        &'a self,
+        agent: AgentIndex,
+        has: &'a Skills,
+    ) -> impl Iterator<Item = &'a BTreeSet<Place>> {
+        let by_skill = has.keys().filter_map(|skill| self.by_skill.get(skill)).flatten();
+        let fitting = by_skill.filter(|group| meet(has, &group.asked)).map(|group| &group.places);
+        std::iter::once(&self.anybody).chain(self.held.get(&agent)).chain(fitting)
     }
 
-    /// The places of each group that an agent with these skills can take, in order within the group.
-    pub(super) fn groups_for<'a>(&'a self, has: &'a Skills) -> impl Iterator<Item = &'a BTreeSet<Place>> {
-        self.groups.iter().filter(|group| meet(has, &group.asked)).map(|group| &group.places)
+    /// Those that wait for this agent.
+    pub(super) fn held_for(&self, agent: AgentIndex) -> impl Iterator<Item = &Place> {
+        self.held.get(&agent).into_iter().flatten()
+    }
+
+    /// Everyone that waits for one agent.
+    pub(super) fn held(&self) -> impl Iterator<Item = (AgentIndex, &Place)> {
+        self.held.iter().flat_map(|(agent, places)| places.iter().map(|place| (*agent, place)))
     }
 
     /// Everyone, group by group.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Place> {
-        self.groups.iter().flat_map(|group| &group.places)
+        let groups = self.by_skill.values().flatten().flat_map(|group| &group.places);
+        self.anybody.iter().chain(groups).chain(self.held.values().flatten())
     }
 }
 

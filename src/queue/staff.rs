@@ -2,6 +2,7 @@
 
 use super::agent::{Agent, AgentIndex, Duty, Resume};
 use super::error::nearest;
+use super::idle::Rank;
 use super::{Acd, AcdEvent, AgentError, Cause, Timer, Wanted};
 use crate::ids::{AgentId, CallId};
 use crate::time::Now;
@@ -87,12 +88,12 @@ impl Acd {
         }
     }
 
-    /// Takes the offer to this agent back. The contact, if it is of a queue, waits again at its place and is returned.
+    /// Takes the offer to this agent back. Gives the contact, which may have to look for another.
     pub(super) fn withdraw(&mut self, index: AgentIndex) -> Option<CallId> {
-        let agent = self.agents.get(&index)?;
-        let contact = agent.duty.offered()?;
-        self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
-        self.wait_again(contact).then_some(contact)
+        let contact = self.agents.get(&index)?.duty.offered()?;
+        self.told_to_stop(contact, index);
+        self.offer_no_longer(contact, index);
+        Some(contact)
     }
 
     /// Puts the agent into a state in which they have no contact.
@@ -108,6 +109,8 @@ impl Acd {
         });
         if available {
             self.employ(index, now);
+        } else {
+            self.wait_no_longer_for(index, now);
         }
     }
 
@@ -157,7 +160,7 @@ impl Acd {
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = &listed {
-                queue.idle.remove(idle, &agent.skills);
+                queue.idle.remove(&Rank::new(queue.settings.choice, *idle, agent.work), &agent.skills);
             }
             queue.agents_available -= available;
             queue.agents_logged_in -= logged_in;
@@ -172,7 +175,7 @@ impl Acd {
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = agent.listed {
-                queue.idle.insert(idle, &agent.skills);
+                queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.skills);
             }
             queue.agents_available += available;
             queue.agents_logged_in += logged_in;

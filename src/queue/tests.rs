@@ -1,11 +1,17 @@
 //! One rule a test, on a virtual clock. `histories` tries their combinations.
 
+mod at_once;
+mod choice;
+mod order;
 mod skilled;
+mod widening;
 
 use std::time::Duration;
 
 use super::*;
+use crate::demand::Demand;
 use crate::settings::Codec;
+use crate::trace::{Candidate, Rule, rounded};
 use crate::views::AgentState;
 
 pub fn queue(id: &str) -> settings::Queue {
@@ -15,6 +21,10 @@ pub fn queue(id: &str) -> settings::Queue {
         wrap_up: Duration::from_secs(5),
         max_no_answer: 2,
         answer_within: Duration::from_secs(20),
+        priority_step: None,
+        widen: Vec::new(),
+        choice: settings::Choice::LongestIdle,
+        ring_at_once: 1,
         retry_delay: Duration::from_secs(10),
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
@@ -83,11 +93,19 @@ impl Centre {
     }
 
     fn calls_for(&mut self, contact: u128, queue: &str) {
-        self.acd.enqueue(CallId(contact), &QueueId::from(queue), &Skills::new(), self.now.instant, self.now).unwrap();
+        self.acd
+            .enqueue(CallId(contact), &QueueId::from(queue), &Demand::default(), self.now.instant, self.now)
+            .unwrap();
     }
 
+    /// The first of those who are rung.
     fn answers(&mut self, contact: u128) {
-        assert!(self.acd.agent_answered(CallId(contact), self.now));
+        let agents = self.acd.offered_agents(CallId(contact));
+        assert!(self.answers_by(contact, agents.first().expect("an offer").as_str()));
+    }
+
+    fn answers_by(&mut self, contact: u128, agent: &str) -> bool {
+        self.acd.agent_answered(CallId(contact), &AgentId::from(agent), self.now)
     }
 
     fn fails(&mut self, contact: u128, agent: &str, why: NoAnswer) {
@@ -177,11 +195,19 @@ fn an_agent_who_comes_free_takes_the_longest_waiting_of_all_their_queues() {
     centre.events();
     centre.pass(5.0);
     let reason = std::iter::from_fn(|| centre.acd.poll_event()).find_map(|event| match event {
-        AcdEvent::Offer { contact, reason, .. } => Some((contact, reason.to_string())),
+        AcdEvent::Offer { reason, .. } => Some(reason),
         _ => None,
     });
-    let expected = format!("longest waiting (6.0 s), before {}", CallId(3));
-    assert_eq!(reason, Some((CallId(2), expected)));
+    let waits = |contact, queue: &str, waited_s: u64| Candidate::Contact {
+        call_id: CallId(contact),
+        queue: queue.into(),
+        priority: rounded(waited_s as f64 / 60.0),
+        ratio: rounded(waited_s as f64 / 20.0),
+        waited_ms: waited_s * 1_000,
+    };
+    let reason = reason.unwrap();
+    assert_eq!((reason.queue, reason.agent, reason.rule), ("support".into(), "201".into(), Rule::ServiceLevel));
+    assert_eq!((reason.chosen, reason.runners_up), (waits(2, "support", 6), vec![waits(3, "sales", 5)]));
 }
 
 #[test]
@@ -211,13 +237,13 @@ fn every_kind_of_failure_goes_to_the_next_agent_at_once_and_keeps_the_place() {
 fn a_phone_that_rings_too_long_is_stopped_and_the_next_one_rings() {
     let mut centre = Centre::sales(&["201", "202"]);
     centre.calls(1);
-    centre.acd.agent_ringing(CallId(1), centre.now);
+    centre.acd.agent_ringing(CallId(1), &"201".into(), centre.now);
     assert_eq!(centre.state("201"), AgentState::Ringing);
     centre.pass(14.9);
     assert_eq!(centre.events(), ["offer 1 to 201"]);
     centre.pass(0.1);
     assert_eq!(centre.events(), ["withdraw 1 from 201", "offer 1 to 202"]);
-    assert!(!centre.acd.agent_answered(CallId(2), centre.now), "an unknown contact was answered");
+    assert!(!centre.answers_by(2, "201"), "an unknown contact was answered");
     centre.answers(1);
     assert_eq!((centre.state("201"), centre.state("202")), (AgentState::Available, AgentState::Talking));
 }
@@ -310,10 +336,10 @@ fn a_late_answer_to_a_withdrawn_offer_is_refused() {
     let mut centre = Centre::sales(&["201"]);
     centre.calls(1);
     centre.leaves(1);
-    assert!(!centre.acd.agent_answered(CallId(1), centre.now));
+    assert!(!centre.answers_by(1, "201"));
     centre.calls(2);
     centre.answers(2);
-    assert!(!centre.acd.agent_answered(CallId(2), centre.now), "a second 200 is not a second answer");
+    assert!(!centre.answers_by(2, "201"), "a second 200 is not a second answer");
     centre.fails(2, "201", NoAnswer::Unreachable);
     assert_eq!(centre.state("201"), AgentState::Talking);
 }
@@ -434,7 +460,7 @@ fn a_regained_place_comes_before_those_who_came_meanwhile() {
     centre.pass(60.0);
     centre.calls(2);
     let since = centre.now.instant - Duration::from_secs(90);
-    centre.acd.enqueue(CallId(3), &"sales".into(), &Skills::new(), since, centre.now).unwrap();
+    centre.acd.enqueue(CallId(3), &"sales".into(), &Demand::default(), since, centre.now).unwrap();
     assert_eq!((centre.position(3), centre.position(1), centre.position(2)), (Some(1), Some(2), Some(3)));
     assert_eq!(centre.acd.front(&"sales".into(), 2), [CallId(3), CallId(1)]);
     let head = centre.acd.queue_view(&"sales".into()).unwrap().longest_waiting_since.unwrap();
@@ -460,7 +486,7 @@ fn an_unknown_or_full_queue_and_a_contact_that_waits_already_are_refused() {
     let enqueue = |centre: &mut Centre, contact, queue: &str| {
         centre
             .acd
-            .enqueue(CallId(contact), &queue.into(), &Skills::new(), centre.now.instant, centre.now)
+            .enqueue(CallId(contact), &queue.into(), &Demand::default(), centre.now.instant, centre.now)
             .map_err(|e| e.to_string())
     };
     assert_eq!(enqueue(&mut centre, 1, "sale"), Err("queue 'sale' does not exist; did you mean 'sales'?".to_owned()));
@@ -514,7 +540,7 @@ fn a_deleted_queue_is_served_until_it_is_empty() {
     centre.calls_for(2, "old");
     let (queues, agents) = (vec![queue("sales")], vec![agent("201", &["sales"])]);
     centre.acd.configure(&queues, &agents, centre.now);
-    assert!(centre.acd.enqueue(CallId(3), &"old".into(), &Skills::new(), centre.now.instant, centre.now).is_err());
+    assert!(centre.acd.enqueue(CallId(3), &"old".into(), &Demand::default(), centre.now.instant, centre.now).is_err());
     centre.ends(1);
     centre.pass(5.0);
     assert_eq!(centre.events(), ["offer 1 to 201", "1 wrapped up in 5s", "offer 2 to 201"]);
@@ -560,7 +586,7 @@ fn equal_agents_are_told_apart_by_log_in_and_then_by_the_seed() {
     let first = |seed: u8| {
         let mut acd = Acd::new(&[queue("sales")], &agents, [seed; 32], now);
         agents.iter().for_each(|agent| acd.set_reachable(&agent.id, true, now));
-        acd.enqueue(CallId(1), &"sales".into(), &Skills::new(), now.instant, now).unwrap();
+        acd.enqueue(CallId(1), &"sales".into(), &Demand::default(), now.instant, now).unwrap();
         std::iter::from_fn(|| acd.poll_event()).find_map(|event| match event {
             AcdEvent::Offer { agent, .. } => Some(agent),
             _ => None,
@@ -579,7 +605,7 @@ fn a_call_back_keeps_its_place_and_its_agent_is_reserved_until_the_customer_is_t
     let place = centre.now.instant;
     centre.pass(10.0);
     centre.calls(2);
-    centre.acd.enqueue_callback(CallId(9), &QueueId::from("sales"), &Skills::new(), place, centre.now).unwrap();
+    centre.acd.enqueue_callback(CallId(9), &QueueId::from("sales"), &Demand::default(), place, centre.now).unwrap();
     assert_eq!((centre.position(9), centre.position(2)), (Some(1), Some(2)));
     let view = centre.acd.queue_view(&QueueId::from("sales")).unwrap();
     assert_eq!((view.waiting, view.callbacks, view.offered), (1, 1, 2), "a promise is no caller");
@@ -589,7 +615,7 @@ fn a_call_back_keeps_its_place_and_its_agent_is_reserved_until_the_customer_is_t
     // Ringing a customer takes as long as it takes.
     centre.pass(60.0);
     assert_eq!(centre.state("201"), AgentState::Reserved);
-    assert!(!centre.acd.agent_answered(CallId(9), centre.now), "nobody has rung the agent");
+    assert!(!centre.answers_by(9, "201"), "nobody has rung the agent");
     assert_eq!(centre.acd.reached(CallId(9), centre.now), Some(AgentId::from("201")));
     centre.answers(9);
     assert_eq!(centre.state("201"), AgentState::Talking);
@@ -602,7 +628,7 @@ fn a_call_back_whose_customer_is_not_there_frees_its_agent_and_is_no_abandoned_c
     let mut centre = Centre::sales(&["201"]);
     centre
         .acd
-        .enqueue_callback(CallId(9), &QueueId::from("sales"), &Skills::new(), centre.now.instant, centre.now)
+        .enqueue_callback(CallId(9), &QueueId::from("sales"), &Demand::default(), centre.now.instant, centre.now)
         .unwrap();
     assert_eq!(centre.state("201"), AgentState::Reserved);
     centre.calls(1);
@@ -618,7 +644,7 @@ fn a_customer_who_hangs_up_before_the_agent_answers_has_not_abandoned() {
     let mut centre = Centre::sales(&["201"]);
     centre
         .acd
-        .enqueue_callback(CallId(9), &QueueId::from("sales"), &Skills::new(), centre.now.instant, centre.now)
+        .enqueue_callback(CallId(9), &QueueId::from("sales"), &Demand::default(), centre.now.instant, centre.now)
         .unwrap();
     assert!(centre.acd.reached(CallId(9), centre.now).is_some());
     centre.pass(15.0);

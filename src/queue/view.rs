@@ -4,7 +4,7 @@ use super::agent::Duty;
 use std::time::Duration;
 
 use super::queues::Queue;
-use super::{Acd, AcdCounts, Cause, Load, Medium};
+use super::{Acd, AcdCounts, Cause, Load};
 use crate::ids::{AgentId, QueueId};
 use crate::time::Now;
 use crate::views::{AgentView, QueueView};
@@ -46,13 +46,12 @@ impl Acd {
 
     pub fn queue_view(&self, queue: &QueueId) -> Option<QueueView> {
         let queue = self.queues.get(self.queue_index.get(queue)?)?;
-        let mut waiting = queue.line.iter().filter_map(|place| self.contacts.get(&place.contact));
-        let head = waiting.find(|contact| contact.medium == Medium::Voice);
+        let longest = queue.voices.first().and_then(|(_, _, contact)| self.contacts.get(contact));
         Some(QueueView {
             id: queue.settings.id.clone(),
             waiting: queue.callers() as u64,
             callbacks: queue.callbacks as u64,
-            longest_waiting_since: head.map(|contact| contact.since),
+            longest_waiting_since: longest.map(|contact| contact.since),
             agents_available: queue.agents_available,
             agents_logged_in: queue.agents_logged_in,
             offered: queue.figures.offered,
@@ -68,7 +67,7 @@ impl Acd {
         let handled = queue.figures.handled;
         Some(Load {
             waiting: queue.line.len() as u64,
-            longest_wait: queue.line.head().map_or(Duration::ZERO, |head| now.instant.since(head.since)),
+            longest_wait: queue.voices.first().map_or(Duration::ZERO, |(since, ..)| now.instant.since(*since)),
             agents_available: queue.agents_available,
             agents_logged_in: queue.agents_logged_in,
             estimate: self.estimate(queue, now),

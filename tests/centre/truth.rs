@@ -324,8 +324,8 @@ impl Truth {
         if counts.acd.contacts > contacts + promised {
             return Err(format!("{contacts} calls run, the distributor knows {:?}", counts.acd));
         }
-        // Ring, retry and announcement of a contact; rest or wrap-up of an agent.
-        if counts.acd.timers > 3 * counts.acd.contacts + self.agents.len() {
+        // Ring, retry, preferred agent, widening and announcement of a contact; rest or wrap-up of an agent.
+        if counts.acd.timers > 5 * counts.acd.contacts + self.agents.len() {
             return Err(format!("the distributor has timers of contacts that are gone: {:?}", counts.acd));
         }
         Ok(())
@@ -341,7 +341,9 @@ impl Truth {
                 // One who is reserved while a customer is rung.
                 AgentState::Reserved if agent.call_id.is_some_and(|call| self.is_called_back(call)) => leg.is_none(),
                 AgentState::Reserved | AgentState::Ringing => {
-                    let offered = call.is_some_and(|call| call.agent.as_ref() == Some(&agent.id));
+                    // Of several who are rung at once the first is shown.
+                    let shown = call.and_then(|call| self.agents.get(call.agent.as_ref()?));
+                    let offered = shown.is_some_and(|shown| shown.call_id == agent.call_id);
                     leg.is_some() && offered && !matches!(state, Some(CallState::Talking | CallState::Holding))
                 }
                 AgentState::Talking => leg.is_some() && state == Some(CallState::Talking),

@@ -13,7 +13,7 @@ use relais::dialplan::Plans;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
 use relais::ids::{AgentId, CallId, CallbackId, RecordingId, RequestId};
 use relais::record::{Party, RecordingState};
-use relais::settings::{Settings, Transport};
+use relais::settings::{Choice, Settings, Transport};
 use relais::sip::message::Message;
 use relais::sip::{Destination, Flow};
 use relais::time::{Instant, Now, Wall};
@@ -76,6 +76,10 @@ impl World {
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/demo/relais.toml");
         let mut loaded = relais::config::load(&config, &Default::default())
             .unwrap_or_else(|findings| panic!("the demo does not load: {findings:?}"));
+        for queue in &mut loaded.settings.queues {
+            queue.choice = Choice::ALL[seed as usize % Choice::ALL.len()];
+            queue.ring_at_once = [1, 1, 1, 2, 3][seed as usize % 5];
+        }
         let now = Now { instant: Instant(0), wall: start };
         let mut engine_seed = [0; 32];
         engine_seed[..8].copy_from_slice(&seed.to_le_bytes());

@@ -211,7 +211,7 @@ in = { queue = "support", skills = ["billing"] }
     assert_eq!(lines(plans.warnings()), Vec::<String>::new());
     let day = Call::to(&plans, "1").go("");
     let skills = day.actions.iter().find_map(|action| match action {
-        RunAction::Distribute { skills, .. } => Some(skills.clone()),
+        RunAction::Distribute { demand, .. } => Some(demand.skills.clone()),
         _ => None,
     });
     assert_eq!(skills, Some([("billing".into(), 1)].into()));

@@ -134,6 +134,19 @@ fn a_queue_where_nobody_has_the_skills_is_a_warning() {
 }
 
 #[test]
+fn a_step_of_widening_that_comes_too_late_is_a_warning() {
+    for (max_wait_s, warned) in [(10, true), (11, false)] {
+        let rule = format!(
+            "module = \"distribute\"\nin = {{ queue = 'sales', skills = ['billing'], max_wait_s = {max_wait_s}, \
+             widen = [{{ after_s = 5, level = 1 }}, {{ after_s = 10, level = 0 }}] }}"
+        );
+        let warnings = lines(plans(&plan(&rule)).warnings()).join("\n");
+        let told = warnings.contains("the step of widen after 10 s never comes, since max_wait_s is 10");
+        assert_eq!(told, warned, "{max_wait_s}: {warnings}");
+    }
+}
+
+#[test]
 fn computed_inputs_are_checked_for_what_they_are() {
     let cases = [
         ("{ queue = 'sales', max_wait_s = { cel = \"open\" } }", "max_wait_s is a text; it is to be a whole number"),
@@ -143,6 +156,26 @@ fn computed_inputs_are_checked_for_what_they_are() {
         ("{ queue = { cel = \"open == 'open' ? 'sales' : 'nobody'\" } }", "there is no queue 'nobody'"),
         ("{ queue = 'sales', skills = ['biling'] }", "no agent has the skill 'biling' (did you mean 'billing'?)"),
         ("{ queue = 'sales', skills = { billing = 9 } }", "skills is to be a list of skills"),
+        ("{ queue = 'sales', priority = 101 }", "priority is out of range; it goes from -100 to 100"),
+        ("{ queue = 'sales', widen = [{ after_s = 9, level = 0 }] }", "widen means nothing without skills"),
+        ("{ queue = 'sales', prefer_s = 9 }", "prefer_s means nothing without prefer_agent"),
+        (
+            "{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9, level = 2 }, { after_s = 9, level = 0 }] }",
+            "each step comes later and asks for less",
+        ),
+        (
+            "{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9, level = 2 }, { after_s = 10, level = 2 }] }",
+            "each step comes later and asks for less",
+        ),
+        ("{ queue = 'sales', skills = ['billing'], widen = [{ after = 9, level = 2 }] }", "a step with 'after'"),
+        ("{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9 }] }", "a step without level"),
+        ("{ queue = 'sales', skills = ['billing'], widen = [{ after_s = 9, level = 6 }] }", "from 0 to 5"),
+        (
+            "{ queue = 'sales', skills = ['billing'], widen = 30 }",
+            "widen is a whole number; it is to be a list of steps",
+        ),
+        ("{ queue = 'sales', prefer_agent = '299' }", "there is no agent '299'"),
+        ("{ queue = 'sales', prefer_skills = ['biling'] }", "no agent has the skill 'biling'"),
         ("{ queue = 'sales', skills = 'billing' }", "skills is a text; it is to be a list of skills"),
     ];
     for (inputs, word) in cases {

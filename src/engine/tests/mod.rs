@@ -1,5 +1,6 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod decisions;
 mod dial_out;
 mod outside;
 mod sessions;
@@ -16,7 +17,7 @@ use crate::findings::Source;
 use crate::ids::Language;
 use crate::ivr::Names;
 use crate::record::CallRecord;
-use crate::settings::{Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
+use crate::settings::{self, Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
 use crate::sip::message::{Method, Request, Response};
 
 const HERE: &str = "127.0.0.1:5060";
@@ -100,6 +101,7 @@ impl Bench {
     fn with_plan(settings: Settings, plan: &str) -> Bench {
         let names = Names {
             default_language: Some(settings.language.clone()),
+            queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
             agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
             experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
             allowed: settings.trunks.iter().flat_map(|trunk| trunk.allow.clone()).collect(),

@@ -11,7 +11,16 @@ fn skilled(id: &str, of: &[(&str, u8)]) -> settings::Agent {
 }
 
 fn asks_for(centre: &mut Centre, contact: u128, of: &[(&str, u8)]) {
-    centre.acd.enqueue(CallId(contact), &"sales".into(), &skills(of), centre.now.instant, centre.now).unwrap();
+    centre
+        .acd
+        .enqueue(
+            CallId(contact),
+            &"sales".into(),
+            &Demand { skills: skills(of), ..Demand::default() },
+            centre.now.instant,
+            centre.now,
+        )
+        .unwrap();
 }
 
 #[test]

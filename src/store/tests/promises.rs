@@ -11,7 +11,7 @@ fn promised(n: u128, state: CallbackState, attempts: u32) -> Callback {
         call_id: Some(record(1).call_id),
         number: format!("+3315550{n}"),
         queue: "sales".into(),
-        skills: BTreeMap::new(),
+        demand: Default::default(),
         language: "en".into(),
         trunk: Some("acme".into()),
         origin: None,

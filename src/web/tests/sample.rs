@@ -199,5 +199,5 @@ pub fn trace() -> Trace {
         outputs: Default::default(),
         result: Some("deterred".into()),
     };
-    Trace { levels: vec![level], omitted: 0 }
+    Trace { levels: vec![level], ..Trace::default() }
 }

@@ -1,0 +1,206 @@
+//! What a decision of the distributor costs: 10,000 agents of five skills and four queues each, 200 queues with every
+//! choice, 20,000 contacts that wait.
+//!
+//! `cargo bench --bench queue` prints the median and the 99th percentile of one decision, in microseconds: a call comes,
+//! or an agent comes free; with everybody busy, and with almost everybody idle. And what memory the distributor takes for
+//! each contact that came while the line grew.
+
+// A measurement asks the clock.
+#![allow(clippy::disallowed_methods)]
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+use relais::demand::{Demand, Widening};
+use relais::ids::{CallId, QueueId, Skill};
+use relais::queue::{Acd, AcdEvent, Skills};
+use relais::settings::{self, Choice, Codec};
+use relais::time::{Instant, Now};
+
+const AGENTS: usize = 10_000;
+const QUEUES: usize = 200;
+const SKILLS: usize = 40;
+const WAITING: u64 = 20_000;
+const DECISIONS: usize = 20_000;
+
+struct Centre {
+    acd: Acd,
+    rng: ChaCha12Rng,
+    now: Now,
+    next: u128,
+    talking: VecDeque<CallId>,
+    waiting: VecDeque<CallId>,
+}
+
+fn skills(rng: &mut ChaCha12Rng, count: usize) -> Skills {
+    let mut skills = Skills::new();
+    while skills.len() < count {
+        let skill = Skill::from(format!("skill-{}", rng.next_u32() as usize % SKILLS));
+        skills.insert(skill, 1 + (rng.next_u32() % 5) as u8);
+    }
+    skills
+}
+
+fn queue(n: usize) -> settings::Queue {
+    settings::Queue {
+        id: QueueId::from(format!("queue-{n}")),
+        ring_timeout: Duration::from_secs(20),
+        wrap_up: Duration::ZERO,
+        answer_within: Duration::from_secs([10, 20, 60][n % 3]),
+        priority_step: None,
+        widen: vec![
+            Widening { after: Duration::from_secs(300), level: 2 },
+            Widening { after: Duration::from_secs(600), level: 0 },
+        ],
+        choice: Choice::ALL[n % 4],
+        ring_at_once: 1,
+        max_no_answer: 2,
+        retry_delay: Duration::from_secs(10),
+        music: "music/default".to_owned(),
+        announce_position: Duration::ZERO,
+        max_waiting: None,
+        callback: settings::CallbackRules::default(),
+    }
+}
+
+impl Centre {
+    fn new() -> Centre {
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        let queues: Vec<settings::Queue> = (0..QUEUES).map(queue).collect();
+        let agents: Vec<settings::Agent> = (0..AGENTS)
+            .map(|n| settings::Agent {
+                id: format!("{n}").into(),
+                name: format!("Agent {n}"),
+                password: None,
+                contact: None,
+                queues: (0..4).map(|_| queues[rng.next_u32() as usize % QUEUES].id.clone()).collect(),
+                skills: skills(&mut rng, 5),
+                codecs: vec![Codec::Pcmu],
+                language: "en".into(),
+            })
+            .collect();
+        let now = Now { instant: Instant(1_000_000_000), wall: "2026-11-25T10:00:00Z".parse().expect("a time") };
+        let acd = Acd::new(&queues, &agents, [1; 32], now);
+        let (talking, waiting) = (VecDeque::new(), VecDeque::new());
+        let mut centre = Centre { acd, rng, now, next: 1, talking, waiting };
+        for agent in &agents {
+            centre.acd.set_reachable(&agent.id, true, centre.now);
+            centre.pass(1);
+        }
+        centre.take_in();
+        centre
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now.instant = self.now.instant + Duration::from_millis(millis);
+        self.now.wall += jiff::SignedDuration::from_millis(millis as i64);
+    }
+
+    /// Agents answer at once.
+    fn take_in(&mut self) {
+        while let Some(event) = self.acd.poll_event() {
+            if let AcdEvent::Offer { contact, agent, .. } = event {
+                assert!(self.acd.agent_answered(contact, &agent, self.now));
+                self.talking.push_back(contact);
+            }
+        }
+    }
+
+    fn demand(&mut self) -> Demand {
+        let count = [0, 1, 1, 2][self.rng.next_u32() as usize % 4];
+        let priority = [0, 0, 0, 1, 3][self.rng.next_u32() as usize % 5];
+        let preferred = [0, 0, 1][self.rng.next_u32() as usize % 3];
+        let (skills, prefer_skills) = (skills(&mut self.rng, count), skills(&mut self.rng, preferred));
+        Demand { skills, priority, prefer_skills, ..Demand::default() }
+    }
+
+    /// Gives how long the decision took.
+    fn call(&mut self) -> Duration {
+        let contact = CallId(self.next);
+        self.next += 1;
+        let queue = QueueId::from(format!("queue-{}", self.rng.next_u32() as usize % QUEUES));
+        let demand = self.demand();
+        let begin = std::time::Instant::now();
+        let queued = self.acd.enqueue(contact, &queue, &demand, self.now.instant, self.now);
+        let took = begin.elapsed();
+        assert_eq!(queued, Ok(()));
+        self.waiting.push_back(contact);
+        self.take_in();
+        self.pass(1);
+        took
+    }
+
+    fn end(&mut self) -> Option<Duration> {
+        let nth = self.rng.next_u32() as usize % self.talking.len().max(1);
+        let contact = self.talking.remove(nth)?;
+        let begin = std::time::Instant::now();
+        self.acd.talk_ended(contact, self.now);
+        let took = begin.elapsed();
+        self.take_in();
+        self.pass(1);
+        Some(took)
+    }
+
+    /// Somebody who waits gives up.
+    fn leave(&mut self) {
+        while let Some(contact) = self.waiting.pop_front() {
+            if self.acd.position(contact).is_some() {
+                self.acd.leave(contact, self.now);
+                return self.take_in();
+            }
+        }
+    }
+
+    fn waits(&self) -> u64 {
+        self.acd.queues().filter_map(|queue| self.acd.queue_view(queue)).map(|view| view.waiting).sum()
+    }
+}
+
+/// Of this process, in bytes; 0 where the system does not tell.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Option<u64> = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0) * 4_096
+}
+
+fn print(what: &str, mut took: Vec<Duration>) {
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
+    println!("{what:<44} {:>8.1} {:>8.1} {:>8.1}", at(0.5), at(0.99), at(1.0));
+}
+
+fn main() {
+    println!("{:<44} {:>8} {:>8} {:>8}", "a decision, in microseconds", "median", "p99", "most");
+    let mut centre = Centre::new();
+    let idle = (0..DECISIONS).map(|_| {
+        let took = centre.call();
+        if centre.talking.len() > AGENTS / 10 {
+            centre.end();
+        }
+        took
+    });
+    print("a call comes, nine agents of ten are idle", idle.collect());
+    let (before, first) = (resident(), centre.next);
+    while centre.waits() < WAITING {
+        for _ in 0..1_000 {
+            centre.call();
+        }
+    }
+    println!("{} wait, {} talk", centre.waits(), centre.talking.len());
+    let came = (centre.next - first) as u64;
+    println!("{} bytes for each contact that came", resident().saturating_sub(before) / came);
+    let mut calls = Vec::new();
+    let mut ends = Vec::new();
+    for _ in 0..DECISIONS {
+        calls.push(centre.call());
+        ends.extend(centre.end());
+        if calls.len() % 16 == 0 {
+            centre.leave();
+        }
+    }
+    print("a call comes, everybody is busy", calls);
+    print("an agent comes free, 20,000 wait", ends);
+    println!("{} wait, {} talk", centre.waits(), centre.talking.len());
+}

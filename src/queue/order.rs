@@ -1,0 +1,108 @@
+//! Who of those that wait is next: by aged priority, then by the ratio of the time waited to the queue's target, then by
+//! the time waited.
+//!
+//! Priorities age: one step of priority is worth a certain wait, so that whoever waited since s has at the time t the
+//! priority p + (t - s) / step. All of a queue age alike, so the order within it is that of s - p * step, a time before
+//! which an ordinary caller would have had to come to stand at the same place. It does not change with t: the lines are
+//! sorted by it once, when somebody comes. Only across queues, whose steps and targets differ, time changes who is
+//! ahead; so an agent who chooses compares the first of each queue, as they are at that moment.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use super::contact::Place;
+use super::queues::{Queue, QueueIndex};
+use crate::time::Instant;
+use crate::trace::{Rule, rounded};
+
+/// One who waits, as an agent sees them who serves several queues.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) place: Place,
+    pub(super) queue: QueueIndex,
+    /// Where the queue stands in the agent's own order.
+    preference: usize,
+    step: Option<Duration>,
+    target: Duration,
+    /// The step is so many targets, the same number in every queue.
+    ages_by_target: bool,
+}
+
+impl Claim {
+    pub(super) fn new(place: Place, queue: QueueIndex, of: &Queue, preference: usize) -> Claim {
+        let ages_by_target = of.settings.priority_step.is_none();
+        let (step, target) = (of.priority_step(), of.settings.answer_within);
+        Claim { place, queue, preference, step, target, ages_by_target }
+    }
+
+    /// `Less` is served first; and why.
+    pub(super) fn compare(&self, other: &Claim, now: Instant) -> (Ordering, Rule) {
+        let ways = [
+            (Rule::Priority, other.priority_above(self, now)),
+            (Rule::ServiceLevel, other.ratio_above(self, now)),
+            (Rule::LongestWait, self.place.since.cmp(&other.place.since)),
+            (Rule::QueuePreference, self.preference.cmp(&other.preference)),
+            (Rule::FirstCome, self.place.arrival.cmp(&other.place.arrival)),
+        ];
+        match ways.iter().find(|(_, order)| order.is_ne()) {
+            Some((Rule::Priority, order)) if self.place.priority == other.place.priority => {
+                (*order, self.gains_by(other))
+            }
+            Some((rule, order)) => (*order, *rule),
+            None => (Ordering::Equal, Rule::OnlyOne),
+        }
+    }
+
+    /// By what one gained more than another of the same priority.
+    fn gains_by(&self, other: &Claim) -> Rule {
+        if self.queue == other.queue {
+            Rule::LongestWait
+        } else if self.ages_by_target && other.ages_by_target {
+            Rule::ServiceLevel
+        } else {
+            Rule::Ageing
+        }
+    }
+
+    pub(super) fn is_before(&self, other: &Claim, now: Instant) -> bool {
+        self.compare(other, now).0.is_lt()
+    }
+
+    /// As a fraction, so that equals are equal: numerator and denominator.
+    fn aged_priority(&self, now: Instant) -> (i128, i128) {
+        let priority = i128::from(self.place.priority);
+        match self.step.map(nanos).filter(|step| *step > 0) {
+            Some(step) => (priority * step + nanos(self.waited(now)), step),
+            None => (priority, 1),
+        }
+    }
+
+    fn priority_above(&self, other: &Claim, now: Instant) -> Ordering {
+        let ((own, of), (others, of_other)) = (self.aged_priority(now), other.aged_priority(now));
+        (own * of_other).cmp(&(others * of))
+    }
+
+    fn ratio_above(&self, other: &Claim, now: Instant) -> Ordering {
+        (nanos(self.waited(now)) * nanos(other.target)).cmp(&(nanos(other.waited(now)) * nanos(self.target)))
+    }
+
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        now.since(self.place.since)
+    }
+
+    /// The aged priority, for people.
+    pub(super) fn priority(&self, now: Instant) -> f64 {
+        let (priority, of) = self.aged_priority(now);
+        rounded(priority as f64 / of as f64)
+    }
+
+    /// The time waited as a share of the queue's target, for people.
+    pub(super) fn ratio(&self, now: Instant) -> f64 {
+        rounded(self.waited(now).as_secs_f64() / self.target.as_secs_f64().max(1e-9))
+    }
+}
+
+/// Exact, and of a bound that products of two stay far within 128 bits.
+fn nanos(duration: Duration) -> i128 {
+    i128::from(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
