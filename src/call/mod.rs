@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
 use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, Skill, TrunkId};
-use crate::record::{CallRecord, Outcome, Party, PathStep};
+use crate::record::{CallRecord, Outcome, Party, PathStep, QueueVisit, VisitEnd};
 use crate::time::{Instant, Now, Wall};
 use crate::views::{CallState, CallView};
 
@@ -109,6 +109,8 @@ pub struct Call {
     pub skills: BTreeMap<Skill, u8>,
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
+    /// The queues that the caller waited in; the last one without an end while the caller waits.
+    pub visits: Vec<QueueVisit>,
     pub agent: Option<AgentId>,
     /// The recording of both sides, running or ended.
     pub recording: Option<RecordingId>,
@@ -144,6 +146,7 @@ impl Call {
             skills: BTreeMap::new(),
             queued_at: None,
             wait_ms: None,
+            visits: Vec::new(),
             agent: None,
             recording: None,
             message: None,
@@ -180,9 +183,19 @@ impl Call {
     pub fn talk(&mut self, leg: LegId, now: Now) {
         self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
+        self.leave_visit(VisitEnd::Answered, now);
         self.handled = true;
         self.offer = None;
         self.phase = Phase::Talking { leg };
+    }
+
+    /// The caller is out of the queue that they waited in, if they did.
+    pub fn leave_visit(&mut self, end: VisitEnd, now: Now) {
+        let Some(visit) = self.visits.last_mut().filter(|visit| visit.end.is_none()) else { return };
+        let waited = now.wall.duration_since(visit.waiting_since).as_millis();
+        visit.wait_ms = Some(u64::try_from(waited).unwrap_or(0));
+        visit.end = Some(end);
+        visit.agent = self.agent.clone().filter(|_| end == VisitEnd::Answered);
     }
 
     /// The wait of a caller who was queued is over, with an agent or without.
@@ -274,6 +287,7 @@ impl Call {
         CallRecord {
             call_id: self.id,
             trunk: self.trunk.clone(),
+            outgoing: self.outgoing,
             from: self.from.clone(),
             to: self.to.clone(),
             started_at: self.started_at,
@@ -292,6 +306,7 @@ impl Call {
             transfers: 0,
             recording: self.message.or(self.recording),
             survey: None,
+            visits: self.visits.clone(),
             path: self.path.clone(),
             trace: Default::default(),
             legs: self

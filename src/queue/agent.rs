@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::queues::QueueIndex;
 use super::skills::Skills;
 use super::{Cause, Wanted};
-use crate::ids::{AgentId, CallId};
+use crate::ids::{AgentId, CallId, QueueId};
+pub(super) use crate::shift::Resume;
 use crate::time::{Instant, Now, Wall};
 use crate::views::AgentState;
 
@@ -29,14 +30,6 @@ pub(super) enum Duty {
         contact: CallId,
         since: Instant,
     },
-    Paused(String),
-    NotResponding,
-}
-
-/// What a phone that comes back brings the agent back to: a registration that lapsed ends no pause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Resume {
-    Available,
     Paused(String),
     NotResponding,
 }
@@ -110,6 +103,10 @@ pub(super) struct Agent {
     pub(super) duty: Duty,
     pub(super) since: Wall,
     pub(super) cause: Cause,
+    /// The state is new and has not been told.
+    pub(super) entered: bool,
+    /// The queue of the contact that the agent has; also while it is wrapped up.
+    pub(super) serves: Option<QueueId>,
     pub(super) idle_since: Instant,
     pub(super) logged_in: Instant,
     /// Drawn from the seed; the last word between equals.
@@ -137,6 +134,7 @@ impl Agent {
         self.duty = duty;
         self.cause = cause;
         self.since = now.wall;
+        self.entered = true;
     }
 
     /// Talks or wraps up; a phone that is gone changes nothing about that.

@@ -106,7 +106,7 @@ impl Acd {
             self.configure_agent(agent, now);
         }
         for index in gone {
-            self.dismiss(index);
+            self.dismiss(index, now);
         }
         let drained: Vec<QueueIndex> = self.queues.keys().copied().collect();
         drained.into_iter().for_each(|queue| self.close_if_drained(queue));
@@ -160,6 +160,7 @@ impl Acd {
             }
         }
         let Some(agent) = self.agents.get(&index) else { return };
+        let before = (agent.queues.clone(), agent.skills.clone());
         for queue in &agent.queues {
             if !queues.contains(queue) && self.queues.get(queue).is_some_and(|queue| queue.draining) {
                 queues.push(*queue);
@@ -171,6 +172,7 @@ impl Acd {
             agent.skills.clone_from(&settings.skills);
             agent.leaving = false;
         });
+        self.note_membership(index, &before, now);
     }
 
     fn new_agent(&mut self, settings: &settings::Agent, now: Now) -> AgentIndex {
@@ -185,6 +187,8 @@ impl Acd {
             duty: Duty::WithoutPhone(Resume::Available),
             since: now.wall,
             cause: Cause::Configured,
+            entered: false,
+            serves: None,
             idle_since: now.instant,
             logged_in: now.instant,
             tie: self.rng.next_u64(),
@@ -201,7 +205,7 @@ impl Acd {
     }
 
     /// The configuration no longer knows the agent.
-    fn dismiss(&mut self, index: AgentIndex) {
+    fn dismiss(&mut self, index: AgentIndex, now: Now) {
         self.withdraw(index);
         self.change(index, |agent| agent.leaving = true);
         let busy = self
@@ -209,16 +213,17 @@ impl Acd {
             .get(&index)
             .is_some_and(|agent| matches!(agent.duty, Duty::Talking(_) | Duty::Holding(_) | Duty::WrapUp { .. }));
         if !busy {
-            self.remove_agent(index);
+            self.remove_agent(index, now);
         }
     }
 
-    pub(super) fn remove_agent(&mut self, index: AgentIndex) {
+    pub(super) fn remove_agent(&mut self, index: AgentIndex, now: Now) {
         self.leave_queues(index);
         self.timers.clear(&Timer::Rest(index));
         self.timers.clear(&Timer::WrapUp(index));
         self.changed_agents.remove(&index);
         if let Some(agent) = self.agents.remove(&index) {
+            self.note_dismissed(&agent, now);
             self.agent_index.remove(&agent.id);
         }
     }

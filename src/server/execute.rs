@@ -107,6 +107,7 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Surveyed { call, answer } => Entry::Surveyed { call_id: call, answer },
         Journal::Callback(callback) => Entry::Callback(callback),
         Journal::Told(id) => Entry::ToldOf { id },
+        Journal::Agents(changes) => Entry::Agents(changes),
         Journal::WrapUp { call, acw_ms } => Entry::Completed { call_id: call, acw_ms },
     }
 }

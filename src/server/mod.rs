@@ -135,6 +135,7 @@ async fn serve(
     });
     engine.handle_input(Input::LostPlaces(lost.collect()), clock.now());
     engine.handle_input(Input::Callbacks(recovered.callbacks), clock.now());
+    engine.handle_input(Input::Agents(recovered.agents), clock.now());
 
     let stop = Arc::new(AtomicBool::new(false));
     let counted =

@@ -30,6 +30,7 @@ fn record(n: u64) -> CallRecord {
     CallRecord {
         call_id: CallId::new(started_at.as_millisecond(), n.into()),
         trunk: Some("acme".into()),
+        outgoing: false,
         from: format!("+3315550{n}"),
         to: "610".to_owned(),
         started_at,
@@ -48,6 +49,7 @@ fn record(n: u64) -> CallRecord {
         transfers: 0,
         recording: None,
         survey: None,
+        visits: Vec::new(),
         path: Vec::new(),
         trace: Default::default(),
         legs: Vec::new(),

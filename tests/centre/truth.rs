@@ -55,6 +55,8 @@ pub struct Truth {
     wrapped_up: BTreeMap<CallId, u32>,
     /// What the journal tells of the calls that are up: all that a crash would leave of them.
     journal: BTreeMap<CallId, CallRecord>,
+    /// The state of each agent as it was written down last.
+    entered: BTreeMap<AgentId, AgentState>,
     /// Call-backs that are not kept yet.
     promised: BTreeMap<CallbackId, CallbackView>,
     /// And as the journal tells them.
@@ -153,6 +155,9 @@ impl Truth {
             }
             Journal::Callback(callback) => {
                 self.written_promises.insert(callback.id, callback.state);
+            }
+            Journal::Agents(changes) => {
+                self.entered.extend(changes.iter().map(|change| (change.agent.clone(), change.state)));
             }
             Journal::Recording(_) | Journal::RecordingDeleted(_) | Journal::Surveyed { .. } | Journal::Told(_) => {}
         }
@@ -393,6 +398,12 @@ impl Truth {
         let shown = self.promised.iter().map(|(id, view)| (*id, view.state));
         if !shown.eq(self.written_promises.iter().map(|(id, state)| (*id, *state))) {
             return Err(format!("promised is {:?}, written down {:?}", self.promised, self.written_promises));
+        }
+        for view in self.agents.values() {
+            let written = self.entered.get(&view.id).copied().unwrap_or(AgentState::LoggedOut);
+            if written != view.state {
+                return Err(format!("agent {} is written down as {written:?}, and shown {view:?}", view.id));
+            }
         }
         for (queue, view) in &self.queues {
             let stand = self.promised.values().filter(|promised| {

@@ -71,6 +71,7 @@ pub fn call(id: u128) -> CallView {
 pub fn record(call: &CallView) -> CallRecord {
     CallRecord {
         call_id: call.call_id,
+        outgoing: false,
         trunk: call.trunk.clone(),
         from: call.from.clone(),
         to: call.to.clone(),
@@ -90,6 +91,7 @@ pub fn record(call: &CallView) -> CallRecord {
         transfers: 0,
         recording: None,
         survey: None,
+        visits: Vec::new(),
         path: Vec::new(),
         trace: Default::default(),
         legs: Vec::new(),
