@@ -56,8 +56,8 @@ impl Grid {
             return Err(ReportError::Backwards { from, until });
         }
         let mut starts = Vec::new();
-        let mut date = from.to_zoned(zone.clone()).date();
-        let midnight = |date: jiff::civil::Date| date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp());
+        let mut date = from.to_zoned_datetime(zone.clone()).date();
+        let midnight = |date: jiff::civil::Date| date.to_zoned_datetime(zone.clone()).map(|zoned| zoned.timestamp());
         let mut start = midnight(date)?;
         while start < until {
             date = date.tomorrow()?;

@@ -113,7 +113,7 @@ impl Report {
 
 /// RFC 3339, as the clocks of the centre show it.
 fn written(at: Wall, report: &Report) -> String {
-    let zoned = at.to_zoned(report.query.zone.clone());
+    let zoned = at.to_zoned_datetime(report.query.zone.clone());
     zoned.timestamp().display_with_offset(zoned.offset()).to_string()
 }
 

@@ -11,7 +11,9 @@ use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
 use crate::views::{
     AgentState, AgentView, CallState, CallView, LegView, QueueView, ReloadAttempt, ReloadBy, ReloadView,
 };
-use crate::web::{Archive, Busy};
+use crate::report::{Query, Report, Tally};
+use crate::web::reports::ReportFailure;
+use crate::web::{Archive, Archives, Busy};
 
 pub fn at() -> Wall {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -202,4 +204,24 @@ pub fn trace() -> Trace {
         result: Some("deterred".into()),
     };
     Trace { levels: vec![level], omitted: 0 }
+}
+
+pub fn zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::get("Europe/Paris").unwrap()
+}
+
+/// A past with one call, of call 9.
+pub struct Past;
+
+impl Archives for Past {
+    fn report(&self, query: Query) -> Result<Report, ReportFailure> {
+        let until = query.until;
+        let mut tally = Tally::new(query)?;
+        tally.call(&record(&call(9)))?;
+        Ok(tally.finish(until)?)
+    }
+
+    fn time_zone(&self) -> jiff::tz::TimeZone {
+        zone()
+    }
 }
