@@ -1,5 +1,6 @@
 //! One rule a test, on a virtual clock. `histories` tries their combinations.
 
+mod shifts;
 mod skilled;
 
 use std::time::Duration;

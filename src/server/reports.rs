@@ -99,3 +99,119 @@ impl Reports {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ids::CallId;
+    use crate::record::{CallRecord, Outcome};
+    use crate::report::{By, Interval, Terms};
+    use crate::shift::{AgentChange, Cause, Membership};
+    use crate::store::{Entry, Store};
+    use crate::views::AgentState;
+
+    fn record(n: u128, started_at: Wall) -> CallRecord {
+        let mut record: CallRecord = serde_json::from_value(serde_json::json!({
+            "call_id": CallId::new(started_at.as_millisecond(), n),
+            "trunk": null, "from": "33155501", "to": "610", "started_at": started_at, "answered_at": started_at,
+            "ended_at": started_at, "outcome": "handled", "ended_by": "caller", "sip_status": 200, "q850": 16,
+            "queue": "sales", "agent": "201", "wait_ms": 4_000, "talk_ms": 60_000, "hold_ms": 0, "acw_ms": null,
+            "transfers": 0, "recording": null, "path": [], "legs": [],
+        }))
+        .unwrap();
+        record.outcome = Some(Outcome::Handled);
+        record
+    }
+
+    fn change(at: Wall, state: AgentState, cause: Cause) -> AgentChange {
+        let member_of = Membership { queues: vec!["sales".into()], skills: Default::default() };
+        AgentChange {
+            agent: "201".into(),
+            at,
+            state,
+            cause,
+            reason: None,
+            call_id: (state == AgentState::Talking).then_some(CallId(1)),
+            queue: (state == AgentState::Talking).then(|| "sales".into()),
+            member_of: (cause == Cause::PhoneRegistered).then_some(member_of),
+            resume: None,
+        }
+    }
+
+    fn reports(data: &tempfile::TempDir) -> Reports {
+        Reports { data: data.path().to_owned(), zone: TimeZone::get("Europe/Paris").unwrap() }
+    }
+
+    fn minutes(minutes: i64) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_mins(minutes)
+    }
+
+    /// A morning in the store: three calls, one of them with its wrap-up, and an agent who talked for ten minutes.
+    fn morning(begin: Wall) -> (tempfile::TempDir, Store) {
+        let data = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(data.path()).unwrap();
+        let calls: Vec<CallRecord> = (0..3).map(|n| record(n, begin + minutes(10 * n as i64))).collect();
+        store.append(Entry::Agents(vec![change(begin, AgentState::Available, Cause::PhoneRegistered)]));
+        store.append(Entry::Agents(vec![change(begin + minutes(10), AgentState::Talking, Cause::Answered)]));
+        store.append(Entry::Agents(vec![change(begin + minutes(20), AgentState::LoggedOut, Cause::PhoneLost)]));
+        store.append(Entry::Completed { call_id: calls[0].call_id, acw_ms: 15_000 });
+        calls.into_iter().for_each(|record| store.append(Entry::Ended(Box::new(record))));
+        (data, store)
+    }
+
+    #[test]
+    fn a_report_is_made_of_what_the_store_holds_moved_or_not() {
+        let begin: Wall = "2026-03-02T08:00:00Z".parse().unwrap();
+        let (data, store) = morning(begin);
+        let query = Query {
+            from: begin,
+            until: begin + minutes(60),
+            interval: Interval::Quarter,
+            by: By::Queue,
+            only: None,
+            terms: Terms::default(),
+            zone: TimeZone::UTC,
+        };
+        let spooled = reports(&data).report(query.clone()).unwrap();
+        store.close();
+        let moved = reports(&data).report(query).unwrap();
+        assert_eq!(spooled, moved);
+        let total = &moved.totals[0].sums;
+        assert_eq!((total.handled, total.answered_in_time, total.acw_ms), (3, 3, 15_000));
+        assert_eq!((total.available_ms, total.talking_ms), (600_000, 600_000));
+        let talking: Vec<u64> = moved.lines.iter().map(|line| line.sums.talking_ms).collect();
+        assert_eq!(talking, [300_000, 300_000]);
+        let handled: Vec<u64> = moved.lines.iter().map(|line| line.sums.handled).collect();
+        assert_eq!(handled, [2, 1]);
+    }
+
+    #[test]
+    fn the_figures_of_the_day_go_on_after_a_restart() {
+        let started = Wall::now();
+        let today = Arc::new(Today::new(TimeZone::UTC));
+        let midnight = today.earlier(started).unwrap()[0].from;
+        let (data, store) = morning(midnight);
+        // A call of the new process is noted live, and is in the store as well.
+        let live = CallRecord { ended_at: Some(started + minutes(1)), ..record(9, midnight) };
+        let mut store = store;
+        store.append(Entry::Ended(Box::new(live.clone())));
+        today.ended(&live);
+        reports(&data).seed(&today, started).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let sums = loop {
+            let queues = today.queues(Wall::now());
+            match queues.get("sales").filter(|sums| sums.handled > 1) {
+                Some(sums) => break sums.clone(),
+                None => assert!(Instant::now() < deadline, "never seeded: {queues:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        // In the first half hour of the day some of the morning is still to come.
+        if started.duration_since(midnight) > minutes(30) {
+            assert_eq!((sums.handled, sums.talking_ms), (4, 600_000));
+        }
+        assert!(sums.handled <= 4);
+    }
+}

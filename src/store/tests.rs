@@ -6,6 +6,7 @@
 //! that begin anew; a place regained twice; calls cut off and not closed; a wrap-up wiped by the end of the call; memory
 //! not given back; a commit without its sequence number; a batch dropped when the database fails.
 
+mod agents;
 mod cut_off;
 mod promises;
 mod recordings;
