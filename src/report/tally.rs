@@ -12,6 +12,7 @@ use crate::ids::AgentId;
 use crate::record::CallRecord;
 use crate::shift::{AgentChange, Cause};
 use crate::time::Wall;
+use crate::views::AgentState;
 
 /// Lines of a report, some 30 MB. A year by day of 100 queues has 36,500.
 pub const MOST_CELLS: usize = 50_000;
@@ -46,24 +47,20 @@ impl Tally {
 
     /// What an agent went into; also before the report begins, for what they are doing then.
     pub fn agent(&mut self, change: AgentChange) -> Result<(), ReportError> {
-        let before = self.agents.get(&change.agent).cloned();
+        let (at, cause, by) = (change.at, change.cause, self.query.by);
+        let before = self.agents.remove(&change.agent);
+        let mut keys = Vec::new();
         if let Some(before) = &before {
-            self.spend(before, change.at)?;
+            self.spend(before, at)?;
+            // An offer that failed was of the state before.
+            keys = before.lines(by);
         }
-        let (at, cause) = (change.at, change.cause);
-        let now = match before.clone() {
-            Some(mut spell) => {
-                spell.enter(change);
-                spell
-            }
-            None => Spell::new(change),
-        };
-        if let (Some(sums), Some(interval)) = (event(cause), self.grid.at(at)) {
-            // What failed was of the state before.
-            let of = before.as_ref().filter(|_| cause != Cause::Offered).unwrap_or(&now);
-            for key in of.lines(self.query.by) {
-                self.add(interval, key, &sums)?;
-            }
+        let now = Spell::after(before, change);
+        if cause == Cause::Offered {
+            keys = now.lines(by);
+        }
+        if let Some((sums, interval)) = event(cause).zip(self.grid.at(at)) {
+            keys.into_iter().try_for_each(|key| self.add(interval, key, &sums))?;
         }
         self.agents.insert(now.last.agent.clone(), now);
         Ok(())
@@ -71,27 +68,24 @@ impl Tally {
 
     /// What agents are doing has gone on until `now`.
     pub fn settle(&mut self, now: Wall) -> Result<(), ReportError> {
-        let agents: Vec<AgentId> = self.agents.keys().cloned().collect();
-        for agent in agents {
-            let Some(spell) = self.agents.get(&agent).cloned() else { continue };
-            self.spend(&spell, now)?;
-            if let Some(spell) = self.agents.get_mut(&agent) {
-                spell.since = spell.since.max(now);
-            }
-        }
-        Ok(())
+        let mut agents = std::mem::take(&mut self.agents);
+        let spent = agents.values_mut().try_for_each(|spell| {
+            self.spend(spell, now)?;
+            spell.since = spell.since.max(now);
+            Ok(())
+        });
+        self.agents = agents;
+        spent
     }
 
     fn spend(&mut self, spell: &Spell, until: Wall) -> Result<(), ReportError> {
-        let keys = spell.lines(self.query.by);
+        if spell.last.state == AgentState::LoggedOut {
+            return Ok(());
+        }
         let pieces: Vec<(usize, u64)> = self.grid.pieces(spell.since, until).collect();
-        for (interval, ms) in pieces {
-            let time = spell.time(ms);
-            if time == Sums::default() {
-                break;
-            }
-            for key in &keys {
-                self.add(interval, key.clone(), &time)?;
+        for key in spell.lines(self.query.by) {
+            for (interval, ms) in &pieces {
+                self.add(*interval, key.clone(), &spell.time(*ms))?;
             }
         }
         Ok(())

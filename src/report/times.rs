@@ -15,18 +15,11 @@ pub(super) struct Spell {
 }
 
 impl Spell {
-    pub fn new(change: AgentChange) -> Spell {
-        let member_of = change.member_of.clone().unwrap_or_default();
+    /// The agent goes into another state, from the one before where that is known.
+    pub fn after(before: Option<Spell>, change: AgentChange) -> Spell {
+        let known = before.map(|before| before.member_of).unwrap_or_default();
+        let member_of = change.member_of.clone().unwrap_or(known);
         Spell { since: change.at, last: change, member_of }
-    }
-
-    /// The agent goes into another state.
-    pub fn enter(&mut self, change: AgentChange) {
-        if let Some(member_of) = &change.member_of {
-            self.member_of = member_of.clone();
-        }
-        self.since = change.at;
-        self.last = change;
     }
 
     /// The time of a state with a contact is its queue's; that of any other is of every queue the agent serves.
