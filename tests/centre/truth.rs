@@ -7,7 +7,7 @@ use std::time::Duration;
 use relais::callback::CallbackState;
 use relais::engine::{Counts, Journal};
 use relais::ids::{AgentId, CallId, CallbackId, LegId, QueueId};
-use relais::record::{CallRecord, LegRecord, Outcome, Party};
+use relais::record::{CallRecord, LegRecord, Outcome, Party, QueueVisit, VisitEnd};
 use relais::time::Instant;
 use relais::views::{AgentState, AgentView, CallState, CallView, CallbackView, Change, LegView, QueueView};
 
@@ -460,6 +460,12 @@ impl Truth {
         }
         if (record.sip_status == Some(200)) != record.answered_at.is_some() {
             return fault("status and answer disagree");
+        }
+        let over = |visit: &QueueVisit| {
+            visit.wait_ms.is_some() && visit.end.is_some_and(|end| (end == VisitEnd::Answered) == visit.agent.is_some())
+        };
+        if !record.visits.iter().all(over) || (wait.queued.is_some() && record.visits.is_empty()) {
+            return fault("the waits in queues are not all told to their end");
         }
         let mut sums = (0, 0);
         for leg in &record.legs {
