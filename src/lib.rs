@@ -10,6 +10,7 @@ pub mod ids;
 pub mod outbox;
 pub mod record;
 pub mod settings;
+pub mod shift;
 pub mod time;
 pub mod trace;
 pub mod views;
@@ -29,6 +30,8 @@ pub mod engine;
 pub mod ivr;
 #[forbid(unsafe_code)]
 pub mod queue;
+#[forbid(unsafe_code)]
+pub mod report;
 #[forbid(unsafe_code)]
 pub mod rtp;
 #[forbid(unsafe_code)]

@@ -1,9 +1,11 @@
 //! The call record: what remains of one contact. Its fields are the contract with users; unknown ones are null.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::RtpStats;
-use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::time::Wall;
 use crate::trace::Trace;
 
@@ -52,6 +54,9 @@ pub enum Party {
 pub struct CallRecord {
     pub call_id: CallId,
     pub trunk: Option<TrunkId>,
+    /// We rang the caller: an attempt to call back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outgoing: bool,
     pub from: String,
     pub to: String,
     #[serde(with = "millis")]
@@ -76,11 +81,49 @@ pub struct CallRecord {
     /// What the caller answered to surveys; null until then.
     #[serde(default)]
     pub survey: Option<Vec<SurveyAnswer>>,
+    /// The queues that the caller waited in, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub visits: Vec<QueueVisit>,
     pub path: Vec<PathStep>,
     /// Why these rules ran and no others.
     #[serde(default, skip_serializing_if = "Trace::is_empty")]
     pub trace: Trace,
     pub legs: Vec<LegRecord>,
+}
+
+/// How a caller came out of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VisitEnd {
+    /// By an agent.
+    Answered,
+    /// The caller hung up.
+    Abandoned,
+    /// For something else: by a key, after the longest wait, because the queue was full.
+    Overflowed,
+    /// The appliance ended the call.
+    Failed,
+}
+
+/// One wait in one queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueVisit {
+    pub queue: QueueId,
+    /// Before the entry where a place was kept or regained.
+    #[serde(with = "millis")]
+    pub waiting_since: Wall,
+    /// Null while the caller waits.
+    pub wait_ms: Option<u64>,
+    pub end: Option<VisitEnd>,
+    pub agent: Option<AgentId>,
+    /// The queue's target for an answer, as it was then.
+    pub target_ms: u64,
+    /// What the agent had to be good at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skills: BTreeMap<Skill, u8>,
+    /// The range in which the wait would probably lie, as it was estimated at the entry; null where it was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_ms: Option<(u64, u64)>,
 }
 
 /// One score that a caller gave.

@@ -5,11 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that decide and do no I/O.
-const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "spoken"];
+const PURE: &[&str] =
+    &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "report", "spoken"];
 
 /// Value types at the root, open to every room.
-const VALUES: &[&str] =
-    &["callback", "caller", "demand", "outbox", "findings", "ids", "record", "settings", "time", "trace", "views"];
+const VALUES: &[&str] = &[
+    "callback", "caller", "demand", "outbox", "findings", "ids", "record", "settings", "shift", "time", "trace",
+    "views",
+];
 
 /// Which rooms a room may name, besides itself and the value types.
 fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -20,6 +23,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("audio", &[]),
         ("bridge", &[]),
         ("queue", &[]),
+        ("report", &[]),
         ("spoken", &[]),
         ("ivr", &["bridge", "spoken"]),
         ("dialplan", &["bridge", "ivr", "spoken"]),
@@ -31,7 +35,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("outside", &["config", "engine", "ivr", "store", "web"]),
         ("prompts", &["audio", "bridge", "spoken"]),
         ("store", &[]),
-        ("web", &["engine", "bridge"]),
+        ("web", &["engine", "bridge", "report"]),
         ("server", &["*"]),
         ("cli", &["*"]),
         // The root: value types name only each other and the plain data of `bridge`.
@@ -44,6 +48,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("time", &[]),
         ("trace", &[]),
         ("settings", &[]),
+        ("shift", &[]),
         ("record", &["bridge"]),
         ("views", &[]),
         ("lib", &[]),

@@ -16,7 +16,7 @@ use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
-use crate::record::{CallRecord, Outcome, Party, PathStep};
+use crate::record::{CallRecord, Outcome, Party, PathStep, QueueVisit, VisitEnd};
 use crate::time::{Instant, Now, Wall};
 use crate::trace::{Decision, Trace};
 use crate::views::{CallState, CallView};
@@ -119,6 +119,8 @@ pub struct Call {
     pub demand: Demand,
     pub queued_at: Option<Instant>,
     pub wait_ms: Option<u64>,
+    /// The queues that the caller waited in; the last one without an end while the caller waits.
+    pub visits: Vec<QueueVisit>,
     pub agent: Option<AgentId>,
     /// The recording of both sides, running or ended.
     pub recording: Option<RecordingId>,
@@ -156,6 +158,7 @@ impl Call {
             demand: Demand::default(),
             queued_at: None,
             wait_ms: None,
+            visits: Vec::new(),
             agent: None,
             recording: None,
             message: None,
@@ -205,8 +208,18 @@ impl Call {
     pub fn talk(&mut self, leg: LegId, now: Now) {
         self.stop_waiting(now);
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
+        self.leave_visit(VisitEnd::Answered, now);
         self.handled = true;
         self.phase = Phase::Talking { leg };
+    }
+
+    /// The caller is out of the queue that they waited in, if they did.
+    pub fn leave_visit(&mut self, end: VisitEnd, now: Now) {
+        let Some(visit) = self.visits.last_mut().filter(|visit| visit.end.is_none()) else { return };
+        let waited = now.wall.duration_since(visit.waiting_since).as_millis();
+        visit.wait_ms = Some(u64::try_from(waited).unwrap_or(0));
+        visit.end = Some(end);
+        visit.agent = self.agent.clone().filter(|_| end == VisitEnd::Answered);
     }
 
     /// The wait of a caller who was queued is over, with an agent or without.
@@ -298,6 +311,7 @@ impl Call {
         CallRecord {
             call_id: self.id,
             trunk: self.trunk.clone(),
+            outgoing: self.outgoing,
             from: self.from.clone(),
             to: self.to.clone(),
             started_at: self.started_at,
@@ -316,6 +330,7 @@ impl Call {
             transfers: 0,
             recording: self.message.or(self.recording),
             survey: None,
+            visits: self.visits.clone(),
             path: self.path.clone(),
             trace: Default::default(),
             legs: self

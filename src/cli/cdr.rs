@@ -114,6 +114,7 @@ mod tests {
         let record = CallRecord {
             call_id: crate::ids::CallId::new(started_at.as_millisecond(), 1),
             trunk: Some("acme".into()),
+            outgoing: false,
             from: "+331555\u{1b}[2J".to_owned(),
             to: "610".to_owned(),
             started_at,
@@ -132,6 +133,7 @@ mod tests {
             transfers: 0,
             recording: None,
             survey: None,
+            visits: Vec::new(),
             path: Vec::new(),
             trace: Default::default(),
             legs: Vec::new(),

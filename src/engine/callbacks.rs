@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::calls::EndReason;
+use super::plan::visit;
 use super::{Engine, Live, LogLevel, Timer};
 use crate::bridge::{Digit, MediaCommand, PlayItem};
 use crate::call::{Call, NewCall, Phase};
@@ -13,7 +14,7 @@ use crate::demand::Demand;
 use crate::dialplan::{CallBackOutcome, RunInput};
 use crate::ids::{CallId, CallbackId, Language, PlayId, QueueId, TrunkId};
 use crate::queue::{Medium, NoAnswer, TakenBack};
-use crate::record::{Outcome, Party, PathStep};
+use crate::record::{Outcome, Party, PathStep, QueueVisit};
 use crate::settings::CallbackRules;
 use crate::time::{Instant, Now, Wall};
 
@@ -274,6 +275,9 @@ impl Engine {
         let Some(queue) = live.call.queue.clone() else { return };
         let music = self.settings.queues.iter().find(|known| known.id == queue).map(|queue| queue.music.clone());
         let demand = live.call.demand.clone();
+        // The estimate was told to a caller who would wait on the line.
+        let visit = visit(&self.acd, &self.settings, &queue, &demand, now.instant, now);
+        live.call.visits.push(QueueVisit { estimate_ms: None, ..visit });
         live.call.enter_queue(&queue, demand, music.as_deref().unwrap_or("music/default"), Vec::new(), now);
         self.unwritten.insert(id);
         self.wire(id, now);

@@ -12,7 +12,7 @@ use crate::call::{self, Call, Ending, Leg, LegState, NewLeg, Phase};
 use crate::callback::Origin;
 use crate::dialplan::{Facts, Run, RunInput};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
-use crate::record::{Outcome, Party};
+use crate::record::{Outcome, Party, VisitEnd};
 use crate::sdp::{Direction, LocalAudio, Negotiator};
 use crate::settings::Codec;
 use crate::sip::Flow;
@@ -55,6 +55,15 @@ impl EndReason {
     /// Q.850 cause 16: normal clearing.
     pub fn normal(outcome: Outcome, by: Party) -> EndReason {
         EndReason { outcome, by, q850: 16, status: 480 }
+    }
+}
+
+/// How one who still waits came out of the queue. Who was rung by us abandons nothing.
+fn visit_end(reason: &EndReason, called_back: bool) -> VisitEnd {
+    match reason.by {
+        Party::Caller if called_back => VisitEnd::Overflowed,
+        Party::Caller => VisitEnd::Abandoned,
+        _ => VisitEnd::Failed,
     }
 }
 
@@ -206,6 +215,7 @@ impl Engine {
         }
         let answered = live.call.answered_at.is_some();
         live.call.stop_waiting(now);
+        live.call.leave_visit(visit_end(&reason, live.call.outgoing), now);
         live.call.ending = Some(Ending {
             outcome: reason.outcome,
             by: reason.by,

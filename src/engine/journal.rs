@@ -7,6 +7,7 @@ use crate::call::{Call, LegState};
 use crate::callback::Callback;
 use crate::ids::{CallId, LegId, QueueId, RecordingId};
 use crate::record::{CallRecord, Progress, Recording, SurveyAnswer};
+use crate::shift::AgentChange;
 use crate::time::Wall;
 use crate::views::{CallbackView, Change};
 
@@ -42,6 +43,8 @@ pub enum Journal {
     Callback(Box<Callback>),
     /// An event that `Command::Tell` wrote down is done.
     Told(String),
+    /// The states that agents went into, in order.
+    Agents(Vec<AgentChange>),
 }
 
 /// How much of a call has been written down.
@@ -99,6 +102,14 @@ impl Written {
 impl Engine {
     pub(super) fn journal(&mut self, entry: Journal) {
         self.commands.push_back(Command::Journal(entry));
+    }
+
+    /// What this input did to agents.
+    pub(super) fn tell_agent_changes(&mut self) {
+        if !self.entered.is_empty() {
+            let changes = std::mem::take(&mut self.entered);
+            self.journal(Journal::Agents(changes));
+        }
     }
 
     /// Promises are written down before the caller is told of them.

@@ -35,6 +35,7 @@ use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
 use crate::settings::{Settings, TrunkServer};
+use crate::shift::AgentChange;
 use crate::sip::auth::Authenticator;
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
@@ -77,6 +78,8 @@ pub enum Input {
     LostPlaces(Vec<LostPlace>),
     /// Call-backs that an earlier process promised and has not kept.
     Callbacks(Vec<Callback>),
+    /// The last state of each agent in an earlier process.
+    Agents(Vec<AgentChange>),
     /// The answer to `Command::Resolve`; empty when the name has no address.
     Resolved {
         id: ServerId,
@@ -217,6 +220,8 @@ pub struct Engine {
     changed: BTreeSet<CallId>,
     /// To be written down then, where there is news.
     unwritten: BTreeSet<CallId>,
+    /// And then also: what agents went into.
+    entered: Vec<AgentChange>,
     commands: VecDeque<Command>,
 }
 
@@ -296,6 +301,7 @@ impl Engine {
             drained: false,
             changed: BTreeSet::new(),
             unwritten: BTreeSet::new(),
+            entered: Vec::new(),
             commands: VecDeque::new(),
         };
         engine.reach_fixed_phones(now);
@@ -313,6 +319,7 @@ impl Engine {
             Input::Reload { settings, plans } => self.reload(settings, plans, now),
             Input::LostPlaces(places) => self.lost_places.extend(places),
             Input::Callbacks(callbacks) => self.callbacks.restore(callbacks, now),
+            Input::Agents(left) => self.acd.take_up(&left, now),
             Input::Resolved { id, targets } => self.trunk_found(id, targets, now),
             Input::History { call, facts } => self.history_told(call, Some(*facts), now),
             Input::LookedUp { call, look_up, answer } => self.looked_up(call, look_up, *answer, now),
@@ -393,6 +400,7 @@ impl Engine {
                 break;
             }
         }
+        self.tell_agent_changes();
         self.tell_callbacks();
         self.write_down_changes();
         while let Some(transmit) = self.ua.poll_transmit() {
@@ -430,6 +438,7 @@ impl Engine {
             AcdEvent::WrappedUp { contact, acw } => {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }
+            AcdEvent::Entered(change) => self.entered.push(*change),
             AcdEvent::AgentChanged(agent) => self.publish_agent(&agent),
             AcdEvent::QueueChanged(queue) => {
                 self.publish_queue(&queue);

@@ -9,7 +9,8 @@ use crate::demand::Demand;
 use crate::dialplan::{QueueFigures, QueueOutcome, Queues, RunAction, RunInput, Target};
 use crate::ids::{CallId, QueueId};
 use crate::queue::{Acd, EnqueueError};
-use crate::record::{Party, SurveyAnswer};
+use crate::record::{Party, QueueVisit, SurveyAnswer, VisitEnd};
+use crate::settings::Settings;
 use crate::time::{Instant, Now};
 
 /// How the distributor's queues are now, as plans ask.
@@ -112,6 +113,7 @@ impl Engine {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
+        live.call.visits.push(visit(&self.acd, &self.settings, queue, &demand, since, now));
         live.call.enter_queue(queue, demand.clone(), music.as_deref().unwrap_or("music/default"), leave, now);
         self.wire(id, now);
         match self.acd.enqueue(id, queue, &demand, since, now) {
@@ -160,6 +162,7 @@ impl Engine {
         self.acd.overflow(id, now);
         if let Some(live) = self.live(id) {
             live.call.phase = Phase::Plan;
+            live.call.leave_visit(VisitEnd::Overflowed, now);
         }
         self.wire(id, now);
         self.run_plan(id, RunInput::Queued(outcome), now);
@@ -185,5 +188,29 @@ impl Engine {
         self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
         self.distribute(id, &queue, demand, Vec::new(), now);
         true
+    }
+}
+
+/// The entry into a queue, for the record.
+pub(super) fn visit(
+    acd: &Acd,
+    settings: &Settings,
+    queue: &QueueId,
+    demand: &Demand,
+    since: Instant,
+    now: Now,
+) -> QueueVisit {
+    let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
+    let known = settings.queues.iter().find(|known| known.id == *queue);
+    let estimate = acd.load(queue.as_str(), now).and_then(|load| load.estimate);
+    QueueVisit {
+        queue: queue.clone(),
+        waiting_since: now.wall - jiff::SignedDuration::from_millis(waited),
+        wait_ms: None,
+        end: None,
+        agent: None,
+        target_ms: known.map_or(0, |queue| millis(queue.answer_within)),
+        skills: demand.skills.clone(),
+        estimate_ms: estimate.map(|(least, most)| (millis(least), millis(most))),
     }
 }

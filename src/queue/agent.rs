@@ -6,8 +6,9 @@ use super::occupancy::Work;
 use super::queues::QueueIndex;
 use super::skills::Skills;
 use super::{Cause, Wanted};
-use crate::ids::{AgentId, CallId};
+use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
+pub(super) use crate::shift::Resume;
 use crate::time::{Instant, Now, Wall};
 use crate::views::AgentState;
 
@@ -31,14 +32,6 @@ pub(super) enum Duty {
         contact: CallId,
         since: Instant,
     },
-    Paused(String),
-    NotResponding,
-}
-
-/// What a phone that comes back brings the agent back to: a registration that lapsed ends no pause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Resume {
-    Available,
     Paused(String),
     NotResponding,
 }
@@ -112,6 +105,10 @@ pub(super) struct Agent {
     pub(super) duty: Duty,
     pub(super) since: Wall,
     pub(super) cause: Cause,
+    /// The state is new and has not been told.
+    pub(super) entered: bool,
+    /// The queue of the contact that the agent has; also while it is wrapped up.
+    pub(super) serves: Option<QueueId>,
     pub(super) idle_since: Instant,
     pub(super) logged_in: Instant,
     /// Drawn from the seed; the last word between equals.
@@ -145,6 +142,8 @@ impl Agent {
             duty: Duty::WithoutPhone(Resume::Available),
             since: now.wall,
             cause: Cause::Configured,
+            entered: false,
+            serves: None,
             idle_since: now.instant,
             logged_in: now.instant,
             tie,
@@ -169,6 +168,7 @@ impl Agent {
         self.duty = duty;
         self.cause = cause;
         self.since = now.wall;
+        self.entered = true;
         if self.is_with_contact() {
             self.working_since.get_or_insert(now.instant);
         } else if let Some(since) = self.working_since.take() {

@@ -27,8 +27,9 @@ use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Medium, NoAnswer, Skills, Ti
 use crate::demand::{Demand, PreferredAgent, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
+use crate::shift::AgentChange;
 use crate::time::{Instant, Now, Wall};
-use crate::views::{AgentView, QueueView};
+use crate::views::{AgentState, AgentView, QueueView};
 
 const HISTORIES: u64 = 1_000;
 const STEPS: u32 = 150;
@@ -43,6 +44,8 @@ struct History {
     next_contact: u128,
     told_agents: BTreeMap<AgentId, AgentView>,
     told_queues: BTreeMap<QueueId, QueueView>,
+    /// The last change of each agent that was told.
+    entered: BTreeMap<AgentId, AgentChange>,
     narrate: bool,
 }
 
@@ -85,6 +88,7 @@ impl History {
             next_contact: 1,
             told_agents: BTreeMap::new(),
             told_queues: BTreeMap::new(),
+            entered: BTreeMap::new(),
             narrate: false,
         }
     }
@@ -318,6 +322,9 @@ impl History {
                 AcdEvent::AgentChanged(id) => {
                     self.told_agents.extend(self.acd.agent_view(&id).map(|view| (id, view)));
                 }
+                AcdEvent::Entered(change) => {
+                    self.entered.insert(change.agent.clone(), *change);
+                }
                 AcdEvent::QueueChanged(id) => {
                     self.told_queues.extend(self.acd.queue_view(&id).map(|view| (id, view)));
                 }
@@ -346,6 +353,11 @@ impl History {
         }
         for view in &agents {
             same("the published agent", self.told_agents.get(&view.id), Some(view))?;
+        }
+        for view in &agents {
+            let told = self.entered.get(&view.id).map(|change| (change.state, change.call_id, change.reason.clone()));
+            let told = told.unwrap_or((AgentState::LoggedOut, None, None));
+            same("what is written of the agent", told, (view.state, view.call_id, view.reason.clone()))?;
         }
         for view in &queues {
             same("the published queue", self.told_queues.get(&view.id), Some(view))?;

@@ -39,6 +39,7 @@ mod occupancy;
 mod order;
 mod patience;
 mod queues;
+mod shifts;
 mod skills;
 mod staff;
 mod view;
@@ -55,8 +56,11 @@ pub use contact::Medium;
 pub use error::{AgentError, EnqueueError};
 pub use skills::Skills;
 
+pub use crate::shift::{Cause, NoAnswer};
+
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
+use crate::shift::AgentChange;
 use crate::time::{Deadlines, Instant, Now};
 use crate::trace::Decision;
 use agent::{Agent, AgentIndex};
@@ -70,41 +74,6 @@ pub enum Wanted {
     /// With a reason of the operator's list, which the engine checks.
     Paused(String),
     LoggedOut,
-}
-
-/// Why an offer came to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum NoAnswer {
-    /// The phone was offered the call for the whole ring time.
-    Timeout,
-    /// 486, 600.
-    Busy,
-    /// 603 and other refusals by the person or their phone.
-    Declined,
-    HungUpWhileRinging,
-    /// No phone could be rung.
-    Unreachable,
-}
-
-/// What last changed an agent's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Cause {
-    /// The configuration brought the agent in.
-    Configured,
-    PhoneRegistered,
-    PhoneLost,
-    /// `set_state`.
-    Asked,
-    Offered,
-    PhoneRang,
-    Answered,
-    Held,
-    Resumed,
-    OfferFailed(NoAnswer),
-    /// The caller left, or the offer was taken back.
-    OfferWithdrawn,
-    TalkEnded,
-    WrapUpEnded,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,6 +102,8 @@ pub enum AcdEvent {
         contact: CallId,
         acw: Duration,
     },
+    /// An agent has gone into another state: to be written down.
+    Entered(Box<AgentChange>),
     /// Publish the view; changes between two polls come as one.
     AgentChanged(AgentId),
     QueueChanged(QueueId),

@@ -149,7 +149,7 @@ impl Acd {
             self.configure_agent(agent, now);
         }
         for index in gone {
-            self.dismiss(index);
+            self.dismiss(index, now);
         }
         self.give_up_vain_waits();
         let drained: Vec<QueueIndex> = self.queues.keys().copied().collect();
@@ -216,6 +216,7 @@ impl Acd {
             }
         }
         let Some(agent) = self.agents.get(&index) else { return };
+        let before = (agent.queues.clone(), agent.skills.clone());
         for queue in &agent.queues {
             if !queues.contains(queue) && self.queues.get(queue).is_some_and(|queue| queue.draining) {
                 queues.push(*queue);
@@ -227,6 +228,7 @@ impl Acd {
             agent.skills.clone_from(&settings.skills);
             agent.leaving = false;
         });
+        self.note_membership(index, &before, now);
     }
 
     fn new_agent(&mut self, settings: &settings::Agent, now: Now) -> AgentIndex {
@@ -239,20 +241,21 @@ impl Acd {
     }
 
     /// The configuration no longer knows the agent.
-    fn dismiss(&mut self, index: AgentIndex) {
+    fn dismiss(&mut self, index: AgentIndex, now: Now) {
         self.withdraw(index);
         self.change(index, |agent| agent.leaving = true);
         if !self.agents.get(&index).is_some_and(Agent::is_with_contact) {
-            self.remove_agent(index);
+            self.remove_agent(index, now);
         }
     }
 
-    pub(super) fn remove_agent(&mut self, index: AgentIndex) {
+    pub(super) fn remove_agent(&mut self, index: AgentIndex, now: Now) {
         self.leave_queues(index);
         self.timers.clear(&Timer::Rest(index));
         self.timers.clear(&Timer::WrapUp(index));
         self.changed_agents.remove(&index);
         if let Some(agent) = self.agents.remove(&index) {
+            self.note_dismissed(&agent, now);
             self.agent_index.remove(&agent.id);
         }
     }

@@ -118,7 +118,7 @@ impl Acd {
     pub(super) fn free(&mut self, index: AgentIndex, cause: Cause, now: Now) {
         let Some(agent) = self.agents.get_mut(&index) else { return };
         if agent.leaving {
-            return self.remove_agent(index);
+            return self.remove_agent(index, now);
         }
         let duty = match (agent.wanted.take(), agent.reachable) {
             (Some(Wanted::LoggedOut), _) => Duty::LoggedOut,
@@ -147,7 +147,9 @@ impl Acd {
     pub(super) fn change(&mut self, index: AgentIndex, change: impl FnOnce(&mut Agent)) {
         self.leave_queues(index);
         if let Some(agent) = self.agents.get_mut(&index) {
+            let was_in = agent.duty.is_logged_in();
             change(agent);
+            self.note_entered(index, was_in);
         }
         self.join_queues(index);
         self.changed_agents.insert(index);

@@ -3,6 +3,7 @@
 mod at_once;
 mod choice;
 mod order;
+mod shifts;
 mod skilled;
 mod widening;
 
@@ -145,7 +146,7 @@ impl Centre {
                 AcdEvent::Withdraw { contact, agent } => Some(format!("withdraw {} from {agent}", contact.0)),
                 AcdEvent::Announce { contact, position } => Some(format!("tell {} position {position}", contact.0)),
                 AcdEvent::WrappedUp { contact, acw } => Some(format!("{} wrapped up in {acw:?}", contact.0)),
-                AcdEvent::AgentChanged(_) | AcdEvent::QueueChanged(_) => None,
+                AcdEvent::Entered(_) | AcdEvent::AgentChanged(_) | AcdEvent::QueueChanged(_) => None,
             });
         }
         told

@@ -14,8 +14,8 @@ use crate::outside::Outside;
 use crate::settings::TrunkServer;
 use crate::store::{Entry, Store};
 use crate::time::Wall;
-use crate::views::ApiError;
-use crate::web::Views;
+use crate::views::{ApiError, Change};
+use crate::web::{Today, Views};
 
 pub type Reply = oneshot::Sender<Result<serde_json::Value, ApiError>>;
 
@@ -25,6 +25,7 @@ pub struct Shells {
     pub media: Arc<Media>,
     pub store: Store,
     pub views: Arc<Views>,
+    pub today: Arc<Today>,
     pub resolver: Arc<Resolver>,
     pub outside: Outside,
     /// Where answers that take their time come back.
@@ -68,8 +69,18 @@ impl Shells {
         match command {
             Command::Send(transmit) => self.net.send(transmit),
             Command::Media(command) => self.media.send(command),
-            Command::Journal(entry) => self.store.append(entry_of(entry)),
-            Command::Publish(change) => self.views.publish(change, at),
+            Command::Journal(entry) => {
+                if let Journal::Agents(changes) = &entry {
+                    self.today.agents(changes);
+                }
+                self.store.append(entry_of(entry));
+            }
+            Command::Publish(change) => {
+                if let Change::Ended(record) = &change {
+                    self.today.ended(record);
+                }
+                self.views.publish(change, at);
+            }
             Command::Reply { id, result } => self.replies.give(id, result),
             Command::Resolve { id, server } => self.resolve(id, server),
             Command::AskHistory { call, question } => self.outside.ask_history(call, question),
@@ -107,6 +118,7 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Surveyed { call, answer } => Entry::Surveyed { call_id: call, answer },
         Journal::Callback(callback) => Entry::Callback(callback),
         Journal::Told(id) => Entry::ToldOf { id },
+        Journal::Agents(changes) => Entry::Agents(changes),
         Journal::WrapUp { call, acw_ms } => Entry::Completed { call_id: call, acw_ms },
     }
 }

@@ -6,6 +6,7 @@ mod engine_loop;
 mod execute;
 mod figures;
 mod reload;
+mod reports;
 mod signals;
 
 use std::io::Write;
@@ -29,11 +30,12 @@ use crate::settings::Settings;
 use crate::store::{History, Store};
 use crate::views::ReloadBy;
 use crate::web::metrics::Meters;
-use crate::web::{self, Shared, Tokens, Views};
+use crate::web::{self, Shared, Today, Tokens, Views};
 use archive::Recordings;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
 use reload::{Reloader, Reloads, Watcher};
+use reports::Reports;
 use signals::{Signals, Wish};
 
 /// Inputs that may wait for the engine before the shells refuse or drop more (each shell says which).
@@ -118,7 +120,10 @@ async fn serve(
     let opened = tokio::task::spawn_blocking(move || Store::open(&data)).await.map_err(ServerError::runtime)?;
     let (store, recovered) = opened.map_err(ServerError::runtime)?;
     let tokens = Arc::new(Tokens::open(&settings.data, clock.now().wall).map_err(ServerError::runtime)?);
-    let views = Arc::new(Views::new(clock.now().wall, web::live::EVENTS_KEPT));
+    let started = clock.now().wall;
+    let views = Arc::new(Views::new(started, web::live::EVENTS_KEPT));
+    let zone = jiff::tz::TimeZone::get(&settings.time_zone).map_err(ServerError::runtime)?;
+    let today = Arc::new(Today::new(zone.clone()));
 
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(ServerError::runtime)?;
@@ -135,6 +140,7 @@ async fn serve(
     });
     engine.handle_input(Input::LostPlaces(lost.collect()), clock.now());
     engine.handle_input(Input::Callbacks(recovered.callbacks), clock.now());
+    engine.handle_input(Input::Agents(recovered.agents), clock.now());
 
     let stop = Arc::new(AtomicBool::new(false));
     let counted =
@@ -148,6 +154,7 @@ async fn serve(
         media: media.clone(),
         store,
         views: views.clone(),
+        today: today.clone(),
         resolver: Arc::new(Resolver::from_system()),
         control: control.clone(),
         outside,
@@ -187,6 +194,8 @@ async fn serve(
         clock,
     };
     let reloads = Arc::new(reloader.start().map_err(ServerError::runtime)?);
+    let reports = Reports { data: settings.data.clone(), zone };
+    reports.seed(&today, started).map_err(ServerError::runtime)?;
     let ready = Arc::new(AtomicBool::new(true));
     let shared = Shared {
         views,
@@ -196,6 +205,8 @@ async fn serve(
         tokens,
         metrics,
         archive: Arc::new(Recordings { data: settings.data.clone() }),
+        archives: Arc::new(reports),
+        today,
     };
     let (stop_web, web_stops) = oneshot::channel::<()>();
     let web = tokio::spawn(web::serve(listener, shared, async {

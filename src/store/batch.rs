@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{Connection, QueryBuilder, SqliteConnection};
 
 use super::entry::Entry;
-use super::{callbacks, contacts, recordings};
+use super::{agents, callbacks, contacts, recordings};
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, Progress, SurveyAnswer};
+use crate::shift::AgentChange;
 use crate::time::Wall;
 
 /// Calls written by one statement.
@@ -57,6 +58,7 @@ struct Batch<'a> {
     running: BTreeMap<CallId, Running>,
     acw_ms: BTreeMap<CallId, i64>,
     answers: Vec<(CallId, SurveyAnswer)>,
+    changes: Vec<&'a AgentChange>,
 }
 
 /// A call that is still up after this batch.
@@ -107,6 +109,7 @@ impl<'a> Batch<'a> {
             Entry::Callback(callback) => callbacks::note(connection, callback).await?,
             Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
             Entry::ToldOf { id } => contacts::told(connection, id).await?,
+            Entry::Agents(changes) => self.changes.extend(changes),
         }
         Ok(())
     }
@@ -126,6 +129,7 @@ impl<'a> Batch<'a> {
 
     async fn write(mut self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         end(connection, &self.records).await?;
+        agents::note(connection, &self.changes).await?;
         for running in std::mem::take(&mut self.running).into_values() {
             let Some(record) = running.record else { continue };
             let (from, queue, since) = running.place.map_or((None, None, None), |(from, queue, since)| {

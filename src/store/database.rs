@@ -8,10 +8,11 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::batch::{self, end};
 use super::entry::Entry;
-use super::{LostPlace, StoreError, callbacks, contacts, recordings};
+use super::{LostPlace, StoreError, agents, callbacks, contacts, recordings};
 use crate::callback::Callback;
 use crate::ids::QueueId;
 use crate::record::CallRecord;
+use crate::shift::AgentChange;
 use crate::time::Wall;
 
 pub(super) const SCHEMA: i64 = 2;
@@ -104,6 +105,7 @@ impl Database {
         if !callbacks::are_there(&mut connection).await.map_err(failed)? {
             callbacks::make(&mut connection).await.map_err(failed)?;
         }
+        agents::make(&mut connection).await.map_err(failed)?;
         Ok(Database { path, connection })
     }
 
@@ -134,6 +136,12 @@ impl Database {
     pub(super) async fn promised(&mut self) -> Result<Vec<Callback>, StoreError> {
         let promised = callbacks::promised(&mut self.connection).await;
         promised.map_err(|error| self.failed(error))
+    }
+
+    /// The last state of each agent before `at`, when the process died; nobody has worked since then.
+    pub(super) async fn stop_agents(&mut self, at: Wall) -> Result<Vec<AgentChange>, StoreError> {
+        let left = agents::stop(&mut self.connection, at).await;
+        left.map_err(|error| self.failed(error))
     }
 
     /// All or nothing, each entry once: those that were applied before are passed over.

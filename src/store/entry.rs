@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::Callback;
 use crate::ids::{CallId, QueueId, RecordingId};
 use crate::record::{CallRecord, LegRecord, Progress, Recording, RecordingState, SurveyAnswer};
+use crate::shift::AgentChange;
 use crate::time::Wall;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub enum Entry {
     ToldOf {
         id: String,
     },
+    /// The states that agents went into, in order.
+    Agents(Vec<AgentChange>),
 }
 
 impl Entry {
@@ -65,6 +68,7 @@ impl Entry {
             | Entry::Callback(_)
             | Entry::Told { .. }
             | Entry::RecordingDeleted { .. }
+            | Entry::Agents(_)
             | Entry::Surveyed { .. } => true,
         }
     }
@@ -81,7 +85,8 @@ impl Entry {
             | Entry::Surveyed { .. }
             | Entry::Callback(_)
             | Entry::Told { .. }
-            | Entry::ToldOf { .. } => return,
+            | Entry::ToldOf { .. }
+            | Entry::Agents(_) => return,
         };
         for rtp in legs.iter_mut().filter_map(|leg| leg.rtp.as_mut()) {
             if !rtp.jitter_ms.is_finite() {

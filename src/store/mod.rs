@@ -15,6 +15,7 @@
 //! process dies. The space of moved entries is used again. While the database is locked or gone entries stay in the
 //! spool; when the spool is full they are kept in memory up to a bound, and what goes beyond is counted as lost.
 
+mod agents;
 mod batch;
 mod callbacks;
 mod contacts;
@@ -33,14 +34,16 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
+pub use agents::read_agent_changes;
 pub use contacts::History;
 pub use entry::Entry;
-pub use read::{read_record, read_records};
+pub use read::{read_record, read_records, read_records_between};
 pub use recordings::read_voicemails;
 
 use crate::callback::Callback;
 use crate::ids::QueueId;
 use crate::record::CallRecord;
+use crate::shift::AgentChange;
 use crate::time::Wall;
 use database::Database;
 use spool::{Spool, Written};
@@ -91,6 +94,8 @@ pub struct Recovered {
     pub untold: Vec<String>,
     /// Call-backs that were promised and not kept.
     pub callbacks: Vec<Callback>,
+    /// The last state of each agent.
+    pub agents: Vec<AgentChange>,
     /// Entries that were in the spool only.
     pub replayed: u64,
 }
@@ -256,7 +261,8 @@ async fn recover(database: &mut Database, data: &Path, last_alive: Wall) -> Resu
     let (cut_off, lost_places) = database.close_cut_off(last_alive).await?;
     let untold = database.untold().await?;
     let callbacks = database.promised().await?;
-    Ok((Recovered { cut_off, lost_places, untold, callbacks, replayed }, highest))
+    let agents = database.stop_agents(last_alive).await?;
+    Ok((Recovered { cut_off, lost_places, untold, callbacks, agents, replayed }, highest))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reading call records while a server runs, or when none does.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::entry::Entry;
 use super::{StoreError, database, spool};
 use crate::ids::CallId;
 use crate::record::{CallRecord, SurveyAnswer};
+use crate::time::Wall;
 
 /// Rows read at once.
 const PAGE: usize = 500;
@@ -21,7 +22,18 @@ const PAGE: usize = 500;
 ///
 /// The spool is read before the database: an entry that is moved in between is found in the database.
 pub fn read_records(data: &Path, each: impl FnMut(CallRecord) -> ControlFlow<()>) -> Result<u64, StoreError> {
-    with_database(data, async |connection, entries| read_merged(connection, entries, each).await)
+    with_database(data, async |connection, entries| read_merged(connection, entries, i64::MIN..i64::MAX, each).await)
+}
+
+/// The same of the calls that came in from `from` on and before `until`.
+pub fn read_records_between(
+    data: &Path,
+    from: Wall,
+    until: Wall,
+    each: impl FnMut(CallRecord) -> ControlFlow<()>,
+) -> Result<u64, StoreError> {
+    let span = from.as_millisecond()..until.as_millisecond();
+    with_database(data, async |connection, entries| read_merged(connection, entries, span, each).await)
 }
 
 /// The record of one ended call, wherever it is; `None` where there is none.
@@ -84,7 +96,7 @@ pub(super) fn with_database<T>(
     })
 }
 
-async fn applied(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
     let applied: i64 = sqlx::query_scalar("SELECT sequence FROM applied").fetch_one(connection).await?;
     Ok(applied as u64)
 }
@@ -124,6 +136,7 @@ impl Overlay {
                 | Entry::Recording(_)
                 | Entry::RecordingDeleted { .. }
                 | Entry::Callback(_)
+                | Entry::Agents(_)
                 | Entry::Told { .. }
                 | Entry::ToldOf { .. } => {}
             }
@@ -146,20 +159,23 @@ impl Overlay {
 async fn read_merged(
     connection: &mut SqliteConnection,
     entries: Vec<(u64, Entry)>,
+    span: Range<i64>,
     mut each: impl FnMut(CallRecord) -> ControlFlow<()>,
 ) -> Result<u64, sqlx::Error> {
     // One view of the database throughout; it hinders no writer.
     let mut transaction = connection.begin().await?;
     let mut overlay = Overlay::new(entries, applied(&mut transaction).await?);
+    overlay.ended.retain(|(started, _), _| span.contains(started));
     let mut unreadable = 0;
-    let mut after = (i64::MIN, String::new());
+    let mut after = (span.start, String::new());
     loop {
         let rows = sqlx::query(
             "SELECT started_ms, call_id, record, acw_ms, survey FROM call
-             WHERE ended = 1 AND (started_ms, call_id) > (?, ?) ORDER BY started_ms, call_id LIMIT ?",
+             WHERE ended = 1 AND (started_ms, call_id) > (?, ?) AND started_ms < ? ORDER BY started_ms, call_id LIMIT ?",
         )
         .bind(after.0)
         .bind(&after.1)
+        .bind(span.end)
         .bind(PAGE as i64)
         .fetch_all(&mut *transaction)
         .await?;

@@ -6,6 +6,7 @@
 //! that begin anew; a place regained twice; calls cut off and not closed; a wrap-up wiped by the end of the call; memory
 //! not given back; a commit without its sequence number; a batch dropped when the database fails.
 
+mod agents;
 mod cut_off;
 mod promises;
 mod recordings;
@@ -30,6 +31,7 @@ fn record(n: u64) -> CallRecord {
     CallRecord {
         call_id: CallId::new(started_at.as_millisecond(), n.into()),
         trunk: Some("acme".into()),
+        outgoing: false,
         from: format!("+3315550{n}"),
         to: "610".to_owned(),
         started_at,
@@ -48,6 +50,7 @@ fn record(n: u64) -> CallRecord {
         transfers: 0,
         recording: None,
         survey: None,
+        visits: Vec::new(),
         path: Vec::new(),
         trace: Default::default(),
         legs: Vec::new(),

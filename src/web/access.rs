@@ -30,7 +30,7 @@ pub enum Rule {
     Read,
     /// An agent may change their own state, and hang up or record the call they are on.
     Own,
-    /// What callers said, and what was promised to them, is not for every agent to touch.
+    /// What callers said, what was promised to them, and how others work is not for every agent.
     Staff,
     /// The configuration.
     Operate,
@@ -56,6 +56,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/voicemails", Rule::Staff),
     ("GET", "/recordings/{id}", Rule::Staff),
     ("DELETE", "/recordings/{id}", Rule::Staff),
+    ("GET", "/reports", Rule::Staff),
     ("GET", "/callbacks", Rule::Read),
     ("POST", "/callbacks", Rule::Page),
     ("DELETE", "/callbacks/{id}", Rule::Staff),
@@ -97,7 +98,7 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
         return Refusal::forbidden(message).into_response();
     }
     if rule == Rule::Staff && identity.role == Role::Agent {
-        let message = "an agent may not listen to messages and recordings, nor take call-backs back; ask a supervisor";
+        let message = "an agent may not listen to messages and recordings, read reports, or take call-backs back; ask a supervisor";
         return Refusal::forbidden(message).into_response();
     }
     if rule == Rule::Operate && !matches!(identity.role, Role::Operator | Role::Admin) {

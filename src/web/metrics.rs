@@ -1,5 +1,6 @@
 //! Every figure the appliance gives to Prometheus: one table of names, units and descriptions.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use metrics::{Counter, Gauge, Histogram, Unit};
@@ -7,6 +8,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 use super::live::Views;
 use crate::record::Outcome;
+use crate::report::{FIGURES, Sums, Unit as Of, Value};
 use crate::views::AgentState;
 
 pub const CALLS_OFFERED: &str = "relais_calls_offered_total";
@@ -246,7 +248,7 @@ const STATES: [(AgentState, &str); 9] = [
 ];
 
 /// The whole page: what was counted, and the live figures, which are read now and so can never drift.
-pub(super) fn page(handle: &PrometheusHandle, views: &Views) -> String {
+pub(super) fn page(handle: &PrometheusHandle, views: &Views, today: &BTreeMap<String, Sums>) -> String {
     let mut page = handle.render();
     let mut figure = |name: &str, text: &str, rows: &mut dyn Iterator<Item = (String, usize)>| {
         let _ = writeln!(page, "# HELP {name} {text}\n# TYPE {name} gauge");
@@ -267,7 +269,30 @@ pub(super) fn page(handle: &PrometheusHandle, views: &Views) -> String {
     figure("relais_queue_waiting", "Callers that wait in a queue.", &mut waiting);
     let mut free = queues.iter().map(|queue| (labels(queue.id.as_str()), queue.agents_available as usize));
     figure("relais_queue_agents_available", "Agents of a queue that could take a call now.", &mut free);
+    figures_of_today(&mut page, today);
     page
+}
+
+/// The figures of `/reports`, since midnight where the centre is; what is not known has no line.
+fn figures_of_today(page: &mut String, today: &BTreeMap<String, Sums>) {
+    for figure in FIGURES {
+        let name = match figure.unit {
+            Of::Count => format!("relais_queue_today_{}", figure.name),
+            Of::Time => format!("relais_queue_today_{}_seconds", figure.name.trim_end_matches("_ms")),
+            Of::Share => format!("relais_queue_today_{}_ratio", figure.name),
+        };
+        let (english, formula) = (figure.english, figure.formula);
+        let _ = writeln!(page, "# HELP {name} Today, {english}: {formula}.\n# TYPE {name} gauge");
+        for (queue, sums) in today {
+            let value = match figure.value(sums) {
+                Some(Value::Whole(ms)) if figure.unit == Of::Time => ms as f64 / 1e3,
+                Some(Value::Whole(count)) => count as f64,
+                Some(Value::Share(share)) => share,
+                None => continue,
+            };
+            let _ = writeln!(page, "{name}{{queue=\"{}\"}} {value}", escaped(queue));
+        }
+    }
 }
 
 /// A label's value as the text format wants it.
@@ -300,7 +325,9 @@ mod tests {
         views.publish(Change::Queue(sample::queue("a\"b\\")), sample::at());
         meters.sip_malformed.increment(3);
         meters.engine_turn.record(3e-5);
-        let page = page(&handle, &views);
+        let today =
+            BTreeMap::from([("sales".to_owned(), Sums { answered: 4, answered_in_time: 3, ..Sums::default() })]);
+        let page = page(&handle, &views, &today);
         for line in [
             "relais_calls_offered_total 2",
             "relais_calls_answered_total 2",
@@ -314,6 +341,8 @@ mod tests {
             "relais_engine_turn_seconds_bucket{le=\"0.00005\"} 1",
             "relais_engine_turn_seconds_bucket{le=\"0.00002\"} 0",
             "# TYPE relais_records_waiting gauge",
+            "relais_queue_today_service_level_ratio{queue=\"sales\"} 0.75",
+            "relais_queue_today_asa_seconds{queue=\"sales\"} 0",
         ] {
             assert!(page.lines().any(|found| found == line), "'{line}' is missing in\n{page}");
         }
@@ -325,7 +354,7 @@ mod tests {
         let page = metrics::with_local_recorder(&recorder, || {
             describe();
             let _meters = Meters::register();
-            page(&recorder.handle(), &Views::new(sample::at(), 1))
+            page(&recorder.handle(), &Views::new(sample::at(), 1), &BTreeMap::new())
         });
         let mut names = 0;
         for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {

@@ -11,7 +11,9 @@ mod openapi;
 mod operator;
 mod recordings;
 mod refusal;
+pub mod reports;
 mod routes;
+pub mod today;
 pub mod tokens;
 
 #[cfg(test)]
@@ -36,10 +38,13 @@ use tokio::time::{sleep, timeout};
 use extract::Peer;
 pub use live::Views;
 pub use recordings::Archive;
+pub use reports::Archives;
+pub use today::Today;
 pub use tokens::Tokens;
 
 use crate::ids::CallId;
 use crate::record::CallRecord;
+use crate::time::Wall;
 use crate::views::{ApiError, ApiRequest, ReloadView};
 
 /// A request on its way to the engine. The engine publishes what it changed, then answers; a dropped `reply` tells the
@@ -77,6 +82,8 @@ pub struct Shared {
     pub tokens: Arc<Tokens>,
     pub metrics: PrometheusHandle,
     pub archive: Arc<dyn Archive>,
+    pub archives: Arc<dyn Archives>,
+    pub today: Arc<Today>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +143,10 @@ struct Context {
     tokens: Arc<Tokens>,
     metrics: PrometheusHandle,
     archive: Arc<dyn Archive>,
+    archives: Arc<dyn Archives>,
+    /// Reports that may be made at once.
+    reports: Arc<Semaphore>,
+    today: Arc<Today>,
     limits: Limits,
     sockets: Arc<Semaphore>,
     wishes: callbacks::Wishes,
@@ -160,6 +171,9 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         tokens: shared.tokens,
         metrics: shared.metrics,
         archive: shared.archive,
+        archives: shared.archives,
+        reports: Arc::new(Semaphore::new(reports::AT_ONCE)),
+        today: shared.today,
         sockets: Arc::new(Semaphore::new(limits.web_sockets)),
         wishes: callbacks::Wishes::default(),
         limits,
@@ -173,6 +187,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
             accepted = listener.accept() => accepted,
             _ = upkeep.tick() => {
                 context.metrics.run_upkeep();
+                context.today.settle(Wall::now());
                 continue;
             }
             () = &mut shutdown => break,

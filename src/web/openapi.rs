@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, events, operator, recordings, routes};
+use super::{callbacks, events, operator, recordings, reports, routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -36,6 +36,7 @@ use super::{callbacks, events, operator, recordings, routes};
         recordings::voicemails,
         recordings::audio,
         recordings::delete,
+        reports::reports,
     ),
     components(schemas(events::Reset)),
     modifiers(&Bearer),

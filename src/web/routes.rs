@@ -20,7 +20,7 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, callbacks, events, metrics, openapi, operator, recordings};
+use super::{Asked, Context, callbacks, events, metrics, openapi, operator, recordings, reports, today};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -51,6 +51,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
         .route("/callbacks", get(callbacks::callbacks).post(callbacks::call_back).options(callbacks::preflight))
         .route("/callbacks/{id}", delete(callbacks::cancel))
+        .route("/reports", get(reports::reports))
         .route("/reload", get(operator::reload_state).post(operator::reload))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
@@ -138,7 +139,7 @@ pub(super) async fn readyz(State(context): State<Arc<Context>>) -> Result<Json<V
 #[utoipa::path(get, path = "/metrics", security(()), responses(
     (status = 200, description = "Prometheus text format 0.0.4", content_type = "text/plain")))]
 pub(super) async fn metrics_page(State(context): State<Arc<Context>>) -> Response {
-    let page = metrics::page(&context.metrics, &context.views);
+    let page = metrics::page(&context.metrics, &context.views, &context.today.queues(Wall::now()));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
 }
 
@@ -277,10 +278,30 @@ fn named_leg(call: &CallView, wanted: Option<LegId>) -> Result<LegId, Refusal> {
     }
 }
 
+/// A queue as it is, and its figures.
+#[derive(Serialize, ToSchema)]
+pub struct QueueNow {
+    #[serde(flatten)]
+    view: QueueView,
+    /// The figures of `/reports` since midnight where the centre is: calls that have ended, and agents until now.
+    #[schema(value_type = Object)]
+    today: serde_json::Map<String, Value>,
+}
+
+/// An agent as they are, and their figures.
+#[derive(Serialize, ToSchema)]
+pub struct AgentNow {
+    #[serde(flatten)]
+    view: AgentView,
+    /// Since midnight where the centre is, named as in `/reports`.
+    #[schema(value_type = Object)]
+    today: serde_json::Map<String, Value>,
+}
+
 /// All queues.
 #[derive(Serialize, ToSchema)]
 pub struct Queues {
-    queues: Vec<QueueView>,
+    queues: Vec<QueueNow>,
     /// Everything up to this event is in the list; `/events?since=SEQ` goes on from here.
     seq: u64,
 }
@@ -289,13 +310,18 @@ pub struct Queues {
 #[utoipa::path(get, path = "/queues", responses((status = 200, body = Queues)))]
 pub(super) async fn queues(State(context): State<Arc<Context>>) -> Json<Queues> {
     let seq = context.views.latest();
-    Json(Queues { queues: context.views.queues(), seq })
+    let sums = context.today.queues(Wall::now());
+    let queues = context.views.queues().into_iter().map(|view| {
+        let today = today::of_queue(sums.get(view.id.as_str()));
+        QueueNow { view, today }
+    });
+    Json(Queues { queues: queues.collect(), seq })
 }
 
 /// All agents.
 #[derive(Serialize, ToSchema)]
 pub struct Agents {
-    agents: Vec<AgentView>,
+    agents: Vec<AgentNow>,
     /// Everything up to this event is in the list; `/events?since=SEQ` goes on from here.
     seq: u64,
 }
@@ -304,7 +330,12 @@ pub struct Agents {
 #[utoipa::path(get, path = "/agents", responses((status = 200, body = Agents)))]
 pub(super) async fn agents(State(context): State<Arc<Context>>) -> Json<Agents> {
     let seq = context.views.latest();
-    Json(Agents { agents: context.views.agents(), seq })
+    let sums = context.today.by_agent(Wall::now());
+    let agents = context.views.agents().into_iter().map(|view| {
+        let today = today::of_agent(sums.get(view.id.as_str()));
+        AgentNow { view, today }
+    });
+    Json(Agents { agents: agents.collect(), seq })
 }
 
 /// The state an agent is to have.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use relais::callback::CallbackState;
 use relais::engine::{Counts, Journal};
 use relais::ids::{AgentId, CallId, CallbackId, LegId, QueueId};
-use relais::record::{CallRecord, LegRecord, Outcome, Party};
+use relais::record::{CallRecord, LegRecord, Outcome, Party, QueueVisit, VisitEnd};
 use relais::time::Instant;
 use relais::views::{AgentState, AgentView, CallState, CallView, CallbackView, Change, LegView, QueueView};
 
@@ -55,6 +55,8 @@ pub struct Truth {
     wrapped_up: BTreeMap<CallId, u32>,
     /// What the journal tells of the calls that are up: all that a crash would leave of them.
     journal: BTreeMap<CallId, CallRecord>,
+    /// The state of each agent as it was written down last.
+    entered: BTreeMap<AgentId, AgentState>,
     /// Call-backs that are not kept yet.
     promised: BTreeMap<CallbackId, CallbackView>,
     /// And as the journal tells them.
@@ -153,6 +155,9 @@ impl Truth {
             }
             Journal::Callback(callback) => {
                 self.written_promises.insert(callback.id, callback.state);
+            }
+            Journal::Agents(changes) => {
+                self.entered.extend(changes.iter().map(|change| (change.agent.clone(), change.state)));
             }
             Journal::Recording(_) | Journal::RecordingDeleted(_) | Journal::Surveyed { .. } | Journal::Told(_) => {}
         }
@@ -396,6 +401,12 @@ impl Truth {
         if !shown.eq(self.written_promises.iter().map(|(id, state)| (*id, *state))) {
             return Err(format!("promised is {:?}, written down {:?}", self.promised, self.written_promises));
         }
+        for view in self.agents.values() {
+            let written = self.entered.get(&view.id).copied().unwrap_or(AgentState::LoggedOut);
+            if written != view.state {
+                return Err(format!("agent {} is written down as {written:?}, and shown {view:?}", view.id));
+            }
+        }
         for (queue, view) in &self.queues {
             let stand = self.promised.values().filter(|promised| {
                 promised.queue == *queue && matches!(promised.state, CallbackState::Waiting | CallbackState::Dialling)
@@ -451,6 +462,12 @@ impl Truth {
         }
         if (record.sip_status == Some(200)) != record.answered_at.is_some() {
             return fault("status and answer disagree");
+        }
+        let over = |visit: &QueueVisit| {
+            visit.wait_ms.is_some() && visit.end.is_some_and(|end| (end == VisitEnd::Answered) == visit.agent.is_some())
+        };
+        if !record.visits.iter().all(over) || (wait.queued.is_some() && record.visits.is_empty()) {
+            return fault("the waits in queues are not all told to their end");
         }
         let mut sums = (0, 0);
         for leg in &record.legs {

@@ -390,6 +390,7 @@ impl World {
             | Journal::WrapUp { .. }
             | Journal::Surveyed { .. }
             | Journal::Callback(_)
+            | Journal::Agents(_)
             | Journal::Told(_) => {}
         }
         self.truth.written(&entry)?;

@@ -5,6 +5,7 @@ mod limits;
 mod operator;
 mod recordings;
 mod refusals;
+mod reports;
 mod roles;
 pub(super) mod sample;
 mod stream;
@@ -51,6 +52,7 @@ struct Server {
     ready: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<ApiRequest>>>,
     office: Arc<sample::Office>,
+    today: Arc<Today>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -78,6 +80,7 @@ impl Server {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let ready = Arc::new(AtomicBool::new(true));
         let office = Arc::new(sample::Office::default());
+        let today = Arc::new(Today::new(sample::zone()));
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Shared {
@@ -88,10 +91,23 @@ impl Server {
             tokens: tokens.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             archive: Arc::new(sample::Shelf::new(folder.path())),
+            archives: Arc::new(sample::Past),
+            today: today.clone(),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));
-        Server { address, views, tokens, ready, asked, office, stop: Some(stop), task: Some(task), _folder: folder }
+        Server {
+            address,
+            views,
+            tokens,
+            ready,
+            asked,
+            office,
+            today,
+            stop: Some(stop),
+            task: Some(task),
+            _folder: folder,
+        }
     }
 
     fn token(&self, role: Role) -> String {

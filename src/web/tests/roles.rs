@@ -30,7 +30,7 @@ fn expected(method: &str, path: &str) -> [u16; 7] {
         ("GET", "/events") => [401, 403, 101, 101, 101, 101, 101],
         ("POST", "/calls/{id}/hangup" | "/calls/{id}/record") => [401, 403, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 200, 403, 200, 200, 200],
-        ("GET", "/voicemails" | "/recordings/{id}") => [401, 403, 403, 403, 200, 200, 200],
+        ("GET", "/voicemails" | "/recordings/{id}" | "/reports") => [401, 403, 403, 403, 200, 200, 200],
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 204, 204, 204],
         ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 200, 200],
         ("POST", "/callbacks") => [401, 201, 201, 201, 201, 201, 201],

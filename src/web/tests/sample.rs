@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::findings::{Finding, Severity};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, Recording, RecordingKind, RecordingState};
+use crate::report::{Query, Report, Tally};
 use crate::time::Wall;
 use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
 use crate::views::{
     AgentState, AgentView, CallState, CallView, LegView, QueueView, ReloadAttempt, ReloadBy, ReloadView,
 };
-use crate::web::{Archive, Busy};
+use crate::web::reports::ReportFailure;
+use crate::web::{Archive, Archives, Busy};
 
 pub fn at() -> Wall {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -71,6 +73,7 @@ pub fn call(id: u128) -> CallView {
 pub fn record(call: &CallView) -> CallRecord {
     CallRecord {
         call_id: call.call_id,
+        outgoing: false,
         trunk: call.trunk.clone(),
         from: call.from.clone(),
         to: call.to.clone(),
@@ -90,6 +93,7 @@ pub fn record(call: &CallView) -> CallRecord {
         transfers: 0,
         recording: None,
         survey: None,
+        visits: Vec::new(),
         path: Vec::new(),
         trace: Default::default(),
         legs: Vec::new(),
@@ -200,4 +204,24 @@ pub fn trace() -> Trace {
         result: Some("deterred".into()),
     };
     Trace { levels: vec![level], ..Trace::default() }
+}
+
+pub fn zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::get("Europe/Paris").unwrap()
+}
+
+/// A past with one call, of call 9.
+pub struct Past;
+
+impl Archives for Past {
+    fn report(&self, query: Query) -> Result<Report, ReportFailure> {
+        let until = query.until;
+        let mut tally = Tally::new(query)?;
+        tally.call(&record(&call(9)))?;
+        Ok(tally.finish(until)?)
+    }
+
+    fn time_zone(&self) -> jiff::tz::TimeZone {
+        zone()
+    }
 }
