@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that decide and do no I/O.
-const PURE: &[&str] = &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "spoken"];
+const PURE: &[&str] =
+    &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "spoken", "staffing"];
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] =
@@ -21,6 +22,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("bridge", &[]),
         ("queue", &[]),
         ("spoken", &[]),
+        ("staffing", &["queue"]),
         ("ivr", &["bridge", "spoken"]),
         ("dialplan", &["bridge", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),
