@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 
 use super::plain;
 use crate::staffing::Target;
@@ -45,7 +45,9 @@ pub struct Count {
 /// `240s`, `4m`, `1h30m`: from a second to a day.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
     let how = "write a number and its unit, as in 240s, 4m or 1h30m, from 1s to 24h";
-    let time = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+    let span = text.parse::<Span>().ok();
+    let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let time = time.and_then(|time| Duration::try_from(time).ok());
     let fits = |time: &Duration| (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(time);
     time.filter(fits).ok_or_else(|| format!("'{}' is no such length of time; {how}", plain(text)))
 }
