@@ -8,9 +8,9 @@ use super::centre::Draft;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
 use crate::findings::{Findings, suggest};
-use crate::ids::Language;
+use crate::ids::{Language, QueueId, Skill};
 use crate::prompts::Index;
-use crate::settings::{Listen, Transport};
+use crate::settings::{Agent, Listen, Transport};
 use crate::spoken::Table;
 
 /// A password of the demo: `demo-` and the agent's id.
@@ -34,6 +34,7 @@ pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: 
         queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
         calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
+        members: members(&settings.agents),
         skills: settings.agents.iter().flat_map(|agent| agent.skills.keys().cloned()).collect(),
         services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
         numbering: settings.numbering.clone(),
@@ -45,6 +46,16 @@ pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: 
         prompts: Index::scan(std::slice::from_ref(&settings.prompts), &settings.languages).0.names(),
         spoken,
     }
+}
+
+fn members(agents: &[Agent]) -> BTreeMap<QueueId, Vec<BTreeMap<Skill, u8>>> {
+    let mut members: BTreeMap<QueueId, Vec<_>> = BTreeMap::new();
+    for agent in agents {
+        for queue in &agent.queues {
+            members.entry(queue.clone()).or_default().push(agent.skills.clone());
+        }
+    }
+    members
 }
 
 /// How the numbers begin that plans may dial, each once.

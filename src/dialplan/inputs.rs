@@ -19,7 +19,7 @@ use super::typing::Vocabulary;
 use crate::bridge::Digit;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside};
+use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside, skills_of};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -107,6 +107,7 @@ pub(super) fn check_inputs(
         checker.check_consent(*module, &fixed, &given, &place, findings);
         check_together(*module, &fixed, place.clone(), findings);
         check_offer(*module, &given, &place, findings);
+        checker.check_skilled(*module, &fixed, &place, findings);
         checker.check_request(*module, &fixed, place, findings);
     }
     (fixed, computed, nested)
@@ -406,6 +407,33 @@ impl<'a> Checker<'a> {
             findings.error(value.span(), format!("{name} is to be {}", Kind::Skills.describe()), None);
         }
         checked
+    }
+
+    /// Somebody in the queue has all the skills that are asked for.
+    fn check_skilled(
+        &self,
+        module: Module,
+        fixed: &BTreeMap<String, Value>,
+        place: &Range<usize>,
+        findings: &mut Findings<'_>,
+    ) {
+        let queue = fixed.get("queue").and_then(Value::as_text);
+        let members = queue.and_then(|queue| self.names.members.get(queue)).filter(|members| !members.is_empty());
+        let (Module::Distribute, Some(queue), Some(members), Some(skills)) =
+            (module, queue, members, fixed.get("skills"))
+        else {
+            return;
+        };
+        let wanted = skills_of(skills).unwrap_or_default();
+        if !members.iter().any(|agent| wanted.iter().all(|(skill, level)| agent.get(skill) >= Some(level))) {
+            let wanted: Vec<&str> = wanted.keys().map(Skill::as_str).collect();
+            let message = format!("no agent of queue '{queue}' has the skills {} as asked", wanted.join(", "));
+            findings.warning(
+                place.clone(),
+                message,
+                "callers would wait until somebody who has them logs in".to_owned(),
+            );
+        }
     }
 
     fn queue_fault(&self, queue: &str) -> Option<(String, Option<String>)> {

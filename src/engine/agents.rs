@@ -1,5 +1,7 @@
 //! Ringing agents: an offer of the distributor becomes an INVITE to each phone of the agent; the first to answer talks.
 
+use std::time::Duration;
+
 use super::calls::EndReason;
 use super::{Engine, LogLevel, Timer};
 use crate::bridge::{Latch, MediaCommand, PlayItem};
@@ -21,6 +23,9 @@ struct Phone {
     uri: Uri,
     to: Destination,
 }
+
+/// Added to the ringing time: in general we take an invitation back ourselves.
+const RINGS_ON: Duration = Duration::from_secs(5);
 
 /// Phones of one agent that ring at once.
 const MAX_PHONES: usize = 4;
@@ -57,6 +62,19 @@ impl Engine {
         bindings.map(|binding| Phone { uri: binding.contact.clone(), to: Destination::Flow(binding.flow) }).collect()
     }
 
+    /// RFC 3261 §13.2.1: an INVITE says how long it holds. One that has had no answer cannot be cancelled (§9.1), and where
+    /// all answers are lost the phone would ring on.
+    pub(super) fn while_it_rings(&self, id: CallId, now: Now) -> Headers {
+        let dialled = self.timers.get(&Timer::Dial(id)).map(|at| at.since(now.instant));
+        let queue = self.calls.get(&id).and_then(|live| live.call.queue.as_ref());
+        let queue = queue.and_then(|id| self.settings.queues.iter().find(|queue| queue.id == *id));
+        let mut headers = Headers::default();
+        if let Some(rings) = dialled.or(queue.map(|queue| queue.ring_timeout)) {
+            headers.push("Expires", (rings + RINGS_ON).as_secs().to_string());
+        }
+        headers
+    }
+
     fn invite_agent(&mut self, id: CallId, agent: &AgentId, phone: Phone, now: Now) -> Option<LegId> {
         let settings = self.settings.agents.iter().find(|known| known.id == *agent)?;
         let caller = self.calls.get(&id)?;
@@ -64,6 +82,7 @@ impl Engine {
         let from = self.caller_identity(&caller.call.from);
         let to_header = self.own_address(agent.as_str());
         let latch = latch_of(&phone.to);
+        let headers = self.while_it_rings(id, now);
         let port = self.ports.pop_front()?;
         let leg_id = self.next_leg_id();
         let mut negotiator = self.negotiator(port, leg_id, &codecs);
@@ -73,7 +92,7 @@ impl Engine {
             request_uri: phone.uri,
             from,
             to_header,
-            headers: Headers::default(),
+            headers,
             sdp: Some(sdp),
             credentials: None,
             max_forwards: 70,

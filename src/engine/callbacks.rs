@@ -144,6 +144,7 @@ impl Engine {
         self.calls.insert(contact, Box::new(live));
         self.changed.insert(contact);
         self.unwritten.insert(contact);
+        self.timers.set(Timer::Dial(contact), now.instant + rules.ring_timeout);
         if self.reach(contact, &callback.number, Party::Caller, now).is_err() {
             // Q.850 cause 38: network out of order.
             return self.customer_failed(contact, AttemptFailure::Unreachable, 503, 38, now);
@@ -152,7 +153,6 @@ impl Engine {
         if let Some(outgoing) = &live.outgoing {
             live.call.caller = outgoing.leg;
         }
-        self.timers.set(Timer::Dial(contact), now.instant + rules.ring_timeout);
     }
 
     /// The call of an attempt, before its first leg. It is the customer's, as if they had rung.

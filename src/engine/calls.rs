@@ -283,9 +283,12 @@ impl Engine {
         self.journal(Journal::Ended(record));
         // Events are kept by the thousand; whoever wants the trace asks for it.
         self.commands.push_back(super::Command::Publish(Change::Ended(told)));
-        message
-            .into_iter()
-            .for_each(|message| self.commands.push_back(super::Command::Publish(Change::Voicemail(message))));
+        if let Some(message) = message {
+            if let Some(webhook) = message.webhook() {
+                self.tell(id, webhook, now);
+            }
+            self.commands.push_back(super::Command::Publish(Change::Voicemail(message.entry)));
+        }
         self.changed.remove(&id);
     }
 

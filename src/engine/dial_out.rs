@@ -20,7 +20,7 @@ use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
 use crate::settings::Trunk;
 use crate::sip::Destination;
-use crate::sip::message::{Headers, NameAddr, Uri};
+use crate::sip::message::{NameAddr, Uri};
 use crate::sip::ua::Invite;
 use crate::time::Now;
 
@@ -63,6 +63,7 @@ impl Forbidden {
 impl Engine {
     /// Rings a number for the caller of a plan, who hears ring-back. What becomes of it is told to the plan.
     pub(super) fn dial_outside(&mut self, id: CallId, number: &str, ring_timeout: Duration, now: Now) {
+        self.timers.set(Timer::Dial(id), now.instant + ring_timeout);
         if let Err(outcome) = self.reach(id, number, Party::Outside, now) {
             return self.dial_failed(id, outcome, now);
         }
@@ -71,7 +72,6 @@ impl Engine {
         if live.call.answered_at.is_some() {
             self.wire(id, now);
         }
-        self.timers.set(Timer::Dial(id), now.instant + ring_timeout);
         self.changed.insert(id);
     }
 
@@ -173,7 +173,7 @@ impl Engine {
             from: self.identity_outside(trunk, if call.outgoing { &call.to } else { &call.from }),
             to_header: NameAddr::new(request_uri.clone()),
             request_uri,
-            headers: Headers::default(),
+            headers: self.while_it_rings(id, now),
             sdp: Some(outgoing.offer.clone()),
             credentials: trunk.register.clone(),
             max_forwards: call.hops_left.saturating_sub(1),

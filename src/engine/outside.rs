@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Command, Engine, Timer};
 use crate::caller::{CallerFacts, CallerNumber};
-use crate::dialplan::{Answer, LookUp, RunInput, Uses, Webhook};
+use crate::dialplan::{Answer, HttpRequest, LookUp, RunInput, Uses, Value, Webhook};
 use crate::ids::CallId;
+use crate::record::Recording;
 use crate::time::{Instant, Now, Wall};
 
 /// A plan begins with the caller's history, or after this long without it.
@@ -133,6 +134,25 @@ impl Engine {
         self.told += 1;
         let id = format!("{call}-{}", self.told);
         self.commands.push_back(Command::Tell(Box::new(Told { id, call, at: now.wall, webhook })));
+    }
+}
+
+/// The event of a message that was left.
+pub(super) fn of_message(request: HttpRequest, message: &Recording) -> Webhook {
+    let texts = [
+        ("recording_id", message.recording_id.to_string()),
+        ("mailbox", message.mailbox.clone().unwrap_or_default()),
+        ("from", message.from.clone()),
+        ("to", message.to.clone()),
+        ("started_at", message.started_at.to_string()),
+    ];
+    let duration = message.duration_ms.and_then(|duration| i64::try_from(duration).ok());
+    let texts = texts.map(|(name, text)| (name, Value::Text(text)));
+    let data = texts.into_iter().chain(duration.map(|duration| ("duration_ms", Value::Integer(duration))));
+    Webhook {
+        request,
+        event: "voicemail".to_owned(),
+        data: data.map(|(name, value)| (name.to_owned(), value)).collect(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Carrying out what a call's dialplan run asks for.
 
 use super::calls::EndReason;
+use super::recordings::Message;
 use super::{Engine, LogLevel, PLACE_KEPT, Timer};
 use crate::bridge::{Digit, MediaCommand, RecordTerms, Sources};
 use crate::call::{Phase, millis};
@@ -82,9 +83,9 @@ impl Engine {
                 self.dial_agent(id, &agent, ring_timeout, now);
             }
             RunAction::RecordCall(wish) => self.record_call(id, wish, now),
-            RunAction::RecordMessage { mailbox, longest, shortest, silence } => {
+            RunAction::RecordMessage { mailbox, longest, shortest, silence, tell } => {
                 let terms = RecordTerms { both: false, longest, silence: Some(silence) };
-                self.record_message(id, mailbox, shortest, terms, now);
+                self.record_message(id, Message { mailbox, shortest, tell }, terms, now);
             }
             RunAction::StopMessage => self.stop_message(id),
             RunAction::DropMessage => self.drop_message(id),

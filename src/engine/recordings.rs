@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::api::refusal;
+use super::outside::of_message;
 use super::{Command, Engine, Journal, LogLevel};
 use crate::bridge::{MediaCommand, RecordTerms, Recorded, RecordingEvent};
 use crate::call::millis;
-use crate::dialplan::{MessageEvent, Run, RunInput};
+use crate::dialplan::{HttpRequest, MessageEvent, Run, RunInput, Webhook};
 use crate::ids::{CallId, LegId, RecordingId};
 use crate::record::{Outcome, Recording, RecordingKind, RecordingState, SurveyAnswer};
 use crate::time::{Instant, Now};
@@ -22,7 +23,7 @@ const LONGEST_CALL: Duration = Duration::from_hours(12);
 /// A recording that has begun and is not settled yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Tape {
-    entry: Recording,
+    pub(super) entry: Recording,
     leg: LegId,
     began: Instant,
     /// How long somebody must have spoken for it to be a message.
@@ -31,6 +32,17 @@ pub(super) struct Tape {
     stopped: bool,
     /// To be deleted as soon as it has ended.
     dropped: bool,
+    /// The service that is told of the message.
+    tell: Option<Box<HttpRequest>>,
+}
+
+/// What a plan wants of a message.
+#[derive(Default)]
+pub(super) struct Message {
+    /// The number dialled when `None`.
+    pub mailbox: Option<String>,
+    pub shortest: Duration,
+    pub tell: Option<Box<HttpRequest>>,
 }
 
 impl Tape {
@@ -48,6 +60,11 @@ impl Tape {
         self.entry.duration_ms = Some(millis(recorded.duration));
         self.entry.voiced_ms = Some(millis(recorded.voiced));
         self.entry.octets = Some(recorded.octets);
+    }
+
+    /// How a service is told of it, where one is.
+    pub(super) fn webhook(&self) -> Option<Webhook> {
+        self.tell.as_deref().map(|request| of_message(request.clone(), &self.entry))
     }
 
     /// Whether this is a message: by what was heard, or, while that is not known, by the time it took.
@@ -71,7 +88,7 @@ impl Engine {
             (RecordingWish::On, _) if refused => {}
             (RecordingWish::On, None) => {
                 let terms = RecordTerms { both: true, longest: LONGEST_CALL, silence: None };
-                let tape = self.begin_tape(id, RecordingKind::Call, None, Duration::ZERO, terms, now);
+                let tape = self.begin_tape(id, RecordingKind::Call, Message::default(), terms, now);
                 if let Some(live) = self.live(id) {
                     live.call.recording = tape;
                 }
@@ -91,18 +108,11 @@ impl Engine {
         }
     }
 
-    pub(super) fn record_message(
-        &mut self,
-        id: CallId,
-        mailbox: Option<String>,
-        shortest: Duration,
-        terms: RecordTerms,
-        now: Now,
-    ) {
+    pub(super) fn record_message(&mut self, id: CallId, message: Message, terms: RecordTerms, now: Now) {
         self.drop_message(id);
         let Some(live) = self.calls.get(&id) else { return };
-        let mailbox = mailbox.unwrap_or_else(|| live.call.to.clone());
-        let tape = self.begin_tape(id, RecordingKind::Voicemail, Some(mailbox), shortest, terms, now);
+        let mailbox = message.mailbox.or_else(|| Some(live.call.to.clone()));
+        let tape = self.begin_tape(id, RecordingKind::Voicemail, Message { mailbox, ..message }, terms, now);
         if let Some(live) = self.live(id) {
             live.call.message = tape;
         }
@@ -112,8 +122,7 @@ impl Engine {
         &mut self,
         id: CallId,
         kind: RecordingKind,
-        mailbox: Option<String>,
-        shortest: Duration,
+        message: Message,
         terms: RecordTerms,
         now: Now,
     ) -> Option<RecordingId> {
@@ -126,7 +135,7 @@ impl Engine {
             kind,
             state: RecordingState::Open,
             call_id: id,
-            mailbox,
+            mailbox: message.mailbox,
             from: call.from.clone(),
             to: call.to.clone(),
             started_at: now.wall,
@@ -136,7 +145,9 @@ impl Engine {
         };
         self.media(MediaCommand::Record { leg, recording, terms });
         self.journal(Journal::Recording(Box::new(entry.clone())));
-        self.tapes.insert(recording, Tape { entry, leg, began: now.instant, shortest, stopped: false, dropped: false });
+        let (shortest, tell) = (message.shortest, message.tell);
+        let (stopped, dropped) = (false, false);
+        self.tapes.insert(recording, Tape { entry, leg, began: now.instant, shortest, stopped, dropped, tell });
         Some(recording)
     }
 
@@ -225,7 +236,7 @@ impl Engine {
 
     /// The call is over: a message that is long enough is delivered and decides what the call was, any other goes. What
     /// has not ended by now is settled by the time it took, and its figures follow.
-    pub(super) fn settle_recordings(&mut self, id: CallId, now: Now) -> Option<Recording> {
+    pub(super) fn settle_recordings(&mut self, id: CallId, now: Now) -> Option<Tape> {
         let live = self.calls.get_mut(&id)?;
         let (message, recording) = (live.call.message, live.call.recording);
         let silent = recording.filter(|id| self.tapes.get(id).is_some_and(|tape| tape.entry.duration_ms == Some(0)));
@@ -233,7 +244,7 @@ impl Engine {
             live.call.recording = None;
         }
         let kept = message.and_then(|id| self.tapes.get(&id)).filter(|tape| tape.is_long_enough(now));
-        let delivered = kept.map(|tape| tape.entry.clone());
+        let delivered = kept.cloned();
         match (&delivered, message) {
             (Some(_), _) => {
                 if let Some(ending) = live.call.ending.as_mut().filter(|_| live.call.agent.is_none()) {
@@ -246,7 +257,7 @@ impl Engine {
             }
             (None, None) => {}
         }
-        for recording in delivered.iter().map(|message| message.recording_id).chain(recording) {
+        for recording in delivered.iter().map(|message| message.entry.recording_id).chain(recording) {
             self.release(recording);
         }
         delivered

@@ -91,7 +91,7 @@ impl fmt::Display for Value {
 
 /// Required skills with the least level of each: `["billing"]`, at any level, or `{ billing = 3 }`. `None` where it is
 /// neither.
-pub(super) fn skills(value: &Value) -> Option<BTreeMap<Skill, u8>> {
+pub fn skills(value: &Value) -> Option<BTreeMap<Skill, u8>> {
     match value {
         Value::List(items) => items.iter().map(|item| Some((Skill::from(item.as_text()?), 1))).collect(),
         Value::Map(entries) => entries
@@ -110,6 +110,8 @@ pub(super) fn skills(value: &Value) -> Option<BTreeMap<Skill, u8>> {
 pub struct Names {
     pub default_language: Option<Language>,
     pub queues: BTreeSet<QueueId>,
+    /// What each agent of a queue is good at, with the level.
+    pub members: BTreeMap<QueueId, Vec<BTreeMap<Skill, u8>>>,
     pub calendars: BTreeMap<String, Calendar>,
     pub agents: BTreeSet<AgentId>,
     /// What agents are good at.

@@ -53,7 +53,7 @@ pub use callback::CallBackOutcome;
 pub use deter::Farewell;
 pub use guide::{example, guide, section};
 pub use http::{HttpRequest, Method};
-pub use inputs::{Inputs, Names, Value};
+pub use inputs::{Inputs, Names, Value, skills as skills_of};
 pub use lookup::LookUp;
 pub use pattern::Pattern;
 pub use queues::{NoQueues, QueueFigures, Queues};
@@ -193,6 +193,8 @@ pub enum Action {
         longest: Duration,
         shortest: Duration,
         silence: Duration,
+        /// Who is told when it is delivered; without a body.
+        tell: Option<Box<HttpRequest>>,
     },
     StopMessage,
     /// The message is not wanted.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::http::{self, HttpRequest, Method};
 use super::spec::{Ends, Input, Kind, Need, Spec};
 use super::step::{Done, Step};
 use super::{Action, Event, Inputs, MessageEvent};
@@ -83,6 +84,19 @@ pub const SPEC: Spec = Spec {
             need: Need::Text("voicemail-thanks"),
             doc: "said when the message is taken, before the call ends",
         },
+        Input {
+            name: "service",
+            kind: Kind::Service,
+            need: Need::Optional,
+            doc: "the service of the configuration that is told of each message, by an event `voicemail` with its \
+                  recording_id, mailbox, from, to, started_at and duration_ms",
+        },
+        Input {
+            name: "url",
+            kind: Kind::Template,
+            need: Need::Text(""),
+            doc: "what follows the service's base_url, with expressions in braces",
+        },
     ],
     outputs: &[],
     ends: Ends::Always,
@@ -126,6 +140,8 @@ pub struct Voicemail {
     too_short: Vec<String>,
     tries: usize,
     thanks: Vec<String>,
+    /// How the message is told to a service.
+    tell: Option<Box<HttpRequest>>,
     stage: Stage,
     /// The greeting was skipped: the beep alone plays.
     beeping: bool,
@@ -149,6 +165,7 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Voicemail {
         too_short: inputs.prompts("too_short"),
         tries: inputs.count("tries").max(1),
         thanks: inputs.prompts("thanks"),
+        tell: inputs.text("service").and_then(|_| http::request(inputs, Method::Post, None).ok()).map(Box::new),
         beeping: false,
         beeps: 0,
         prompt,
@@ -208,6 +225,7 @@ impl Voicemail {
             longest: self.longest,
             shortest: self.shortest,
             silence: self.silence,
+            tell: self.tell.clone(),
         });
         step.wait(self.longest + PATIENCE);
     }

@@ -62,7 +62,6 @@ pub struct EngineLoop {
 impl EngineLoop {
     /// Runs until a drain is over or `stop` is set.
     pub fn run(mut self) {
-        self.carry_out();
         while !self.stop.load(Ordering::Relaxed) {
             self.wait();
             self.take_turns();
@@ -124,7 +123,7 @@ impl EngineLoop {
         self.meters.engine_turn.record(self.clock.now().instant.since(now.instant));
     }
 
-    fn carry_out(&mut self) {
+    pub fn carry_out(&mut self) {
         let wall = self.clock.now().wall;
         while let Some(command) = self.engine.poll_command() {
             if self.shells.execute(command, wall) {

@@ -157,7 +157,9 @@ async fn serve(config: &Path, overrides: &Overrides, loaded: config::Loaded) -> 
         net: net_inputs,
     };
     let (ended, mut engine_ended) = oneshot::channel();
-    let engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
+    let mut engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
+    // What the last process left is seen by the first who asks.
+    engine_loop.carry_out();
     let thread = std::thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || {

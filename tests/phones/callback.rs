@@ -39,7 +39,9 @@ fn a_caller_is_called_back_also_after_a_crash_and_both_hear_each_other() {
     let customer = Sipp::new("customer_confirms").on_port(port).media(ear.address).calls(1);
     let customer = customer.pause(Duration::from_secs(6)).start(&appliance);
     // The demo's support.
-    let phone = sipp::phone(&appliance, "205", Sipp::agent("agent_answers", "205").media(agent_ear.address));
+    let phone = Sipp::agent("agent_answers", "205").media(agent_ear.address);
+    sipp::log_in(&appliance, "205", phone.port());
+    let phone = phone.start(&appliance);
     let rung = eventually(Duration::from_secs(10), "the customer is rung", || customer.received("INVITE"));
     let answered = eventually(Duration::from_secs(10), "then the agent", || phone.received("INVITE"));
     assert!(rung.at < answered.at, "the agent was rung before anybody was there");
@@ -70,7 +72,7 @@ fn a_customer_who_does_not_answer_is_rung_again_later_and_their_agent_is_free() 
     let (number, port) = ("33155682", free_port());
     asks_for_a_call_back(&appliance, number, port);
     let customer = Sipp::agent("agent_busy", "customer").on_port(port).start(&appliance);
-    sipp::register(&appliance, "205", free_port());
+    sipp::log_in(&appliance, "205", free_port());
     eventually(Duration::from_secs(10), "the customer is rung", || customer.received("INVITE"));
     let promised = eventually(Duration::from_secs(5), "the attempt is over", || {
         appliance.list("callbacks").into_iter().find(|promised| promised["state"] == "scheduled")

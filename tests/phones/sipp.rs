@@ -107,11 +107,17 @@ impl Sipp {
     }
 }
 
-/// Registers an agent from `port`, where their phone will then be played.
-pub fn register(appliance: &Appliance, agent: &str, port: u16) {
+/// Registers an agent from `port`, where their phone will then be played. Where somebody waits for an agent this one is
+/// reserved at once.
+pub fn log_in(appliance: &Appliance, agent: &str, port: u16) {
     let register = Sipp::agent("register", agent).on_port(port);
     let register = register.with(&["-au", agent, "-ap", &format!("demo-{agent}")]);
     register.start(appliance).succeeds(Duration::from_secs(10));
+}
+
+/// Registers an agent for whom nobody waits.
+pub fn register(appliance: &Appliance, agent: &str, port: u16) {
+    log_in(appliance, agent, port);
     appliance.await_agent(agent, "available");
 }
 

@@ -47,6 +47,7 @@ fn names() -> Names {
         default_language: Some(Language::from("en")),
         queues: ["sales", "support", "bench", "slow", "priority"].map(Into::into).into(),
         agents: agents.map(Into::into).into(),
+        members: [("sales".into(), vec![[("billing".into(), 3)].into(), [].into()])].into(),
         skills: ["billing".into()].into(),
         allowed: vec!["+33".to_owned()],
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),

@@ -124,6 +124,16 @@ fn right_conditions_are_let_pass() {
 }
 
 #[test]
+fn a_queue_where_nobody_has_the_skills_is_a_warning() {
+    for (skills, warned) in [("['billing']", false), ("{ billing = 3 }", false), ("{ billing = 4 }", true)] {
+        let rule = format!("module = \"distribute\"\nin = {{ queue = 'sales', skills = {skills} }}");
+        let warnings = lines(plans(&plan(&rule)).warnings()).join("\n");
+        let told = warnings.contains("no agent of queue 'sales' has the skills billing as asked");
+        assert_eq!(told, warned, "{skills}: {warnings}");
+    }
+}
+
+#[test]
 fn computed_inputs_are_checked_for_what_they_are() {
     let cases = [
         ("{ queue = 'sales', max_wait_s = { cel = \"open\" } }", "max_wait_s is a text; it is to be a whole number"),

@@ -1,6 +1,7 @@
 //! What plans ask of the world outside: the answer comes, comes late, or never.
 
 use super::*;
+use crate::bridge::{Recorded, RecordingEvent, RtpStats};
 use crate::caller::{CallerFacts, Numbering};
 use crate::dialplan::Answer;
 use crate::ids::ServiceId;
@@ -222,4 +223,51 @@ fn frequent_callers_are_counted_where_a_plan_screens() {
     assert_eq!(call(&mut centre, "0155501234"), Some(486));
     centre.bench.wait(seconds(61.0));
     assert_eq!(call(&mut centre, "0155501234"), Some(404), "a minute later");
+}
+
+const LEAVING: &str = "numbers = ['1']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'voicemail'\n\
+                       in = { mailbox = 'desk', service = 'crm', url = '/messages/{call.from}' }\n";
+
+/// A caller leaves a message of so long; what was told outside.
+fn told_of_a_message(voiced: Duration) -> Vec<crate::engine::Told> {
+    let mut centre = Centre::new(LEAVING);
+    centre.invite("0155501234");
+    let mut recorded = false;
+    // The greeting with its beep, the message, and the last words.
+    for _ in 0..12 {
+        for command in std::mem::take(&mut centre.bench.media) {
+            let event = match command {
+                MediaCommand::Play { leg, play, .. } => MediaEvent::PlayEnded { leg, play },
+                MediaCommand::Record { recording, .. } => {
+                    recorded = true;
+                    let figures = Recorded { duration: voiced, voiced, octets: 800 };
+                    MediaEvent::Recording { recording, event: RecordingEvent::Ended(figures) }
+                }
+                MediaCommand::Close { leg } => MediaEvent::Closed { leg, stats: RtpStats::default() },
+                _ => continue,
+            };
+            centre.bench.input(Input::Media(event));
+        }
+    }
+    assert!(recorded);
+    centre.bench.wait(seconds(60.0));
+    let told = centre.bench.other.drain(..).filter_map(|command| match command {
+        Command::Tell(told) => Some(*told),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_service_is_told_of_a_message_and_of_none_that_is_too_short() {
+    let told = told_of_a_message(seconds(4.0));
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((told.webhook.event.as_str(), told.webhook.request.url.as_str()), ("voicemail", "/messages/0155501234"));
+    let data = serde_json::to_value(&told.webhook.data).unwrap();
+    assert_eq!(
+        (&data["mailbox"], &data["from"], &data["duration_ms"]),
+        (&"desk".into(), &"0155501234".into(), &4_000.into())
+    );
+    assert_eq!(data["recording_id"].as_str().map(str::len), Some(32));
+    assert_eq!(told_of_a_message(seconds(0.2)), []);
 }

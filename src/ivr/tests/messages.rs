@@ -44,7 +44,7 @@ fn a_message_is_greeted_beeped_and_taken() {
     bench.end_play();
     let seconds = Duration::from_secs;
     let (mailbox, shortest) = (Some("support".to_owned()), Duration::from_millis(500));
-    let record = Action::RecordMessage { mailbox, longest: seconds(60), shortest, silence: seconds(4) };
+    let record = Action::RecordMessage { mailbox, longest: seconds(60), shortest, silence: seconds(4), tell: None };
     assert_eq!(bench.deeds(), [record]);
     bench.press("12*");
     assert_eq!(bench.deeds(), [], "no key but # ends it");
