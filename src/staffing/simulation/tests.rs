@@ -37,29 +37,33 @@ fn scenario(agents: u32, rho: f64, patience: Option<f64>, calls: f64) -> Scenari
 
 #[test]
 fn the_distributor_does_what_theory_says() {
+    let mut faults = Vec::new();
     for (agents, rho, patience) in [
         (5, 0.5, None),
         (5, 0.8, Some(90.0)),
-        (25, 0.8, None),
+        (25, 0.7, None),
         (25, 1.1, Some(90.0)),
-        (100, 0.9, None),
+        (100, 0.85, None),
         (100, 0.95, Some(240.0)),
     ] {
         let scenario = scenario(agents, rho, patience, 40_000.0);
         let (outcome, theory) = (run(&scenario).unwrap(), scenario.theory());
+        // A wide interval holds everything: the last number says how wide it may be.
         for (name, estimate, theory, most) in [
-            ("service level", outcome.service_level, theory.service_level, 0.04),
-            ("ASA", outcome.asa_s, theory.asa_s, 0.25 * theory.asa_s),
-            ("probability of wait", outcome.wait_probability, theory.wait_probability, 0.04),
+            ("service level", outcome.service_level, theory.service_level, 0.03),
+            ("ASA", outcome.asa_s, theory.asa_s, 0.35 * theory.asa_s),
+            ("probability of wait", outcome.wait_probability, theory.wait_probability, 0.03),
             ("abandonment", outcome.abandonment, theory.abandonment, 0.01),
-            ("occupancy", outcome.occupancy, theory.occupancy, 0.02),
+            ("occupancy", outcome.occupancy, theory.occupancy, 0.015),
         ] {
-            let what = format!("seed {}, {agents} agents, {rho}, {patience:?}: {name}", scenario.seed);
-            assert!(estimate.holds(theory), "{what}: {estimate:?} misses {theory}");
-            let half_width = estimate.half_width.unwrap();
-            assert!(half_width <= most, "{what}: ±{half_width} tells too little");
+            if !estimate.holds(theory) || estimate.half_width.is_none_or(|half_width| half_width > most) {
+                let seed = scenario.seed;
+                faults
+                    .push(format!("seed {seed}, {agents} agents, {rho}, {patience:?}, {name}: {estimate:?}, {theory}"));
+            }
         }
     }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 #[test]
