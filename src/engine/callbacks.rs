@@ -50,6 +50,12 @@ impl Engine {
             Some(wish) => self.promise(wish, now).map_or_else(|refused| refused, |_| CallBackOutcome::Agreed),
             None => CallBackOutcome::NotAllowed,
         };
+        if let Some(live) = self.live(id).filter(|_| outcome == CallBackOutcome::Agreed) {
+            // Where the promise stands is what the record names, wherever the caller waited before.
+            live.call.queue = Some(queue.clone());
+            self.changed.insert(id);
+            self.unwritten.insert(id);
+        }
         self.run_plan(id, RunInput::CalledBack(outcome), now);
     }
 

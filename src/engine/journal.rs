@@ -50,6 +50,7 @@ pub(super) struct Written {
     began: bool,
     answered: bool,
     waited: bool,
+    queue: Option<QueueId>,
     steps: usize,
     /// Legs that joined; true once they have left as well.
     legs: Vec<(LegId, bool)>,
@@ -63,6 +64,7 @@ impl Written {
         let mut news = Progress {
             answered_at: call.answered_at.filter(|_| !self.answered),
             wait_ms: call.wait_ms.filter(|_| !self.waited),
+            queue: call.queue.clone().filter(|queue| self.queue.as_ref() != Some(queue)),
             ..Progress::default()
         };
         if call.path.len() > self.steps {
@@ -80,7 +82,6 @@ impl Written {
         if news == Progress::default() {
             return None;
         }
-        news.queue.clone_from(&call.queue);
         news.agent.clone_from(&call.agent);
         Some(news)
     }
@@ -88,6 +89,7 @@ impl Written {
     fn take_in(&mut self, call: &Call) {
         self.answered = call.answered_at.is_some();
         self.waited = call.wait_ms.is_some();
+        self.queue.clone_from(&call.queue);
         self.steps = call.path.len();
         let joined = call.legs.values().filter(|leg| leg.joined_at.is_some());
         self.legs = joined.map(|leg| (leg.id, leg.state == LegState::Gone)).collect();

@@ -33,7 +33,7 @@ use crate::web::{self, Shared, Tokens, Views};
 use archive::Recordings;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
-use reload::{Reloader, Reloads};
+use reload::{Reloader, Reloads, Watcher};
 use signals::{Signals, Wish};
 
 /// Inputs that may wait for the engine before the shells refuse or drop more (each shell says which).
@@ -69,6 +69,7 @@ impl ServerError {
 
 /// Runs until it is told to stop and the last call has ended.
 pub fn run(config: &Path, overrides: &Overrides) -> Result<(), ServerError> {
+    let watcher = Watcher::new(config);
     let loaded = config::load(config, overrides).map_err(ServerError::Config)?;
     std::fs::create_dir_all(&loaded.settings.data)
         .map_err(|error| ServerError::Runtime(format!("data folder {}: {error}", loaded.settings.data.display())))?;
@@ -77,12 +78,17 @@ pub fn run(config: &Path, overrides: &Overrides) -> Result<(), ServerError> {
         .enable_all()
         .build()
         .map_err(ServerError::runtime)?;
-    let served = runtime.block_on(serve(config, overrides, loaded));
+    let served = runtime.block_on(serve(config, overrides, loaded, watcher));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
 }
 
-async fn serve(config: &Path, overrides: &Overrides, loaded: config::Loaded) -> Result<(), ServerError> {
+async fn serve(
+    config: &Path,
+    overrides: &Overrides,
+    loaded: config::Loaded,
+    watcher: Watcher,
+) -> Result<(), ServerError> {
     let clock = Clock::start();
     let settings = Arc::new(loaded.settings);
     let mut signals = Signals::new().map_err(ServerError::runtime)?;
@@ -171,6 +177,7 @@ async fn serve(config: &Path, overrides: &Overrides, loaded: config::Loaded) -> 
 
     let reloader = Reloader {
         config: config.to_owned(),
+        watcher,
         overrides: overrides.clone(),
         running: settings.clone(),
         control: control.clone(),

@@ -47,6 +47,8 @@ pub struct Reloads {
 /// What a reload reads, and what it hands to.
 pub struct Reloader {
     pub config: PathBuf,
+    /// From before they were first read.
+    pub watcher: Watcher,
     pub overrides: Overrides,
     /// As they run: sockets, data folder and media threads stay as they were bound at the start.
     pub running: Arc<Settings>,
@@ -71,19 +73,18 @@ impl Reloader {
     fn run(mut self, asked: &Receiver<Ask>, state: &ArcSwap<ReloadView>) {
         // Only this thread's; where it is refused, it reads at the calls' priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
-        let mut watcher = Watcher::new(&self.config);
         loop {
             let ask = match asked.recv_timeout(LOOK) {
                 Ok(ask) => ask,
                 Err(RecvTimeoutError::Timeout) => {
-                    if !self.running.watch || !watcher.has_news(&self.config) {
+                    if !self.running.watch || !self.watcher.has_news(&self.config) {
                         continue;
                     }
                     Ask { by: ReloadBy::Files, reply: None }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            watcher.taken = Fingerprint::of(&self.config);
+            self.watcher.taken = Fingerprint::of(&self.config);
             let view = Arc::new(self.attempt(ask.by, &state.load()));
             state.store(view.clone());
             self.views.publish(Change::Reload(Box::new((*view).clone())), self.clock.now().wall);
@@ -191,14 +192,14 @@ fn about(config: &Path, message: &str) -> Finding {
 }
 
 /// Notices that the files changed and then stood still: an editor may write them piece by piece.
-struct Watcher {
+pub struct Watcher {
     /// When they were last read.
     taken: Fingerprint,
     last: Fingerprint,
 }
 
 impl Watcher {
-    fn new(config: &Path) -> Watcher {
+    pub fn new(config: &Path) -> Watcher {
         let taken = Fingerprint::of(config);
         Watcher { last: taken.clone(), taken }
     }

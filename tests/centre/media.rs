@@ -34,6 +34,7 @@ pub struct Media {
     /// Those that run, with their legs; and those whose files are there.
     recordings: BTreeMap<RecordingId, (LegId, Instant)>,
     recorded: BTreeSet<RecordingId>,
+    recorded_calls: BTreeSet<CallId>,
     agenda: BTreeMap<(Instant, u64), MediaEvent>,
     sequence: u64,
 }
@@ -47,6 +48,7 @@ impl Media {
             died: BTreeSet::new(),
             recordings: BTreeMap::new(),
             recorded: BTreeSet::new(),
+            recorded_calls: BTreeSet::new(),
             agenda: BTreeMap::new(),
             sequence: 0,
         };
@@ -57,6 +59,11 @@ impl Media {
     /// The files that are there, or will be.
     pub fn files(&self) -> BTreeSet<RecordingId> {
         self.recorded.iter().chain(self.recordings.keys()).copied().collect()
+    }
+
+    /// Something of this call was recorded.
+    pub fn has_recorded(&self, call: CallId) -> bool {
+        self.recorded_calls.contains(&call)
     }
 
     pub fn legs(&self) -> usize {
@@ -114,7 +121,8 @@ impl Media {
                 self.ear(*leg)?;
             }
             MediaCommand::Record { leg, recording, terms } => {
-                self.ear(*leg)?;
+                let call = self.ear(*leg)?.call;
+                self.recorded_calls.insert(call);
                 if self.recordings.insert(*recording, (*leg, now)).is_some() {
                     return Err(format!("recording {recording} begins twice"));
                 }

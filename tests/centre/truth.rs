@@ -20,8 +20,10 @@ const MAY_REST: Duration = Duration::from_secs(12);
 const TOLD_WITHIN: Duration = Duration::from_secs(70);
 /// Then an INVITE has been sent five times.
 const RINGS_WITHIN: Duration = Duration::from_secs(10);
-/// The media threads of the simulation tell the last figures within 30 ms; a recording has until the engine gives it up.
-const WRITTEN_WITHIN: Duration = Duration::from_millis(300);
+/// The media threads of the simulation tell the last figures within 30 ms.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(60);
+/// A recording may take longer to end, until the engine waits for it no more.
+const RECORDED_WITHIN: Duration = Duration::from_millis(300);
 /// All transactions and repetitions of the last call are over: 64*T1 twice, and what lingers after.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(150);
 /// Two roundings to whole milliseconds.
@@ -71,6 +73,7 @@ enum Passing {
     NotRung(AgentId, CallId),
     Orphan(usize, relais::ids::SessionId),
     Ending(CallId),
+    EndingRecorded(CallId),
     NoCalls,
 }
 
@@ -196,6 +199,9 @@ impl Truth {
                     (TOLD_WITHIN, format!("session {session} at {side} has not been told that its leg is gone"))
                 }
                 Passing::Ending(call) => (WRITTEN_WITHIN, format!("call {call} is over and its record not written")),
+                Passing::EndingRecorded(call) => {
+                    (RECORDED_WITHIN, format!("recorded call {call} is over and its record not written"))
+                }
                 Passing::NoCalls => (FORGOTTEN_WITHIN, format!("no call is left, yet the engine keeps {counts:?}")),
             };
             if now.since(since) > most {
@@ -233,7 +239,10 @@ impl Truth {
             found.extend(gone.map(|(session, _)| Passing::Orphan(n, *session)));
         }
         let ending = self.calls.values().filter(|call| call.state == CallState::Ending);
-        found.extend(ending.map(|call| Passing::Ending(call.call_id)));
+        found.extend(ending.map(|call| match media.has_recorded(call.call_id) {
+            true => Passing::EndingRecorded(call.call_id),
+            false => Passing::Ending(call.call_id),
+        }));
         if counts.calls == 0 && counts.ua.sessions > 0 {
             found.insert(Passing::NoCalls);
         }

@@ -326,7 +326,7 @@ fn the_company_desk_speaks_the_callers_language_and_overflows() {
     call.give(RunInput::Queued(QueueOutcome::TimedOut));
     assert_eq!(call.distributed(), "sales");
     call.give(RunInput::Queued(QueueOutcome::Full));
-    assert!(call.said.ends_with(&["nobody-free".to_owned(), "offer-voicemail".to_owned()]), "{:?}", call.said);
+    assert!(call.said.ends_with(&["nobody-free".to_owned(), "offer-voicemail-callback".to_owned()]), "{:?}", call.said);
 }
 
 /// The guide to the modules shows rules that are accepted.
