@@ -9,9 +9,8 @@ use crate::time::{Instant, Now};
 use crate::views::AgentState;
 
 impl Acd {
-    /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
-    /// Only agents with
-    /// the skills are offered it. `waiting_since` lies before `now` when a place is regained or kept.
+    /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced. Only
+    /// agents with the skills are offered it. `waiting_since` lies before `now` when a place is regained or kept.
     pub fn enqueue(
         &mut self,
         contact: CallId,

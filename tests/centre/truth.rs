@@ -7,7 +7,7 @@ use std::time::Duration;
 use relais::callback::CallbackState;
 use relais::engine::{Counts, Journal};
 use relais::ids::{AgentId, CallId, CallbackId, LegId, QueueId};
-use relais::record::{CallRecord, Outcome, Party};
+use relais::record::{CallRecord, LegRecord, Outcome, Party};
 use relais::time::Instant;
 use relais::views::{AgentState, AgentView, CallState, CallView, CallbackView, Change, LegView, QueueView};
 
@@ -410,10 +410,12 @@ impl Truth {
                 let known = written.legs.iter().find(|known| known.leg_id == leg.leg_id);
                 known.is_some_and(|known| known.joined_at.is_some() && known.left_at.is_none())
             };
+            let here = |leg: &LegRecord| leg.joined_at.is_none() || leg.left_at.is_some() || shows(call, leg);
             let talks = matches!(call.state, CallState::Talking | CallState::Holding);
             let fits = written.answered_at == call.answered_at
                 && written.queue == call.queue
                 && (!talks || (written.agent == call.agent && call.legs.iter().all(present)))
+                && written.legs.iter().all(here)
                 && written.path.is_empty() == call.trunk.is_none();
             if !fits {
                 return Err(format!("written down is {written:?}, shown is {call:?}"));
@@ -530,4 +532,8 @@ fn hears_partner(call: &CallView, leg: &LegView, partner: &LegView, media: &Medi
         leg.leg_id,
         if plays { "music" } else { "no music" },
     ))
+}
+
+fn shows(call: &CallView, leg: &LegRecord) -> bool {
+    call.legs.iter().any(|shown| shown.leg_id == leg.leg_id)
 }
