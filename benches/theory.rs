@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use relais::config::{self, Overrides};
 use relais::settings::Queue;
-use relais::staffing::{Estimate, Outcome, Performance, Profile, Scenario, run};
+use relais::staffing::{Calls, Estimate, Outcome, Performance, Profile, RandomCalls, Scenario, run};
 
 const AGENTS: [u32; 5] = [5, 20, 50, 150, 500];
 const LOADS: [f64; 5] = [0.5, 0.7, 0.8, 0.9, 0.95];
@@ -90,24 +90,23 @@ impl Tally {
 
 fn measure(queue: &Queue, (agents, load, patience): (u32, f64, Option<f64>), most_calls: f64) -> Vec<Line> {
     let rate = load * f64::from(agents) / AHT;
-    let scenario = |calls: f64, seed: u64| Scenario {
-        queue: queue.clone(),
-        agents,
+    let drawn = |calls: f64| RandomCalls {
         profile: Profile::new(3_600.0, vec![rate * 3_600.0]).expect("calls"),
         aht: AHT,
         patience,
         periods: PERIODS,
         period: Duration::from_secs_f64(calls / rate / f64::from(PERIODS)),
-        seed,
     };
-    let first = scenario(FIRST_CALLS, 1);
-    let theory = first.theory();
-    let outcome = run(&first).expect("no fault");
+    let play = |calls: f64, seed: u64| {
+        let scenario = Scenario { queue: queue.clone(), agents, calls: Calls::Random(drawn(calls)), seed };
+        run(&scenario, &mut |_| {}).expect("no fault")
+    };
+    let theory = drawn(FIRST_CALLS).theory(agents, queue.answer_within.as_secs_f64());
+    let outcome = play(FIRST_CALLS, 1);
     let missing = figures(&outcome, &theory).into_iter().filter_map(|figure| Some(figure.1.half_width? / figure.3));
     let factor = missing.fold(0.0, f64::max).powi(2) * 1.5;
-    let second = scenario((FIRST_CALLS * factor.max(1.0)).min(most_calls), 2);
     let began = Instant::now();
-    let outcome = run(&second).expect("no fault");
+    let outcome = play((FIRST_CALLS * factor.max(1.0)).min(most_calls), 2);
     let micros = began.elapsed().as_secs_f64() * 1e6 / outcome.offered as f64;
     let model = patience.map_or("Erlang C", |_| "Erlang A");
     let calls = outcome.offered as f64 / 1e6;

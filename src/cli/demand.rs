@@ -52,6 +52,20 @@ pub fn parse_time(text: &str) -> Result<Duration, String> {
     time.filter(fits).ok_or_else(|| format!("'{}' is no such length of time; {how}", plain(text)))
 }
 
+/// How long a waiting caller stays on average; `None`: until the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience(pub Option<Duration>);
+
+/// `90s`, or `none` where nobody gives up.
+pub fn parse_patience(text: &str) -> Result<Patience, String> {
+    match text {
+        "none" => Ok(Patience(None)),
+        _ => parse_time(text)
+            .map(|mean| Patience(Some(mean)))
+            .map_err(|message| format!("{message}, or none where nobody gives up")),
+    }
+}
+
 /// `300/h`, `150/30m`.
 pub fn parse_rate(text: &str) -> Result<Rate, String> {
     let how = || format!("'{}' is no number of calls in a time; write 300/h or 150/30m", plain(text));
@@ -154,6 +168,8 @@ mod tests {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         assert_eq!(parse_time("240s"), Ok(minutes(4)));
         assert_eq!(parse_time("1h30m"), Ok(minutes(90)));
+        assert_eq!(parse_patience("90s"), Ok(Patience(Some(Duration::from_secs(90)))));
+        assert_eq!(parse_patience("none"), Ok(Patience(None)));
         assert_eq!(parse_rate("300/h"), Ok(Rate { calls: 300.0, per: minutes(60) }));
         assert_eq!(parse_rate("150.5/30m"), Ok(Rate { calls: 150.5, per: minutes(30) }));
         assert_eq!(parse_rate("1000000/d").map(|rate| rate.per), Ok(minutes(24 * 60)));
@@ -168,6 +184,7 @@ mod tests {
         for text in ["", "240", "-4m", "0s", "25h", "4 parsecs", "999999999999999999h"] {
             assert!(parse_time(text).unwrap_err().contains("as in 240s"), "{text}");
         }
+        assert!(parse_patience("nobody").unwrap_err().ends_with("or none where nobody gives up"));
         for text in ["300", "/h", "0/h", "-3/h", "nan/h", "inf/h", "300/x", "300/0s", "1e400/h"] {
             assert!(parse_rate(text).unwrap_err().contains("write 300/h"), "{text}");
         }

@@ -5,6 +5,7 @@ mod check;
 mod demand;
 mod diff;
 mod modules;
+mod progress;
 mod run;
 mod schema;
 mod simulate;

@@ -1,20 +1,23 @@
-//! `relais simulate`: the distributor on a virtual clock, beside what theory says.
+//! `relais simulate`: the distributor on a virtual clock, beside what theory says or what was recorded.
 
-use std::fmt::Write as _;
+mod recorded;
+mod report;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use serde_json::json;
 
-use super::demand::{Rate, parse_rate, parse_time, read_counts};
-use super::{BAD_USAGE, FAILED, plain, print_findings};
+use super::demand::{Patience, Rate, parse_patience, parse_rate, parse_time, read_counts};
+use super::progress::Progress;
+use super::{BAD_USAGE, FAILED, Moment, parse_moment, plain, print_findings};
 use crate::config::{self, Overrides};
 use crate::findings::suggest;
 use crate::settings;
-use crate::staffing::{self, Estimate, MOST_AGENTS, Outcome, Performance, Profile, Scenario};
+use crate::staffing::{self, Calls, MOST_AGENTS, Profile, RandomCalls, Scenario};
+use report::Report;
 
 /// A run over a constant rate is cut into so many batches.
 const PERIODS: u32 = 30;
@@ -24,25 +27,38 @@ const MOST_CALLS: f64 = 2e9;
 
 /// Run the distributor on a virtual clock and print its figures
 ///
-/// Calls enter one queue at random and are distributed by the code that distributes live calls, to agents who are all
-/// alike and answer at once. Handle times and patience vary exponentially. Beside each figure stand its 99 % interval
-/// and what theory says: Erlang A with --patience, Erlang C without.
+/// Calls enter one queue and are distributed by the code that distributes live calls, to agents who are all alike and
+/// answer at once. The calls come at random (--poisson, --calls), with handle times and patience that vary
+/// exponentially; or they are those of call records (--replay), for other staffing or other rules of the queue.
+///
+/// Beside each figure stand its 99 % interval and what theory says: Erlang A with --patience, Erlang C without. Beside
+/// a replay stands what was recorded.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("demand").required(true).args(["calls", "poisson"]))]
+#[command(group = ArgGroup::new("demand").required(true).args(["calls", "poisson", "replay"]))]
 #[command(after_help = "\
 The interval is that of batch means: the run is cut into 30 batches (with --calls: into days, at most 30 batches), after one
 of warm-up. More days make it smaller: four times as many halve it. A run that is too short for its batches says so.
 The same seed gives the same callers, whatever the number of agents.
+
+A recording is played 30 times. When a call came, how long it took and when its caller gave up stay as they were. How long
+those who were answered would have waited is drawn from the patience that the recording shows, and the handle time of those
+who were not answered from the others'. All --agents are there from the first call to the last: choose the hours of one
+shift by --from and --to. Recorded waits have the ringing of phones in them, simulated ones have not.
 
 service level   answered within the queue's answer_within_s, of all offered; who gives up is not in time
 ASA             mean wait of those who are answered
 waits           share of the calls that find no agent free
 abandoned       share of the calls whose caller gives up
 occupancy       handling time of available time
+EWT told        share of those who find no agent free who could be told how long it will take
+EWT right       share of those who were told and answered whose wait was within the range (4 of 5 are aimed at)
+EWT error       mean difference between their wait and the middle of the range
 
 Examples:
   relais simulate --plan deploy/demo --poisson 300/h --aht 240s --agents 25 --patience 90s --days 5
   relais simulate --plan deploy/demo --queue support --calls monday.csv --aht 4m --agents 25 --days 20 --json
+  relais simulate --plan new-rules --queue sales --replay /var/lib/relais --agents 12 \\
+      --from 2026-11-23T09:00:00+01:00 --to 2026-11-23T17:00:00+01:00
 
 A file has a line for each interval of a day, and the expected number of calls in the column 'calls':
   interval,calls
@@ -61,18 +77,28 @@ pub struct SimulateArgs {
     /// Calls at one rate, day and night
     #[arg(long, value_name = "CALLS/TIME", value_parser = parse_rate)]
     pub poisson: Option<Rate>,
+    /// Recorded calls of the queue: a data folder, or a file with lines of relais cdr --json
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["aht", "days"])]
+    pub replay: Option<PathBuf>,
+    /// Of a recording, only the calls that came then or later
+    #[arg(long, value_name = "RFC3339", value_parser = parse_moment, requires = "replay")]
+    pub from: Option<Moment>,
+    /// Of a recording, only the calls that came before
+    #[arg(long, value_name = "RFC3339", value_parser = parse_moment, requires = "replay")]
+    pub to: Option<Moment>,
     /// Length of an interval of --calls
-    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "30m")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "30m", requires = "calls")]
     pub interval: Duration,
     /// Mean handle time: talk, hold and wrap-up
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub aht: Duration,
+    #[arg(long, value_name = "TIME", value_parser = parse_time, required_unless_present = "replay")]
+    pub aht: Option<Duration>,
     /// Number of agents
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_AGENTS)))]
     pub agents: u32,
-    /// Mean time after which a waiting caller gives up; without it nobody does
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub patience: Option<Duration>,
+    /// Mean time after which a waiting caller gives up, or none: nobody does. Without it nobody does, and in a replay
+    /// callers are as patient as the recording shows
+    #[arg(long, value_name = "TIME|none", value_parser = parse_patience)]
+    pub patience: Option<Patience>,
     /// Days that are counted; one of --calls is as long as its intervals
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub days: u32,
@@ -85,21 +111,20 @@ pub struct SimulateArgs {
 }
 
 pub fn run(args: &SimulateArgs) -> ExitCode {
-    let scenario = match queue(args).and_then(|queue| scenario(args, queue)) {
+    let scenario = match scenario(args) {
         Ok(scenario) => scenario,
         Err(message) => {
             eprintln!("{message}");
             return ExitCode::from(BAD_USAGE);
         }
     };
-    match staffing::run(&scenario) {
+    let mut progress = Progress::new("simulating");
+    let played = staffing::run(&scenario, &mut |done| progress.tell(done));
+    drop(progress);
+    match played {
         Ok(outcome) => {
-            let theory = scenario.theory();
-            let text = if args.json {
-                as_json(args, &scenario, &outcome, &theory)
-            } else {
-                as_text(args, &scenario, &outcome, &theory)
-            };
+            let report = Report { days: args.days, scenario: &scenario, outcome: &outcome };
+            let text = if args.json { report.as_json() } else { report.as_text() };
             // Whoever reads may have gone.
             let _ = std::io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
@@ -109,6 +134,23 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+fn scenario(args: &SimulateArgs) -> Result<Scenario, String> {
+    let queue = queue(args)?;
+    let calls = match &args.replay {
+        Some(data) => Calls::Recorded(recorded::recording(args, data, &queue)?),
+        None => Calls::Random(random_calls(args)?),
+    };
+    let load = calls.rate() * calls.aht();
+    if matches!(calls, Calls::Random(_)) && calls.patience().is_none() && load >= f64::from(args.agents) {
+        return Err(format!(
+            "{load:.1} erlangs are more than {} agents can handle, and nobody gives up: the line would grow for ever; \
+             give --patience, or more --agents",
+            args.agents
+        ));
+    }
+    Ok(Scenario { queue, agents: args.agents, calls, seed: args.seed })
 }
 
 /// The queue of the configuration.
@@ -133,7 +175,7 @@ fn pick(queues: Vec<settings::Queue>, wanted: Option<&str>, file: &Path) -> Resu
     })
 }
 
-fn scenario(args: &SimulateArgs, queue: settings::Queue) -> Result<Scenario, String> {
+fn random_calls(args: &SimulateArgs) -> Result<RandomCalls, String> {
     let (profile, periods, period) = match (&args.calls, args.poisson) {
         (Some(path), _) => {
             let counts = read_counts(path)?;
@@ -143,158 +185,16 @@ fn scenario(args: &SimulateArgs, queue: settings::Queue) -> Result<Scenario, Str
         (None, Some(rate)) => {
             (Profile::new(rate.per.as_secs_f64(), vec![rate.calls]), PERIODS, DAY * args.days / PERIODS)
         }
-        (None, None) => return Err("no calls: give --poisson 300/h, or --calls FILE.csv".to_owned()),
+        (None, None) => return Err("no calls: give --poisson 300/h, --calls FILE.csv or --replay DATA".to_owned()),
     };
     let profile = profile.ok_or("no calls: a rate or a file must expect at least one")?;
-    let aht = args.aht.as_secs_f64();
-    let patience = args.patience.map(|patience| patience.as_secs_f64());
+    let aht = args.aht.ok_or("no handle time: give --aht 240s")?.as_secs_f64();
+    let patience = args.patience.and_then(|Patience(mean)| mean).map(|mean| mean.as_secs_f64());
     let calls = profile.rate() * period.as_secs_f64() * f64::from(periods + 1);
     if calls > MOST_CALLS {
         return Err(format!("{calls:.0} calls are too many for one run, at most {MOST_CALLS:.0}; give fewer --days"));
     }
-    let load = profile.rate() * aht;
-    if patience.is_none() && load >= f64::from(args.agents) {
-        return Err(format!(
-            "{load:.1} erlangs are more than {} agents can handle, and nobody gives up: the line would grow for ever; \
-             give --patience, or more --agents",
-            args.agents
-        ));
-    }
-    Ok(Scenario { queue, agents: args.agents, profile, aht, patience, periods, period, seed: args.seed })
-}
-
-/// What is printed of both sides, in order: its name in JSON, for people, and what multiplies it there.
-type Line<'o> = (&'static str, String, &'o Estimate, f64, Unit);
-
-#[derive(Clone, Copy)]
-enum Unit {
-    Share,
-    Seconds,
-}
-
-fn lines<'o>(scenario: &Scenario, outcome: &'o Outcome, theory: &Performance) -> [Line<'o>; 5] {
-    let within = scenario.queue.answer_within.as_secs_f64();
-    let service_level = format!("service level ({within} s)");
-    [
-        ("service_level", service_level, &outcome.service_level, theory.service_level, Unit::Share),
-        ("asa_s", "ASA".to_owned(), &outcome.asa_s, theory.asa_s, Unit::Seconds),
-        ("wait_probability", "waits".to_owned(), &outcome.wait_probability, theory.wait_probability, Unit::Share),
-        ("abandonment", "abandoned".to_owned(), &outcome.abandonment, theory.abandonment, Unit::Share),
-        ("occupancy", "occupancy".to_owned(), &outcome.occupancy, theory.occupancy, Unit::Share),
-    ]
-}
-
-fn model(scenario: &Scenario) -> &'static str {
-    if scenario.patience.is_some() { "Erlang A" } else { "Erlang C" }
-}
-
-fn as_json(args: &SimulateArgs, scenario: &Scenario, outcome: &Outcome, theory: &Performance) -> String {
-    let figures: serde_json::Map<String, serde_json::Value> = lines(scenario, outcome, theory)
-        .into_iter()
-        .map(|(name, _, estimate, theory, _)| {
-            let Estimate { value, half_width, batches_too_short } = estimate;
-            let figure = json!({
-                "value": value,
-                "low": half_width.map(|half| value - half),
-                "high": half_width.map(|half| value + half),
-                "half_width": half_width,
-                "batches_too_short": batches_too_short,
-                // Infinite is null.
-                "theory": theory,
-                "theory_inside": half_width.map(|_| estimate.holds(theory)),
-            });
-            (name.to_owned(), figure)
-        })
-        .collect();
-    let whole = json!({
-        "queue": scenario.queue.id,
-        "agents": scenario.agents,
-        "aht_s": scenario.aht,
-        "patience_s": scenario.patience,
-        "calls_per_hour": scenario.profile.rate() * 3_600.0,
-        "load_erlangs": scenario.profile.rate() * scenario.aht,
-        "answer_within_s": scenario.queue.answer_within.as_secs_f64(),
-        "days": args.days,
-        "seed": args.seed,
-        "model": model(scenario),
-        "confidence": 0.99,
-        "offered": outcome.offered,
-        "handled": outcome.handled,
-        "abandoned": outcome.abandoned,
-        "overflowed": outcome.overflowed,
-        "figures": figures,
-    });
-    format!("{whole}\n")
-}
-
-fn as_text(args: &SimulateArgs, scenario: &Scenario, outcome: &Outcome, theory: &Performance) -> String {
-    let mut out = String::new();
-    let rate = scenario.profile.rate();
-    let patience =
-        scenario.patience.map_or_else(|| "nobody gives up".to_owned(), |patience| format!("patience {patience} s"));
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        out,
-        "queue {}, {} agents; {:.1} calls/h, AHT {} s, {:.2} erlangs; {patience}; {} days, seed {}\n",
-        scenario.queue.id,
-        scenario.agents,
-        rate * 3_600.0,
-        scenario.aht,
-        rate * scenario.aht,
-        args.days,
-        args.seed
-    );
-    let Outcome { offered, handled, abandoned, overflowed, .. } = outcome;
-    for (name, calls) in
-        [("offered", offered), ("handled", handled), ("abandoned", abandoned), ("overflowed", overflowed)]
-    {
-        if *calls > 0 || name != "overflowed" {
-            let _ = writeln!(out, "{name:<22}{calls:>11}");
-        }
-    }
-    let _ = writeln!(out, "\n{:<22}{:>11}{:>14}{:>12}", "", "simulated", "99 % ±", model(scenario));
-    let (mut outside, mut short) = (false, false);
-    for (_, name, estimate, theory, unit) in lines(scenario, outcome, theory) {
-        let half_width = estimate.half_width.map_or_else(|| "unknown".to_owned(), |half| shown(half, unit));
-        let misses = estimate.half_width.is_some() && !estimate.holds(theory);
-        let mark = if misses { "  outside" } else { "" };
-        let _ = writeln!(
-            out,
-            "{name:<22}{:>11}{half_width:>14}{:>12}{mark}",
-            shown(estimate.value, unit),
-            shown(theory, unit)
-        );
-        (outside, short) = (outside || misses, short || estimate.batches_too_short);
-    }
-    for note in notes(scenario, outcome, outside, short) {
-        let _ = writeln!(out, "\nnote: {note}");
-    }
-    out
-}
-
-/// Why simulation and theory may differ.
-fn notes(scenario: &Scenario, outcome: &Outcome, outside: bool, short: bool) -> Vec<&'static str> {
-    let varies = outside && scenario.profile.varies();
-    [
-        (short, "neighbouring batches are alike, so the true intervals are wider; give more --days"),
-        (outcome.overflowed > 0, "the queue's max_waiting turned calls away, which theory knows nothing of"),
-        (
-            varies,
-            "theory takes each interval as if it went on for ever; the simulation carries its line over into the next",
-        ),
-        (scenario.periods == 1, "one day tells no spread; give more --days for intervals"),
-    ]
-    .into_iter()
-    .filter_map(|(holds, note)| holds.then_some(note))
-    .collect()
-}
-
-fn shown(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Share => format!("{:.2} %", value * 100.0),
-        Unit::Seconds if value.is_infinite() => "no end".to_owned(),
-        Unit::Seconds => format!("{value:.2} s"),
-    }
+    Ok(RandomCalls { profile, aht, patience, periods, period })
 }
 
 #[cfg(test)]
@@ -319,7 +219,7 @@ mod tests {
 
     fn prepared(line: &str) -> Result<Scenario, String> {
         let args = args(line).unwrap();
-        queue(&args).and_then(|queue| scenario(&args, queue))
+        scenario(&args)
     }
 
     #[test]
@@ -356,23 +256,24 @@ mod tests {
         let file = folder.path().join("day.csv");
         std::fs::write(&file, "interval,calls\n08:00,62\n08:30,118\n09:00,60\n").unwrap();
         let scenario = prepared(&format!("--calls {} --aht 240s --agents 15 --days 7", file.display())).unwrap();
-        assert_eq!((scenario.periods, scenario.period), (7, Duration::from_secs(90 * 60)));
-        assert_eq!(scenario.profile.rate() * 5_400.0, 240.0);
+        let Calls::Random(calls) = scenario.calls else { panic!("not drawn") };
+        assert_eq!((calls.periods, calls.period), (7, Duration::from_secs(90 * 60)));
+        assert_eq!(calls.profile.rate() * 5_400.0, 240.0);
     }
 
     #[test]
-    fn text_and_json_tell_the_same_run() {
-        let args = args("--poisson 60/h --aht 240s --agents 6 --patience 90s --days 5").unwrap();
-        let scenario = queue(&args).and_then(|queue| scenario(&args, queue)).unwrap();
-        let (outcome, theory) = (staffing::run(&scenario).unwrap(), scenario.theory());
-        let text = as_text(&args, &scenario, &outcome, &theory);
-        let json: serde_json::Value = serde_json::from_str(&as_json(&args, &scenario, &outcome, &theory)).unwrap();
-        let line = |name: &str| text.lines().rfind(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-        assert!(
-            line("occupancy").contains(&shown(json["figures"]["occupancy"]["value"].as_f64().unwrap(), Unit::Share))
-        );
-        assert!(line("ASA").contains(&shown(json["figures"]["asa_s"]["theory"].as_f64().unwrap(), Unit::Seconds)));
-        assert!(line("offered").ends_with(&json["offered"].to_string()), "{text}");
-        assert!(text.contains("Erlang A") && json["model"] == "Erlang A");
+    fn patience_may_be_none_and_a_replay_has_its_own_handle_times() {
+        let line = "--poisson 300/h --aht 240s --agents 25";
+        assert_eq!(prepared(&format!("{line} --patience none")).unwrap().calls.patience(), None);
+        assert_eq!(prepared(&format!("{line} --patience 90s")).unwrap().calls.patience(), Some(90.0));
+        for line in [
+            "--poisson 300/h --agents 25",
+            "--replay data --aht 240s --agents 25",
+            "--replay data --days 3 --agents 25",
+            "--poisson 300/h --aht 240s --agents 25 --from 2026-11-23T09:00:00Z",
+            "--poisson 300/h --aht 240s --agents 25 --interval 15m",
+        ] {
+            assert_eq!(args(line).unwrap_err().exit_code(), i32::from(BAD_USAGE), "{line}");
+        }
     }
 }

@@ -8,7 +8,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::demand::{Count, Demand, parse_demand, parse_target, parse_time, read_counts};
+use super::demand::{Count, Demand, Patience, parse_demand, parse_patience, parse_target, parse_time, read_counts};
+use super::progress::Progress;
 use super::{BAD_USAGE, FAILED, plain};
 use crate::staffing::{MOST_AGENTS, Performance, Target, Traffic};
 
@@ -50,9 +51,9 @@ pub struct StaffArgs {
     /// Service level that is wanted: percent of the offered calls / seconds
     #[arg(long, value_name = "PERCENT/SECONDS", value_parser = parse_target, default_value = "80/20")]
     pub sl: Target,
-    /// Mean time after which a waiting caller gives up; adds Erlang A
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub patience: Option<Duration>,
+    /// Mean time after which a waiting caller gives up; adds Erlang A. None: nobody does
+    #[arg(long, value_name = "TIME|none", value_parser = parse_patience, default_value = "none")]
+    pub patience: Patience,
     /// Length of an interval
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "30m")]
     pub interval: Duration,
@@ -97,7 +98,14 @@ pub fn run(args: &StaffArgs) -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
-    match counts.iter().map(|count| row(count, args)).collect::<Result<Vec<Row>, String>>() {
+    let mut progress = Progress::new("staffing");
+    let rows = counts.iter().enumerate().map(|(nth, count)| {
+        progress.tell(nth as f64 / counts.len() as f64);
+        row(count, args)
+    });
+    let rows: Result<Vec<Row>, String> = rows.collect();
+    drop(progress);
+    match rows {
         Ok(rows) => {
             // Whoever reads may have gone.
             let _ = print(&rows, args, &mut io::stdout().lock());
@@ -124,7 +132,7 @@ fn row(count: &Count, args: &StaffArgs) -> Result<Row, String> {
         })?;
         Ok::<_, String>(Staffed { agents, performance: traffic.performance(agents, args.sl.within) })
     };
-    let impatient = args.patience.map(|patience| Traffic { patience: Some(patience.as_secs_f64()), ..patient });
+    let impatient = args.patience.0.map(|patience| Traffic { patience: Some(patience.as_secs_f64()), ..patient });
     Ok(Row {
         interval: count.interval.clone(),
         calls: count.calls,
@@ -146,7 +154,7 @@ fn print_json(rows: &[Row], args: &StaffArgs, out: &mut impl Write) -> io::Resul
     let whole = json!({
         "interval_s": args.interval.as_secs_f64(),
         "aht_s": args.aht.as_secs_f64(),
-        "patience_s": args.patience.map(|patience| patience.as_secs_f64()),
+        "patience_s": args.patience.0.map(|patience| patience.as_secs_f64()),
         "target": { "service_level": args.sl.share, "within_s": args.sl.within },
         "intervals": rows,
     });
@@ -175,7 +183,8 @@ fn fields(staffed: Option<&Staffed>) -> Vec<String> {
 
 fn print_table(rows: &[Row], args: &StaffArgs, out: &mut impl Write) -> io::Result<()> {
     let Target { share, within } = args.sl;
-    let patience = args.patience.map(|patience| format!(", patience {} s", patience.as_secs_f64())).unwrap_or_default();
+    let patience =
+        args.patience.0.map(|patience| format!(", patience {} s", patience.as_secs_f64())).unwrap_or_default();
     writeln!(
         out,
         "{} % of the calls answered within {within} s; AHT {} s{patience}; intervals of {} min\n",
@@ -185,7 +194,7 @@ fn print_table(rows: &[Row], args: &StaffArgs, out: &mut impl Write) -> io::Resu
     )?;
     let width = rows.iter().map(|row| row.interval.chars().count()).max().unwrap_or(0).max("interval".len());
     let columns = format!("{:>8}{:>9}{:>9}{:>9}{:>11}", "agents", "SL", "waits", "ASA", "occupancy");
-    let (title, more) = match args.patience {
+    let (title, more) = match args.patience.0 {
         Some(_) => (format!("   {:<46}", "Erlang A"), format!("   {columns}{:>11}", "abandoned")),
         None => Default::default(),
     };

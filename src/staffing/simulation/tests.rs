@@ -1,5 +1,6 @@
 //! The real distributor against theory at a few loads; `benches/theory.rs` has the wide grid.
 
+use super::super::{Performance, Profile, RecordedCall, RecordedEnd};
 use super::*;
 use crate::ids::QueueId;
 
@@ -21,18 +22,32 @@ fn queue() -> settings::Queue {
 }
 
 /// So many calls, in 30 periods, at a load of `rho` an agent.
-fn scenario(agents: u32, rho: f64, patience: Option<f64>, calls: f64) -> Scenario {
+fn drawn(agents: u32, rho: f64, patience: Option<f64>, calls: f64) -> RandomCalls {
     let rate = rho * f64::from(agents) / AHT;
-    Scenario {
-        queue: queue(),
-        agents,
+    RandomCalls {
         profile: Profile::new(3_600.0, vec![rate * 3_600.0]).unwrap(),
         aht: AHT,
         patience,
         periods: 30,
         period: Duration::from_secs_f64(calls / rate / 30.0),
-        seed: 1,
     }
+}
+
+fn random(agents: u32, calls: RandomCalls) -> Scenario {
+    Scenario { queue: queue(), agents, calls: Calls::Random(calls), seed: 1 }
+}
+
+fn scenario(agents: u32, rho: f64, patience: Option<f64>, calls: f64) -> Scenario {
+    random(agents, drawn(agents, rho, patience, calls))
+}
+
+fn theory(scenario: &Scenario) -> Performance {
+    let Calls::Random(calls) = &scenario.calls else { panic!("no theory of a recording") };
+    calls.theory(scenario.agents, 20.0)
+}
+
+fn play(scenario: &Scenario) -> Outcome {
+    run(scenario, &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -47,7 +62,7 @@ fn the_distributor_does_what_theory_says() {
         (50, 0.9, Some(90.0)),
     ] {
         let scenario = scenario(agents, rho, patience, 40_000.0);
-        let (outcome, theory) = (run(&scenario).unwrap(), scenario.theory());
+        let (outcome, theory) = (play(&scenario), theory(&scenario));
         // A wide interval holds everything: the last number says how wide it may be.
         for (name, estimate, theory, most) in [
             ("service level", outcome.service_level, theory.service_level, 0.05),
@@ -69,16 +84,16 @@ fn the_distributor_does_what_theory_says() {
 #[test]
 fn a_run_is_decided_by_its_seed() {
     let scenario = scenario(5, 0.9, Some(90.0), 3_000.0);
-    let outcome = run(&scenario).unwrap();
-    assert_eq!(run(&scenario).unwrap(), outcome);
-    assert_ne!(run(&Scenario { seed: 2, ..scenario }).unwrap(), outcome);
+    let outcome = play(&scenario);
+    assert_eq!(play(&scenario), outcome);
+    assert_ne!(play(&Scenario { seed: 2, ..scenario }), outcome);
 }
 
 #[test]
 fn other_numbers_of_agents_meet_the_same_callers() {
     let few = scenario(5, 0.9, Some(90.0), 3_000.0);
     let many = Scenario { agents: 8, ..few.clone() };
-    let (few, many) = (run(&few).unwrap(), run(&many).unwrap());
+    let (few, many) = (play(&few), play(&many));
     assert_eq!(few.offered, many.offered);
     assert!(few.abandoned > 2 * many.abandoned && few.asa_s.value > 2.0 * many.asa_s.value, "{few:?}\n{many:?}");
 }
@@ -86,7 +101,7 @@ fn other_numbers_of_agents_meet_the_same_callers() {
 #[test]
 fn every_call_ends_in_one_way() {
     let crowded = scenario(5, 2.0, Some(300.0), 3_000.0);
-    let outcome = run(&Scenario { queue: settings::Queue { max_waiting: Some(3), ..queue() }, ..crowded }).unwrap();
+    let outcome = play(&Scenario { queue: settings::Queue { max_waiting: Some(3), ..queue() }, ..crowded });
     assert!(outcome.overflowed > 0 && outcome.abandoned > 0, "{outcome:?}");
     assert_eq!(outcome.offered, outcome.handled + outcome.abandoned + outcome.overflowed);
 }
@@ -94,25 +109,81 @@ fn every_call_ends_in_one_way() {
 #[test]
 fn a_day_with_a_quiet_hour_is_repeated_and_each_day_is_a_batch() {
     let profile = Profile::new(3_600.0, vec![60.0, 0.0, 90.0]).unwrap();
-    let scenario =
-        Scenario { profile, periods: 20, period: Duration::from_secs(3 * 3_600), ..scenario(8, 0.5, Some(90.0), 1.0) };
-    let outcome = run(&scenario).unwrap();
+    let period = Duration::from_secs(3 * 3_600);
+    let calls = RandomCalls { profile, aht: AHT, patience: Some(90.0), periods: 20, period };
+    let outcome = play(&random(8, calls.clone()));
     let expected = 20.0 * 150.0;
     assert!((outcome.offered as f64 - expected).abs() < 5.0 * f64::sqrt(expected), "{outcome:?}");
     assert!(outcome.abandonment.half_width.is_some());
-    let one_day = run(&Scenario { periods: 1, ..scenario }).unwrap();
+    let one_day = play(&random(8, RandomCalls { periods: 1, ..calls }));
     assert_eq!(one_day.service_level.half_width, None, "one batch tells no spread");
+}
+
+#[test]
+fn how_far_it_is_grows_up_to_the_whole() {
+    let mut told = Vec::new();
+    run(&scenario(5, 0.9, Some(90.0), 30_000.0), &mut |done| told.push(done)).unwrap();
+    assert!(told.len() > 2 && told.is_sorted() && told.iter().all(|done| (0.0..=1.0).contains(done)), "{told:?}");
+}
+
+/// One agent: the first call is answered at once, the second when the first is over, the third gives up.
+fn recording() -> Recording {
+    let seconds = Duration::from_secs;
+    let call =
+        |entered, waited, end| RecordedCall { entered: Instant(0) + seconds(entered), waited: seconds(waited), end };
+    Recording::new(vec![
+        call(500, 0, RecordedEnd::Handled(seconds(100))),
+        call(510, 90, RecordedEnd::Handled(seconds(60))),
+        call(520, 30, RecordedEnd::Abandoned),
+        call(525, 10, RecordedEnd::Elsewhere),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn a_recording_that_is_replayed_as_it_was_gives_what_was() {
+    let recording = recording().with_patience(None);
+    let was = recording.as_recorded(Duration::from_secs(20));
+    let outcome = play(&Scenario { queue: queue(), agents: 1, calls: Calls::Recorded(recording), seed: 1 });
+    let each = |calls: u64| calls / u64::from(REPLAYS);
+    assert_eq!((each(outcome.offered), each(outcome.handled)), (was.offered, was.handled));
+    assert_eq!((each(outcome.abandoned), each(outcome.overflowed)), (was.abandoned, was.overflowed));
+    assert_eq!((outcome.service_level.value, outcome.asa_s.value), (was.service_level, was.asa_s));
+    assert_eq!(outcome.occupancy.value, 1.0);
+}
+
+#[test]
+fn other_staffing_makes_another_day_of_a_recording() {
+    let recorded = |agents| Scenario { queue: queue(), agents, calls: Calls::Recorded(recording()), seed: 1 };
+    let outcome = play(&recorded(4));
+    assert_eq!((outcome.handled, outcome.asa_s.value), (outcome.offered, 0.0));
+    let outcome = play(&recorded(2));
+    assert_eq!(outcome.abandoned, u64::from(REPLAYS), "two agents are busy until the third call gives up");
+    assert_eq!(outcome, play(&recorded(2)));
+}
+
+/// The wait is told before it begins, so it can be held to what came of it.
+#[test]
+fn most_of_those_who_are_told_a_wait_find_it_true() {
+    for (agents, rho) in [(5, 0.8), (20, 0.9)] {
+        let outcome = play(&scenario(agents, rho, None, 40_000.0));
+        assert!(outcome.told.value > 0.95, "{agents} agents, {rho}: {outcome:?}");
+        assert!((0.72..0.88).contains(&outcome.told_right.value), "{agents} agents, {rho}: {outcome:?}");
+    }
 }
 
 /// A run in which all agents are idle.
 fn begun(scenario: &Scenario) -> Run<'_> {
-    let mut run = Run::new(scenario);
+    let counted = Counted { from: Instant(0), period: Duration::from_secs(60), periods: 1 };
+    let mut run = Run::new(scenario, 0, Box::new(std::iter::empty()), counted);
     run.follow_offers().unwrap();
     run
 }
 
 fn waits() -> Waiting {
-    Waiting { since: Instant(0), handling: Duration::from_secs(60), batch: None }
+    let handling = Duration::from_secs(60);
+    let caller = Caller { at: Instant(0), handling, patience: None, goes_elsewhere: false };
+    Waiting { caller, promise: None, batch: None }
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! What became of the calls of a simulation.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Estimate;
+
+/// A figure is a share of the offered calls, where nothing else is said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    pub offered: u64,
+    pub handled: u64,
+    pub abandoned: u64,
+    /// Not let in, because the queue's `max_waiting` were waiting, or gone elsewhere without an answer.
+    pub overflowed: u64,
+    /// Answered within the queue's `answer_within`.
+    pub service_level: Estimate,
+    /// The mean wait of those who were answered, in seconds.
+    pub asa_s: Estimate,
+    /// Not answered at once.
+    pub wait_probability: Estimate,
+    pub abandonment: Estimate,
+    /// Handling time of available time.
+    pub occupancy: Estimate,
+    /// Of those who found no agent free: the share who could be told how long it would take.
+    pub told: Estimate,
+    /// Of those who were told and then answered: the share whose wait was within the range they were told.
+    pub told_right: Estimate,
+    /// Of the same: the mean difference between the wait and the middle of the range, in seconds.
+    pub told_error_s: Estimate,
+}
+
+/// What is counted of one batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Batch {
+    pub offered: u64,
+    pub handled: u64,
+    pub abandoned: u64,
+    pub overflowed: u64,
+    pub waited: u64,
+    pub in_time: u64,
+    /// Of those who were answered.
+    pub waits: f64,
+    pub handling: f64,
+    pub available: f64,
+    told: Told,
+}
+
+/// How good the announced waits were.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    waited: u64,
+    known: u64,
+    answered: u64,
+    right: u64,
+    error: f64,
+}
+
+/// What a caller who found no agent free was told.
+pub(super) type Promise = Option<(Duration, Duration)>;
+
+impl Batch {
+    pub fn promised(&mut self, promise: Promise) {
+        self.told.waited += 1;
+        self.told.known += u64::from(promise.is_some());
+    }
+
+    pub fn kept(&mut self, (least, most): (Duration, Duration), wait: Duration) {
+        self.told.answered += 1;
+        self.told.right += u64::from((least..=most).contains(&wait));
+        let middle = (least.as_secs_f64() + most.as_secs_f64()) / 2.0;
+        self.told.error += (wait.as_secs_f64() - middle).abs();
+    }
+}
+
+impl Outcome {
+    /// `least_wait`: who finds all agents busy waits so many seconds on average, at the least.
+    pub(super) fn of(batches: &[Batch], least_wait: f64) -> Outcome {
+        let sum = |of: fn(&Batch) -> u64| batches.iter().map(of).sum::<u64>();
+        let offered = sum(|batch| batch.offered);
+        let ratio = |scale: f64, of: fn(&Batch) -> (f64, f64)| {
+            Estimate::of_ratio(&batches.iter().map(of).collect::<Vec<_>>(), scale, offered)
+        };
+        Outcome {
+            offered,
+            handled: sum(|batch| batch.handled),
+            abandoned: sum(|batch| batch.abandoned),
+            overflowed: sum(|batch| batch.overflowed),
+            service_level: ratio(1.0, |batch| (batch.in_time as f64, batch.offered as f64)),
+            asa_s: ratio(least_wait, |batch| (batch.waits, batch.handled as f64)),
+            wait_probability: ratio(1.0, |batch| (batch.waited as f64, batch.offered as f64)),
+            abandonment: ratio(1.0, |batch| (batch.abandoned as f64, batch.offered as f64)),
+            occupancy: ratio(0.0, |batch| (batch.handling, batch.available)),
+            told: ratio(1.0, |batch| (batch.told.known as f64, batch.told.waited as f64)),
+            told_right: ratio(1.0, |batch| (batch.told.right as f64, batch.told.answered as f64)),
+            told_error_s: ratio(0.0, |batch| (batch.told.error, batch.told.answered as f64)),
+        }
+    }
+}
