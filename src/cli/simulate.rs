@@ -81,13 +81,13 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DATA", conflicts_with_all = ["aht", "days"])]
     pub replay: Option<PathBuf>,
     /// Of a recording, only the calls that came then or later
-    #[arg(long, value_name = "RFC3339", value_parser = parse_moment, requires = "replay")]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_moment, conflicts_with_all = ["calls", "poisson"])]
     pub from: Option<Moment>,
     /// Of a recording, only the calls that came before
-    #[arg(long, value_name = "RFC3339", value_parser = parse_moment, requires = "replay")]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_moment, conflicts_with_all = ["calls", "poisson"])]
     pub to: Option<Moment>,
     /// Length of an interval of --calls
-    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "30m", requires = "calls")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "30m", conflicts_with_all = ["poisson", "replay"])]
     pub interval: Duration,
     /// Mean handle time: talk, hold and wrap-up
     #[arg(long, value_name = "TIME", value_parser = parse_time, required_unless_present = "replay")]

@@ -195,10 +195,10 @@ fn print_table(rows: &[Row], args: &StaffArgs, out: &mut impl Write) -> io::Resu
     let width = rows.iter().map(|row| row.interval.chars().count()).max().unwrap_or(0).max("interval".len());
     let columns = format!("{:>8}{:>9}{:>9}{:>9}{:>11}", "agents", "SL", "waits", "ASA", "occupancy");
     let (title, more) = match args.patience.0 {
-        Some(_) => (format!("   {:<46}", "Erlang A"), format!("   {columns}{:>11}", "abandoned")),
-        None => Default::default(),
+        Some(_) => (format!("   {:<46}   Erlang A", "Erlang C"), format!("   {columns}{:>11}", "abandoned")),
+        None => ("   Erlang C".to_owned(), String::new()),
     };
-    writeln!(out, "{:width$}{:>9}{:>10}   {:<46}{title}", "", "", "", "Erlang C")?;
+    writeln!(out, "{:width$}{:>9}{:>10}{title}", "", "", "")?;
     writeln!(out, "{:width$}{:>9}{:>10}   {columns}{more}", "interval", "calls", "erlangs")?;
     for row in rows {
         let a = row

@@ -167,7 +167,7 @@ fn other_staffing_makes_another_day_of_a_recording() {
 fn most_of_those_who_are_told_a_wait_find_it_true() {
     for (agents, rho) in [(5, 0.8), (20, 0.9)] {
         let outcome = play(&scenario(agents, rho, None, 40_000.0));
-        assert!(outcome.told.value > 0.95, "{agents} agents, {rho}: {outcome:?}");
+        assert!(outcome.told.value > 0.9, "{agents} agents, {rho}: {outcome:?}");
         assert!((0.72..0.88).contains(&outcome.told_right.value), "{agents} agents, {rho}: {outcome:?}");
     }
 }
