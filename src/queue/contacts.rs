@@ -112,9 +112,9 @@ impl Acd {
         match self.contacts.get(&contact).map(|contact| contact.stage) {
             None => {}
             Some(Stage::Talking(_)) => self.talk_ended(contact, now),
-            Some(Stage::Waiting) => self.leave_line(contact, elsewhere),
+            Some(Stage::Waiting) => self.leave_line(contact, elsewhere, now),
             Some(Stage::Offered(index)) => {
-                self.leave_line(contact, elsewhere);
+                self.leave_line(contact, elsewhere, now);
                 if let Some(agent) = self.agents.get(&index) {
                     self.events.push_back(AcdEvent::Withdraw { contact, agent: agent.id.clone() });
                 }
@@ -159,9 +159,9 @@ impl Acd {
             && let Some(queue) = self.queues.get_mut(&queue_index)
         {
             queue.line.remove(&talking.place);
-            queue.flow.answered(queue.line.len() > 0, now.instant);
-            queue.figures.handled += 1;
             let waited = now.instant.since(talking.place.since);
+            queue.flow.answered(waited, queue.line.len() > 0, now.instant);
+            queue.figures.handled += 1;
             queue.figures.in_time += u64::from(waited <= queue.settings.answer_within);
             self.changed_queues.insert(queue_index);
         }
@@ -318,7 +318,7 @@ impl Acd {
     }
 
     /// Out of the queue without an answer.
-    fn leave_line(&mut self, id: CallId, elsewhere: bool) {
+    fn leave_line(&mut self, id: CallId, elsewhere: bool, now: Now) {
         self.clear_timers(id);
         let Some(contact) = self.contacts.remove(&id) else { return };
         let Some(queue_index) = contact.queue else { return };
@@ -332,9 +332,8 @@ impl Acd {
                 Medium::Voice if elsewhere || contact.called_back => queue.figures.overflowed += 1,
                 Medium::Voice => queue.figures.abandoned += 1,
             }
-            if queue.line.len() == 0 {
-                queue.flow.end();
-            }
+            let waited = now.instant.since(contact.place.since);
+            queue.flow.left(waited, queue.line.len() > 0, now.instant);
             self.changed_queues.insert(queue_index);
         }
         self.close_if_drained(queue_index);
