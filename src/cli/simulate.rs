@@ -36,31 +36,31 @@ const MOST_CALLS: f64 = 2e9;
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("demand").required(true).args(["calls", "poisson", "replay"]))]
 #[command(after_help = "\
-The interval is that of batch means: the run is cut into 30 batches (with --calls: into days, at most 30 batches), after one
-of warm-up. More days make it smaller: four times as many halve it. A run that is too short for its batches says so.
-The same seed gives the same callers, whatever the number of agents.
+The interval is that of batch means: the run is cut into 30 batches (with --calls: into days, at most 30 batches), \
+after one of warm-up. More days make it smaller: four times as many halve it. A run that is too short for its batches \
+says so. The same seed gives the same callers, whatever the number of agents.
 
-A recording is played 30 times. When a call came, how long it took and when its caller gave up stay as they were. How long
-those who were answered would have waited is drawn from the patience that the recording shows, and the handle time of those
-who were not answered from the others'. All --agents are there from the first call to the last: choose the hours of one
-shift by --from and --to. Recorded waits have the ringing of phones in them, simulated ones have not.
+A recording is played 30 times. When a call came, how long it took and when its caller gave up stay as they were. How \
+long those who were answered would have waited is drawn from the patience that the recording shows, and the handle \
+time of those who were not answered from the others'. All --agents are there from the first call to the last: choose \
+the hours of one shift by --from and --to. Recorded waits have the ringing of phones in them, simulated ones have not.
 
-service level   answered within the queue's answer_within_s, of all offered; who gives up is not in time
+service level   answered within the queue's answer_within_s, of all offered
 ASA             mean wait of those who are answered
 waits           share of the calls that find no agent free
 abandoned       share of the calls whose caller gives up
 occupancy       handling time of available time
-EWT told        share of those who find no agent free who could be told how long it will take
-EWT right       share of those who were told and answered whose wait was within the range (4 of 5 are aimed at)
+EWT told        of those who find no agent free: who could be told how long it will take
+EWT right       of those who were told and answered: whose wait was within that range; 4 of 5 are aimed at
 EWT error       mean difference between their wait and the middle of the range
 
 Examples:
   relais simulate --plan deploy/demo --poisson 300/h --aht 240s --agents 25 --patience 90s --days 5
-  relais simulate --plan deploy/demo --queue support --calls monday.csv --aht 4m --agents 25 --days 20 --json
+  relais simulate --plan deploy/demo --queue support --calls monday.csv --aht 4m --agents 25 --json
   relais simulate --plan new-rules --queue sales --replay /var/lib/relais --agents 12 \\
       --from 2026-11-23T09:00:00+01:00 --to 2026-11-23T17:00:00+01:00
 
-A file has a line for each interval of a day, and the expected number of calls in the column 'calls':
+A file has a line for each interval of a day, with the expected number of calls in 'calls':
   interval,calls
   08:00,62
   08:30,118")]

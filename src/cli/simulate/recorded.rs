@@ -11,10 +11,10 @@ use super::SimulateArgs;
 use crate::cli::demand::Patience;
 use crate::cli::{count, plain, progress::Progress};
 use crate::ids::QueueId;
-use crate::record::{CallRecord, Outcome};
+use crate::record::{CallRecord, Outcome, Party};
 use crate::settings;
 use crate::staffing::{RecordedCall, RecordedEnd, Recording};
-use crate::store::read_records;
+use crate::store::{StoreError, read_records};
 use crate::time::{Instant, Wall};
 use crate::trace::LevelTrace;
 
@@ -45,7 +45,12 @@ pub(super) fn recording(args: &SimulateArgs, data: &Path, queue: &settings::Queu
         }
     };
     let unreadable = if data.is_dir() {
-        read_records(data, take).map_err(|error| error.to_string())?
+        read_records(data, take).map_err(|error| match error {
+            StoreError::NoRecords { .. } => {
+                format!("{}: holds no call records; give the data folder of relais run", data.display())
+            }
+            error => error.to_string(),
+        })?
     } else {
         read_file(data, take)?
     };
@@ -151,9 +156,9 @@ fn recorded_call(record: &CallRecord, wrap_up: Duration) -> Option<(Wall, Record
     // What the plan did when nobody had answered.
     let next = last.and_then(|last| levels.get(last + 1)).map(|level| level.at);
     let (entered, waited, end) = match (&record.agent, record.talk_ms) {
-        (Some(agent), Some(talk)) => {
-            let joined =
-                record.legs.iter().find(|leg| leg.address.contains(agent.as_str())).and_then(|leg| leg.joined_at);
+        (Some(_), Some(talk)) => {
+            let agent = record.legs.iter().find(|leg| leg.role == Party::Agent && leg.joined_at.is_some());
+            let joined = agent.and_then(|leg| leg.joined_at);
             let handling = millis(talk) + millis(record.hold_ms.unwrap_or_default());
             let handling = handling + record.acw_ms.map_or(wrap_up, millis);
             (first.or_else(|| before(joined?, wait)), wait, RecordedEnd::Handled(handling))
@@ -190,7 +195,7 @@ fn before(at: Wall, wait: Duration) -> Option<Wall> {
 mod tests {
     use super::*;
     use crate::ids::CallId;
-    use crate::record::Party;
+    use crate::store::{Entry, Store};
 
     fn at(seconds: i64) -> Wall {
         Wall::from_second(1_760_000_000 + seconds).unwrap()
@@ -273,6 +278,23 @@ mod tests {
         assert_eq!(taken(&untraced), (10, 40, RecordedEnd::Abandoned));
         let never_queued = CallRecord { wait_ms: None, ..record(Outcome::SelfService) };
         assert_eq!(recorded_call(&never_queued, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn a_data_folder_is_read_with_its_wrap_ups() {
+        let data = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(data.path()).unwrap();
+        let call_id = handled().call_id;
+        store.append(Entry::Ended(Box::new(handled())));
+        store.append(Entry::Completed { call_id, acw_ms: 60_000 });
+        store.close();
+        let mut read = Vec::new();
+        let take = |record: CallRecord| {
+            read.push(taken(&record));
+            ControlFlow::Continue(())
+        };
+        assert_eq!(read_records(data.path(), take).unwrap(), 0);
+        assert_eq!(read, [(10, 40, RecordedEnd::Handled(Duration::from_secs(180)))]);
     }
 
     fn wanted(queue: &QueueId) -> Wanted<'_> {
