@@ -98,8 +98,8 @@ fn measure(queue: &Queue, (agents, load, patience): (u32, f64, Option<f64>), mos
         period: Duration::from_secs_f64(calls / rate / f64::from(PERIODS)),
     };
     let play = |calls: f64, seed: u64| {
-        let scenario = Scenario { queue: queue.clone(), agents, calls: Calls::Random(drawn(calls)), seed };
-        run(&scenario, &mut |_| {}).expect("no fault")
+        let scenario = Scenario::alike(queue.clone(), agents, Calls::Random(drawn(calls)), seed);
+        run(&scenario, &mut |_| {}).expect("no fault").whole
     };
     let theory = drawn(FIRST_CALLS).theory(agents, queue.answer_within.as_secs_f64());
     let outcome = play(FIRST_CALLS, 1);

@@ -27,9 +27,11 @@ const MOST_CALLS: f64 = 2e9;
 
 /// Run the distributor on a virtual clock and print its figures
 ///
-/// Calls enter one queue and are distributed by the code that distributes live calls, to agents who are all alike and
-/// answer at once. The calls come at random (--poisson, --calls), with handle times and patience that vary
-/// exponentially; or they are those of call records (--replay), for other staffing or other rules of the queue.
+/// Calls are distributed by the code that distributes live calls, to agents who answer at once. They come at random
+/// (--poisson, --calls) to one queue of agents who are all alike, with handle times and patience that vary
+/// exponentially. Or they are those of call records (--replay), for other staffing or other rules: they go to the queues
+/// and agents of the configuration, each call with the skills it asked for; with --agents, those of one queue go to so
+/// many agents who are alike.
 ///
 /// Beside each figure stand its 99 % interval and what theory says: Erlang A with --patience, Erlang C without. Beside
 /// a replay stands what was recorded.
@@ -42,7 +44,7 @@ says so. The same seed gives the same callers, whatever the number of agents.
 
 A recording is played 30 times. When a call came, how long it took and when its caller gave up stay as they were. How \
 long those who were answered would have waited is drawn from the patience that the recording shows, and the handle \
-time of those who were not answered from the others'. All --agents are there from the first call to the last: choose \
+time of those who were not answered from the others'. All agents are there from the first call to the last: choose \
 the hours of one shift by --from and --to. Recorded waits have the ringing of phones in them, simulated ones have not.
 
 service level   answered within the queue's answer_within_s, of all offered
@@ -57,7 +59,8 @@ EWT error       mean difference between their wait and the middle of the range
 Examples:
   relais simulate --plan deploy/demo --poisson 300/h --aht 240s --agents 25 --patience 90s --days 5
   relais simulate --plan deploy/demo --queue support --calls monday.csv --aht 4m --agents 25 --json
-  relais simulate --plan new-rules --queue sales --replay /var/lib/relais --agents 12 \\
+  relais simulate --plan new-rules --replay /var/lib/relais --from 2026-11-23T09:00:00+01:00
+  relais simulate --plan deploy/demo --queue sales --replay /var/lib/relais --agents 12 \\
       --from 2026-11-23T09:00:00+01:00 --to 2026-11-23T17:00:00+01:00
 
 A file has a line for each interval of a day, with the expected number of calls in 'calls':
@@ -65,10 +68,10 @@ A file has a line for each interval of a day, with the expected number of calls 
   08:00,62
   08:30,118")]
 pub struct SimulateArgs {
-    /// The configuration whose queue is used: a file, or a folder that holds relais.toml
+    /// The configuration whose queues and agents are used: a file, or a folder that holds relais.toml
     #[arg(long, value_name = "DIR|FILE")]
     pub plan: PathBuf,
-    /// The queue that the calls enter; the first one where it is not given
+    /// The queue that the calls enter; the first one where it is not given, in a replay without --agents all of them
     #[arg(long, value_name = "ID")]
     pub queue: Option<String>,
     /// A CSV file with the calls of each interval of a day, which is repeated
@@ -77,7 +80,7 @@ pub struct SimulateArgs {
     /// Calls at one rate, day and night
     #[arg(long, value_name = "CALLS/TIME", value_parser = parse_rate)]
     pub poisson: Option<Rate>,
-    /// Recorded calls of the queue: a data folder, or a file with lines of relais cdr --json
+    /// Recorded calls: a data folder, or a file with lines of relais cdr --json
     #[arg(long, value_name = "DATA", conflicts_with_all = ["aht", "days"])]
     pub replay: Option<PathBuf>,
     /// Of a recording, only the calls that came then or later
@@ -92,9 +95,10 @@ pub struct SimulateArgs {
     /// Mean handle time: talk, hold and wrap-up
     #[arg(long, value_name = "TIME", value_parser = parse_time, required_unless_present = "replay")]
     pub aht: Option<Duration>,
-    /// Number of agents
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_AGENTS)))]
-    pub agents: u32,
+    /// Number of agents who are alike; in a replay without it the agents of the configuration
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_AGENTS)),
+        required_unless_present = "replay")]
+    pub agents: Option<u32>,
     /// Mean time after which a waiting caller gives up, or none: nobody does. Without it nobody does, and in a replay
     /// callers are as patient as the recording shows
     #[arg(long, value_name = "TIME|none", value_parser = parse_patience)]
@@ -122,8 +126,8 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
     let played = staffing::run(&scenario, &mut |done| progress.tell(done));
     drop(progress);
     match played {
-        Ok(outcome) => {
-            let report = Report { days: args.days, scenario: &scenario, outcome: &outcome };
+        Ok(played) => {
+            let report = Report { days: args.days, scenario: &scenario, played: &played };
             let text = if args.json { report.as_json() } else { report.as_text() };
             // Whoever reads may have gone.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -137,30 +141,56 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
 }
 
 fn scenario(args: &SimulateArgs) -> Result<Scenario, String> {
-    let queue = queue(args)?;
-    let calls = match &args.replay {
-        Some(data) => Calls::Recorded(recorded::recording(args, data, &queue)?),
-        None => Calls::Random(random_calls(args)?),
-    };
-    let load = calls.rate() * calls.aht();
-    if matches!(calls, Calls::Random(_)) && calls.patience().is_none() && load >= f64::from(args.agents) {
-        return Err(format!(
-            "{load:.1} erlangs are more than {} agents can handle, and nobody gives up: the line would grow for ever; \
-             give --patience, or more --agents",
-            args.agents
-        ));
-    }
-    Ok(Scenario { queue, agents: args.agents, calls, seed: args.seed })
-}
-
-/// The queue of the configuration.
-fn queue(args: &SimulateArgs) -> Result<settings::Queue, String> {
     let file = if args.plan.is_dir() { args.plan.join("relais.toml") } else { args.plan.clone() };
     let loaded = config::load(&file, &Overrides::default()).map_err(|findings| {
         print_findings(&findings);
         format!("{}: refused; see relais check --config {0}", file.display())
     })?;
-    pick(loaded.settings.queues, args.queue.as_deref(), &file)
+    let settings::Settings { queues, agents, .. } = loaded.settings;
+    match (&args.replay, args.agents) {
+        (Some(data), None) => replay(args, data, queues, agents, &file),
+        (Some(data), Some(number)) => {
+            let queue = pick(queues, args.queue.as_deref(), &file)?;
+            let recording = recorded::recording(args, data, std::slice::from_ref(&queue))?;
+            Ok(Scenario::alike(queue, number, Calls::Recorded(recording), args.seed))
+        }
+        (None, Some(number)) => {
+            let queue = pick(queues, args.queue.as_deref(), &file)?;
+            let calls = Calls::Random(random_calls(args)?);
+            let load = calls.rate() * calls.aht();
+            if calls.patience().is_none() && load >= f64::from(number) {
+                return Err(format!(
+                    "{load:.1} erlangs are more than {number} agents can handle, and nobody gives up: the line would \
+                     grow for ever; give --patience, or more --agents"
+                ));
+            }
+            Ok(Scenario::alike(queue, number, calls, args.seed))
+        }
+        (None, None) => Err("no agents: give --agents 25".to_owned()),
+    }
+}
+
+/// The agents of the configuration, who have the calls of its queues, or of one of them.
+fn replay(
+    args: &SimulateArgs,
+    data: &Path,
+    queues: Vec<settings::Queue>,
+    agents: Vec<settings::Agent>,
+    file: &Path,
+) -> Result<Scenario, String> {
+    let queues = match &args.queue {
+        Some(id) => vec![pick(queues, Some(id), file)?],
+        None => queues,
+    };
+    let serves = |agent: &settings::Agent| queues.iter().any(|queue| agent.queues.contains(&queue.id));
+    let agents: Vec<settings::Agent> = agents.into_iter().filter(serves).collect();
+    if agents.is_empty() {
+        return Err(format!("{}: no agent serves the calls; give a number of --agents who are alike", file.display()));
+    }
+    let recording = recorded::recording(args, data, &queues)?;
+    let scenario = Scenario { queues, agents, calls: Calls::Recorded(recording), seed: args.seed };
+    recorded::check(&scenario)?;
+    Ok(scenario)
 }
 
 fn pick(queues: Vec<settings::Queue>, wanted: Option<&str>, file: &Path) -> Result<settings::Queue, String> {
@@ -225,8 +255,8 @@ mod tests {
     #[test]
     fn the_queue_is_the_plans_first_or_the_one_named() {
         let line = "--poisson 300/h --aht 240s --agents 25";
-        assert_eq!(prepared(line).unwrap().queue.id.as_str(), "sales");
-        assert_eq!(prepared(&format!("{line} --queue support")).unwrap().queue.id.as_str(), "support");
+        assert_eq!(prepared(line).unwrap().queues[0].id.as_str(), "sales");
+        assert_eq!(prepared(&format!("{line} --queue support")).unwrap().queues[0].id.as_str(), "support");
         let refusal = prepared(&format!("{line} --queue suport")).unwrap_err();
         assert!(refusal.ends_with("there is no queue 'suport' (did you mean 'support'?)"), "{refusal}");
     }
@@ -268,6 +298,7 @@ mod tests {
         assert_eq!(prepared(&format!("{line} --patience 90s")).unwrap().calls.patience(), Some(90.0));
         for line in [
             "--poisson 300/h --agents 25",
+            "--poisson 300/h --aht 240s",
             "--replay data --aht 240s --agents 25",
             "--replay data --days 3 --agents 25",
             "--poisson 300/h --aht 240s --agents 25 --from 2026-11-23T09:00:00Z",

@@ -12,6 +12,8 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     pub at: Instant,
+    /// What they ask for: the place in `Scenario::kinds`.
+    pub kind: usize,
     /// How long an agent will be busy with them.
     pub handling: Duration,
     /// How long they wait; `None`: until they are answered.
@@ -50,7 +52,7 @@ impl RandomCalls {
             last = self.profile.next_call(last, exponential(arrivals, 1.0));
             let handling = seconds(exponential(handlings, self.aht));
             let patience = self.patience.map(|mean| seconds(exponential(patiences, mean)));
-            Some(Caller { at: Instant(0) + seconds(last), handling, patience, goes_elsewhere: false })
+            Some(Caller { at: Instant(0) + seconds(last), kind: 0, handling, patience, goes_elsewhere: false })
         })
         .take_while(move |caller| caller.at < end)
     }

@@ -1,28 +1,33 @@
-//! `queue::Acd` as a simulation uses it: one queue, agents who are alike and answer at once.
+//! `queue::Acd` as a simulation uses it: agents answer at once.
 
 use std::time::Duration;
 
+use super::scenario::{Kind, Scenario};
 use crate::ids::{AgentId, CallId, QueueId};
-use crate::queue::{Acd, AcdCounts, AcdEvent, EnqueueError, Skills};
+use crate::queue::{Acd, AcdCounts, AcdEvent, EnqueueError};
 use crate::settings;
 use crate::time::{Instant, Now};
 
 pub(super) struct Distributor {
     acd: Acd,
-    queue: QueueId,
+    queues: Vec<QueueId>,
 }
 
 impl Distributor {
-    /// The rules of the queue are kept, but for two: the handle time includes the wrap-up, and nobody is there to hear a
-    /// position.
-    pub fn new(queue: &settings::Queue, agents: u32, seed: [u8; 32], now: Now) -> Distributor {
-        let queue = settings::Queue { wrap_up: Duration::ZERO, announce_position: Duration::ZERO, ..queue.clone() };
-        let agents: Vec<settings::Agent> = (1..=agents).map(|number| agent(number, &queue.id)).collect();
-        let mut acd = Acd::new(std::slice::from_ref(&queue), &agents, seed, now);
-        for agent in &agents {
+    /// The rules of the queues are kept, but for two: the handle time includes the wrap-up, and nobody is there to hear a
+    /// position. All agents are logged in.
+    pub fn new(scenario: &Scenario, seed: [u8; 32], now: Now) -> Distributor {
+        let heard = |queue: &settings::Queue| settings::Queue {
+            wrap_up: Duration::ZERO,
+            announce_position: Duration::ZERO,
+            ..queue.clone()
+        };
+        let queues: Vec<settings::Queue> = scenario.queues.iter().map(heard).collect();
+        let mut acd = Acd::new(&queues, &scenario.agents, seed, now);
+        for agent in &scenario.agents {
             acd.set_reachable(&agent.id, true, now);
         }
-        Distributor { acd, queue: queue.id }
+        Distributor { acd, queues: queues.into_iter().map(|queue| queue.id).collect() }
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -34,13 +39,14 @@ impl Distributor {
     }
 
     /// The wait that a caller who comes now would be told.
-    pub fn promise(&self, now: Now) -> Option<(Duration, Duration)> {
-        self.acd.load(self.queue.as_str(), now)?.estimate
+    pub fn promise(&self, queue: usize, now: Now) -> Option<(Duration, Duration)> {
+        self.acd.load(self.queues.get(queue)?.as_str(), now)?.estimate
     }
 
     /// False: the queue is full.
-    pub fn enqueue(&mut self, call: CallId, now: Now) -> Result<bool, EnqueueError> {
-        match self.acd.enqueue(call, &self.queue, &Skills::new(), now.instant, now) {
+    pub fn enqueue(&mut self, call: CallId, kind: &Kind, now: Now) -> Result<bool, EnqueueError> {
+        let Some(queue) = self.queues.get(kind.queue) else { return Ok(false) };
+        match self.acd.enqueue(call, queue, &kind.skills, now.instant, now) {
             Ok(()) => Ok(true),
             Err(EnqueueError::Full { .. }) => Ok(false),
             Err(refused) => Err(refused),
@@ -72,19 +78,5 @@ impl Distributor {
 
     pub fn counts(&self) -> AcdCounts {
         self.acd.counts()
-    }
-}
-
-fn agent(number: u32, queue: &QueueId) -> settings::Agent {
-    let id = AgentId::from(number.to_string());
-    settings::Agent {
-        name: format!("Agent {id}"),
-        id,
-        password: None,
-        contact: None,
-        queues: vec![queue.clone()],
-        skills: Skills::new(),
-        codecs: Vec::new(),
-        language: "en".into(),
     }
 }

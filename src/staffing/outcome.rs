@@ -21,14 +21,14 @@ pub struct Outcome {
     /// Not answered at once.
     pub wait_probability: Estimate,
     pub abandonment: Estimate,
-    /// Handling time of available time.
+    /// Handling time of available time, of all agents.
     pub occupancy: Estimate,
     /// Of those who found no agent free: the share who could be told how long it would take.
-    pub told: Estimate,
+    pub ewt_told: Estimate,
     /// Of those who were told and then answered: the share whose wait was within the range they were told.
-    pub told_right: Estimate,
+    pub ewt_right: Estimate,
     /// Of the same: the mean difference between the wait and the middle of the range, in seconds.
-    pub told_error_s: Estimate,
+    pub ewt_error_s: Estimate,
 }
 
 /// What is counted of one batch.
@@ -42,9 +42,14 @@ pub(super) struct Batch {
     pub in_time: u64,
     /// Of those who were answered.
     pub waits: f64,
+    told: Told,
+}
+
+/// What agents did in the time of one batch, in seconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Work {
     pub handling: f64,
     pub available: f64,
-    told: Told,
 }
 
 /// How good the announced waits were.
@@ -61,6 +66,22 @@ struct Told {
 pub(super) type Promise = Option<(Duration, Duration)>;
 
 impl Batch {
+    /// With the calls of another queue.
+    pub fn add(&mut self, other: &Batch) {
+        self.offered += other.offered;
+        self.handled += other.handled;
+        self.abandoned += other.abandoned;
+        self.overflowed += other.overflowed;
+        self.waited += other.waited;
+        self.in_time += other.in_time;
+        self.waits += other.waits;
+        self.told.waited += other.told.waited;
+        self.told.known += other.told.known;
+        self.told.answered += other.told.answered;
+        self.told.right += other.told.right;
+        self.told.error += other.told.error;
+    }
+
     pub fn promised(&mut self, promise: Promise) {
         self.told.waited += 1;
         self.told.known += u64::from(promise.is_some());
@@ -76,12 +97,13 @@ impl Batch {
 
 impl Outcome {
     /// `least_wait`: who finds all agents busy waits so many seconds on average, at the least.
-    pub(super) fn of(batches: &[Batch], least_wait: f64) -> Outcome {
+    pub(super) fn of(batches: &[Batch], work: &[Work], least_wait: f64) -> Outcome {
         let sum = |of: fn(&Batch) -> u64| batches.iter().map(of).sum::<u64>();
         let offered = sum(|batch| batch.offered);
         let ratio = |scale: f64, of: fn(&Batch) -> (f64, f64)| {
             Estimate::of_ratio(&batches.iter().map(of).collect::<Vec<_>>(), scale, offered)
         };
+        let work: Vec<(f64, f64)> = work.iter().map(|work| (work.handling, work.available)).collect();
         Outcome {
             offered,
             handled: sum(|batch| batch.handled),
@@ -91,10 +113,10 @@ impl Outcome {
             asa_s: ratio(least_wait, |batch| (batch.waits, batch.handled as f64)),
             wait_probability: ratio(1.0, |batch| (batch.waited as f64, batch.offered as f64)),
             abandonment: ratio(1.0, |batch| (batch.abandoned as f64, batch.offered as f64)),
-            occupancy: ratio(0.0, |batch| (batch.handling, batch.available)),
-            told: ratio(1.0, |batch| (batch.told.known as f64, batch.told.waited as f64)),
-            told_right: ratio(1.0, |batch| (batch.told.right as f64, batch.told.answered as f64)),
-            told_error_s: ratio(0.0, |batch| (batch.told.error, batch.told.answered as f64)),
+            occupancy: Estimate::of_ratio(&work, 0.0, offered),
+            ewt_told: ratio(1.0, |batch| (batch.told.known as f64, batch.told.waited as f64)),
+            ewt_right: ratio(1.0, |batch| (batch.told.right as f64, batch.told.answered as f64)),
+            ewt_error_s: ratio(0.0, |batch| (batch.told.error, batch.told.answered as f64)),
         }
     }
 }

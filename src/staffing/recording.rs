@@ -7,17 +7,19 @@
 //! Analysis of a Telephone Call Center", Journal of the American Statistical Association 100, 2005. Handle times are
 //! drawn from those that were recorded.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand_core::RngCore;
 use serde::Serialize;
 
 use super::callers::{Caller, exponential, seconds, stream};
+use super::scenario::Kind;
 use crate::time::Instant;
 
-/// A call of one queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedCall {
+    pub kind: Kind,
     /// When it entered the queue.
     pub entered: Instant,
     /// How long it was there.
@@ -39,14 +41,23 @@ pub enum RecordedEnd {
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// In order, from instant zero on.
-    calls: Vec<RecordedCall>,
+    calls: Vec<Call>,
+    kinds: Vec<Kind>,
     handlings: Vec<Duration>,
     /// The mean patience in seconds of those of whom it is not known. `None`: they would wait for ever.
     patience: Option<f64>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    kind: usize,
+    entered: Instant,
+    waited: Duration,
+    end: RecordedEnd,
+}
+
 /// What was made of the calls when they were recorded. Waits run to the answer, so they have the ringing in them.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct AsRecorded {
     pub offered: u64,
     pub handled: u64,
@@ -61,13 +72,20 @@ pub struct AsRecorded {
 
 impl Recording {
     /// `None` where no call was answered: then nobody knows how long one takes.
-    pub fn new(mut calls: Vec<RecordedCall>) -> Option<Recording> {
-        calls.sort_by_key(|call| call.entered);
-        let first = calls.first()?.entered;
-        for call in &mut calls {
-            call.entered = Instant(0) + call.entered.since(first);
-        }
-        let handling = |call: &RecordedCall| match call.end {
+    pub fn new(mut recorded: Vec<RecordedCall>) -> Option<Recording> {
+        recorded.sort_by_key(|call| call.entered);
+        let first = recorded.first()?.entered;
+        let mut places: BTreeMap<Kind, usize> = BTreeMap::new();
+        let call = |RecordedCall { kind, entered, waited, end }| {
+            let place = places.len();
+            let kind = *places.entry(kind).or_insert(place);
+            Call { kind, entered: Instant(0) + entered.since(first), waited, end }
+        };
+        let calls: Vec<Call> = recorded.into_iter().map(call).collect();
+        let mut kinds: Vec<(Kind, usize)> = places.into_iter().collect();
+        kinds.sort_by_key(|(_, place)| *place);
+        let kinds = kinds.into_iter().map(|(kind, _)| kind).collect();
+        let handling = |call: &Call| match call.end {
             RecordedEnd::Handled(handling) => Some(handling),
             _ => None,
         };
@@ -75,7 +93,7 @@ impl Recording {
         let waited: f64 = calls.iter().map(|call| call.waited.as_secs_f64()).sum();
         let abandoned = calls.iter().filter(|call| call.end == RecordedEnd::Abandoned).count();
         let patience = (abandoned > 0).then(|| waited / abandoned as f64);
-        (!handlings.is_empty()).then_some(Recording { calls, handlings, patience })
+        (!handlings.is_empty()).then_some(Recording { calls, kinds, handlings, patience })
     }
 
     /// The mean patience that the waits show; `None` where nobody gave up.
@@ -87,6 +105,11 @@ impl Recording {
     #[must_use]
     pub fn with_patience(self, patience: Option<f64>) -> Recording {
         Recording { patience, ..self }
+    }
+
+    /// What the calls ask for, each kind once.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
     }
 
     pub fn calls(&self) -> usize {
@@ -103,9 +126,13 @@ impl Recording {
         self.handlings.iter().map(Duration::as_secs_f64).sum::<f64>() / self.handlings.len() as f64
     }
 
-    pub fn as_recorded(&self, within: Duration) -> AsRecorded {
-        let (mut handled, mut abandoned, mut in_time, mut waits) = (0, 0, 0_u64, 0.0);
+    /// Of the calls of some queues; each has its own time within which an answer is in time.
+    pub fn as_recorded(&self, within: impl Fn(usize) -> Option<Duration>) -> AsRecorded {
+        let (mut offered, mut handled, mut abandoned, mut in_time, mut waits) = (0, 0, 0, 0_u64, 0.0);
         for call in &self.calls {
+            let within = self.kinds.get(call.kind).and_then(|kind| within(kind.queue));
+            let Some(within) = within else { continue };
+            offered += 1;
             match call.end {
                 RecordedEnd::Handled(_) => {
                     handled += 1;
@@ -116,15 +143,15 @@ impl Recording {
                 RecordedEnd::Elsewhere | RecordedEnd::CutShort => {}
             }
         }
-        let offered = self.calls.len() as u64;
+        let share = |part: f64, whole: u64| if whole == 0 { 0.0 } else { part / whole as f64 };
         AsRecorded {
             offered,
             handled,
             abandoned,
             overflowed: offered - handled - abandoned,
-            service_level: in_time as f64 / offered as f64,
-            asa_s: waits / handled as f64,
-            abandonment: abandoned as f64 / offered as f64,
+            service_level: share(in_time as f64, offered),
+            asa_s: share(waits, handled),
+            abandonment: share(abandoned as f64, offered),
         }
     }
 
@@ -143,7 +170,7 @@ impl Recording {
                 RecordedEnd::CutShort => (drawn, longer),
             };
             let goes_elsewhere = call.end == RecordedEnd::Elsewhere;
-            Caller { at: call.entered, handling, patience, goes_elsewhere }
+            Caller { at: call.entered, kind: call.kind, handling, patience, goes_elsewhere }
         })
     }
 }
@@ -154,7 +181,8 @@ mod tests {
 
     fn call(entered: u64, waited: u64, end: RecordedEnd) -> RecordedCall {
         let entered = Instant(0) + Duration::from_secs(entered);
-        RecordedCall { entered, waited: Duration::from_secs(waited), end }
+        let kind = Kind { queue: 0, skills: BTreeMap::new() };
+        RecordedCall { kind, entered, waited: Duration::from_secs(waited), end }
     }
 
     fn handled(seconds: u64) -> RecordedEnd {
@@ -192,9 +220,22 @@ mod tests {
 
     #[test]
     fn what_was_is_counted() {
-        let was = recording().as_recorded(Duration::from_secs(20));
+        let was = recording().as_recorded(|_| Some(Duration::from_secs(20)));
         assert_eq!((was.offered, was.handled, was.abandoned, was.overflowed), (5, 2, 1, 2));
         assert_eq!((was.service_level, was.asa_s, was.abandonment), (0.2, 20.0, 0.2));
+        let of_another_queue = recording().as_recorded(|queue| (queue == 1).then_some(Duration::ZERO));
+        assert_eq!((of_another_queue.offered, of_another_queue.asa_s), (0, 0.0));
+    }
+
+    #[test]
+    fn each_kind_is_kept_once_in_the_order_of_its_first_call() {
+        let of = |queue, entered| RecordedCall {
+            kind: Kind { queue, skills: BTreeMap::new() },
+            ..call(entered, 0, handled(60))
+        };
+        let recording = Recording::new(vec![of(0, 30), of(2, 10), of(0, 20), of(2, 40)]).unwrap();
+        assert_eq!(recording.kinds().iter().map(|kind| kind.queue).collect::<Vec<_>>(), [2, 0]);
+        assert_eq!(recording.callers(1, 0).map(|caller| caller.kind).collect::<Vec<_>>(), [0, 1, 1, 0]);
     }
 
     #[test]

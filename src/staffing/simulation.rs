@@ -1,4 +1,4 @@
-//! The distributor on a virtual clock: calls come to one queue of agents who are alike.
+//! The distributor on a virtual clock: calls come, agents answer at once.
 //!
 //! `queue::Acd` is the one that distributes live calls; nothing of its rules is here. This room plays the world around
 //! it: callers who come and give up, agents who answer at once and handle for as long as the call takes. After every
@@ -11,19 +11,19 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use rand_core::RngCore;
 
+use super::Outcome;
 use super::callers::{Caller, stream};
 use super::distributor::Distributor;
 use super::estimate::MOST_BATCHES;
-use super::outcome::{Batch, Promise};
-use super::{Outcome, RandomCalls, Recording};
+use super::outcome::{Batch, Promise, Work};
+use super::scenario::{Calls, Kind, Scenario};
 use crate::ids::{AgentId, CallId};
 use crate::queue::EnqueueError;
-use crate::settings;
 use crate::time::{Deadlines, Instant, Now, Wall};
 
 /// So often a recording is played.
@@ -31,46 +31,6 @@ pub const REPLAYS: u32 = 30;
 
 /// So many steps lie between two words on how far it has come.
 const STEPS_UNTOLD: u32 = 1 << 14;
-
-#[derive(Clone, Debug)]
-pub struct Scenario {
-    pub queue: settings::Queue,
-    pub agents: u32,
-    pub calls: Calls,
-    pub seed: u64,
-}
-
-#[derive(Clone, Debug)]
-pub enum Calls {
-    Random(RandomCalls),
-    Recorded(Recording),
-}
-
-impl Calls {
-    /// The mean handle time in seconds.
-    pub fn aht(&self) -> f64 {
-        match self {
-            Calls::Random(calls) => calls.aht,
-            Calls::Recorded(recording) => recording.aht(),
-        }
-    }
-
-    /// Mean calls a second.
-    pub fn rate(&self) -> f64 {
-        match self {
-            Calls::Random(calls) => calls.profile.rate(),
-            Calls::Recorded(recording) => recording.calls() as f64 / recording.length().as_secs_f64().max(1.0),
-        }
-    }
-
-    /// The mean patience in seconds. `None`: nobody gives up.
-    pub fn patience(&self) -> Option<f64> {
-        match self {
-            Calls::Random(calls) => calls.patience,
-            Calls::Recorded(recording) => recording.patience(),
-        }
-    }
-}
 
 /// What the distributor must never do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,8 +41,8 @@ pub enum Fault {
     Overtaken { call: CallId, agent: AgentId, first: CallId },
     #[error("call {call} was offered to agent {agent}, but does not wait")]
     NotWaiting { call: CallId, agent: AgentId },
-    #[error("{waiting} calls wait while {idle} agents are idle")]
-    IdleAgents { waiting: usize, idle: usize },
+    #[error("{waiting} calls wait that idle agents could take")]
+    IdleAgents { waiting: usize },
     #[error("agent {agent} could not answer call {call}, which was offered")]
     OfferNotValid { call: CallId, agent: AgentId },
     #[error("{contacts} contacts and {busy} busy agents are left when all calls are over")]
@@ -91,25 +51,64 @@ pub enum Fault {
     Refused(#[from] EnqueueError),
 }
 
+/// What came of all calls, and of those of each queue. The agents are those of all queues.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played {
+    pub whole: Outcome,
+    /// In the order of the scenario's queues.
+    pub queues: Vec<Outcome>,
+}
+
 /// Plays the scenario to its end. `tell` hears now and then how much of it is done, from 0 to 1.
-pub fn run(scenario: &Scenario, tell: &mut dyn FnMut(f64)) -> Result<Outcome, Fault> {
-    let mut batches = Vec::new();
+pub fn run(scenario: &Scenario, tell: &mut dyn FnMut(f64)) -> Result<Played, Fault> {
+    let mut tally = Tally::new(scenario.queues.len());
     match &scenario.calls {
         Calls::Random(calls) => {
             let counted = Counted { from: Instant(0) + calls.period, period: calls.period, periods: calls.periods };
             let callers = Box::new(calls.draw(scenario.seed));
-            batches = Run::new(scenario, 0, callers, counted).play(tell)?;
+            tally = Run::new(scenario, 0, callers, counted).play(tell)?;
         }
         Calls::Recorded(recording) => {
             for replay in 0..REPLAYS {
                 let counted = Counted { from: Instant(0), period: recording.length(), periods: 1 };
                 let callers = Box::new(recording.callers(scenario.seed, replay.into()));
                 let mut tell_all = |done: f64| tell((f64::from(replay) + done) / f64::from(REPLAYS));
-                batches.extend(Run::new(scenario, replay.into(), callers, counted).play(&mut tell_all)?);
+                tally.append(Run::new(scenario, replay.into(), callers, counted).play(&mut tell_all)?);
             }
         }
     }
-    Ok(Outcome::of(&batches, scenario.calls.aht() / f64::from(scenario.agents.max(1))))
+    Ok(tally.played(scenario.calls.aht() / scenario.agents.len().max(1) as f64))
+}
+
+/// What is counted, by batches.
+#[derive(Debug)]
+struct Tally {
+    queues: Vec<Vec<Batch>>,
+    work: Vec<Work>,
+}
+
+impl Tally {
+    fn new(queues: usize) -> Tally {
+        Tally { queues: vec![Vec::new(); queues], work: Vec::new() }
+    }
+
+    fn append(&mut self, other: Tally) {
+        for (batches, more) in self.queues.iter_mut().zip(other.queues) {
+            batches.extend(more);
+        }
+        self.work.extend(other.work);
+    }
+
+    fn played(&self, least_wait: f64) -> Played {
+        let mut whole = vec![Batch::default(); self.work.len()];
+        for batches in &self.queues {
+            for (sum, batch) in whole.iter_mut().zip(batches) {
+                sum.add(batch);
+            }
+        }
+        let outcome = |batches: &Vec<Batch>| Outcome::of(batches, &self.work, least_wait);
+        Played { whole: outcome(&whole), queues: self.queues.iter().map(outcome).collect() }
+    }
 }
 
 /// The stretches of time that are counted.
@@ -159,26 +158,33 @@ struct Waiting {
 }
 
 struct Run<'s> {
-    agents: usize,
-    answer_within: Duration,
+    scenario: &'s Scenario,
     distributor: Distributor,
     now: Now,
     steps: Deadlines<Step>,
     callers: Box<dyn Iterator<Item = Caller> + 's>,
     next_caller: Option<Caller>,
     calls: u128,
-    /// In order of arrival.
-    waiting: BTreeMap<CallId, Waiting>,
+    kinds: Vec<Line<'s>>,
+    waiting: HashMap<CallId, Waiting>,
     talking: HashMap<CallId, AgentId>,
     busy: HashSet<AgentId>,
     counted: Counted,
-    batches: Vec<Batch>,
+    tally: Tally,
+}
+
+/// The calls that ask for the same.
+struct Line<'s> {
+    kind: Kind,
+    agents: Vec<&'s AgentId>,
+    /// In order of arrival.
+    waiting: BTreeSet<CallId>,
 }
 
 impl<'s> Run<'s> {
     /// All agents are idle.
     fn new(
-        scenario: &Scenario,
+        scenario: &'s Scenario,
         replay: u64,
         callers: Box<dyn Iterator<Item = Caller> + 's>,
         counted: Counted,
@@ -186,27 +192,32 @@ impl<'s> Run<'s> {
         let mut ties = [0; 32];
         stream(scenario.seed, 4 * replay).fill_bytes(&mut ties);
         let now = Now { instant: Instant(0), wall: Wall::UNIX_EPOCH };
+        let line = |kind: Kind| {
+            let agents = scenario.agents_for(&kind).collect();
+            Line { kind, agents, waiting: BTreeSet::new() }
+        };
+        let batches = vec![Batch::default(); counted.batches()];
         let mut run = Run {
-            agents: scenario.agents as usize,
-            answer_within: scenario.queue.answer_within,
-            distributor: Distributor::new(&scenario.queue, scenario.agents, ties, now),
+            scenario,
+            distributor: Distributor::new(scenario, ties, now),
             now,
             steps: Deadlines::default(),
             callers,
             next_caller: None,
             calls: 0,
-            waiting: BTreeMap::new(),
+            kinds: scenario.kinds().into_iter().map(line).collect(),
+            waiting: HashMap::new(),
             talking: HashMap::new(),
             busy: HashSet::new(),
             counted,
-            batches: vec![Batch::default(); counted.batches()],
+            tally: Tally { work: vec![Work::default(); batches.len()], queues: vec![batches; scenario.queues.len()] },
         };
         run.steps.set(Step::PeriodEnds, now.instant + counted.period);
         run.await_call();
         run
     }
 
-    fn play(mut self, tell: &mut dyn FnMut(f64)) -> Result<Vec<Batch>, Fault> {
+    fn play(mut self, tell: &mut dyn FnMut(f64)) -> Result<Tally, Fault> {
         let mut untold = 0;
         while let Some(next) = self.steps.next() {
             let due = self.distributor.poll_timeout().filter(|at| *at <= next);
@@ -226,7 +237,7 @@ impl<'s> Run<'s> {
         }
         let left = self.distributor.counts();
         match (left.contacts, left.busy_agents) {
-            (0, 0) => Ok(self.batches),
+            (0, 0) => Ok(self.tally),
             (contacts, busy) => Err(Fault::LeftOver { contacts, busy }),
         }
     }
@@ -236,9 +247,9 @@ impl<'s> Run<'s> {
         let passed = at.since(self.now.instant);
         // What follows on the end is counted nowhere.
         let within = self.counted.end() > self.now.instant;
-        if let Some(batch) = self.batch().filter(|_| within).and_then(|nth| self.batches.get_mut(nth)) {
-            batch.handling += self.busy.len() as f64 * passed.as_secs_f64();
-            batch.available += self.agents as f64 * passed.as_secs_f64();
+        if let Some(work) = self.batch().filter(|_| within).and_then(|nth| self.tally.work.get_mut(nth)) {
+            work.handling += self.busy.len() as f64 * passed.as_secs_f64();
+            work.available += self.scenario.agents.len() as f64 * passed.as_secs_f64();
         }
         self.now.instant = at;
         self.now.wall += jiff::SignedDuration::try_from(passed).unwrap_or_default();
@@ -258,8 +269,8 @@ impl<'s> Run<'s> {
                 self.distributor.handling_ends(call, self.now);
             }
             Step::WaitsNoLonger(call) => {
-                if let Some(gone) = self.waiting.remove(&call) {
-                    self.count(gone.batch, |batch| {
+                if let Some(gone) = self.wait_is_over(call) {
+                    self.count(gone.caller.kind, gone.batch, |batch| {
                         batch.abandoned += u64::from(!gone.caller.goes_elsewhere);
                         batch.overflowed += u64::from(gone.caller.goes_elsewhere);
                         batch.waited += 1;
@@ -288,24 +299,40 @@ impl<'s> Run<'s> {
         let batch = self.batch();
         self.calls += 1;
         let call = CallId(self.calls);
-        self.count(batch, |batch| batch.offered += 1);
-        let has_to_wait = self.busy.len() == self.agents;
-        let promise = if has_to_wait { self.distributor.promise(self.now) } else { None };
-        if !self.distributor.enqueue(call, self.now)? {
-            self.count(batch, |batch| {
+        self.count(caller.kind, batch, |batch| batch.offered += 1);
+        let Some(line) = self.kinds.get(caller.kind) else { return Ok(()) };
+        let has_to_wait = !self.has_idle_agent(line);
+        let promise = if has_to_wait { self.distributor.promise(line.kind.queue, self.now) } else { None };
+        if !self.distributor.enqueue(call, &line.kind, self.now)? {
+            self.count(caller.kind, batch, |batch| {
                 batch.overflowed += 1;
                 batch.waited += 1;
             });
             return Ok(());
         }
         if has_to_wait {
-            self.count(batch, |batch| batch.promised(promise));
+            self.count(caller.kind, batch, |batch| batch.promised(promise));
+        }
+        if let Some(line) = self.kinds.get_mut(caller.kind) {
+            line.waiting.insert(call);
         }
         self.waiting.insert(call, Waiting { caller, promise, batch });
         if let Some(patience) = caller.patience {
             self.steps.set(Step::WaitsNoLonger(call), caller.at + patience);
         }
         Ok(())
+    }
+
+    fn has_idle_agent(&self, line: &Line<'_>) -> bool {
+        self.busy.len() < self.scenario.agents.len() && line.agents.iter().any(|agent| !self.busy.contains(*agent))
+    }
+
+    fn wait_is_over(&mut self, call: CallId) -> Option<Waiting> {
+        let over = self.waiting.remove(&call)?;
+        if let Some(line) = self.kinds.get_mut(over.caller.kind) {
+            line.waiting.remove(&call);
+        }
+        Some(over)
     }
 
     /// Agents answer what they are offered at once.
@@ -317,10 +344,12 @@ impl<'s> Run<'s> {
     }
 
     fn agent_answers(&mut self, call: CallId, agent: AgentId) -> Result<(), Fault> {
-        if let Some((first, _)) = self.waiting.first_key_value().filter(|(first, _)| **first < call) {
-            return Err(Fault::Overtaken { call, agent, first: *first });
+        let kind = self.waiting.get(&call).map(|waiting| waiting.caller.kind);
+        let first = kind.and_then(|kind| self.kinds.get(kind)?.waiting.first().copied());
+        if let Some(first) = first.filter(|first| *first < call) {
+            return Err(Fault::Overtaken { call, agent, first });
         }
-        let Some(answered) = self.waiting.remove(&call) else { return Err(Fault::NotWaiting { call, agent }) };
+        let Some(answered) = self.wait_is_over(call) else { return Err(Fault::NotWaiting { call, agent }) };
         if !self.busy.insert(agent.clone()) {
             return Err(Fault::TwoCalls { agent, call });
         }
@@ -331,8 +360,8 @@ impl<'s> Run<'s> {
         self.steps.clear(&Step::WaitsNoLonger(call));
         self.steps.set(Step::HandlingEnds(call), self.now.instant + answered.caller.handling);
         let wait = self.now.instant.since(answered.caller.at);
-        let in_time = wait <= self.answer_within;
-        self.count(answered.batch, |batch| {
+        let in_time = wait <= self.answer_within(answered.caller.kind);
+        self.count(answered.caller.kind, answered.batch, |batch| {
             batch.handled += 1;
             batch.waited += u64::from(!wait.is_zero());
             batch.in_time += u64::from(in_time);
@@ -345,20 +374,32 @@ impl<'s> Run<'s> {
     }
 
     fn check_idleness(&self) -> Result<(), Fault> {
-        let idle = self.agents.saturating_sub(self.busy.len());
-        match self.waiting.len() {
-            0 => Ok(()),
-            _ if idle == 0 => Ok(()),
-            waiting => Err(Fault::IdleAgents { waiting, idle }),
+        if self.waiting.is_empty() {
+            return Ok(());
         }
+        let idle = self.kinds.iter().filter(|line| !line.waiting.is_empty() && self.has_idle_agent(line));
+        match idle.map(|line| line.waiting.len()).sum::<usize>() {
+            0 => Ok(()),
+            waiting => Err(Fault::IdleAgents { waiting }),
+        }
+    }
+
+    fn queue(&self, kind: usize) -> Option<usize> {
+        self.kinds.get(kind).map(|line| line.kind.queue)
+    }
+
+    fn answer_within(&self, kind: usize) -> Duration {
+        let queue = self.queue(kind).and_then(|queue| self.scenario.queues.get(queue));
+        queue.map(|queue| queue.answer_within).unwrap_or_default()
     }
 
     fn batch(&self) -> Option<usize> {
         self.counted.batch(self.now.instant)
     }
 
-    fn count(&mut self, batch: Option<usize>, count: impl FnOnce(&mut Batch)) {
-        if let Some(batch) = batch.and_then(|nth| self.batches.get_mut(nth)) {
+    fn count(&mut self, kind: usize, batch: Option<usize>, count: impl FnOnce(&mut Batch)) {
+        let Some((queue, batch)) = self.queue(kind).zip(batch) else { return };
+        if let Some(batch) = self.tally.queues.get_mut(queue).and_then(|batches| batches.get_mut(batch)) {
             count(batch);
         }
     }

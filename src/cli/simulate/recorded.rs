@@ -1,4 +1,4 @@
-//! The recorded calls of a queue, from a data folder or a file of records.
+//! Recorded calls, from a data folder or a file of records.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,9 +11,10 @@ use super::SimulateArgs;
 use crate::cli::demand::Patience;
 use crate::cli::{count, plain, progress::Progress};
 use crate::ids::QueueId;
+use crate::queue::Skills;
 use crate::record::{CallRecord, Outcome, Party};
 use crate::settings;
-use crate::staffing::{RecordedCall, RecordedEnd, Recording};
+use crate::staffing::{Calls, Kind, RecordedCall, RecordedEnd, Recording, Scenario};
 use crate::store::{StoreError, read_records};
 use crate::time::{Instant, Wall};
 use crate::trace::LevelTrace;
@@ -22,10 +23,11 @@ const MOST_CALLS: usize = 5_000_000;
 /// Of one record: longer than any that is written.
 const LONGEST_LINE: u64 = 4 << 20;
 
-pub(super) fn recording(args: &SimulateArgs, data: &Path, queue: &settings::Queue) -> Result<Recording, String> {
+/// The calls of these queues.
+pub(super) fn recording(args: &SimulateArgs, data: &Path, queues: &[settings::Queue]) -> Result<Recording, String> {
     let mut wanted = Wanted {
-        queue: &queue.id,
-        wrap_up: queue.wrap_up,
+        queues,
+        alike: args.agents.is_some(),
         from: args.from.as_ref().map(|moment| moment.wall),
         to: args.to.as_ref().map(|moment| moment.wall),
         calls: Vec::new(),
@@ -62,7 +64,26 @@ pub(super) fn recording(args: &SimulateArgs, data: &Path, queue: &settings::Queu
     if unreadable > 0 {
         eprintln!("note: {name}: {} not understood and left out", count(unreadable as usize, "record"));
     }
+    if args.queue.is_none() && !wanted.alike && !wanted.others.is_empty() && !wanted.calls.is_empty() {
+        eprintln!("note: {name}: left out are calls of queues that the plan has not: {}", wanted.others());
+    }
     wanted.recording(args.patience).map_err(|message| format!("{name}: {message}"))
+}
+
+/// Whether there is somebody for every call: else it would wait as long as its caller does.
+pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
+    let Calls::Recorded(recording) = &scenario.calls else { return Ok(()) };
+    for kind in recording.kinds().iter().filter(|kind| scenario.agents_for(kind).next().is_none()) {
+        let queue = scenario.queues.get(kind.queue).map(|queue| queue.id.as_str()).unwrap_or_default();
+        let skills: Vec<String> = kind.skills.iter().map(|(skill, least)| format!("{skill} {least}")).collect();
+        let asked = if skills.is_empty() { String::new() } else { format!(" that ask for {}", skills.join(", ")) };
+        let nobody = format!("no agent can take the calls of queue '{queue}'{asked}");
+        if recording.patience().is_none() {
+            return Err(format!("{nobody}, and their callers would wait for ever: none gave up; give --patience"));
+        }
+        eprintln!("note: {nobody}: their callers all give up");
+    }
+    Ok(())
 }
 
 /// One record a line, as `relais cdr --json` writes them.
@@ -89,11 +110,11 @@ fn read_file(path: &Path, mut each: impl FnMut(CallRecord) -> ControlFlow<()>) -
     Ok(0)
 }
 
-/// The calls of one queue and time, as they are gathered.
+/// The calls of some queues in some time, as they are gathered.
 struct Wanted<'q> {
-    queue: &'q QueueId,
-    /// Of a talk whose wrap-up was not recorded.
-    wrap_up: Duration,
+    queues: &'q [settings::Queue],
+    /// Agents have no skills, so none are asked for.
+    alike: bool,
     from: Option<Wall>,
     to: Option<Wall>,
     calls: Vec<RecordedCall>,
@@ -103,37 +124,46 @@ struct Wanted<'q> {
 
 impl Wanted<'_> {
     fn take(&mut self, record: &CallRecord) -> Result<(), String> {
-        let Some(queue) = &record.queue else { return Ok(()) };
-        let Some((entered, call)) = recorded_call(record, self.wrap_up) else { return Ok(()) };
+        let Some(id) = &record.queue else { return Ok(()) };
+        let found = self.queues.iter().enumerate().find(|(_, queue)| queue.id == *id);
+        let wrap_up = found.map(|(_, queue)| queue.wrap_up).unwrap_or_default();
+        let Some(Wait { entered, waited, end }) = wait(record, wrap_up) else { return Ok(()) };
         if self.from.is_some_and(|from| entered < from) || self.to.is_some_and(|to| entered >= to) {
             return Ok(());
         }
-        if queue != self.queue {
-            *self.others.entry(queue.clone()).or_default() += 1;
+        let Some((queue, _)) = found else {
+            *self.others.entry(id.clone()).or_default() += 1;
             return Ok(());
-        }
-        self.calls.push(call);
+        };
+        let skills = if self.alike { Skills::new() } else { skills(record) };
+        let entered = Instant(u64::try_from(entered.as_nanosecond()).unwrap_or_default());
+        self.calls.push(RecordedCall { kind: Kind { queue, skills }, entered, waited, end });
         match self.calls.len() {
             0..=MOST_CALLS => Ok(()),
             _ => Err(format!("more than {MOST_CALLS} calls are too many for one run; choose fewer by --from and --to")),
         }
     }
 
+    fn others(&self) -> String {
+        let others: Vec<String> =
+            self.others.iter().map(|(queue, calls)| format!("{} ({calls})", plain(queue.as_str()))).collect();
+        others.join(", ")
+    }
+
     fn recording(self, patience: Option<Patience>) -> Result<Recording, String> {
+        let queues: Vec<&str> = self.queues.iter().map(|queue| queue.id.as_str()).collect();
+        let queues = queues.join("', '");
         if self.calls.is_empty() {
-            let others: Vec<String> =
-                self.others.iter().map(|(queue, calls)| format!("{} ({calls})", plain(queue.as_str()))).collect();
-            let others = match others.as_slice() {
-                [] => "nor any other queue; check --from and --to".to_owned(),
-                others => format!("but others did: {}; choose one by --queue", others.join(", ")),
+            let others = match self.others() {
+                others if others.is_empty() => "nor any other; check --from and --to".to_owned(),
+                others => format!("but others did: {others}; choose one by --queue"),
             };
-            return Err(format!("no recorded call entered queue '{}', {others}", self.queue));
+            return Err(format!("no recorded call entered queue '{queues}', {others}"));
         }
         let calls = self.calls.len();
         let recording = Recording::new(self.calls).ok_or_else(|| {
-            let queue = self.queue;
             format!(
-                "of {} of queue '{queue}' none was answered, so nobody knows how long one takes; \
+                "of {} of queue '{queues}' none was answered, so nobody knows how long one takes; \
                  take in more by --from and --to, or draw calls by --poisson",
                 count(calls, "call")
             )
@@ -145,12 +175,29 @@ impl Wanted<'_> {
     }
 }
 
-/// When the caller entered the first queue, and what came of it. `None` for a call that was in no queue.
-fn recorded_call(record: &CallRecord, wrap_up: Duration) -> Option<(Wall, RecordedCall)> {
+/// What a caller asked the agent of the last queue to be good at.
+fn skills(record: &CallRecord) -> Skills {
+    let last = record.trace.levels.iter().rfind(|level| distributes(level));
+    let skills = last.and_then(|level| level.inputs.get("skills")).cloned();
+    skills.and_then(|skills| serde_json::from_value(skills).ok()).unwrap_or_default()
+}
+
+fn distributes(level: &LevelTrace) -> bool {
+    level.module.as_deref() == Some("distribute")
+}
+
+struct Wait {
+    /// The first queue.
+    entered: Wall,
+    waited: Duration,
+    end: RecordedEnd,
+}
+
+/// What came of the caller in queues. `None` for a call that was in none.
+fn wait(record: &CallRecord, wrap_up: Duration) -> Option<Wait> {
     let wait = millis(record.wait_ms?);
     let ended_at = record.ended_at?;
     let levels = &record.trace.levels;
-    let distributes = |level: &LevelTrace| level.module.as_deref() == Some("distribute");
     let first = levels.iter().find(|level| distributes(level)).map(|level| level.at);
     let last = levels.iter().rposition(distributes);
     // What the plan did when nobody had answered.
@@ -178,9 +225,7 @@ fn recorded_call(record: &CallRecord, wrap_up: Duration) -> Option<(Wall, Record
             (entered, waited.unwrap_or(wait), end)
         }
     };
-    let entered = entered.unwrap_or(record.started_at);
-    let instant = Instant(u64::try_from(entered.as_nanosecond()).unwrap_or_default());
-    Some((entered, RecordedCall { entered: instant, waited, end }))
+    Some(Wait { entered: entered.unwrap_or(record.started_at), waited, end })
 }
 
 fn millis(ms: u64) -> Duration {
@@ -247,9 +292,8 @@ mod tests {
     }
 
     fn taken(record: &CallRecord) -> (i64, u64, RecordedEnd) {
-        let (entered, call) = recorded_call(record, Duration::from_secs(5)).unwrap();
-        assert_eq!(i128::from(call.entered.0), entered.as_nanosecond());
-        (entered.as_second() - at(0).as_second(), call.waited.as_secs(), call.end)
+        let Wait { entered, waited, end } = wait(record, Duration::from_secs(5)).unwrap();
+        (entered.as_second() - at(0).as_second(), waited.as_secs(), end)
     }
 
     fn handled() -> CallRecord {
@@ -277,7 +321,7 @@ mod tests {
         let untraced = CallRecord { trace: Default::default(), ..record(Outcome::Abandoned) };
         assert_eq!(taken(&untraced), (10, 40, RecordedEnd::Abandoned));
         let never_queued = CallRecord { wait_ms: None, ..record(Outcome::SelfService) };
-        assert_eq!(recorded_call(&never_queued, Duration::ZERO), None);
+        assert!(wait(&never_queued, Duration::ZERO).is_none());
     }
 
     #[test]
@@ -297,13 +341,28 @@ mod tests {
         assert_eq!(read, [(10, 40, RecordedEnd::Handled(Duration::from_secs(180)))]);
     }
 
-    fn wanted(queue: &QueueId) -> Wanted<'_> {
-        Wanted { queue, wrap_up: Duration::ZERO, from: None, to: None, calls: Vec::new(), others: BTreeMap::new() }
+    fn queue(id: &str) -> settings::Queue {
+        settings::Queue {
+            id: id.into(),
+            ring_timeout: Duration::from_secs(15),
+            wrap_up: Duration::from_secs(5),
+            max_no_answer: 2,
+            answer_within: Duration::from_secs(20),
+            retry_delay: Duration::from_secs(10),
+            music: "music/default".to_owned(),
+            announce_position: Duration::from_secs(30),
+            max_waiting: None,
+            callback: settings::CallbackRules::default(),
+        }
+    }
+
+    fn wanted(queues: &[settings::Queue]) -> Wanted<'_> {
+        Wanted { queues, alike: false, from: None, to: None, calls: Vec::new(), others: BTreeMap::new() }
     }
 
     #[test]
     fn what_cannot_be_replayed_says_why() {
-        let (sales, support) = (QueueId::from("sales"), QueueId::from("support"));
+        let (sales, support) = ([queue("sales")], [queue("support")]);
         let mut other = wanted(&support);
         other.take(&handled()).unwrap();
         let refusal = other.recording(None).unwrap_err();
@@ -313,15 +372,43 @@ mod tests {
         );
         let mut late = Wanted { from: Some(at(11)), ..wanted(&sales) };
         late.take(&handled()).unwrap();
-        assert!(late.recording(None).unwrap_err().contains("nor any other queue; check --from"));
+        assert!(late.recording(None).unwrap_err().contains("nor any other; check --from"));
         let mut unanswered = wanted(&sales);
         unanswered.take(&record(Outcome::Abandoned)).unwrap();
         assert!(unanswered.recording(None).unwrap_err().starts_with("of 1 call of queue 'sales' none was answered"));
     }
 
     #[test]
+    fn skills_are_those_of_the_last_queue_and_no_matter_where_agents_are_alike() {
+        let queues = [queue("support"), queue("sales")];
+        let mut skilled = handled();
+        skilled.trace.levels[1].inputs.insert("skills".into(), serde_json::json!({ "french": 3 }));
+        for (alike, skills) in [(false, Skills::from([("french".into(), 3)])), (true, Skills::new())] {
+            let mut wanted = Wanted { alike, ..wanted(&queues) };
+            wanted.take(&skilled).unwrap();
+            assert_eq!(wanted.recording(None).unwrap().kinds(), [Kind { queue: 1, skills }]);
+        }
+    }
+
+    #[test]
+    fn calls_that_nobody_can_take_are_told() {
+        let queues = [queue("sales")];
+        let scenario = |wish| {
+            let mut wanted = wanted(&queues);
+            let mut skilled = handled();
+            skilled.trace.levels[1].inputs.insert("skills".into(), serde_json::json!({ "french": 3 }));
+            wanted.take(&skilled).unwrap();
+            let calls = Calls::Recorded(wanted.recording(wish).unwrap());
+            Scenario::alike(queue("sales"), 3, calls, 1)
+        };
+        let refusal = check(&scenario(None)).unwrap_err();
+        assert!(refusal.starts_with("no agent can take the calls of queue 'sales' that ask for french 3"), "{refusal}");
+        assert_eq!(check(&scenario(Some(Patience(Some(Duration::from_secs(90)))))), Ok(()));
+    }
+
+    #[test]
     fn the_patience_of_a_recording_is_its_own_or_another() {
-        let sales = QueueId::from("sales");
+        let sales = [queue("sales")];
         let patience = |wish| {
             let mut wanted = wanted(&sales);
             wanted.take(&handled()).unwrap();

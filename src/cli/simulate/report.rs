@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::staffing::{AsRecorded, Calls, Estimate, Outcome, Performance, REPLAYS, Scenario};
+use crate::ids::QueueId;
+use crate::staffing::{AsRecorded, Calls, Estimate, Outcome, Performance, Played, REPLAYS, Scenario};
 
 pub struct Report<'r> {
     pub days: u32,
     pub scenario: &'r Scenario,
-    pub outcome: &'r Outcome,
+    pub played: &'r Played,
 }
 
 /// What stands beside the simulated figures.
@@ -34,15 +35,36 @@ enum Unit {
 }
 
 impl Report<'_> {
-    fn within(&self) -> f64 {
-        self.scenario.queue.answer_within.as_secs_f64()
+    /// The time within which an answer is in time; `None` where the queues differ.
+    fn within(&self) -> Option<f64> {
+        let mut within = self.scenario.queues.iter().map(|queue| queue.answer_within.as_secs_f64());
+        let first = within.next()?;
+        within.all(|other| other == first).then_some(first)
     }
 
     fn beside(&self) -> Beside {
         match &self.scenario.calls {
-            Calls::Random(calls) => Beside::Theory(calls.theory(self.scenario.agents, self.within())),
-            Calls::Recorded(recording) => Beside::Recorded(recording.as_recorded(self.scenario.queue.answer_within)),
+            Calls::Random(calls) => {
+                let agents = u32::try_from(self.scenario.agents.len()).unwrap_or(u32::MAX);
+                Beside::Theory(calls.theory(agents, self.within().unwrap_or_default()))
+            }
+            Calls::Recorded(_) => Beside::Recorded(self.recorded(None)),
         }
+    }
+
+    /// What was recorded of all queues, or of one.
+    fn recorded(&self, of: Option<usize>) -> AsRecorded {
+        let Calls::Recorded(recording) = &self.scenario.calls else { return AsRecorded::default() };
+        let queues = &self.scenario.queues;
+        let wanted = |queue: usize| of.is_none_or(|of| of == queue);
+        recording.as_recorded(|nth| queues.get(nth).filter(|_| wanted(nth)).map(|queue| queue.answer_within))
+    }
+
+    /// The queues, where there are several.
+    fn queues(&self) -> impl Iterator<Item = (&QueueId, &Outcome, AsRecorded)> {
+        let several = self.played.queues.len() > 1;
+        let queues = self.scenario.queues.iter().zip(&self.played.queues).enumerate();
+        queues.filter(move |_| several).map(|(nth, (queue, outcome))| (&queue.id, outcome, self.recorded(Some(nth))))
     }
 
     /// What the column beside is called.
@@ -62,8 +84,9 @@ impl Report<'_> {
             }
             Beside::Recorded(was) => [Some(was.service_level), Some(was.asa_s), None, Some(was.abandonment), None],
         };
-        let of = self.outcome;
-        let within = format!("service level ({} s)", self.within());
+        let of = &self.played.whole;
+        let within = self.within().map(|within| format!(" ({within} s)")).unwrap_or_default();
+        let within = format!("service level{within}");
         let line =
             |name, title: &str, estimate, beside, unit| Line { name, title: title.to_owned(), estimate, beside, unit };
         [
@@ -72,19 +95,19 @@ impl Report<'_> {
             line("wait_probability", "waits", &of.wait_probability, waits, Unit::Share),
             line("abandonment", "abandoned", &of.abandonment, abandonment, Unit::Share),
             line("occupancy", "occupancy", &of.occupancy, occupancy, Unit::Share),
-            line("ewt_told", "EWT told", &of.told, None, Unit::Share),
-            line("ewt_right", "EWT right", &of.told_right, None, Unit::Share),
-            line("ewt_error_s", "EWT error", &of.told_error_s, None, Unit::Seconds),
+            line("ewt_told", "EWT told", &of.ewt_told, None, Unit::Share),
+            line("ewt_right", "EWT right", &of.ewt_right, None, Unit::Share),
+            line("ewt_error_s", "EWT error", &of.ewt_error_s, None, Unit::Seconds),
         ]
     }
 
     /// A recording is played several times; these are the calls of one of them, on average.
-    fn calls(&self) -> [(&'static str, f64); 4] {
+    fn calls(&self, of: &Outcome) -> [(&'static str, f64); 4] {
         let runs = match self.scenario.calls {
             Calls::Random(_) => 1.0,
             Calls::Recorded(_) => f64::from(REPLAYS),
         };
-        let Outcome { offered, handled, abandoned, overflowed, .. } = *self.outcome;
+        let Outcome { offered, handled, abandoned, overflowed, .. } = *of;
         [("offered", offered), ("handled", handled), ("abandoned", abandoned), ("overflowed", overflowed)]
             .map(|(name, calls)| (name, calls as f64 / runs))
     }
@@ -112,10 +135,11 @@ impl Report<'_> {
             (line.name.to_owned(), figure)
         };
         let figures: serde_json::Map<String, Value> = self.lines(&beside).iter().map(figure).collect();
-        let Scenario { queue, agents, calls, seed } = self.scenario;
+        let Scenario { queues, agents, calls, seed } = self.scenario;
+        let names: Vec<&QueueId> = queues.iter().map(|queue| &queue.id).collect();
         let mut whole = json!({
-            "queue": queue.id,
-            "agents": agents,
+            "queues": names,
+            "agents": agents.len(),
             "aht_s": calls.aht(),
             "patience_s": calls.patience(),
             "calls_per_hour": calls.rate() * 3_600.0,
@@ -126,7 +150,7 @@ impl Report<'_> {
             "confidence": 0.99,
             "figures": figures,
         });
-        for (name, calls) in self.calls() {
+        for (name, calls) in self.calls(&self.played.whole) {
             whole[name] = json!(calls);
         }
         match &beside {
@@ -134,14 +158,26 @@ impl Report<'_> {
             Beside::Recorded(was) => {
                 whole["replays"] = json!(REPLAYS);
                 whole["recorded"] = json!(was);
+                whole["by_queue"] =
+                    self.queues().map(|(id, outcome, was)| self.queue_json(id, outcome, &was)).collect();
             }
         }
         format!("{whole}\n")
     }
 
+    fn queue_json(&self, id: &QueueId, outcome: &Outcome, was: &AsRecorded) -> Value {
+        let mut simulated = json!(outcome);
+        for (name, calls) in self.calls(outcome) {
+            simulated[name] = json!(calls);
+        }
+        // Agents are those of all queues.
+        simulated.as_object_mut().map(|figures| figures.remove("occupancy"));
+        json!({ "queue": id, "simulated": simulated, "recorded": was })
+    }
+
     pub fn as_text(&self) -> String {
         let mut out = self.heading();
-        for (name, calls) in self.calls() {
+        for (name, calls) in self.calls(&self.played.whole) {
             if calls > 0.0 || name != "overflowed" {
                 // Writing to a string cannot fail.
                 let _ = writeln!(out, "{name:<22}{calls:>11.0}");
@@ -161,14 +197,42 @@ impl Report<'_> {
             let _ = writeln!(out, "{}", line.trim_end());
             (outside, short) = (outside || misses, short || estimate.batches_too_short);
         }
+        self.write_queues(&mut out);
         for note in self.notes(outside, short) {
             let _ = writeln!(out, "\nnote: {note}");
         }
         out
     }
 
+    /// A line each, where there are several; recorded figures in brackets.
+    fn write_queues(&self, out: &mut String) {
+        for (nth, (id, outcome, was)) in self.queues().enumerate() {
+            if nth == 0 {
+                let _ = writeln!(
+                    out,
+                    "\n{:<16}{:>8}{:>32}{:>32}{:>32}",
+                    "queue", "offered", "service level ± (recorded)", "ASA ± (recorded)", "abandoned ± (recorded)"
+                );
+            }
+            let cell = |estimate: &Estimate, was: f64, unit| {
+                let half_width = estimate.half_width.map_or_else(|| "unknown".to_owned(), |half| shown(half, unit));
+                format!("{} ± {half_width} ({})", shown(estimate.value, unit), shown(was, unit))
+            };
+            let _ = writeln!(
+                out,
+                "{:<16}{:>8}{:>32}{:>32}{:>32}",
+                id.as_str(),
+                was.offered,
+                cell(&outcome.service_level, was.service_level, Unit::Share),
+                cell(&outcome.asa_s, was.asa_s, Unit::Seconds),
+                cell(&outcome.abandonment, was.abandonment, Unit::Share),
+            );
+        }
+    }
+
     fn heading(&self) -> String {
-        let Scenario { queue, agents, calls, seed } = self.scenario;
+        let Scenario { queues, agents, calls, seed } = self.scenario;
+        let names: Vec<&str> = queues.iter().map(|queue| queue.id.as_str()).collect();
         let patience = match calls.patience() {
             None => "nobody gives up".to_owned(),
             Some(mean) => format!("patience {} s", (mean * 10.0).round() / 10.0),
@@ -181,8 +245,9 @@ impl Report<'_> {
             }
         };
         format!(
-            "queue {}, {agents} agents; {:.1} calls/h, AHT {} s, {:.2} erlangs; {patience}; {length}, seed {seed}\n\n",
-            queue.id,
+            "queue {}, {} agents; {:.1} calls/h, AHT {} s, {:.2} erlangs; {patience}; {length}, seed {seed}\n\n",
+            names.join(", "),
+            agents.len(),
             calls.rate() * 3_600.0,
             (calls.aht() * 10.0).round() / 10.0,
             calls.rate() * calls.aht(),
@@ -199,7 +264,7 @@ impl Report<'_> {
         [
             (short, "neighbouring batches are alike, so the true intervals are wider; give more --days"),
             (
-                random && self.outcome.overflowed > 0,
+                random && self.played.whole.overflowed > 0,
                 "the queue's max_waiting turned calls away, which theory knows nothing of",
             ),
             (
@@ -231,13 +296,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::QueueId;
+    use crate::queue::Skills;
     use crate::settings;
-    use crate::staffing::{Profile, RandomCalls, RecordedCall, RecordedEnd, Recording, run};
+    use crate::staffing::{Kind, Profile, RandomCalls, RecordedCall, RecordedEnd, Recording, run};
     use crate::time::Instant;
 
-    fn scenario(calls: Calls) -> Scenario {
-        let queue = settings::Queue {
+    fn queue() -> settings::Queue {
+        settings::Queue {
             id: QueueId::from("sales"),
             ring_timeout: Duration::from_secs(15),
             wrap_up: Duration::from_secs(5),
@@ -248,13 +313,16 @@ mod tests {
             announce_position: Duration::from_secs(30),
             max_waiting: None,
             callback: settings::CallbackRules::default(),
-        };
-        Scenario { queue, agents: 6, calls, seed: 1 }
+        }
+    }
+
+    fn scenario(calls: Calls) -> Scenario {
+        Scenario::alike(queue(), 6, calls, 1)
     }
 
     fn told(scenario: &Scenario) -> (String, Value) {
-        let outcome = run(scenario, &mut |_| {}).unwrap();
-        let report = Report { days: 5, scenario, outcome: &outcome };
+        let played = run(scenario, &mut |_| {}).unwrap();
+        let report = Report { days: 5, scenario, played: &played };
         (report.as_text(), serde_json::from_str(&report.as_json()).unwrap())
     }
 
@@ -279,14 +347,34 @@ mod tests {
         assert!(text.contains("Erlang A") && json["model"] == "Erlang A" && json["days"] == 5);
     }
 
-    #[test]
-    fn a_replay_stands_beside_what_was_recorded() {
-        let call = |nth: u64| RecordedCall {
-            entered: Instant(0) + Duration::from_secs(30 * nth),
+    /// A call every 30 s, to these queues in turn.
+    fn recorded(queues: &[usize]) -> Recording {
+        let call = |nth: usize| RecordedCall {
+            kind: Kind { queue: queues[nth % queues.len()], skills: Skills::new() },
+            entered: Instant(0) + Duration::from_secs(30 * nth as u64),
             waited: Duration::from_secs(25),
             end: if nth % 10 == 9 { RecordedEnd::Abandoned } else { RecordedEnd::Handled(Duration::from_secs(120)) },
         };
-        let (text, json) = told(&scenario(Calls::Recorded(Recording::new((0..200).map(call).collect()).unwrap())));
+        Recording::new((0..200).map(call).collect()).unwrap()
+    }
+
+    #[test]
+    fn several_queues_are_told_one_by_one() {
+        let mut scenario = scenario(Calls::Recorded(recorded(&[0, 1])));
+        let support = settings::Queue { id: "support".into(), answer_within: Duration::from_secs(30), ..queue() };
+        scenario.queues.push(support);
+        scenario.agents.iter_mut().for_each(|agent| agent.queues.push("support".into()));
+        let (text, json) = told(&scenario);
+        assert!(text.starts_with("queue sales, support, 6 agents;"), "{text}");
+        assert!(line(&text, "support").contains("(80.00 %)") && line(&text, "sales").contains("(0.00 %)"), "{text}");
+        assert!(text.lines().any(|line| line.starts_with("service level  ")), "their targets differ: {text}");
+        let of = |nth: usize, what: &str| json["by_queue"][nth][what]["offered"].as_f64().unwrap();
+        assert_eq!((of(0, "recorded"), of(1, "simulated")), (100.0, 100.0));
+    }
+
+    #[test]
+    fn a_replay_stands_beside_what_was_recorded() {
+        let (text, json) = told(&scenario(Calls::Recorded(recorded(&[0]))));
         assert!(line(&text, "abandoned").ends_with("10.00 %"), "{text}");
         assert!(line(&text, "ASA").ends_with("25.00 s"), "{text}");
         assert!(text.contains("200 recorded calls of 1.7 h, 30 times"), "{text}");

@@ -1,8 +1,10 @@
 //! The real distributor against theory at a few loads; `benches/theory.rs` has the wide grid.
 
-use super::super::{Performance, Profile, RecordedCall, RecordedEnd};
+use super::super::{Performance, Profile, RandomCalls, RecordedCall, RecordedEnd, Recording};
 use super::*;
 use crate::ids::QueueId;
+use crate::queue::Skills;
+use crate::settings;
 
 const AHT: f64 = 240.0;
 
@@ -34,7 +36,7 @@ fn drawn(agents: u32, rho: f64, patience: Option<f64>, calls: f64) -> RandomCall
 }
 
 fn random(agents: u32, calls: RandomCalls) -> Scenario {
-    Scenario { queue: queue(), agents, calls: Calls::Random(calls), seed: 1 }
+    Scenario::alike(queue(), agents, Calls::Random(calls), 1)
 }
 
 fn scenario(agents: u32, rho: f64, patience: Option<f64>, calls: f64) -> Scenario {
@@ -43,11 +45,11 @@ fn scenario(agents: u32, rho: f64, patience: Option<f64>, calls: f64) -> Scenari
 
 fn theory(scenario: &Scenario) -> Performance {
     let Calls::Random(calls) = &scenario.calls else { panic!("no theory of a recording") };
-    calls.theory(scenario.agents, 20.0)
+    calls.theory(scenario.agents.len() as u32, 20.0)
 }
 
 fn play(scenario: &Scenario) -> Outcome {
-    run(scenario, &mut |_| {}).unwrap()
+    run(scenario, &mut |_| {}).unwrap().whole
 }
 
 #[test]
@@ -92,7 +94,7 @@ fn a_run_is_decided_by_its_seed() {
 #[test]
 fn other_numbers_of_agents_meet_the_same_callers() {
     let few = scenario(5, 0.9, Some(90.0), 3_000.0);
-    let many = Scenario { agents: 8, ..few.clone() };
+    let many = scenario(8, 0.9 * 5.0 / 8.0, Some(90.0), 3_000.0);
     let (few, many) = (play(&few), play(&many));
     assert_eq!(few.offered, many.offered);
     assert!(few.abandoned > 2 * many.abandoned && few.asa_s.value > 2.0 * many.asa_s.value, "{few:?}\n{many:?}");
@@ -101,7 +103,7 @@ fn other_numbers_of_agents_meet_the_same_callers() {
 #[test]
 fn every_call_ends_in_one_way() {
     let crowded = scenario(5, 2.0, Some(300.0), 3_000.0);
-    let outcome = play(&Scenario { queue: settings::Queue { max_waiting: Some(3), ..queue() }, ..crowded });
+    let outcome = play(&Scenario { queues: vec![settings::Queue { max_waiting: Some(3), ..queue() }], ..crowded });
     assert!(outcome.overflowed > 0 && outcome.abandoned > 0, "{outcome:?}");
     assert_eq!(outcome.offered, outcome.handled + outcome.abandoned + outcome.overflowed);
 }
@@ -143,8 +145,8 @@ fn recording() -> Recording {
 #[test]
 fn a_recording_that_is_replayed_as_it_was_gives_what_was() {
     let recording = recording().with_patience(None);
-    let was = recording.as_recorded(Duration::from_secs(20));
-    let outcome = play(&Scenario { queue: queue(), agents: 1, calls: Calls::Recorded(recording), seed: 1 });
+    let was = recording.as_recorded(|_| Some(Duration::from_secs(20)));
+    let outcome = play(&Scenario::alike(queue(), 1, Calls::Recorded(recording), 1));
     let each = |calls: u64| calls / u64::from(REPLAYS);
     assert_eq!((each(outcome.offered), each(outcome.handled)), (was.offered, was.handled));
     assert_eq!((each(outcome.abandoned), each(outcome.overflowed)), (was.abandoned, was.overflowed));
@@ -154,7 +156,7 @@ fn a_recording_that_is_replayed_as_it_was_gives_what_was() {
 
 #[test]
 fn other_staffing_makes_another_day_of_a_recording() {
-    let recorded = |agents| Scenario { queue: queue(), agents, calls: Calls::Recorded(recording()), seed: 1 };
+    let recorded = |agents| Scenario::alike(queue(), agents, Calls::Recorded(recording()), 1);
     let outcome = play(&recorded(4));
     assert_eq!((outcome.handled, outcome.asa_s.value), (outcome.offered, 0.0));
     let outcome = play(&recorded(2));
@@ -162,13 +164,55 @@ fn other_staffing_makes_another_day_of_a_recording() {
     assert_eq!(outcome, play(&recorded(2)));
 }
 
+/// Two queues, one agent in each and one in both; two skills.
+#[test]
+fn recorded_calls_go_to_the_agents_of_their_queue_who_have_the_skills() {
+    let french = |level| Skills::from([("french".into(), level)]);
+    let agent = |id: &str, queues: &[&str], skills: Skills| settings::Agent {
+        queues: queues.iter().map(|id| QueueId::from(*id)).collect(),
+        skills,
+        id: id.into(),
+        ..Scenario::alike(queue(), 1, Calls::Recorded(recording()), 1).agents[0].clone()
+    };
+    let call = |queue, skills: &Skills, entered, handling| RecordedCall {
+        kind: Kind { queue, skills: skills.clone() },
+        entered: Instant(0) + Duration::from_secs(entered),
+        waited: Duration::ZERO,
+        end: RecordedEnd::Handled(Duration::from_secs(handling)),
+    };
+    let (any, fluent) = (Skills::new(), french(3));
+    let calls = vec![
+        // Only agent 3 can take it.
+        call(0, &fluent, 0, 200),
+        call(0, &any, 10, 100),
+        // Waits for agent 3, while agent 1 comes free.
+        call(0, &fluent, 20, 50),
+        call(1, &any, 30, 50),
+    ];
+    let scenario = Scenario {
+        queues: vec![queue(), settings::Queue { id: QueueId::from("support"), ..queue() }],
+        agents: vec![
+            agent("1", &["sales"], french(2)),
+            agent("2", &["support"], french(5)),
+            agent("3", &["sales", "support"], french(3)),
+        ],
+        calls: Calls::Recorded(Recording::new(calls).unwrap()),
+        seed: 1,
+    };
+    let Played { whole, queues } = run(&scenario, &mut |_| {}).unwrap();
+    let each = u64::from(REPLAYS);
+    assert_eq!((whole.handled, queues[0].handled, queues[1].handled), (4 * each, 3 * each, each));
+    assert_eq!((queues[0].asa_s.value, queues[1].asa_s.value), (60.0, 0.0));
+    assert_eq!(whole.wait_probability.value, 0.25);
+}
+
 /// The wait is told before it begins, so it can be held to what came of it.
 #[test]
 fn most_of_those_who_are_told_a_wait_find_it_true() {
     for (agents, rho) in [(5, 0.8), (20, 0.9)] {
         let outcome = play(&scenario(agents, rho, None, 40_000.0));
-        assert!(outcome.told.value > 0.9, "{agents} agents, {rho}: {outcome:?}");
-        assert!((0.72..0.88).contains(&outcome.told_right.value), "{agents} agents, {rho}: {outcome:?}");
+        assert!(outcome.ewt_told.value > 0.9, "{agents} agents, {rho}: {outcome:?}");
+        assert!((0.72..0.88).contains(&outcome.ewt_right.value), "{agents} agents, {rho}: {outcome:?}");
     }
 }
 
@@ -180,10 +224,12 @@ fn begun(scenario: &Scenario) -> Run<'_> {
     run
 }
 
-fn waits() -> Waiting {
+/// A call waits of which the distributor knows nothing.
+fn waits(run: &mut Run<'_>, call: CallId) {
     let handling = Duration::from_secs(60);
-    let caller = Caller { at: Instant(0), handling, patience: None, goes_elsewhere: false };
-    Waiting { caller, promise: None, batch: None }
+    let caller = Caller { at: Instant(0), kind: 0, handling, patience: None, goes_elsewhere: false };
+    run.waiting.insert(call, Waiting { caller, promise: None, batch: None });
+    run.kinds[0].waiting.insert(call);
 }
 
 #[test]
@@ -193,17 +239,18 @@ fn what_a_distributor_must_never_do_is_noticed() {
     let agent = AgentId::from("1");
 
     let mut idle = begun(&scenario);
-    idle.waiting.insert(first, waits());
-    assert_eq!(idle.check_idleness(), Err(Fault::IdleAgents { waiting: 1, idle: 2 }));
+    waits(&mut idle, first);
+    assert_eq!(idle.check_idleness(), Err(Fault::IdleAgents { waiting: 1 }));
 
     let mut unfair = begun(&scenario);
-    unfair.waiting.extend([(first, waits()), (second, waits())]);
+    waits(&mut unfair, first);
+    waits(&mut unfair, second);
     let overtaken = Fault::Overtaken { call: second, agent: agent.clone(), first };
     assert_eq!(unfair.agent_answers(second, agent.clone()), Err(overtaken));
 
     let mut twice = begun(&scenario);
     twice.busy.insert(agent.clone());
-    twice.waiting.insert(first, waits());
+    waits(&mut twice, first);
     assert_eq!(twice.agent_answers(first, agent.clone()), Err(Fault::TwoCalls { agent: agent.clone(), call: first }));
 
     let mut unknown = begun(&scenario);
@@ -213,6 +260,6 @@ fn what_a_distributor_must_never_do_is_noticed() {
     );
 
     let mut invented = begun(&scenario);
-    invented.waiting.insert(first, waits());
+    waits(&mut invented, first);
     assert_eq!(invented.agent_answers(first, agent.clone()), Err(Fault::OfferNotValid { call: first, agent }));
 }
