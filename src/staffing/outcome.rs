@@ -6,6 +6,14 @@ use serde::Serialize;
 
 use super::Estimate;
 
+/// What came of all calls, and of those of each queue. The agents are those of all queues.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played {
+    pub whole: Outcome,
+    /// In the order of the scenario's queues.
+    pub queues: Vec<Outcome>,
+}
+
 /// A figure is a share of the offered calls, where nothing else is said.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {
@@ -95,9 +103,42 @@ impl Batch {
     }
 }
 
-impl Outcome {
+/// What is counted, by batches.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub queues: Vec<Vec<Batch>>,
+    pub work: Vec<Work>,
+}
+
+impl Tally {
+    pub fn new(queues: usize, batches: usize) -> Tally {
+        Tally { queues: vec![vec![Batch::default(); batches]; queues], work: vec![Work::default(); batches] }
+    }
+
+    /// The batches of another run follow.
+    pub fn append(&mut self, other: Tally) {
+        self.queues.resize(other.queues.len(), Vec::new());
+        for (batches, more) in self.queues.iter_mut().zip(other.queues) {
+            batches.extend(more);
+        }
+        self.work.extend(other.work);
+    }
+
     /// `least_wait`: who finds all agents busy waits so many seconds on average, at the least.
-    pub(super) fn of(batches: &[Batch], work: &[Work], least_wait: f64) -> Outcome {
+    pub fn played(&self, least_wait: f64) -> Played {
+        let mut whole = vec![Batch::default(); self.work.len()];
+        for batches in &self.queues {
+            for (sum, batch) in whole.iter_mut().zip(batches) {
+                sum.add(batch);
+            }
+        }
+        let outcome = |batches: &Vec<Batch>| Outcome::of(batches, &self.work, least_wait);
+        Played { whole: outcome(&whole), queues: self.queues.iter().map(outcome).collect() }
+    }
+}
+
+impl Outcome {
+    fn of(batches: &[Batch], work: &[Work], least_wait: f64) -> Outcome {
         let sum = |of: fn(&Batch) -> u64| batches.iter().map(of).sum::<u64>();
         let offered = sum(|batch| batch.offered);
         let ratio = |scale: f64, of: fn(&Batch) -> (f64, f64)| {

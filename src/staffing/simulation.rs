@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use rand_core::RngCore;
 
-use super::Outcome;
+use super::Played;
 use super::callers::{Caller, stream};
 use super::distributor::Distributor;
 use super::estimate::MOST_BATCHES;
-use super::outcome::{Batch, Promise, Work};
+use super::outcome::{Batch, Promise, Tally};
 use super::scenario::{Calls, Kind, Scenario};
 use crate::ids::{AgentId, CallId};
 use crate::queue::EnqueueError;
@@ -51,64 +51,26 @@ pub enum Fault {
     Refused(#[from] EnqueueError),
 }
 
-/// What came of all calls, and of those of each queue. The agents are those of all queues.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Played {
-    pub whole: Outcome,
-    /// In the order of the scenario's queues.
-    pub queues: Vec<Outcome>,
-}
-
 /// Plays the scenario to its end. `tell` hears now and then how much of it is done, from 0 to 1.
 pub fn run(scenario: &Scenario, tell: &mut dyn FnMut(f64)) -> Result<Played, Fault> {
-    let mut tally = Tally::new(scenario.queues.len());
-    match &scenario.calls {
+    let tally = match &scenario.calls {
         Calls::Random(calls) => {
             let counted = Counted { from: Instant(0) + calls.period, period: calls.period, periods: calls.periods };
             let callers = Box::new(calls.draw(scenario.seed));
-            tally = Run::new(scenario, 0, callers, counted).play(tell)?;
+            Run::new(scenario, 0, callers, counted).play(tell)?
         }
         Calls::Recorded(recording) => {
+            let mut tally = Tally::default();
             for replay in 0..REPLAYS {
                 let counted = Counted { from: Instant(0), period: recording.length(), periods: 1 };
                 let callers = Box::new(recording.callers(scenario.seed, replay.into()));
                 let mut tell_all = |done: f64| tell((f64::from(replay) + done) / f64::from(REPLAYS));
                 tally.append(Run::new(scenario, replay.into(), callers, counted).play(&mut tell_all)?);
             }
+            tally
         }
-    }
+    };
     Ok(tally.played(scenario.calls.aht() / scenario.agents.len().max(1) as f64))
-}
-
-/// What is counted, by batches.
-#[derive(Debug)]
-struct Tally {
-    queues: Vec<Vec<Batch>>,
-    work: Vec<Work>,
-}
-
-impl Tally {
-    fn new(queues: usize) -> Tally {
-        Tally { queues: vec![Vec::new(); queues], work: Vec::new() }
-    }
-
-    fn append(&mut self, other: Tally) {
-        for (batches, more) in self.queues.iter_mut().zip(other.queues) {
-            batches.extend(more);
-        }
-        self.work.extend(other.work);
-    }
-
-    fn played(&self, least_wait: f64) -> Played {
-        let mut whole = vec![Batch::default(); self.work.len()];
-        for batches in &self.queues {
-            for (sum, batch) in whole.iter_mut().zip(batches) {
-                sum.add(batch);
-            }
-        }
-        let outcome = |batches: &Vec<Batch>| Outcome::of(batches, &self.work, least_wait);
-        Played { whole: outcome(&whole), queues: self.queues.iter().map(outcome).collect() }
-    }
 }
 
 /// The stretches of time that are counted.
@@ -196,7 +158,6 @@ impl<'s> Run<'s> {
             let agents = scenario.agents_for(&kind).collect();
             Line { kind, agents, waiting: BTreeSet::new() }
         };
-        let batches = vec![Batch::default(); counted.batches()];
         let mut run = Run {
             scenario,
             distributor: Distributor::new(scenario, ties, now),
@@ -210,7 +171,7 @@ impl<'s> Run<'s> {
             talking: HashMap::new(),
             busy: HashSet::new(),
             counted,
-            tally: Tally { work: vec![Work::default(); batches.len()], queues: vec![batches; scenario.queues.len()] },
+            tally: Tally::new(scenario.queues.len(), counted.batches()),
         };
         run.steps.set(Step::PeriodEnds, now.instant + counted.period);
         run.await_call();

@@ -54,7 +54,7 @@ pub(super) fn recording(args: &SimulateArgs, data: &Path, queues: &[settings::Qu
             error => error.to_string(),
         })?
     } else {
-        read_file(data, take)?
+        read_file(data, take).map(|()| 0)?
     };
     drop(progress);
     let name = data.display();
@@ -87,7 +87,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// One record a line, as `relais cdr --json` writes them.
-fn read_file(path: &Path, mut each: impl FnMut(CallRecord) -> ControlFlow<()>) -> Result<u64, String> {
+fn read_file(path: &Path, mut each: impl FnMut(CallRecord) -> ControlFlow<()>) -> Result<(), String> {
     let name = path.display();
     let file = File::open(path).map_err(|error| format!("{name}: cannot be read: {error}"))?;
     let mut reader = BufReader::new(file);
@@ -107,7 +107,7 @@ fn read_file(path: &Path, mut each: impl FnMut(CallRecord) -> ControlFlow<()>) -
             break;
         }
     }
-    Ok(0)
+    Ok(())
 }
 
 /// The calls of some queues in some time, as they are gathered.
@@ -431,7 +431,7 @@ mod tests {
             read.push(record);
             ControlFlow::Continue(())
         };
-        assert_eq!(read_file(&file, &mut each), Ok(0));
+        assert_eq!(read_file(&file, &mut each), Ok(()));
         assert_eq!(read, vec![handled(), handled()]);
         std::fs::write(&file, format!("{line}\n{{}}\n")).unwrap();
         let refusal = read_file(&file, |_| ControlFlow::Continue(())).unwrap_err();
