@@ -44,7 +44,7 @@ impl Scenario {
     /// Those who can take such a call.
     pub fn agents_for(&self, kind: &Kind) -> impl Iterator<Item = &AgentId> {
         let queue = self.queues.get(kind.queue).map(|queue| &queue.id);
-        let can = |agent: &&settings::Agent| {
+        let can = move |agent: &&settings::Agent| {
             queue.is_some_and(|queue| agent.queues.contains(queue))
                 && kind.skills.iter().all(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
         };

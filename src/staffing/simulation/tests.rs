@@ -1,6 +1,6 @@
 //! The real distributor against theory at a few loads; `benches/theory.rs` has the wide grid.
 
-use super::super::{Performance, Profile, RandomCalls, RecordedCall, RecordedEnd, Recording};
+use super::super::{Outcome, Performance, Profile, RandomCalls, RecordedCall, RecordedEnd, Recording};
 use super::*;
 use crate::ids::QueueId;
 use crate::queue::Skills;
@@ -131,8 +131,13 @@ fn how_far_it_is_grows_up_to_the_whole() {
 /// One agent: the first call is answered at once, the second when the first is over, the third gives up.
 fn recording() -> Recording {
     let seconds = Duration::from_secs;
-    let call =
-        |entered, waited, end| RecordedCall { entered: Instant(0) + seconds(entered), waited: seconds(waited), end };
+    let kind = Kind { queue: 0, skills: Skills::new() };
+    let call = |entered, waited, end| RecordedCall {
+        kind: kind.clone(),
+        entered: Instant(0) + seconds(entered),
+        waited: seconds(waited),
+        end,
+    };
     Recording::new(vec![
         call(500, 0, RecordedEnd::Handled(seconds(100))),
         call(510, 90, RecordedEnd::Handled(seconds(60))),
