@@ -40,6 +40,8 @@ pub mod sdp;
 pub mod sip;
 #[forbid(unsafe_code)]
 pub mod spoken;
+#[forbid(unsafe_code)]
+pub mod staffing;
 
 // Shells: they do the I/O. Clocks and entropy are theirs.
 #[allow(clippy::disallowed_methods)]

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that decide and do no I/O.
-const PURE: &[&str] =
-    &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "report", "spoken"];
+const PURE: &[&str] = &[
+    "sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "report", "spoken",
+    "staffing",
+];
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
@@ -25,6 +27,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("queue", &[]),
         ("report", &[]),
         ("spoken", &[]),
+        ("staffing", &["queue"]),
         ("ivr", &["bridge", "spoken"]),
         ("dialplan", &["bridge", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),

@@ -2,10 +2,14 @@
 
 mod cdr;
 mod check;
+mod demand;
 mod diff;
 mod modules;
+mod progress;
 mod run;
 mod schema;
+mod simulate;
+mod staff;
 mod test;
 mod token;
 mod trace;
@@ -56,6 +60,8 @@ pub enum Command {
     Cdr(CdrArgs),
     /// Make a token for the HTTP API
     Token(TokenArgs),
+    Staff(staff::StaffArgs),
+    Simulate(simulate::SimulateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -261,6 +267,8 @@ pub fn main() -> ExitCode {
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),
         },
+        Command::Staff(args) => staff::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
 

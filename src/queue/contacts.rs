@@ -125,9 +125,9 @@ impl Acd {
         match self.contacts.get(&contact).map(|contact| contact.stage.clone()) {
             None => {}
             Some(Stage::Talking(_)) => self.talk_ended(contact, now),
-            Some(Stage::Waiting) => self.leave_line(contact, elsewhere),
+            Some(Stage::Waiting) => self.leave_line(contact, elsewhere, now),
             Some(Stage::Offered(agents)) => {
-                self.leave_line(contact, elsewhere);
+                self.leave_line(contact, elsewhere, now);
                 self.take_back(contact, &agents, now);
             }
         }
@@ -188,9 +188,9 @@ impl Acd {
         {
             queue.line.remove(&talking.place);
             queue.voices.remove(&talking.place.waited());
-            queue.flow.answered(queue.line.len() > 0, now.instant);
-            queue.figures.handled += 1;
             let waited = now.instant.since(talking.place.since);
+            queue.flow.answered(waited, queue.line.len() > 0, now.instant);
+            queue.figures.handled += 1;
             queue.figures.in_time += u64::from(waited <= queue.settings.answer_within);
             self.changed_queues.insert(queue_index);
         }
@@ -362,7 +362,7 @@ impl Acd {
     }
 
     /// Out of the queue without an answer.
-    fn leave_line(&mut self, id: CallId, elsewhere: bool) {
+    fn leave_line(&mut self, id: CallId, elsewhere: bool, now: Now) {
         self.clear_timers(id);
         let Some(contact) = self.contacts.remove(&id) else { return };
         let Some(queue_index) = contact.queue else { return };
@@ -377,9 +377,8 @@ impl Acd {
                 Medium::Voice if elsewhere || contact.called_back => queue.figures.overflowed += 1,
                 Medium::Voice => queue.figures.abandoned += 1,
             }
-            if queue.line.len() == 0 {
-                queue.flow.end();
-            }
+            let waited = now.instant.since(contact.place.since);
+            queue.flow.left(waited, queue.line.len() > 0, now.instant);
             self.changed_queues.insert(queue_index);
         }
         self.close_if_drained(queue_index);
