@@ -117,6 +117,8 @@ pub(super) struct Agent {
     pub(super) unanswered: u32,
     /// Not offered anything until the timer says so.
     pub(super) resting: bool,
+    /// Looks for a contact at this moment; listed as idle only when there is none.
+    pub(super) looking: bool,
     /// Asked for during a talk; takes effect after it.
     pub(super) wanted: Option<Wanted>,
     /// The configuration no longer knows this agent; a talk and its wrap-up are still ended.
@@ -149,6 +151,7 @@ impl Agent {
             tie,
             unanswered: 0,
             resting: false,
+            looking: false,
             wanted: None,
             leaving: false,
             listed: None,
@@ -159,9 +162,14 @@ impl Agent {
     }
 
     /// May be offered a contact now.
+    pub(super) fn is_free(&self) -> bool {
+        self.duty == Duty::Available && !self.resting && !self.leaving
+    }
+
+    /// May be chosen by a contact that comes.
     pub(super) fn idle(&self, agent: AgentIndex) -> Option<Idle> {
-        let free = self.duty == Duty::Available && !self.resting && !self.leaving;
-        free.then_some(Idle { since: self.idle_since, logged_in: self.logged_in, tie: self.tie, agent })
+        let idle = Idle { since: self.idle_since, logged_in: self.logged_in, tie: self.tie, agent };
+        (self.is_free() && !self.looking).then_some(idle)
     }
 
     pub(super) fn enter(&mut self, duty: Duty, cause: Cause, now: Now) {
@@ -169,6 +177,7 @@ impl Agent {
         self.cause = cause;
         self.since = now.wall;
         self.entered = true;
+        self.looking = false;
         if self.is_with_contact() {
             self.working_since.get_or_insert(now.instant);
         } else if let Some(since) = self.working_since.take() {

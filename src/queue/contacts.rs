@@ -386,8 +386,7 @@ impl Acd {
 
     /// The agent is available again as before the offer: idle time goes on.
     fn release(&mut self, index: AgentIndex, cause: Cause, now: Now) {
-        self.change(index, |agent| agent.enter(Duty::Available, cause, now));
-        self.employ(index, now);
+        self.come_free(index, now, |agent| agent.enter(Duty::Available, cause, now));
     }
 
     fn offer_failed(&mut self, id: CallId, index: AgentIndex, why: NoAnswer, now: Now) {

@@ -52,7 +52,7 @@ impl Acd {
 
     /// Offers an idle agent the contact that is first of all in their queues, if there is one for them.
     pub(super) fn employ(&mut self, index: AgentIndex, now: Now) {
-        let Some(agent) = self.agents.get(&index).filter(|agent| agent.listed.is_some()) else { return };
+        let Some(agent) = self.agents.get(&index).filter(|agent| agent.is_free()) else { return };
         let first = self.first_claims(index, agent, now.instant);
         let Some(chosen) = first.first() else { return };
         let Some(queue) = self.queues.get(&chosen.queue) else { return };

@@ -98,19 +98,31 @@ impl Acd {
 
     /// Puts the agent into a state in which they have no contact.
     pub(super) fn begin(&mut self, index: AgentIndex, duty: Duty, cause: Cause, now: Now) {
-        let available = duty == Duty::Available;
         self.timers.clear(&Timer::Rest(index));
+        if duty == Duty::Available {
+            return self.come_free(index, now, |agent| {
+                agent.enter(duty, cause, now);
+                agent.resting = false;
+                agent.idle_since = now.instant;
+            });
+        }
         self.change(index, |agent| {
             agent.enter(duty, cause, now);
             agent.resting = false;
-            if available {
-                agent.idle_since = now.instant;
-            }
         });
-        if available {
-            self.employ(index, now);
-        } else {
-            self.wait_no_longer_for(index, now);
+        self.wait_no_longer_for(index, now);
+    }
+
+    /// After this change the agent takes the first of all who wait, or else is listed as idle: putting them into the
+    /// sets of all their queues and skills, and out again, would cost more than the decision.
+    pub(super) fn come_free(&mut self, index: AgentIndex, now: Now, change: impl FnOnce(&mut Agent)) {
+        self.change(index, |agent| {
+            change(agent);
+            agent.looking = true;
+        });
+        self.employ(index, now);
+        if self.agents.get(&index).is_some_and(|agent| agent.looking) {
+            self.change(index, |agent| agent.looking = false);
         }
     }
 
@@ -139,8 +151,7 @@ impl Acd {
     }
 
     pub(super) fn end_rest(&mut self, index: AgentIndex, now: Now) {
-        self.change(index, |agent| agent.resting = false);
-        self.employ(index, now);
+        self.come_free(index, now, |agent| agent.resting = false);
     }
 
     /// Every change that decides whether an agent can be chosen, or is counted, goes through here.
