@@ -120,11 +120,16 @@ fn loading(criterion: &mut Criterion) {
     let distinct: Vec<String> =
         (0..10_000).map(|n| format!("call.from == '+331{n:05}' && caller.value > {n} || tier == 'gold'")).collect();
     let distinct = vec![matrix("1", 500, 20, &distinct.iter().map(String::as_str).collect::<Vec<_>>())];
+    // A mistake in each; all are told, and told where.
+    let wrong = vec![matrix("1", 500, 20, &["teir == 'gold'"])];
     let mut group = criterion.benchmark_group("load");
     group.sample_size(10);
     group.bench_function("10000 rules in one plan", |bench| bench.iter(|| black_box(load(one.clone()))));
     group.bench_function("10000 rules in 100 plans", |bench| bench.iter(|| black_box(load(many.clone()))));
     group.bench_function("10000 rules, no condition twice", |bench| bench.iter(|| black_box(load(distinct.clone()))));
+    group.bench_function("10000 rules, each wrong", |bench| {
+        bench.iter(|| black_box(Plans::load(wrong.clone(), names()).err().map(|findings| findings.len())));
+    });
     group.finish();
 }
 

@@ -1,5 +1,6 @@
 //! What is wrong with the operator's files, and where: `file:line:column: message (hint)`.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
@@ -12,21 +13,6 @@ pub struct Source {
     /// As it is to be named in findings.
     pub path: String,
     pub text: String,
-}
-
-impl Source {
-    /// Line and column of a byte offset, both counted from 1; columns count characters.
-    pub fn position(&self, offset: usize) -> (usize, usize) {
-        let mut end = offset.min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let before = self.text.get(..end).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.matches('\n').count() + 1;
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (line, column)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -68,12 +54,14 @@ impl fmt::Display for Finding {
 #[derive(Debug)]
 pub struct Findings<'s> {
     pub source: &'s Source,
+    /// Where each line begins; read off once somebody asks for a place.
+    lines: OnceCell<Vec<usize>>,
     found: Vec<Finding>,
 }
 
 impl<'s> Findings<'s> {
     pub fn new(source: &'s Source) -> Self {
-        Findings { source, found: Vec::new() }
+        Findings { source, lines: OnceCell::new(), found: Vec::new() }
     }
 
     pub fn error(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<Option<String>>) {
@@ -85,8 +73,19 @@ impl<'s> Findings<'s> {
     }
 
     fn add(&mut self, severity: Severity, span: Range<usize>, message: String, hint: Option<String>) {
-        let (line, column) = self.source.position(span.start);
+        let (line, column) = self.position(span.start);
         self.found.push(Finding { file: self.source.path.clone(), line, column, severity, message, hint });
+    }
+
+    /// Line and column of a byte offset, both counted from 1; columns count characters.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let text = self.source.text.as_str();
+        let end = text.floor_char_boundary(offset);
+        let lines =
+            self.lines.get_or_init(|| [0].into_iter().chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect());
+        let line = lines.partition_point(|start| *start <= end);
+        let start = line.checked_sub(1).and_then(|before| lines.get(before)).copied().unwrap_or_default();
+        (line, text.get(start..end).unwrap_or_default().chars().count() + 1)
     }
 
     /// In the order of the file.
@@ -126,11 +125,13 @@ mod tests {
     #[test]
     fn lines_and_columns_count_characters_from_one() {
         let source = Source { path: "a.toml".into(), text: "é = 1\nname = 'b'\n".into() };
-        assert_eq!(source.position(0), (1, 1));
-        assert_eq!(source.position("é ".len()), (1, 3));
-        assert_eq!(source.position("é = 1\nname".len()), (2, 5));
-        assert_eq!(source.position(1), (1, 1), "inside a character");
-        assert_eq!(source.position(9_999), (3, 1), "past the end");
+        let findings = Findings::new(&source);
+        assert_eq!(findings.position(0), (1, 1));
+        assert_eq!(findings.position("é ".len()), (1, 3));
+        assert_eq!(findings.position("é = 1".len()), (1, 6), "the line's end is the line's");
+        assert_eq!(findings.position("é = 1\nname".len()), (2, 5));
+        assert_eq!(findings.position(1), (1, 1), "inside a character");
+        assert_eq!(findings.position(9_999), (3, 1), "past the end");
     }
 
     #[test]

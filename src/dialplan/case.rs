@@ -180,7 +180,7 @@ fn read_case(mut table: Table<'_>, numbers: &[Pattern], findings: &mut Findings<
     let (queues, figures) = read_queues(&mut table, findings);
     let word = |key: &str| call.get(key).and_then(Value::as_text).map(str::to_owned);
     let case = Case {
-        line: findings.source.position(table.span.start).0,
+        line: findings.position(table.span.start).0,
         file: findings.source.path.clone(),
         from: word("from").unwrap_or_default(),
         to: word("to").or_else(|| numbers.first().map(Pattern::example)).unwrap_or_default(),
@@ -373,7 +373,7 @@ fn read_expectations(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<
     let what = table.what.clone();
     let mut expectations = Vec::new();
     for (key, value) in table.table("expect", findings).iter().flat_map(Table::all) {
-        let line = findings.source.position(key.span.start).0;
+        let line = findings.position(key.span.start).0;
         if !EXPECTATIONS.contains(&key.value) {
             let hint = suggest(key.value, EXPECTATIONS);
             findings.error(key.span, format!("{what}: expect has no '{}'", key.value), hint);

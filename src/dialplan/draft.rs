@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::case::{Case, read_cases};
 use super::declared::{DeclaredDraft, read_declared};
 use super::reader::{At, Table, type_of, value_of};
-use crate::findings::{Findings, Source, suggest};
+use crate::findings::{Findings, suggest};
 use crate::ids::Language;
 use crate::ivr::{Names, Pattern, Value};
 
@@ -17,24 +17,19 @@ const MOST_LEVELS: usize = 1_000;
 const MOST_RULES: usize = 1_000;
 
 /// The numbers and names that are taken, with their places: two plans cannot have the same.
-pub(super) struct Claims<'s> {
-    pub sources: &'s [Source],
-    /// Index of the source, and where in it.
-    pub taken: BTreeMap<String, (usize, Range<usize>)>,
-    /// The source being read.
-    pub current: usize,
+#[derive(Default)]
+pub(super) struct Claims {
+    /// As findings name a place: `file:line:column`.
+    taken: BTreeMap<String, String>,
 }
 
-impl Claims<'_> {
+impl Claims {
     fn take(&mut self, what: String, span: Range<usize>, findings: &mut Findings<'_>) {
-        if let Some((source, first)) = self.taken.get(&what) {
-            let place = self.sources.get(*source).map(|source| {
-                let (line, column) = source.position(first.start);
-                format!("it is taken at {}:{line}:{column}", source.path)
-            });
-            findings.error(span, format!("{what} is given twice"), place);
+        if let Some(first) = self.taken.get(&what) {
+            findings.error(span, format!("{what} is given twice"), format!("it is taken at {first}"));
         } else {
-            self.taken.insert(what, (self.current, span));
+            let (line, column) = findings.position(span.start);
+            self.taken.insert(what, format!("{}:{line}:{column}", findings.source.path));
         }
     }
 }
@@ -96,7 +91,7 @@ impl PlanDraft<'_> {
 pub(super) fn read_plan<'t>(
     mut table: Table<'t>,
     names: &Names,
-    claims: &mut Claims<'_>,
+    claims: &mut Claims,
     findings: &mut Findings<'_>,
 ) -> PlanDraft<'t> {
     let name = match table.text("name", findings) {
@@ -127,11 +122,7 @@ pub(super) fn read_plan<'t>(
 }
 
 /// `numbers = ["610"]`, and `[[number]]` for those that give inputs.
-fn read_numbers<'t>(
-    table: &mut Table<'t>,
-    claims: &mut Claims<'_>,
-    findings: &mut Findings<'_>,
-) -> Vec<NumberDraft<'t>> {
+fn read_numbers<'t>(table: &mut Table<'t>, claims: &mut Claims, findings: &mut Findings<'_>) -> Vec<NumberDraft<'t>> {
     let mut numbers = Vec::new();
     let mut take =
         |text: At<String>, inputs: Option<Table<'t>>, findings: &mut Findings<'_>| match Pattern::parse(&text.value) {

@@ -57,10 +57,9 @@ impl Signature {
 pub(super) fn load(sources: &[Source], names: &Names) -> (Vec<Plan>, Vec<Finding>) {
     let mut findings: Vec<Findings<'_>> = sources.iter().map(Findings::new).collect();
     let documents: Vec<_> = findings.iter_mut().map(parse).collect();
-    let mut claims = Claims { sources, taken: BTreeMap::new(), current: 0 };
+    let mut claims = Claims::default();
     let mut drafts = Vec::new();
-    for (index, (document, findings)) in documents.iter().zip(&mut findings).enumerate() {
-        claims.current = index;
+    for (document, findings) in documents.iter().zip(&mut findings) {
         let draft = document
             .as_ref()
             .map(|document| read_plan(Table::new("plan", document.get_ref(), 0..0), names, &mut claims, findings));

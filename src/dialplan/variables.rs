@@ -128,7 +128,7 @@ fn compare(
             }
             (_, Some((_, true))) => {}
             (Some((known, place)), _) if !known.compares_with(of) => {
-                let place = place.map(|span| findings.source.position(span.start).0);
+                let place = place.map(|span| findings.position(span.start).0);
                 let place = place.map_or("in [variables]".to_owned(), |line| format!("in line {line}"));
                 let message = format!("'{name}' is {of} here and {known} {place}");
                 findings.error(definition.span.clone(), message, "give one of them another name".to_owned());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::calls::EndReason;
 use super::{Engine, LogLevel, Timer};
 use crate::bridge::{Latch, MediaCommand, PlayItem};
@@ -19,9 +21,10 @@ use crate::spoken::{Amount, Kind, Said};
 use crate::time::Now;
 
 /// A phone of an agent: what to write into the request line, and the way there.
-struct Phone {
-    uri: Uri,
-    to: Destination,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Phone {
+    pub uri: Uri,
+    pub to: Destination,
 }
 
 /// Added to the ringing time: in general we take an invitation back ourselves.
@@ -53,7 +56,7 @@ impl Engine {
         self.changed.insert(id);
     }
 
-    fn phones(&self, id: &AgentId) -> Vec<Phone> {
+    pub(super) fn phones(&self, id: &AgentId) -> Vec<Phone> {
         let Some(agent) = self.settings.agents.iter().find(|agent| agent.id == *id) else { return Vec::new() };
         if let Some(contact) = &agent.contact {
             return fixed_phone(contact).into_iter().collect();
@@ -117,7 +120,7 @@ impl Engine {
     }
 
     /// `sip:33155501@our.domain`: what the agent's phone shows.
-    fn caller_identity(&self, from: &str) -> NameAddr {
+    pub(super) fn caller_identity(&self, from: &str) -> NameAddr {
         NameAddr { display: Some(from.to_owned()), ..self.own_address(from) }
     }
 

@@ -77,8 +77,10 @@ impl Engine {
                 Err(ApiError { status: 503, code: "full".to_owned(), message })
             }
             Err(_) => {
-                let message =
-                    format!("{number} cannot be called from here; its beginning must stand in a trunk's allow");
+                let message = format!(
+                    "{number} cannot be called from here; its beginning must stand in a trunk's allow, or it must be the \
+                     number of an agent who is in no queue"
+                );
                 Err(refusal(422, "not_allowed", message))
             }
         }

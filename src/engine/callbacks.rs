@@ -79,7 +79,7 @@ impl Engine {
 
     pub(super) fn promise(&mut self, wish: Wish, now: Now) -> Result<CallbackId, CallBackOutcome> {
         let rules = self.callback_rules(&wish.queue).ok_or(CallBackOutcome::NoSuchQueue)?;
-        if !self.could_dial(&wish.number, wish.trunk.as_ref(), wish.origin) {
+        if !self.could_call_back(&wish.number, wish.trunk.as_ref(), wish.origin) {
             self.log(
                 LogLevel::Warn,
                 format!("no call-back to {}: no trunk offers it; see allow of the trunks", wish.number),

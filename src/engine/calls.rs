@@ -255,7 +255,6 @@ impl Engine {
         self.sessions.remove(&session);
         self.media(MediaCommand::Close { leg: leg_id });
         self.changed.insert(id);
-        self.unwritten.insert(id);
     }
 
     pub(super) fn finish_if_complete(&mut self, id: CallId, now: Now) {

@@ -1,5 +1,5 @@
-//! Calls to the outside: a number is dialled for a call, through a trunk that offers it, at the first of its servers that
-//! says a word.
+//! Numbers that are dialled for a call: outside, through a trunk that offers them, at the first of its servers that says a
+//! word; or, for a call-back, an extension of ours at its own phone.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::agents::Phone;
 use super::calls::EndReason;
 use super::trunks::{ServerId, TargetId};
 use super::{Engine, LogLevel, Timer};
@@ -14,11 +15,11 @@ use crate::bridge::MediaCommand;
 use crate::call::{Leg, NewLeg, Phase};
 use crate::callback::Origin;
 use crate::dialplan::{RunInput, TransferOutcome};
-use crate::ids::{CallId, LegId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, LegId, SessionId, TrunkId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
-use crate::settings::Trunk;
+use crate::settings::{Agent, Codec, Trunk};
 use crate::sip::Destination;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::ua::Invite;
@@ -32,12 +33,42 @@ const FIRST_WORD: Duration = Duration::from_secs(5);
 pub(super) struct Outgoing {
     pub leg: LegId,
     number: String,
-    /// The server that is tried now, and those that are left.
-    target: TargetId,
-    others: VecDeque<TargetId>,
+    /// What is tried now, and what is left.
+    way: Way,
+    others: VecDeque<Way>,
     offer: Bytes,
     /// It rings: what fails from now on is the far end and no server.
     ringing: bool,
+}
+
+/// Where a number can be reached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Way {
+    /// A server of a trunk.
+    Server(TargetId),
+    /// A phone of one of our agents.
+    Phone(AgentId, Phone),
+}
+
+impl Way {
+    fn to(&self) -> Destination {
+        match self {
+            Way::Server(target) => target.to,
+            Way::Phone(_, phone) => phone.to,
+        }
+    }
+}
+
+/// The ways to a number, best first, and what is spoken there.
+struct Ways {
+    codecs: Vec<Codec>,
+    ways: VecDeque<Way>,
+}
+
+impl Ways {
+    fn by_trunk(trunk: &Trunk, targets: Vec<TargetId>) -> Ways {
+        Ways { codecs: trunk.codecs.clone(), ways: targets.into_iter().map(Way::Server).collect() }
+    }
 }
 
 /// Why a number may not be dialled.
@@ -78,25 +109,25 @@ impl Engine {
     /// Calls a number for a running call, with a leg of `role`; it is checked here whether it may be called at all. An
     /// answer leads to `outside_answered`, anything else to `outside_failed`.
     pub(super) fn reach(&mut self, id: CallId, number: &str, role: Party, now: Now) -> Result<(), TransferOutcome> {
-        let (trunk, mut others) = match self.ways_to(id, number, now) {
+        let Ways { codecs, ways: mut others } = match self.ways_to(id, number, now) {
             Ok(ways) => ways,
             Err(why) => {
                 self.log(LogLevel::Warn, format!("call {id}: {number} is not dialled: {}", why.reason()));
                 return Err(TransferOutcome::Refused);
             }
         };
-        let (Some(target), Some(port)) = (others.pop_front(), self.ports.pop_front()) else {
-            let what = format!("trunk {} has no address, or no RTP port is free", trunk.id);
+        let (Some(way), Some(port)) = (others.pop_front(), self.ports.pop_front()) else {
+            let what = "its trunk has no address, its phone is not registered, or no RTP port is free";
             self.log(LogLevel::Warn, format!("call {id}: {number} cannot be dialled: {what}"));
             return Err(TransferOutcome::Unreachable);
         };
         let leg_id = self.next_leg_id();
         let caller = self.calls.get(&id).and_then(|live| live.call.caller());
-        let codecs = super::agents::codecs_for(&trunk.codecs, caller);
+        let codecs = super::agents::codecs_for(&codecs, caller);
         let mut negotiator = self.negotiator(port, leg_id, &codecs);
         let offer = negotiator.offer(Direction::BOTH);
-        let latch = super::agents::latch_of(&target.to);
-        let outgoing = Outgoing { leg: leg_id, number: number.to_owned(), target, others, offer, ringing: false };
+        let latch = super::agents::latch_of(&way.to());
+        let outgoing = Outgoing { leg: leg_id, number: number.to_owned(), way, others, offer, ringing: false };
         let session = self.invite_outside(id, &outgoing, now).ok_or(TransferOutcome::Unreachable)?;
         let address = number.to_owned();
         let leg = Leg::new(NewLeg { id: leg_id, role, agent: None, address, session, port, negotiator, latch });
@@ -110,14 +141,24 @@ impl Engine {
         Ok(())
     }
 
-    /// The trunk a number goes out by, and its servers, best first.
-    fn ways_to(&self, id: CallId, number: &str, now: Now) -> Result<(Trunk, VecDeque<TargetId>), Forbidden> {
+    /// By which trunk a number goes out, at which servers, best first.
+    fn ways_to(&self, id: CallId, number: &str, now: Now) -> Result<Ways, Forbidden> {
+        if let Some(agent) = self.extension(number).filter(|_| self.is_calling_back(id)) {
+            let phones = self.phones(&agent.id).into_iter();
+            let ways = phones.map(|phone| Way::Phone(agent.id.clone(), phone)).collect();
+            return Ok(Ways { codecs: agent.codecs.clone(), ways });
+        }
         if let Some((trunk, target)) = self.way_back(id, number) {
             self.is_outside(number)?;
-            return Ok((trunk.clone(), VecDeque::from([target])));
+            return Ok(Ways::by_trunk(trunk, vec![target]));
         }
         let trunk = self.may_dial(id, number)?;
-        Ok((trunk.clone(), self.trunks.ways_out(&trunk.id, now.instant).into()))
+        Ok(Ways::by_trunk(trunk, self.trunks.ways_out(&trunk.id, now.instant)))
+    }
+
+    /// Who can be called back in house. Who takes calls of queues cannot: they would be both ends of it.
+    fn extension(&self, number: &str) -> Option<&Agent> {
+        self.settings.agents.iter().find(|agent| agent.id.as_str() == number && agent.queues.is_empty())
     }
 
     /// A call-back by a trunk without servers goes where the caller's own call came from.
@@ -130,14 +171,12 @@ impl Engine {
         (trunk.servers.is_empty() && trunk.allows(number).is_some()).then_some((trunk, TargetId { server, to }))
     }
 
-    /// Whether a number could be dialled, if not at this moment: by any trunk that offers it, or the way back.
-    pub(super) fn could_dial(&self, number: &str, trunk: Option<&TrunkId>, origin: Option<Origin>) -> bool {
+    /// Whether a number could be called back, if not at this moment: by any trunk that offers it, the way back, or in house.
+    pub(super) fn could_call_back(&self, number: &str, trunk: Option<&TrunkId>, origin: Option<Origin>) -> bool {
         let trunks = &self.settings.trunks;
         let back = |known: &Trunk| Some(&known.id) == trunk && known.servers.is_empty() && origin.is_some();
-        self.is_outside(number).is_ok()
-            && trunks
-                .iter()
-                .any(|trunk| trunk.offers(number).is_some() || (back(trunk) && trunk.allows(number).is_some()))
+        let offers = |trunk: &Trunk| trunk.offers(number).is_some() || (back(trunk) && trunk.allows(number).is_some());
+        self.extension(number).is_some() || (self.is_outside(number).is_ok() && trunks.iter().any(offers))
     }
 
     /// The number is nobody's whom only agents may call, and none that would come back to us.
@@ -165,18 +204,29 @@ impl Engine {
 
     fn invite_outside(&mut self, id: CallId, outgoing: &Outgoing, now: Now) -> Option<SessionId> {
         let call = &self.calls.get(&id)?.call;
-        let trunk = self.settings.trunks.iter().find(|trunk| trunk.id == outgoing.target.server.trunk)?;
-        let request_uri = super::trunks::number_at(trunk, &outgoing.target, &outgoing.number)?;
+        // Who is called back sees the number that they had dialled.
+        let caller = if call.outgoing { &call.to } else { &call.from };
+        let max_forwards = call.hops_left.saturating_sub(1);
+        let (request_uri, to_header, from, credentials) = match &outgoing.way {
+            Way::Server(target) => {
+                let trunk = self.settings.trunks.iter().find(|trunk| trunk.id == target.server.trunk)?;
+                let uri = super::trunks::number_at(trunk, target, &outgoing.number)?;
+                let from = self.identity_outside(trunk, caller);
+                (uri.clone(), NameAddr::new(uri), from, trunk.register.clone())
+            }
+            Way::Phone(agent, phone) => {
+                (phone.uri.clone(), self.own_address(agent.as_str()), self.caller_identity(caller), None)
+            }
+        };
         let invite = Invite {
-            to: outgoing.target.to,
-            // Who is called back sees the number that they had dialled.
-            from: self.identity_outside(trunk, if call.outgoing { &call.to } else { &call.from }),
-            to_header: NameAddr::new(request_uri.clone()),
+            to: outgoing.way.to(),
+            from,
+            to_header,
             request_uri,
             headers: self.while_it_rings(id, now),
             sdp: Some(outgoing.offer.clone()),
-            credentials: trunk.register.clone(),
-            max_forwards: call.hops_left.saturating_sub(1),
+            credentials,
+            max_forwards,
             first_word_within: Some(FIRST_WORD),
         };
         Some(self.ua.invite(invite, now.instant))
@@ -209,12 +259,12 @@ impl Engine {
             return false;
         };
         let server_failed = !outgoing.ringing && (status == 408 || (500..600).contains(&status));
-        if server_failed && matches!(status, 408 | 503) {
-            self.target_is_suspect(&outgoing.target, now);
+        if let (Way::Server(target), true) = (&outgoing.way, server_failed && matches!(status, 408 | 503)) {
+            self.target_is_suspect(target, now);
         }
         let next = outgoing.others.pop_front().filter(|_| server_failed);
         let session = next.and_then(|next| {
-            outgoing.target = next;
+            outgoing.way = next;
             self.invite_outside(id, &outgoing, now)
         });
         let Some(live) = self.calls.get_mut(&id) else { return false };

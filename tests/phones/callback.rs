@@ -98,3 +98,32 @@ fn a_web_page_may_ask_only_for_what_a_trunk_may_dial() {
     let message = answer["error"]["message"].as_str().expect("a message");
     assert!(message.contains("did you mean 'sales'?"), "{message}");
 }
+
+#[test]
+fn an_agent_in_no_queue_can_be_called_back_at_their_own_phone() {
+    if sipp::missing("an_agent_in_no_queue_can_be_called_back_at_their_own_phone") {
+        return;
+    }
+    let appliance = Appliance::demo();
+    // 205 takes calls of queues, and would be both ends of it.
+    let (status, answer) = appliance.api("POST", "/callbacks", Some(r#"{"number":"205","queue":"support"}"#));
+    assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("not_allowed")), "{answer}");
+    let (ear, agent_ear) = (Endpoint::open(), Endpoint::open());
+    ear.say(CUSTOMER_HZ);
+    agent_ear.say(AGENT_HZ);
+    let customer = Sipp::new("customer_confirms").media(ear.address).calls(1).pause(Duration::from_secs(4));
+    sipp::register(&appliance, "209", customer.port());
+    let customer = customer.start(&appliance);
+    let phone = Sipp::agent("agent_answers", "205").media(agent_ear.address);
+    sipp::log_in(&appliance, "205", phone.port());
+    let phone = phone.start(&appliance);
+    let (status, answer) = appliance.api("POST", "/callbacks", Some(r#"{"number":"209","queue":"support"}"#));
+    assert!((200..300).contains(&status), "{answer}");
+    let rung = eventually(Duration::from_secs(10), "the customer is rung", || customer.received("INVITE sip:209"));
+    let answered = eventually(Duration::from_secs(10), "then the agent", || phone.received("INVITE"));
+    assert!(rung.at < answered.at, "the agent was rung before anybody was there");
+    agent_ear.await_tone(CUSTOMER_HZ);
+    ear.await_tone(AGENT_HZ);
+    customer.succeeds(Duration::from_secs(20));
+    phone.succeeds(Duration::from_secs(5));
+}

@@ -40,6 +40,8 @@ pub(super) struct Take {
     voiced: u64,
     /// Where the far end last spoke.
     spoke_until: u64,
+    /// Where the last of what has come ends: a packet that came just now lasts on.
+    came_until: u64,
     silence_told: bool,
     full_told: bool,
 }
@@ -82,6 +84,7 @@ impl Take {
             activity: VoiceActivity::default(),
             voiced: 0,
             spoke_until: 0,
+            came_until: 0,
             silence_told: false,
             full_told: false,
         })
@@ -95,6 +98,7 @@ impl Take {
         };
         let Some(line) = line else { return };
         let placed = line.put(chunk.codec, chunk.timestamp, at, chunk.payload(), self.written);
+        self.came_until = self.came_until.max(placed.end);
         let speaks = |pcm| chunk.side == Side::Far && self.activity.hear(pcm);
         if placed.pcm.get(..placed.samples).is_some_and(speaks) {
             self.voiced += (placed.samples / self.per_unit) as u64;
@@ -159,7 +163,7 @@ impl Take {
 
     /// Writes the rest and puts the file in its place.
     pub fn end(mut self, folder: &Path, now: u64) -> RecordingEvent {
-        let end = now.min(u64::from(units(self.terms.longest)));
+        let end = now.max(self.came_until).min(u64::from(units(self.terms.longest)));
         self.write_until(end);
         self.flush();
         if self.written == 0 {

@@ -171,6 +171,23 @@ fn what_was_held_back_and_comes_all_at_once_stands_in_its_place() {
 }
 
 #[test]
+fn the_last_that_came_is_written_whole_though_it_lasts_beyond_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut take = begin(folder.path(), 1, RecordTerms { both: false, ..TERMS }, Codec::Pcmu);
+    let mut caller = Talker::new(Codec::Pcmu, 440.0);
+    for n in 0..150u32 {
+        // The first packet is late by 6 ms, and gives all the others their places.
+        let late = if n == 0 { 48 } else { 0 };
+        take.put(&chunk(Side::Far, Codec::Pcmu, 160 * n, 160 * n + late, caller.frame()));
+        take.advance(u64::from(160 * n), &mut |_| {});
+    }
+    take.end(folder.path(), 160 * 149);
+    let (_, _, samples) = read(&folder.path().join(relative(id(1))));
+    assert_eq!(samples.len(), 48 + 160 * 150);
+    assert!(share(&samples[48 + 160 * 149..], 440.0, 8000.0) > 0.9, "the last 20 ms are missing");
+}
+
+#[test]
 fn a_sender_that_starts_anew_goes_on_where_it_is_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut take = begin(folder.path(), 1, RecordTerms { both: false, ..TERMS }, Codec::Pcmu);
