@@ -11,7 +11,7 @@ use crate::ids::{CallId, QueueId};
 use crate::queue::{Acd, EnqueueError};
 use crate::record::{Party, QueueVisit, SurveyAnswer, VisitEnd};
 use crate::settings::Settings;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, Wall};
 
 /// How the distributor's queues are now, as plans ask.
 struct Figures<'a> {
@@ -201,11 +201,13 @@ pub(super) fn visit(
     now: Now,
 ) -> QueueVisit {
     let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
+    // To the millisecond, as it is written down.
+    let waiting_since = now.wall.as_millisecond().saturating_sub(waited);
     let known = settings.queues.iter().find(|known| known.id == *queue);
     let estimate = acd.load(queue.as_str(), now).and_then(|load| load.estimate);
     QueueVisit {
         queue: queue.clone(),
-        waiting_since: now.wall - jiff::SignedDuration::from_millis(waited),
+        waiting_since: Wall::from_millisecond(waiting_since).unwrap_or(now.wall),
         wait_ms: None,
         end: None,
         agent: None,

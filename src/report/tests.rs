@@ -431,7 +431,7 @@ fn a_name_is_no_formula_in_a_spreadsheet_and_breaks_no_line() {
 
 #[test]
 fn the_page_on_figures_is_up_to_date() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/FIGURES.md");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/FIGURES.md");
     if std::env::var_os("RELAIS_WRITE_PAGES").is_some() {
         std::fs::write(file, page()).unwrap();
     }
