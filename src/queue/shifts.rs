@@ -111,7 +111,8 @@ impl Acd {
         let Some(contact) = change.call_id else { return false };
         let queue = change.queue.as_ref().and_then(|queue| self.queues.get(self.queue_index.get(queue)?));
         let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up);
-        let since: Instant = now.instant - now.wall.duration_since(change.at).max(jiff::SignedDuration::ZERO).unsigned_abs();
+        let since: Instant =
+            now.instant - now.wall.duration_since(change.at).max(jiff::SignedDuration::ZERO).unsigned_abs();
         let free = self.agents.get(&index).is_some_and(|agent| agent.duty.contact().is_none());
         if !free || since + wrap_up <= now.instant {
             self.events.push_back(AcdEvent::WrappedUp { contact, acw: wrap_up });

@@ -86,13 +86,7 @@ fn of_agents(record: &CallRecord, terms: &Terms) -> Vec<(Option<String>, Sums)> 
     let mut lines: Vec<(Option<String>, Sums)> = joined
         .map(|leg| {
             let (handled, callbacks_kept) = if record.outgoing { (0, 1) } else { (1, 0) };
-            let own = Sums {
-                handled,
-                callbacks_kept,
-                talk_ms: leg.talk_ms,
-                hold_ms: leg.hold_ms,
-                ..Sums::default()
-            };
+            let own = Sums { handled, callbacks_kept, talk_ms: leg.talk_ms, hold_ms: leg.hold_ms, ..Sums::default() };
             (Some(leg.address.clone()), own)
         })
         .collect();

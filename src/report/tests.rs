@@ -188,7 +188,10 @@ fn a_call_through_two_queues_counts_in_each_and_once_in_all() {
     let calls = [through];
     let rows = report(morning(Interval::Day, By::Queue), &calls, &[])["rows"].clone();
     assert_figures(&rows[0], json!({ "queue": "sales", "offered": 1, "handled": 1, "aht_ms": 100_000 }));
-    assert_figures(&rows[1], json!({ "queue": "support", "offered": 1, "overflowed": 1, "handled": 0, "aht_ms": null }));
+    assert_figures(
+        &rows[1],
+        json!({ "queue": "support", "offered": 1, "overflowed": 1, "handled": 0, "aht_ms": null }),
+    );
     let all = report(morning(Interval::Day, By::All), &calls, &[])["rows"].clone();
     assert_figures(&all[0], json!({ "offered": 1, "handled": 1, "overflowed": 0, "queued": 2, "aht_ms": 100_000 }));
     let number = report(morning(Interval::Day, By::Number), &calls, &[])["rows"].clone();
@@ -238,7 +241,10 @@ fn an_agents_day_is_split_over_intervals_and_queues() {
     let by_agent = report(morning(Interval::Half, By::Agent), &[], &changes);
     let (first, second) = (&by_agent["rows"][0], &by_agent["rows"][1]);
     // 10 min available, 30 s ringing, 19.5 min talking.
-    assert_figures(first, json!({ "available_ms": 600_000, "ringing_ms": 30_000, "talking_ms": 1_170_000, "occupancy": 0.65 }));
+    assert_figures(
+        first,
+        json!({ "available_ms": 600_000, "ringing_ms": 30_000, "talking_ms": 1_170_000, "occupancy": 0.65 }),
+    );
     assert_figures(
         second,
         json!({
@@ -249,7 +255,8 @@ fn an_agents_day_is_split_over_intervals_and_queues() {
     assert_figures(&by_agent["totals"][0], json!({ "offers": 2, "non_response": 0.5, "staffed_ms": 3_600_000 }));
     let by_queue = report(morning(Interval::Day, By::Queue), &[], &changes)["rows"].clone();
     assert_figures(&by_queue[0], json!({ "queue": "sales", "talking_ms": 1_800_000, "offers": 2, "unanswered": 1 }));
-    let support = json!({ "queue": "support", "talking_ms": 0, "available_ms": 1_485_000, "offers": 0, "occupancy": 0.0 });
+    let support =
+        json!({ "queue": "support", "talking_ms": 0, "available_ms": 1_485_000, "offers": 0, "occupancy": 0.0 });
     assert_figures(&by_queue[1], support);
     let by_skill = report(morning(Interval::Day, By::Skill), &[], &changes)["rows"].clone();
     assert_figures(&by_skill[0], json!({ "skill": "french", "staffed_ms": 3_600_000, "offers": 2 }));
@@ -304,7 +311,8 @@ fn days_on_which_the_clocks_change_are_longer_and_shorter() {
     let grid = |from: &str, until: &str, interval| Grid::new(at(from), at(until), interval, &paris()).unwrap();
     let count = |grid: &Grid| (0..).map_while(|n| grid.bounds(n)).count();
     // Spring: 29 March 2026 has 23 hours; autumn: 25 October 2026 has 25.
-    let (spring, autumn) = (("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"), ("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"));
+    let (spring, autumn) =
+        (("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"), ("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"));
     for ((from, until), hours) in [(spring, 23), (autumn, 25)] {
         assert_eq!(count(&grid(from, until, Interval::Day)), 1);
         assert_eq!(count(&grid(from, until, Interval::Hour)), hours);
@@ -313,7 +321,10 @@ fn days_on_which_the_clocks_change_are_longer_and_shorter() {
     // Both hours that the clocks call two are there, each with its calls.
     let twice = ["2026-10-25T00:10:00Z", "2026-10-25T01:10:00Z"].map(|time| call(time, Outcome::Deterred));
     let rows = report(query(autumn.0, autumn.1, Interval::Hour, By::All), &twice, &[])["rows"].clone();
-    assert_eq!((&rows[0]["from"], &rows[1]["from"]), (&"2026-10-25T02:00:00+02:00".into(), &"2026-10-25T02:00:00+01:00".into()));
+    assert_eq!(
+        (&rows[0]["from"], &rows[1]["from"]),
+        (&"2026-10-25T02:00:00+02:00".into(), &"2026-10-25T02:00:00+01:00".into())
+    );
     // Half an hour of change: the last interval of the day is half an hour.
     let zone = TimeZone::get("Australia/Lord_Howe").unwrap();
     let day = Grid::new(at("2026-04-04T13:00:00Z"), at("2026-04-05T13:30:00Z"), Interval::Hour, &zone).unwrap();
@@ -352,7 +363,8 @@ fn intervals_add_up_to_the_day() {
         }
         let mut times: Vec<u64> = (0..200).map(|_| below(90_000)).collect();
         times.sort_unstable();
-        let states = [AgentState::Available, AgentState::Talking, AgentState::WrapUp, AgentState::Paused, AgentState::LoggedOut];
+        let states =
+            [AgentState::Available, AgentState::Talking, AgentState::WrapUp, AgentState::Paused, AgentState::LoggedOut];
         let mut changes = vec![logged_in("2026-01-01T00:00:00Z")];
         for time in times {
             let state = states[below(5) as usize];

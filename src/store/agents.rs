@@ -136,7 +136,8 @@ async fn before(connection: &mut SqliteConnection, from: Wall) -> Result<Vec<Age
     let mut found = Vec::new();
     for agent in agents {
         for last in LAST {
-            let row = sqlx::query(last).bind(&agent).bind(from.as_millisecond()).fetch_optional(&mut *connection).await?;
+            let row =
+                sqlx::query(last).bind(&agent).bind(from.as_millisecond()).fetch_optional(&mut *connection).await?;
             if let Some(row) = row {
                 found.extend(read(row.try_get(0)?));
             }

@@ -34,9 +34,9 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
+pub use agents::read_agent_changes;
 pub use contacts::History;
 pub use entry::Entry;
-pub use agents::read_agent_changes;
 pub use read::{read_record, read_records, read_records_between};
 pub use recordings::read_voicemails;
 

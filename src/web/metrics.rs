@@ -325,7 +325,8 @@ mod tests {
         views.publish(Change::Queue(sample::queue("a\"b\\")), sample::at());
         meters.sip_malformed.increment(3);
         meters.engine_turn.record(3e-5);
-        let today = BTreeMap::from([("sales".to_owned(), Sums { answered: 4, answered_in_time: 3, ..Sums::default() })]);
+        let today =
+            BTreeMap::from([("sales".to_owned(), Sums { answered: 4, answered_in_time: 3, ..Sums::default() })]);
         let page = page(&handle, &views, &today);
         for line in [
             "relais_calls_offered_total 2",

@@ -210,7 +210,10 @@ impl Wanted {
             (Some(by), [(of, name)]) if by == *of => Ok((by, Some((*name).clone()))),
             (Some(by), [(of, _)]) => {
                 let (by, of) = (by.name(), of.name());
-                Err(bad("bad_filter", format!("'{of}' chooses a row of by={of}, and by is '{by}'; leave one of them out")))
+                Err(bad(
+                    "bad_filter",
+                    format!("'{of}' chooses a row of by={of}, and by is '{by}'; leave one of them out"),
+                ))
             }
             (_, _) => {
                 let names: Vec<&str> = given.iter().map(|(of, _)| of.name()).collect();

@@ -102,7 +102,9 @@ fn records_between_two_moments_are_those_that_began_then() {
             std::ops::ControlFlow::Continue(())
         };
         read_records_between(data.path(), record(from).started_at, record(until).started_at, each).unwrap();
-        assert!(found.iter().all(|found| (record(from).started_at..record(until).started_at).contains(&found.started_at)));
+        assert!(
+            found.iter().all(|found| (record(from).started_at..record(until).started_at).contains(&found.started_at))
+        );
         found.len()
     };
     assert_eq!((count(0, 710), count(0, 700), count(10, 20), count(695, 705), count(800, 900)), (710, 700, 10, 10, 0));

@@ -96,7 +96,18 @@ impl Server {
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));
-        Server { address, views, tokens, ready, asked, office, today, stop: Some(stop), task: Some(task), _folder: folder }
+        Server {
+            address,
+            views,
+            tokens,
+            ready,
+            asked,
+            office,
+            today,
+            stop: Some(stop),
+            task: Some(task),
+            _folder: folder,
+        }
     }
 
     fn token(&self, role: Role) -> String {

@@ -14,7 +14,10 @@ async fn a_report_is_json_or_csv_with_names_in_two_languages() {
     assert_eq!(report["from"], "2026-11-23T00:00:00+01:00");
     assert_eq!(report["rows"].as_array().map(Vec::len), Some(1), "{report}");
     let row = &report["rows"][0];
-    assert_eq!((row["from"].as_str(), row["to"].as_str()), (Some("2026-11-23T11:00:00+01:00"), Some("2026-11-23T11:30:00+01:00")));
+    assert_eq!(
+        (row["from"].as_str(), row["to"].as_str()),
+        (Some("2026-11-23T11:00:00+01:00"), Some("2026-11-23T11:30:00+01:00"))
+    );
     assert_eq!((&row["queue"], &row["offered"], &row["handled"]), (&"sales".into(), &1.into(), &1.into()));
     assert_eq!((&row["aht_ms"], &row["asa_ms"]), (&30_000.into(), &1_200.into()));
     assert_eq!((&row["consultations"], &row["csat"]), (&Value::Null, &Value::Null));
@@ -36,7 +39,6 @@ async fn a_report_is_json_or_csv_with_names_in_two_languages() {
 async fn what_is_not_understood_is_named_with_the_nearest() {
     let server = Server::start().await;
     let token = server.token(Role::Supervisor);
-    let year = "from=2026-01-01&to=2027-01-01";
     for (query, status, code, says) in [
         ("from=yesterday", 400, "bad_from", "2026-11-25T10:00"),
         ("to=2026-13-01", 400, "bad_to", "'to' is '2026-13-01'"),
@@ -53,7 +55,7 @@ async fn what_is_not_understood_is_named_with_the_nearest() {
         ("queue=sales&agent=201", 400, "bad_filter", "no more"),
         ("queue=salse", 404, "unknown_queue", "did you mean 'sales'?"),
         ("agent=2O1", 404, "unknown_agent", "did you mean '201'?"),
-        (&format!("{year}0&interval=15"), 400, "bad_to", ""),
+        ("to=2027-01-010", 400, "bad_to", "'to' is '2027-01-010'"),
         ("from=2024-01-01&to=2026-01-01&interval=15", 422, "report_too_large", "interval=day"),
     ] {
         let answer = server.get(&format!("/api/v1/reports?{query}"), Some(&token)).await;
@@ -61,7 +63,9 @@ async fn what_is_not_understood_is_named_with_the_nearest() {
         assert_eq!((answer.status, got.as_str()), (status, code), "{query}: {message}");
         assert!(message.contains(says), "{query}: {message}");
     }
-    for fine in ["", "queue=sales", "by=all", "number=999", "interval=1h", "interval=15m", "from=2026-11-23T10:00:00%2B01:00"] {
+    for fine in
+        ["", "queue=sales", "by=all", "number=999", "interval=1h", "interval=15m", "from=2026-11-23T10:00:00%2B01:00"]
+    {
         assert_eq!(server.get(&format!("/api/v1/reports?{fine}"), Some(&token)).await.status, 200, "{fine}");
     }
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::findings::{Finding, Severity};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, Recording, RecordingKind, RecordingState};
+use crate::report::{Query, Report, Tally};
 use crate::time::Wall;
 use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
 use crate::views::{
     AgentState, AgentView, CallState, CallView, LegView, QueueView, ReloadAttempt, ReloadBy, ReloadView,
 };
-use crate::report::{Query, Report, Tally};
 use crate::web::reports::ReportFailure;
 use crate::web::{Archive, Archives, Busy};
 
