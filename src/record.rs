@@ -81,6 +81,12 @@ pub struct CallRecord {
     /// What the caller answered to surveys; null until then.
     #[serde(default)]
     pub survey: Option<Vec<SurveyAnswer>>,
+    /// What it came to, as its agent says; null until then.
+    #[serde(default)]
+    pub disposition: Option<String>,
+    /// Whether the caller's matter was settled with it, as its agent says.
+    #[serde(default)]
+    pub resolved: Option<bool>,
     /// The queues that the caller waited in, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub visits: Vec<QueueVisit>,
@@ -124,6 +130,14 @@ pub struct QueueVisit {
     /// The range in which the wait would probably lie, as it was estimated at the entry; null where it was not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_ms: Option<(u64, u64)>,
+}
+
+/// What an agent says of a call; the last word counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disposition {
+    /// One of the operator's list.
+    pub code: String,
+    pub resolved: Option<bool>,
 }
 
 /// One score that a caller gave.

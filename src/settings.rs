@@ -27,6 +27,8 @@ pub struct Settings {
     /// The languages prompts are kept in, `language` first.
     pub languages: Vec<Language>,
     pub pause_reasons: Vec<String>,
+    /// What agents may say that a call came to.
+    pub dispositions: Vec<String>,
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,
     pub queues: Vec<Queue>,

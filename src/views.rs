@@ -1,12 +1,14 @@
 //! What the outside sees of the live state: published by the engine at every change, read by the web shell.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::callback::{AttemptFailure, Callback, CallbackState};
 use crate::findings::Finding;
 use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, TrunkId};
-use crate::record::{CallRecord, Party, Recording, SurveyAnswer, millis, optional_millis};
+use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::time::Wall;
 use crate::trace::Trace;
 
@@ -220,6 +222,12 @@ pub enum Change {
         #[serde(flatten)]
         answer: SurveyAnswer,
     },
+    /// An agent has said what a call came to.
+    Disposition {
+        call_id: CallId,
+        disposition: String,
+        resolved: Option<bool>,
+    },
 }
 
 /// The recording of a call, as it is wished for.
@@ -239,8 +247,18 @@ pub enum ApiRequest {
         state: AgentState,
         reason: Option<String>,
     },
+    /// The wrap-up that the agent is in lasts so long from now on.
+    ExtendWrapUp {
+        agent: AgentId,
+        by: Duration,
+    },
     LogOut {
         agent: AgentId,
+    },
+    /// What a call came to, said while it is up or wrapped up. The web shell has checked who says it.
+    Dispose {
+        call: CallId,
+        disposition: Disposition,
     },
     /// A web page's call-back.
     CallBack {

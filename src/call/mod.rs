@@ -330,6 +330,8 @@ impl Call {
             transfers: 0,
             recording: self.message.or(self.recording),
             survey: None,
+            disposition: None,
+            resolved: None,
             visits: self.visits.clone(),
             path: self.path.clone(),
             trace: Default::default(),

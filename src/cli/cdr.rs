@@ -133,6 +133,8 @@ mod tests {
             transfers: 0,
             recording: None,
             survey: None,
+            disposition: None,
+            resolved: None,
             visits: Vec::new(),
             path: Vec::new(),
             trace: Default::default(),

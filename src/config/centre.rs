@@ -57,7 +57,8 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         Some(texts) => texts.value,
         None => vec![At { value: "plans/*.toml".to_owned(), span: 0..0 }],
     };
-    let pause_reasons = read_pause_reasons(&mut table, findings);
+    let pause_reasons = read_words("pause_reasons", "pause reason", &mut table, findings);
+    let dispositions = read_words("dispositions", "disposition", &mut table, findings);
     let mut places = Places::default();
     let sip = read_sip(table.table("sip", findings), overrides, &mut places, findings);
     let first_address = sip.listen.first().map_or(LOOPBACK, |listen| listen.address.ip());
@@ -109,6 +110,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         language,
         languages,
         pause_reasons,
+        dispositions,
         trunks: trunks.iter().map(|draft| draft.trunk.clone()).collect(),
         agents: agents.iter().flat_map(|draft| draft.agents.iter().cloned()).collect(),
         queues: queues.iter().map(|draft| draft.queue.clone()).collect(),
@@ -162,18 +164,19 @@ fn read_languages(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Lan
     languages
 }
 
-fn read_pause_reasons(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<String> {
-    let mut reasons: Vec<String> = Vec::new();
-    for text in table.texts("pause_reasons", findings).map(|texts| texts.value).unwrap_or_default() {
+/// Words that agents choose from.
+fn read_words(key: &'static str, what: &str, table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for text in table.texts(key, findings).map(|texts| texts.value).unwrap_or_default() {
         if text.value.trim().is_empty() || text.value.len() > 64 {
-            findings.error(text.span, "a pause reason is empty or longer than 64 characters", None);
-        } else if reasons.contains(&text.value) {
-            findings.error(text.span, format!("pause reason '{}' stands twice", text.value), None);
+            findings.error(text.span, format!("a {what} is empty or longer than 64 characters"), None);
+        } else if words.contains(&text.value) {
+            findings.error(text.span, format!("{what} '{}' stands twice", text.value), None);
         } else {
-            reasons.push(text.value);
+            words.push(text.value);
         }
     }
-    reasons
+    words
 }
 
 fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, places: &mut Places, findings: &mut Findings<'_>) -> Sip {

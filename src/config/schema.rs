@@ -19,6 +19,8 @@ pub(super) struct Configuration {
     plans: Option<Vec<String>>,
     /// What agents may give as the reason of a pause.
     pause_reasons: Option<Vec<String>>,
+    /// What agents may say that a call came to, after it or during it.
+    dispositions: Option<Vec<String>>,
     /// Take the configuration anew when its files change. Off where it is not given: a change is often more than one
     /// file, and half of it may pass every check.
     watch: Option<bool>,

@@ -1,17 +1,19 @@
 //! Requests of the web shell: done whole or refused whole, with a sentence that says what to do.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::callbacks::Wish;
-use super::{Command, Engine};
+use super::{Command, Engine, Journal};
 use crate::caller::CallerNumber;
 use crate::dialplan::CallBackOutcome;
 use crate::findings::suggest;
 use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RequestId};
 use crate::queue::Wanted;
-use crate::record::Party;
+use crate::record::{Disposition, Party};
 use crate::time::{Now, Wall};
-use crate::views::{AgentState, ApiError, ApiRequest, CallTrace, CallbackView};
+use crate::views::{AgentState, ApiError, ApiRequest, CallTrace, CallbackView, Change};
 
 /// The latest time that a call-back can be asked for.
 const LATEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
@@ -23,6 +25,8 @@ impl Engine {
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
             ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
             ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
+            ApiRequest::ExtendWrapUp { agent, by } => self.extend_wrap_up(&agent, by, now),
+            ApiRequest::Dispose { call, disposition } => self.api_dispose(call, disposition),
             ApiRequest::CallBack { number, queue, not_before } => self.api_call_back(&number, queue, not_before, now),
             ApiRequest::CancelCallBack { id } => self.api_cancel(id, now),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
@@ -139,6 +143,36 @@ impl Engine {
             .set_state(agent, wanted, now)
             .map_err(|error| refusal(error.status(), error.code(), error.to_string()))?;
         Ok(json!(self.acd.agent_view(agent)))
+    }
+
+    fn extend_wrap_up(&mut self, agent: &AgentId, by: Duration, now: Now) -> Result<Value, ApiError> {
+        self.acd
+            .extend_wrap_up(agent, by, now)
+            .map_err(|error| refusal(error.status(), error.code(), error.to_string()))?;
+        Ok(json!(self.acd.agent_view(agent)))
+    }
+
+    fn api_dispose(&mut self, call: CallId, disposition: Disposition) -> Result<Value, ApiError> {
+        let known = &self.settings.dispositions;
+        if !known.contains(&disposition.code) {
+            let hint = match suggest(&disposition.code, known.iter().map(String::as_str)) {
+                _ if known.is_empty() => " (list them in relais.toml: dispositions = [\"sale\"])".to_owned(),
+                Some(hint) => format!(" ({hint})"),
+                None => String::new(),
+            };
+            let message = format!("disposition '{}' is not configured{hint}", disposition.code);
+            return Err(refusal(422, "unknown_disposition", message));
+        }
+        let in_hand = self.calls.get(&call).is_some_and(|live| live.call.handled) || self.acd.wraps_up(call).is_some();
+        if !in_hand {
+            let message = format!("no agent has call {call} now; say what it came to before its wrap-up is over");
+            return Err(refusal(409, "not_in_hand", message));
+        }
+        self.journal(Journal::Disposed { call, disposition: disposition.clone() });
+        let Disposition { code, resolved } = disposition;
+        let told = Change::Disposition { call_id: call, disposition: code.clone(), resolved };
+        self.commands.push_back(Command::Publish(told));
+        Ok(json!({ "call_id": call, "disposition": code, "resolved": resolved }))
     }
 
     fn api_hang_up(&mut self, call: CallId, leg: Option<LegId>, by: Party, now: Now) -> Result<Value, ApiError> {

@@ -6,7 +6,7 @@ use super::{Command, Engine};
 use crate::call::{Call, LegState};
 use crate::callback::Callback;
 use crate::ids::{CallId, LegId, QueueId, RecordingId};
-use crate::record::{CallRecord, Progress, Recording, SurveyAnswer};
+use crate::record::{CallRecord, Disposition, Progress, Recording, SurveyAnswer};
 use crate::shift::AgentChange;
 use crate::time::Wall;
 use crate::views::{CallbackView, Change};
@@ -38,6 +38,11 @@ pub enum Journal {
     Surveyed {
         call: CallId,
         answer: SurveyAnswer,
+    },
+    /// An agent has said what the call came to.
+    Disposed {
+        call: CallId,
+        disposition: Disposition,
     },
     /// A call-back was promised, or has gone on.
     Callback(Box<Callback>),

@@ -23,6 +23,8 @@ pub enum AgentError {
     NotAvailable { agent: AgentId, state: AgentState },
     #[error("contact {contact} is already in a queue or with an agent; it must leave first")]
     ContactTaken { contact: CallId },
+    #[error("agent {agent} is {}, and only a wrap-up can be made longer", state_name(*state))]
+    NotInWrapUp { agent: AgentId, state: AgentState },
 }
 
 impl AgentError {
@@ -30,7 +32,10 @@ impl AgentError {
     pub fn status(&self) -> u16 {
         match self {
             AgentError::UnknownAgent { .. } => 404,
-            AgentError::NoPhone { .. } | AgentError::NotAvailable { .. } | AgentError::ContactTaken { .. } => 409,
+            AgentError::NoPhone { .. }
+            | AgentError::NotAvailable { .. }
+            | AgentError::ContactTaken { .. }
+            | AgentError::NotInWrapUp { .. } => 409,
         }
     }
 
@@ -41,6 +46,7 @@ impl AgentError {
             AgentError::NoPhone { .. } => "agent_without_phone",
             AgentError::NotAvailable { .. } => "agent_not_available",
             AgentError::ContactTaken { .. } => "contact_taken",
+            AgentError::NotInWrapUp { .. } => "agent_not_in_wrap_up",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What agents and their phones do: log in and out, pause, wrap up.
 
+use std::time::Duration;
+
 use super::agent::{Agent, AgentIndex, Duty, Resume};
 use super::error::nearest;
 use super::idle::Rank;
@@ -70,6 +72,23 @@ impl Acd {
             (_, Wanted::LoggedOut) => self.stop_working(index, Duty::LoggedOut, Cause::Asked, now),
         }
         Ok(())
+    }
+
+    /// A wrap-up that lasts so long from now on, whatever the queue's rule is.
+    pub fn extend_wrap_up(&mut self, agent: &AgentId, by: Duration, now: Now) -> Result<(), AgentError> {
+        let index = self.find(agent)?;
+        let Some(known) = self.agents.get(&index) else { return Ok(()) };
+        if !matches!(known.duty, Duty::WrapUp { .. }) {
+            return Err(AgentError::NotInWrapUp { agent: agent.clone(), state: known.duty.state() });
+        }
+        self.timers.set(Timer::WrapUp(index), now.instant + by);
+        Ok(())
+    }
+
+    /// Who wraps this contact up.
+    pub fn wraps_up(&self, contact: CallId) -> Option<&AgentId> {
+        let wraps_up = |agent: &&Agent| matches!(agent.duty, Duty::WrapUp { contact: of, .. } if of == contact);
+        self.agents.values().find(wraps_up).map(|agent| &agent.id)
     }
 
     pub(super) fn find(&self, agent: &AgentId) -> Result<AgentIndex, AgentError> {

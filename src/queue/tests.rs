@@ -365,6 +365,28 @@ fn wrap_up_lasts_its_time_and_can_be_ended_by_the_agent() {
 }
 
 #[test]
+fn a_wrap_up_can_be_made_longer_and_is_the_contacts_until_it_ends() {
+    let mut centre = Centre::sales(&["201"]);
+    let agent = AgentId::from("201");
+    let longer = Duration::from_secs(60);
+    let refused = centre.acd.extend_wrap_up(&agent, longer, centre.now).unwrap_err();
+    assert_eq!((refused.status(), refused.code()), (409, "agent_not_in_wrap_up"));
+    centre.calls(1);
+    centre.answers(1);
+    assert_eq!(centre.acd.wraps_up(CallId(1)), None);
+    centre.ends(1);
+    centre.events();
+    centre.pass(4.0);
+    centre.acd.extend_wrap_up(&agent, longer, centre.now).unwrap();
+    assert_eq!(centre.acd.wraps_up(CallId(1)), Some(&agent));
+    centre.pass(59.9);
+    assert_eq!((centre.state("201"), centre.events().len()), (AgentState::WrapUp, 0));
+    centre.pass(0.1);
+    assert_eq!((centre.state("201"), centre.events()), (AgentState::Available, vec!["1 wrapped up in 64s".to_owned()]));
+    assert_eq!(centre.acd.wraps_up(CallId(1)), None);
+}
+
+#[test]
 fn a_pause_or_log_out_asked_for_during_a_talk_takes_effect_after_it() {
     for (wanted, state) in
         [(Wanted::Paused("lunch".to_owned()), AgentState::Paused), (Wanted::LoggedOut, AgentState::LoggedOut)]

@@ -137,6 +137,7 @@ figures! {
     transfers Count "transfers" "transferts" "transfers by agents" |s| Some(s.transfers as f64);
     consultations Count "consultations" "consultations" "not recorded yet: null, never 0" |_| None;
     fcr Share "first-contact resolution (FCR)" "résolution au premier contact" "survey answers named fcr at the top of their range / all of them; null without one" |s| ratio(s.fcr_resolved, s.fcr_answers);
+    fcr_agents Share "first-contact resolution as agents say" "résolution au premier contact selon les agents" "calls whose agent said that they settled the matter / all of which an agent said whether they did; null without one" |s| ratio(s.judged_resolved, s.judged);
     csat Share "satisfaction (CSAT)" "satisfaction (CSAT)" "survey scores named csat in the upper quarter of their range (4 and 5 of 1 to 5) / all of them; null without one" |s| ratio(s.csat_satisfied, s.csat_scores);
     csat_mean Share "mean satisfaction" "satisfaction moyenne" "mean of (score - lowest) / (highest - lowest) of the csat scores" |s| ratio(s.csat_points, s.csat_scores * 1_000);
     csat_scores Count "satisfaction scores" "notes de satisfaction" "survey scores named csat" |s| Some(s.csat_scores as f64);

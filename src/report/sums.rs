@@ -34,6 +34,8 @@ sums! {
     talk_ms, hold_ms, acw_ms, transfers,
     /// Scores that callers gave; points are thousandths of the range that was offered.
     csat_scores, csat_satisfied, csat_points, ces_scores, ces_points, fcr_answers, fcr_resolved,
+    /// Calls of which the agent said whether they settled the matter, and those that did.
+    judged, judged_resolved,
     /// Offers to agents, and those that the agent let pass or whose phone could not be reached.
     offers, unanswered, unreachable,
     /// Time of agents, by their state.

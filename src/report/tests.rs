@@ -54,6 +54,8 @@ fn call(started: &str, outcome: Outcome) -> CallRecord {
         transfers: 0,
         recording: None,
         survey: None,
+        disposition: None,
+        resolved: None,
         visits: Vec::new(),
         path: Vec::new(),
         trace: Default::default(),
@@ -271,19 +273,22 @@ fn what_callers_said_is_counted_and_what_nobody_said_is_not_known() {
         max,
         at: at("2026-11-25T09:00:00Z"),
     };
-    let mut calls = [5, 4, 2].map(|csat| {
+    let mut calls = [(5, Some(true)), (4, Some(false)), (2, None)].map(|(csat, resolved)| {
         let survey = Some(vec![score("csat", csat, 5), score("fcr", i64::from(csat > 3) + 1, 2)]);
-        CallRecord { survey, ..handled("2026-11-25T09:00:00Z", 1, 60, 0, 0) }
+        CallRecord { survey, resolved, ..handled("2026-11-25T09:00:00Z", 1, 60, 0, 0) }
     });
     for by in [By::Queue, By::Agent, By::All] {
         let rows = report(morning(Interval::Day, by), &calls, &[])["rows"].clone();
         // (4 + 3 + 1) / (3 * 4)
-        let wanted = json!({ "csat": 0.6667, "csat_scores": 3, "csat_mean": 0.6667, "fcr": 0.6667, "ces_mean": null });
+        let wanted = json!({ "csat": 0.6667, "csat_scores": 3, "csat_mean": 0.6667, "fcr": 0.6667, "fcr_agents": 0.5, "ces_mean": null });
         assert_figures(&rows[0], wanted);
     }
-    calls.iter_mut().for_each(|call| call.survey = None);
+    calls.iter_mut().for_each(|call| (call.survey, call.resolved) = (None, None));
     let rows = report(morning(Interval::Day, By::Queue), &calls, &[])["rows"].clone();
-    assert_figures(&rows[0], json!({ "csat": null, "fcr": null, "consultations": null, "estimate_error_ms": null }));
+    assert_figures(
+        &rows[0],
+        json!({ "csat": null, "fcr": null, "fcr_agents": null, "consultations": null, "estimate_error_ms": null }),
+    );
 }
 
 #[test]

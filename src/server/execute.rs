@@ -116,6 +116,7 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Recording(recording) => Entry::Recording(recording),
         Journal::RecordingDeleted(recording_id) => Entry::RecordingDeleted { recording_id },
         Journal::Surveyed { call, answer } => Entry::Surveyed { call_id: call, answer },
+        Journal::Disposed { call, disposition } => Entry::Disposed { call_id: call, disposition },
         Journal::Callback(callback) => Entry::Callback(callback),
         Journal::Told(id) => Entry::ToldOf { id },
         Journal::Agents(changes) => Entry::Agents(changes),

@@ -8,7 +8,7 @@ use sqlx::{Connection, QueryBuilder, SqliteConnection};
 use super::entry::Entry;
 use super::{agents, callbacks, contacts, recordings};
 use crate::ids::{CallId, QueueId};
-use crate::record::{CallRecord, Progress, SurveyAnswer};
+use crate::record::{CallRecord, Disposition, Progress, SurveyAnswer};
 use crate::shift::AgentChange;
 use crate::time::Wall;
 
@@ -58,6 +58,7 @@ struct Batch<'a> {
     running: BTreeMap<CallId, Running>,
     acw_ms: BTreeMap<CallId, i64>,
     answers: Vec<(CallId, SurveyAnswer)>,
+    dispositions: BTreeMap<CallId, &'a Disposition>,
     changes: Vec<&'a AgentChange>,
 }
 
@@ -106,6 +107,9 @@ impl<'a> Batch<'a> {
             Entry::Recording(recording) => recordings::put(connection, recording).await?,
             Entry::RecordingDeleted { recording_id } => recordings::delete(connection, *recording_id).await?,
             Entry::Surveyed { call_id, answer } => self.answers.push((*call_id, answer.clone())),
+            Entry::Disposed { call_id, disposition } => {
+                self.dispositions.insert(*call_id, disposition);
+            }
             Entry::Callback(callback) => callbacks::note(connection, callback).await?,
             Entry::Told { id, event } => contacts::tell(connection, id, event).await?,
             Entry::ToldOf { id } => contacts::told(connection, id).await?,
@@ -156,6 +160,13 @@ impl<'a> Batch<'a> {
         // After every row is there: a wrap-up or an answer may be told before its call ends.
         for (id, answer) in &self.answers {
             recordings::add_answer(connection, *id, answer).await?;
+        }
+        for (id, disposition) in self.dispositions {
+            sqlx::query("UPDATE call SET disposition = ? WHERE call_id = ?")
+                .bind(recordings::json(disposition))
+                .bind(id.to_string())
+                .execute(&mut *connection)
+                .await?;
         }
         for (id, acw_ms) in self.acw_ms {
             sqlx::query("UPDATE call SET acw_ms = coalesce(acw_ms, 0) + ? WHERE call_id = ?")

@@ -15,7 +15,7 @@ use crate::record::CallRecord;
 use crate::shift::AgentChange;
 use crate::time::Wall;
 
-pub(super) const SCHEMA: i64 = 2;
+pub(super) const SCHEMA: i64 = 3;
 
 /// Places older than this are forgotten. Longer than any caller is waited for.
 const PLACE_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
@@ -62,6 +62,9 @@ CREATE INDEX recording_open ON recording (recording_id) WHERE state = 'open';
 CREATE INDEX voicemail_by_start ON recording (started_ms, recording_id) WHERE kind = 'voicemail';
 ";
 
+/// What came with schema 3: the JSON of `Disposition`.
+const DISPOSITIONS: &str = "ALTER TABLE call ADD COLUMN disposition TEXT";
+
 pub(super) struct Database {
     path: PathBuf,
     connection: SqliteConnection,
@@ -93,8 +96,11 @@ impl Database {
             if found < 1 {
                 sqlx::raw_sql(TABLES).execute(&mut *transaction).await.map_err(failed)?;
             }
-            sqlx::raw_sql(SURVEYS_AND_RECORDINGS).execute(&mut *transaction).await.map_err(failed)?;
-            sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *transaction).await.map_err(failed)?;
+            if found < 2 {
+                sqlx::raw_sql(SURVEYS_AND_RECORDINGS).execute(&mut *transaction).await.map_err(failed)?;
+            }
+            sqlx::raw_sql(DISPOSITIONS).execute(&mut *transaction).await.map_err(failed)?;
+            sqlx::raw_sql("PRAGMA user_version = 3").execute(&mut *transaction).await.map_err(failed)?;
             transaction.commit().await.map_err(failed)?;
         }
         if !contacts::are_there(&mut connection).await.map_err(failed)? {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::Callback;
 use crate::ids::{CallId, QueueId, RecordingId};
-use crate::record::{CallRecord, LegRecord, Progress, Recording, RecordingState, SurveyAnswer};
+use crate::record::{CallRecord, Disposition, LegRecord, Progress, Recording, RecordingState, SurveyAnswer};
 use crate::shift::AgentChange;
 use crate::time::Wall;
 
@@ -42,6 +42,11 @@ pub enum Entry {
         call_id: CallId,
         answer: SurveyAnswer,
     },
+    /// What a call came to, as its agent says; the last one counts. May come before `Ended`.
+    Disposed {
+        call_id: CallId,
+        disposition: Disposition,
+    },
     /// A call-back, as it is now.
     Callback(Box<Callback>),
     /// An event for a service outside, to be sent until it is taken; also by the next process.
@@ -69,6 +74,7 @@ impl Entry {
             | Entry::Told { .. }
             | Entry::RecordingDeleted { .. }
             | Entry::Agents(_)
+            | Entry::Disposed { .. }
             | Entry::Surveyed { .. } => true,
         }
     }
@@ -83,6 +89,7 @@ impl Entry {
             | Entry::Recording(_)
             | Entry::RecordingDeleted { .. }
             | Entry::Surveyed { .. }
+            | Entry::Disposed { .. }
             | Entry::Callback(_)
             | Entry::Told { .. }
             | Entry::ToldOf { .. }

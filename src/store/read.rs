@@ -5,13 +5,13 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::entry::Entry;
 use super::{StoreError, database, spool};
 use crate::ids::CallId;
-use crate::record::{CallRecord, SurveyAnswer};
+use crate::record::{CallRecord, Disposition, SurveyAnswer};
 use crate::time::Wall;
 
 /// Rows read at once.
@@ -43,12 +43,12 @@ pub fn read_record(data: &Path, call: CallId) -> Result<Option<CallRecord>, Stor
         if let Some(record) = overlay.ended.values().find(|record| record.call_id == call) {
             return Ok(Some(overlay.complete(record.clone(), Stored::default())));
         }
-        let row = sqlx::query("SELECT record, acw_ms, survey FROM call WHERE call_id = ? AND ended = 1")
+        let row = sqlx::query("SELECT record, acw_ms, survey, disposition FROM call WHERE call_id = ? AND ended = 1")
             .bind(call.to_string())
             .fetch_optional(connection)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let stored = Stored { acw_ms: row.try_get(1)?, survey: row.try_get(2)? };
+        let stored = Stored::of(&row, 1)?;
         let record = serde_json::from_str(row.try_get(0)?).ok();
         Ok(record.map(|record| overlay.complete(record, stored)))
     })
@@ -108,6 +108,7 @@ struct Overlay {
     ended: BTreeMap<(i64, CallId), CallRecord>,
     acw_ms: BTreeMap<CallId, u64>,
     survey: BTreeMap<CallId, Vec<SurveyAnswer>>,
+    dispositions: BTreeMap<CallId, Disposition>,
 }
 
 /// What completes a record, as the database has it.
@@ -115,6 +116,14 @@ struct Overlay {
 struct Stored {
     acw_ms: Option<i64>,
     survey: Option<String>,
+    disposition: Option<String>,
+}
+
+impl Stored {
+    /// From the columns `acw_ms, survey, disposition`, the first of which is at `at`.
+    fn of(row: &SqliteRow, at: usize) -> Result<Stored, sqlx::Error> {
+        Ok(Stored { acw_ms: row.try_get(at)?, survey: row.try_get(at + 1)?, disposition: row.try_get(at + 2)? })
+    }
 }
 
 impl Overlay {
@@ -130,6 +139,9 @@ impl Overlay {
                     *sum = sum.saturating_add(acw_ms);
                 }
                 Entry::Surveyed { call_id, answer } => overlay.survey.entry(call_id).or_default().push(answer),
+                Entry::Disposed { call_id, disposition } => {
+                    overlay.dispositions.insert(call_id, disposition);
+                }
                 Entry::Began(_)
                 | Entry::Progress { .. }
                 | Entry::Queued { .. }
@@ -149,6 +161,11 @@ impl Overlay {
         let answers = answers.into_iter().chain(self.survey.get(&record.call_id).cloned()).flatten();
         let answers: Vec<_> = record.survey.take().into_iter().flatten().chain(answers).collect();
         record.survey = (!answers.is_empty()).then_some(answers);
+        let disposition = stored.disposition.and_then(|text| serde_json::from_str::<Disposition>(&text).ok());
+        if let Some(disposition) = self.dispositions.get(&record.call_id).cloned().or(disposition) {
+            record.disposition = Some(disposition.code);
+            record.resolved = disposition.resolved;
+        }
         let stored = stored.acw_ms.and_then(|ms| u64::try_from(ms).ok());
         let parts = [record.acw_ms, stored, self.acw_ms.get(&record.call_id).copied()];
         record.acw_ms = parts.into_iter().flatten().reduce(u64::saturating_add);
@@ -170,7 +187,7 @@ async fn read_merged(
     let mut after = (span.start, String::new());
     loop {
         let rows = sqlx::query(
-            "SELECT started_ms, call_id, record, acw_ms, survey FROM call
+            "SELECT started_ms, call_id, record, acw_ms, survey, disposition FROM call
              WHERE ended = 1 AND (started_ms, call_id) > (?, ?) AND started_ms < ? ORDER BY started_ms, call_id LIMIT ?",
         )
         .bind(after.0)
@@ -192,7 +209,7 @@ async fn read_merged(
                     return Ok(unreadable);
                 }
             }
-            let stored = Stored { acw_ms: row.try_get(3)?, survey: row.try_get(4)? };
+            let stored = Stored::of(row, 3)?;
             if !overlay.ended.contains_key(&key) && each(overlay.complete(record, stored)).is_break() {
                 return Ok(unreadable);
             }
@@ -216,12 +233,12 @@ async fn give(
     record: CallRecord,
     each: &mut impl FnMut(CallRecord) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, sqlx::Error> {
-    let row = sqlx::query("SELECT acw_ms, survey FROM call WHERE call_id = ?")
+    let row = sqlx::query("SELECT acw_ms, survey, disposition FROM call WHERE call_id = ?")
         .bind(record.call_id.to_string())
         .fetch_optional(connection)
         .await?;
     let stored = match row {
-        Some(row) => Stored { acw_ms: row.try_get(0)?, survey: row.try_get(1)? },
+        Some(row) => Stored::of(&row, 0)?,
         None => Stored::default(),
     };
     Ok(each(overlay.complete(record, stored)))

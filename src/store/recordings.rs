@@ -136,7 +136,7 @@ pub(super) async fn add_answer(
     Ok(())
 }
 
-fn json(value: &impl Serialize) -> String {
+pub(super) fn json(value: &impl Serialize) -> String {
     // Numbers, names and texts: nothing that JSON cannot hold.
     serde_json::to_string(value).unwrap_or_default()
 }

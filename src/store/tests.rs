@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::ids::{CallId, LegId};
+use crate::record::Disposition;
 use crate::record::{LegRecord, Outcome, Party, Progress};
 
 fn record(n: u64) -> CallRecord {
@@ -50,6 +51,8 @@ fn record(n: u64) -> CallRecord {
         transfers: 0,
         recording: None,
         survey: None,
+        disposition: None,
+        resolved: None,
         visits: Vec::new(),
         path: Vec::new(),
         trace: Default::default(),
@@ -384,11 +387,37 @@ fn the_database_of_an_older_version_is_named_as_such_and_brought_up_to_date() {
     let (mut store, _) = Store::open_sized(data.path(), SMALL).unwrap();
     store.append(end(1));
     store.close();
-    execute(data.path(), "DROP TABLE recording; ALTER TABLE call DROP COLUMN survey; PRAGMA user_version = 1");
+    execute(
+        data.path(),
+        "DROP TABLE recording; ALTER TABLE call DROP COLUMN survey; ALTER TABLE call DROP COLUMN disposition; PRAGMA user_version = 1",
+    );
     let refused = read_records(data.path(), |_| std::ops::ControlFlow::Continue(())).unwrap_err().to_string();
-    assert!(refused.contains("schema 1, this one reads 2") && refused.contains("relais run"), "{refused}");
+    assert!(refused.contains("schema 1, this one reads 3") && refused.contains("relais run"), "{refused}");
     Store::open_sized(data.path(), SMALL).unwrap().0.close();
     assert_eq!(records(data.path()), [ended(1)]);
+}
+
+#[test]
+fn what_an_agent_says_last_of_a_call_stands_in_its_record_whenever_it_is_said() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open_sized(data.path(), SMALL).unwrap();
+    let said = |n, code: &str, resolved| Entry::Disposed {
+        call_id: record(n).call_id,
+        disposition: Disposition { code: code.to_owned(), resolved },
+    };
+    store.append(began(1));
+    store.append(said(1, "sale", Some(true)));
+    all_moved(&store);
+    store.append(end(1));
+    let first = CallRecord { disposition: Some("sale".to_owned()), resolved: Some(true), ..ended(1) };
+    assert_eq!(records(data.path()), std::slice::from_ref(&first));
+    all_moved(&store);
+    assert_eq!(records(data.path()), [first]);
+    store.append(said(1, "complaint", None));
+    let last = CallRecord { disposition: Some("complaint".to_owned()), resolved: None, ..ended(1) };
+    assert_eq!(records(data.path()), std::slice::from_ref(&last));
+    all_moved(&store);
+    assert_eq!(records(data.path()), [last]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub enum Rule {
     /// Fit for a web page, whose key everybody can read.
     Page,
     Read,
-    /// An agent may change their own state, and hang up or record the call they are on.
+    /// An agent may change their own state, hang up or record the call they are on, and say what it came to.
     Own,
     /// What callers said, what was promised to them, and how others work is not for every agent.
     Staff,
@@ -48,6 +48,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/calls/{id}/trace", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
     ("POST", "/calls/{id}/record", Rule::Own),
+    ("POST", "/calls/{id}/disposition", Rule::Own),
     ("GET", "/queues", Rule::Read),
     ("GET", "/agents", Rule::Read),
     ("POST", "/agents/{id}/state", Rule::Own),

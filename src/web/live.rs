@@ -133,7 +133,11 @@ impl Views {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
-            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } | Change::Reload(_) => {}
+            Change::Voicemail(_)
+            | Change::RecordingDeleted { .. }
+            | Change::Survey { .. }
+            | Change::Disposition { .. }
+            | Change::Reload(_) => {}
             Change::Callback(view) if view.state.is_final() => {
                 self.callbacks.remove(&view.callback_id);
             }

@@ -15,6 +15,7 @@ pub mod reports;
 mod routes;
 pub mod today;
 pub mod tokens;
+mod wrap_up;
 
 #[cfg(test)]
 mod tests;

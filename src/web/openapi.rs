@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, events, operator, recordings, reports, routes};
+use super::{callbacks, events, operator, recordings, reports, routes, wrap_up};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +33,7 @@ use super::{callbacks, events, operator, recordings, reports, routes};
         routes::create_token,
         routes::delete_token,
         recordings::record,
+        wrap_up::dispose,
         recordings::voicemails,
         recordings::audio,
         recordings::delete,

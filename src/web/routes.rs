@@ -20,7 +20,7 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, callbacks, events, metrics, openapi, operator, recordings, reports, today};
+use super::{Asked, Context, callbacks, events, metrics, openapi, operator, recordings, reports, today, wrap_up};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -43,6 +43,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/calls/{id}/trace", get(operator::trace))
         .route("/calls/{id}/hangup", post(hang_up))
         .route("/calls/{id}/record", post(recordings::record))
+        .route("/calls/{id}/disposition", post(wrap_up::dispose))
         .route("/queues", get(queues))
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
@@ -346,6 +347,9 @@ pub struct WantedState {
     /// Why they pause, one of the configured reasons.
     #[serde(default)]
     reason: Option<String>,
+    /// How long the wrap-up they are in lasts from now on, in seconds: 1 to 3600.
+    #[serde(default)]
+    for_s: Option<u64>,
 }
 
 /// The states that can be asked for; the others come of calls.
@@ -354,15 +358,18 @@ pub struct WantedState {
 pub enum Settable {
     Available,
     Paused,
+    WrapUp,
 }
 
-/// Makes an agent available (which also logs in, and ends `not_responding` and `wrap_up`) or pauses them.
+/// Makes an agent available (which also logs in, and ends `not_responding` and `wrap_up`), pauses them, or makes the
+/// wrap-up they are in longer or shorter.
 #[utoipa::path(post, path = "/agents/{id}/state", params(("id" = String, Path, description = "The agent's number")),
     request_body = WantedState, responses(
     (status = 200, description = "The agent as they are now", body = AgentView),
     (status = 403, description = "An agent, and not this one", body = super::refusal::ErrorBody),
     (status = 404, description = "No such agent", body = super::refusal::ErrorBody),
-    (status = 422, description = "Not a state or reason that can be asked for", body = super::refusal::ErrorBody)))]
+    (status = 409, description = "Without a phone, or in no wrap-up", body = super::refusal::ErrorBody),
+    (status = 422, description = "Not a state, reason or time that can be asked for", body = super::refusal::ErrorBody)))]
 pub(super) async fn set_agent_state(
     State(context): State<Arc<Context>>,
     Extension(who): Extension<Identity>,
@@ -377,11 +384,13 @@ pub(super) async fn set_agent_state(
         let message = format!("'reason' must have 1 to {REASON_LIMIT} characters without control characters");
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message));
     }
-    let state = match wanted.state {
-        Settable::Available => AgentState::Available,
-        Settable::Paused => AgentState::Paused,
+    let set = |state| ApiRequest::SetAgentState { agent: agent.clone(), state, reason: wanted.reason };
+    let request = match wanted.state {
+        Settable::Available => set(AgentState::Available),
+        Settable::Paused => set(AgentState::Paused),
+        Settable::WrapUp => ApiRequest::ExtendWrapUp { agent: agent.clone(), by: wrap_up::length(wanted.for_s)? },
     };
-    ask(&context, ApiRequest::SetAgentState { agent: agent.clone(), state, reason: wanted.reason }).await?;
+    ask(&context, request).await?;
     agent_now(&context, &agent)
 }
 

@@ -105,7 +105,11 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
-            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } | Change::Reload(_) => {}
+            Change::Voicemail(_)
+            | Change::RecordingDeleted { .. }
+            | Change::Survey { .. }
+            | Change::Disposition { .. }
+            | Change::Reload(_) => {}
             Change::Callback(view) if view.state.is_final() => {
                 self.promised.remove(&view.callback_id);
             }
@@ -159,7 +163,11 @@ impl Truth {
             Journal::Agents(changes) => {
                 self.entered.extend(changes.iter().map(|change| (change.agent.clone(), change.state)));
             }
-            Journal::Recording(_) | Journal::RecordingDeleted(_) | Journal::Surveyed { .. } | Journal::Told(_) => {}
+            Journal::Recording(_)
+            | Journal::RecordingDeleted(_)
+            | Journal::Surveyed { .. }
+            | Journal::Disposed { .. }
+            | Journal::Told(_) => {}
         }
         Ok(())
     }

@@ -389,6 +389,7 @@ impl World {
             | Journal::Queued { .. }
             | Journal::WrapUp { .. }
             | Journal::Surveyed { .. }
+            | Journal::Disposed { .. }
             | Journal::Callback(_)
             | Journal::Agents(_)
             | Journal::Told(_) => {}
@@ -429,7 +430,10 @@ impl World {
             Change::Voicemail(recording) if !self.recordings.contains_key(&recording.recording_id) => {
                 Err(format!("message {} is told and not written", recording.recording_id))
             }
-            Change::Voicemail(_) | Change::RecordingDeleted { .. } | Change::Survey { .. } => Ok(()),
+            Change::Voicemail(_)
+            | Change::RecordingDeleted { .. }
+            | Change::Survey { .. }
+            | Change::Disposition { .. } => Ok(()),
             Change::Agent(_) | Change::Queue(_) | Change::Callback(_) | Change::Reload(_) => Ok(()),
         }
     }

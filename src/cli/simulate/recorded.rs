@@ -285,6 +285,8 @@ mod tests {
             transfers: 0,
             recording: None,
             survey: None,
+            disposition: None,
+            resolved: None,
             path: Vec::new(),
             trace: Default::default(),
             legs: Vec::new(),

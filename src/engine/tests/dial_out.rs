@@ -1,8 +1,9 @@
 //! Transfers to the outside: what may be dialled, by which server it goes, and what becomes of the caller.
 
 use super::*;
-use crate::record::{CallRecord, Outcome, Party};
+use crate::record::{CallRecord, Disposition, Outcome, Party};
 use crate::settings::Expert;
+use crate::views::{ApiRequest, Change};
 
 pub(super) const CALLER: &str = "192.0.2.50:5060";
 pub(super) const FIRST: &str = "192.0.2.1:5060";
@@ -410,4 +411,38 @@ fn a_number_that_rings_survives_a_snapshot() {
     bench.restore();
     bench.answer(SECOND, &second, 200, &sdp(5_000, "sendrecv"));
     assert_eq!(bench.told().0, [100, 200]);
+}
+
+#[test]
+fn what_a_call_came_to_is_written_down_while_somebody_has_it() {
+    let says = |bench: &mut Bench, call: CallId, code: &str| {
+        let disposition = Disposition { code: code.to_owned(), resolved: Some(true) };
+        bench.other.clear();
+        bench.input(Input::Api { id: RequestId(1), request: ApiRequest::Dispose { call, disposition } });
+        let written = bench.other.iter().any(|command| matches!(command, Command::Journal(Journal::Disposed { .. })));
+        let told = bench.other.iter().any(|command| {
+            matches!(command, Command::Publish(Change::Disposition { disposition, .. }) if disposition == code)
+        });
+        assert_eq!(written, told);
+        let reply = bench.other.iter().find_map(|command| match command {
+            Command::Reply { result, .. } => Some(result.clone()),
+            _ => None,
+        });
+        match reply.expect("an answer") {
+            Ok(_) => assert!(written),
+            Err(refused) => {
+                assert!(!written);
+                return (refused.status, refused.message);
+            }
+        }
+        (200, String::new())
+    };
+    let dispositions = vec!["sale".to_owned(), "complaint".to_owned()];
+    let (mut bench, ..) = Bench::talking(Settings { dispositions, ..acme() });
+    let call = *bench.engine.calls.keys().next().unwrap();
+    assert_eq!(says(&mut bench, call, "sale").0, 200);
+    let (status, message) = says(&mut bench, call, "sael");
+    assert!(status == 422 && message.contains("did you mean 'sale'?"), "{status} {message}");
+    let (status, message) = says(&mut bench, CallId(77), "sale");
+    assert!(status == 409 && message.contains("wrap-up"), "{status} {message}");
 }

@@ -62,6 +62,7 @@ fn settings() -> Settings {
         language: language.clone(),
         languages: vec![language],
         pause_reasons: Vec::new(),
+        dispositions: Vec::new(),
         trunks: Vec::new(),
         agents: Vec::new(),
         queues: Vec::new(),

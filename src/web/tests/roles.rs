@@ -28,7 +28,9 @@ fn expected(method: &str, path: &str) -> [u16; 7] {
             [401, 403, 200, 200, 200, 200, 200]
         }
         ("GET", "/events") => [401, 403, 101, 101, 101, 101, 101],
-        ("POST", "/calls/{id}/hangup" | "/calls/{id}/record") => [401, 403, 200, 403, 200, 200, 200],
+        ("POST", "/calls/{id}/hangup" | "/calls/{id}/record" | "/calls/{id}/disposition") => {
+            [401, 403, 200, 403, 200, 200, 200]
+        }
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 200, 403, 200, 200, 200],
         ("GET", "/voicemails" | "/recordings/{id}" | "/reports") => [401, 403, 403, 403, 200, 200, 200],
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 204, 204, 204],
@@ -47,6 +49,7 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
         "/calls/{id}" | "/calls/{id}/trace" => (CALL.to_owned(), None),
         "/calls/{id}/hangup" => (CALL.to_owned(), None),
         "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
+        "/calls/{id}/disposition" => (CALL.to_owned(), Some(r#"{"code":"sale","resolved":true}"#)),
         "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
         "/callbacks/{id}" => (CALL.to_owned(), None),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
@@ -177,6 +180,35 @@ async fn agents_are_paused_made_available_and_logged_out() {
             ApiRequest::LogOut { agent: id },
         ]
     );
+}
+
+#[tokio::test]
+async fn an_agent_says_what_a_call_came_to_also_when_it_is_over_and_takes_the_time_for_it() {
+    let server = Server::start().await;
+    let agent = server.token(Role::Agent);
+    // A call that is no longer up, which the agent wraps up.
+    let over: crate::ids::CallId = "01a21225e0d511f14ca1cd8d254202c6".parse().unwrap();
+    let path = format!("/api/v1/calls/{over}/disposition");
+    let body = Some(r#"{"code":"complaint","resolved":false}"#);
+    let answer = server.send("POST", &path, Some(&agent), body).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    let view = crate::views::AgentView { call_id: Some(over), state: AgentState::WrapUp, ..sample::agent("201") };
+    server.views.publish(Change::Agent(view), sample::at());
+    assert_eq!(server.send("POST", &path, Some(&agent), body).await.status, 200);
+    for (body, status) in [
+        (r#"{"state":"wrap_up","for_s":90}"#, 200),
+        (r#"{"state":"wrap_up"}"#, 422),
+        (r#"{"state":"wrap_up","for_s":0}"#, 422),
+        (r#"{"state":"wrap_up","for_s":3601}"#, 422),
+    ] {
+        let answer = server.send("POST", "/api/v1/agents/201/state", Some(&agent), Some(body)).await;
+        assert_eq!(answer.status, status, "{body}: {answer:?}");
+    }
+    let disposition = crate::record::Disposition { code: "complaint".to_owned(), resolved: Some(false) };
+    let by = std::time::Duration::from_secs(90);
+    let wanted =
+        [ApiRequest::Dispose { call: over, disposition }, ApiRequest::ExtendWrapUp { agent: "201".into(), by }];
+    assert_eq!(server.asked(), wanted);
 }
 
 #[tokio::test]

@@ -93,6 +93,8 @@ pub fn record(call: &CallView) -> CallRecord {
         transfers: 0,
         recording: None,
         survey: None,
+        disposition: None,
+        resolved: None,
         visits: Vec::new(),
         path: Vec::new(),
         trace: Default::default(),
