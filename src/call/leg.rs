@@ -183,8 +183,8 @@ impl Leg {
             rtp: self.rtp,
             talk_ms: self.clock.talk_ms(),
             hold_ms: self.clock.hold_ms(),
-            consult_ms: 0,
-            conference_ms: 0,
+            consult_ms: self.clock.consult_ms(),
+            conference_ms: self.clock.conference_ms(),
         }
     }
 
