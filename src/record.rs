@@ -277,6 +277,40 @@ pub struct Progress {
 }
 
 impl CallRecord {
+    /// The record of a call that has just come in.
+    #[cfg(test)]
+    pub fn new(call_id: CallId, from: &str, to: &str, started_at: Wall) -> CallRecord {
+        CallRecord {
+            call_id,
+            trunk: None,
+            outgoing: false,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            started_at,
+            answered_at: None,
+            ended_at: None,
+            outcome: None,
+            ended_by: None,
+            sip_status: None,
+            q850: None,
+            queue: None,
+            agent: None,
+            wait_ms: None,
+            talk_ms: None,
+            hold_ms: None,
+            acw_ms: None,
+            transfers: 0,
+            recording: None,
+            survey: None,
+            disposition: None,
+            resolved: None,
+            visits: Vec::new(),
+            path: Vec::new(),
+            trace: Trace::default(),
+            legs: Vec::new(),
+        }
+    }
+
     pub fn follow(&mut self, progress: Progress) {
         self.answered_at = progress.answered_at.or(self.answered_at);
         self.queue = progress.queue.or_else(|| self.queue.take());

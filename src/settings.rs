@@ -224,6 +224,28 @@ pub struct Queue {
     pub callback: CallbackRules,
 }
 
+impl Queue {
+    /// A queue of which the configuration says no more than its name.
+    pub fn new(id: QueueId) -> Queue {
+        Queue {
+            id,
+            ring_timeout: Duration::from_secs(20),
+            wrap_up: Duration::from_secs(10),
+            answer_within: Duration::from_secs(20),
+            priority_step: None,
+            widen: Vec::new(),
+            choice: Choice::default(),
+            ring_at_once: 1,
+            max_no_answer: 2,
+            retry_delay: Duration::from_secs(10),
+            music: "music/default".to_owned(),
+            announce_position: Duration::from_secs(60),
+            max_waiting: None,
+            callback: CallbackRules::default(),
+        }
+    }
+}
+
 /// Which of the agents who could take a contact is rung.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -178,20 +178,21 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     if let Some(Err(fault)) = id.as_ref().map(|id| check_id(&id.value)) {
         findings.error(table.span.clone(), fault, None);
     }
-    let mut seconds = |key, low: i64, high: i64, default: u64, findings: &mut Findings<'_>| {
+    let usual = Queue::new(id.as_ref().map_or("", |id| &id.value).into());
+    let mut seconds = |key, low: i64, high: i64, default: Duration, findings: &mut Findings<'_>| {
         let given = table.integer(key, low..=high, findings);
-        Duration::from_secs(given.map_or(default, |seconds| seconds.value.unsigned_abs()))
+        given.map_or(default, |seconds| Duration::from_secs(seconds.value.unsigned_abs()))
     };
-    let ring_timeout = seconds("ring_timeout_s", 3, 300, 20, findings);
-    let wrap_up = seconds("wrap_up_s", 0, 3_600, 10, findings);
-    let answer_within = seconds("answer_within_s", 1, 3_600, 20, findings);
-    let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
-    let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
+    let ring_timeout = seconds("ring_timeout_s", 3, 300, usual.ring_timeout, findings);
+    let wrap_up = seconds("wrap_up_s", 0, 3_600, usual.wrap_up, findings);
+    let answer_within = seconds("answer_within_s", 1, 3_600, usual.answer_within, findings);
+    let retry_delay = seconds("retry_delay_s", 1, 600, usual.retry_delay, findings);
+    let announce_position = seconds("announce_position_s", 0, 3_600, usual.announce_position, findings);
     let priority_step = table.integer("priority_step_s", 0..=86_400, findings);
     let widen = read_widen(&mut table, findings);
     let choice = read_choice(&mut table, findings);
-    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings).map_or(1, |count| count.value);
-    let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
+    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings);
+    let max_no_answer = table.integer("max_no_answer", 1..=100, findings);
     let music = table.text("music", findings);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
     let what = format!("{}: callback", table.what);
@@ -203,19 +204,19 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let id = id?;
     let queue = Queue {
         callback,
-        id: QueueId::from(id.value.as_str()),
         ring_timeout,
         wrap_up,
         answer_within,
         priority_step: priority_step.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs())),
         widen,
         choice,
-        ring_at_once: usize::try_from(ring_at_once).unwrap_or(1),
-        max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
+        ring_at_once: ring_at_once.and_then(|count| count.value.try_into().ok()).unwrap_or(usual.ring_at_once),
+        max_no_answer: max_no_answer.and_then(|count| count.value.try_into().ok()).unwrap_or(usual.max_no_answer),
         retry_delay,
-        music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),
+        music: music.as_ref().map_or_else(|| usual.music.clone(), |music| music.value.clone()),
         announce_position,
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
+        id: usual.id,
     };
     Some(QueueDraft { queue, id, music, calendar })
 }

@@ -33,33 +33,13 @@ fn morning(interval: Interval, by: By) -> Query {
 fn call(started: &str, outcome: Outcome) -> CallRecord {
     let started_at = at(started);
     CallRecord {
-        call_id: CallId::new(started_at.as_millisecond(), 1),
-        trunk: None,
-        outgoing: false,
-        from: "33155501".to_owned(),
-        to: "610".to_owned(),
-        started_at,
         answered_at: Some(started_at),
         ended_at: Some(started_at + SignedDuration::from_secs(300)),
         outcome: Some(outcome),
         ended_by: Some(Party::Caller),
         sip_status: Some(200),
         q850: Some(16),
-        queue: None,
-        agent: None,
-        wait_ms: None,
-        talk_ms: None,
-        hold_ms: None,
-        acw_ms: None,
-        transfers: 0,
-        recording: None,
-        survey: None,
-        disposition: None,
-        resolved: None,
-        visits: Vec::new(),
-        path: Vec::new(),
-        trace: Default::default(),
-        legs: Vec::new(),
+        ..CallRecord::new(CallId::new(started_at.as_millisecond(), 1), "33155501", "610", started_at)
     }
 }
 

@@ -263,33 +263,13 @@ mod tests {
     /// Ten seconds of a menu, then the queue until second 50.
     fn record(outcome: Outcome) -> CallRecord {
         let mut record = CallRecord {
-            call_id: CallId::new(at(0).as_millisecond(), 1),
-            trunk: Some("acme".into()),
-            from: "+33155501".to_owned(),
-            to: "610".to_owned(),
-            started_at: at(0),
             answered_at: Some(at(0)),
             ended_at: Some(at(50)),
-            outgoing: false,
             outcome: Some(outcome),
             ended_by: Some(Party::Caller),
-            sip_status: Some(200),
-            q850: None,
             queue: Some("sales".into()),
-            agent: None,
             wait_ms: Some(40_000),
-            visits: Vec::new(),
-            talk_ms: None,
-            hold_ms: None,
-            acw_ms: None,
-            transfers: 0,
-            recording: None,
-            survey: None,
-            disposition: None,
-            resolved: None,
-            path: Vec::new(),
-            trace: Default::default(),
-            legs: Vec::new(),
+            ..CallRecord::new(CallId::new(at(0).as_millisecond(), 1), "+33155501", "610", at(0))
         };
         record.trace.levels = vec![level(0, "menu", Some("chosen")), level(10, "distribute", None)];
         record
@@ -347,20 +327,9 @@ mod tests {
 
     fn queue(id: &str) -> settings::Queue {
         settings::Queue {
-            id: id.into(),
             ring_timeout: Duration::from_secs(15),
             wrap_up: Duration::from_secs(5),
-            max_no_answer: 2,
-            answer_within: Duration::from_secs(20),
-            priority_step: None,
-            widen: Vec::new(),
-            choice: settings::Choice::LongestIdle,
-            ring_at_once: 1,
-            retry_delay: Duration::from_secs(10),
-            music: "music/default".to_owned(),
-            announce_position: Duration::from_secs(30),
-            max_waiting: None,
-            callback: settings::CallbackRules::default(),
+            ..settings::Queue::new(id.into())
         }
     }
 

@@ -10,20 +10,9 @@ const AHT: f64 = 240.0;
 
 fn queue() -> settings::Queue {
     settings::Queue {
-        id: QueueId::from("sales"),
         ring_timeout: Duration::from_secs(15),
         wrap_up: Duration::from_secs(5),
-        max_no_answer: 2,
-        answer_within: Duration::from_secs(20),
-        priority_step: None,
-        widen: Vec::new(),
-        choice: settings::Choice::LongestIdle,
-        ring_at_once: 1,
-        retry_delay: Duration::from_secs(10),
-        music: "music/default".to_owned(),
-        announce_position: Duration::from_secs(30),
-        max_waiting: None,
-        callback: settings::CallbackRules::default(),
+        ..settings::Queue::new("sales".into())
     }
 }
 
