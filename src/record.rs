@@ -300,6 +300,8 @@ impl CallRecord {
             hold_ms: None,
             acw_ms: None,
             transfers: 0,
+            consults: 0,
+            handed_over: Vec::new(),
             recording: None,
             survey: None,
             disposition: None,

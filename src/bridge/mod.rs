@@ -52,6 +52,10 @@ pub enum MediaCommand {
         digit: Digit,
         duration: Duration,
     },
+    /// From now on nobody is sent this leg's keys; they are told as before.
+    KeepKeys {
+        leg: LegId,
+    },
     /// Writes down what the leg's far end says and, where the terms say so, what it is sent, until `StopRecord`, the
     /// longest time of the terms or the end of the leg. `RecordingEvent::Ended` or `Failed` follows in every case.
     Record {

@@ -44,6 +44,8 @@ pub struct Leg {
     pub latch: Latch,
     pub state: LegState,
     pub held_by_peer: bool,
+    /// Nobody hears this leg.
+    pub muted: bool,
     pub joined_at: Option<Wall>,
     pub left_at: Option<Wall>,
     pub clock: LegClock,
@@ -81,6 +83,7 @@ impl Leg {
             latch: new.latch,
             state: LegState::Ringing,
             held_by_peer: false,
+            muted: false,
             joined_at: None,
             left_at: None,
             clock: LegClock::default(),
@@ -113,6 +116,11 @@ impl Leg {
     pub fn configure(&mut self, agreed: &Agreed) -> MediaCommand {
         self.held_by_peer = agreed.held_by_peer;
         MediaCommand::Configure { leg: self.id, stream: Box::new(stream_of(agreed, self.latch)) }
+    }
+
+    /// Whether this leg hears that one.
+    pub fn hears(&self, other: LegId) -> bool {
+        self.is_up() && self.ear.sources.contains(&other)
     }
 
     /// Changes what this leg hears; gives out only the commands that make the difference.
@@ -189,7 +197,13 @@ impl Leg {
     }
 
     pub fn view(&self) -> LegView {
-        LegView { leg_id: self.id, role: self.role, address: self.address.clone(), on_hold: self.held_by_peer }
+        LegView {
+            leg_id: self.id,
+            role: self.role,
+            address: self.address.clone(),
+            on_hold: self.held_by_peer,
+            muted: self.muted,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub use talk::Talk;
 
 use std::time::Duration;
 
-use crate::bridge::{Digit, MediaCommand, PlayItem};
+use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
@@ -22,7 +22,7 @@ use crate::record::{CallRecord, HandOver, Outcome, Party, PathStep, QueueVisit, 
 use crate::time::{Instant, Now, Wall};
 use crate::trace::{Decision, Trace};
 use crate::views::{CallState, CallView};
-use talk::{Hears, Member};
+use talk::{Hears, Member, State};
 
 /// ETSI TR 101 041-2: the ringing tone most European networks use.
 const RING_BACK: PlayItem =
@@ -302,6 +302,10 @@ impl Call {
         self.talking().map_or(Activity::Apart, |talk| talk.activity(leg, |leg| self.holds(leg)))
     }
 
+    fn unmuted(&self, sources: Sources) -> Sources {
+        sources.into_iter().filter(|leg| self.legs.get(leg).is_none_or(|leg| !leg.muted)).collect()
+    }
+
     /// Whoever was put on hold hears music; whoever holds by their phone is sent nothing (RFC 3264 §8.4).
     fn ear_of(&self, leg: LegId, hold_music: &str) -> Ear {
         let music = |name: &str| {
@@ -311,7 +315,7 @@ impl Call {
         let ring_back = || Ear { music: Some(RING_BACK), ..Ear::default() };
         match &self.phase {
             Phase::Talking(talk) => match talk.hears(leg, |leg| self.holds(leg)) {
-                Hears::Voices(sources) => Ear { sources, music: None },
+                Hears::Voices(sources) => Ear { sources: self.unmuted(sources), music: None },
                 Hears::Music => music(hold_music),
                 Hears::RingBack => ring_back(),
                 Hears::Nothing => Ear::default(),
@@ -383,8 +387,12 @@ impl Call {
             _ if self.answered_at.is_none() => CallState::Ringing,
             Phase::Plan | Phase::Dialling | Phase::CallingBack | Phase::Confirming { .. } => CallState::Ivr,
             Phase::Queued { .. } => CallState::Queued,
-            Phase::Talking(_) if self.on_hold() => CallState::Holding,
-            Phase::Talking(_) => CallState::Talking,
+            Phase::Talking(talk) => match talk.state() {
+                State::Calling | State::Private => CallState::Consulting,
+                _ if self.on_hold() => CallState::Holding,
+                _ if talk.together_count() > 2 => CallState::Conference,
+                _ => CallState::Talking,
+            },
         };
         CallView {
             call_id: self.id,
@@ -398,6 +406,7 @@ impl Call {
             queue: self.queue.clone(),
             position: position.map(|position| position as u64),
             agent: self.present_agent().cloned(),
+            consult: None,
             legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }

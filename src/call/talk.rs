@@ -234,6 +234,10 @@ impl Talk {
         self.present.iter().map(|member| member.leg).filter(move |leg| Some(*leg) != apart)
     }
 
+    pub fn together_count(&self) -> usize {
+        self.together().count()
+    }
+
     /// Takes in what happened; nothing is changed by what is refused.
     pub fn on(&mut self, event: Event) -> Result<Effects, Refused> {
         match event {

@@ -2,7 +2,7 @@
 
 use super::calls::NewCall;
 use super::{Engine, LogLevel};
-use crate::ids::{AgentId, PlanId, SessionId, TrunkId};
+use crate::ids::{AgentId, ExpertId, PlanId, SessionId, TrunkId};
 use crate::sip::Flow;
 use crate::sip::auth::Verdict;
 use crate::sip::message::{Headers, Request, Uri};
@@ -25,6 +25,8 @@ pub(super) enum Dialled {
     Plan(PlanId),
     /// Only agents reach each other directly.
     Agent(AgentId),
+    /// And experts.
+    Expert(ExpertId),
 }
 
 /// Why an INVITE is turned away.
@@ -112,9 +114,11 @@ impl Engine {
             Source::Agent(caller) => {
                 let agent =
                     self.settings.agents.iter().find(|agent| agent.id.as_str() == number && agent.id != *caller);
-                match agent {
-                    Some(agent) => Some(Dialled::Agent(agent.id.clone())),
-                    None => self.plans.find(number, &[]).map(Dialled::Plan),
+                let expert = self.settings.experts.iter().find(|expert| expert.id.as_str() == number);
+                match (agent, expert) {
+                    (Some(agent), _) => Some(Dialled::Agent(agent.id.clone())),
+                    (None, Some(expert)) => Some(Dialled::Expert(expert.id.clone())),
+                    (None, None) => self.plans.find(number, &[]).map(Dialled::Plan),
                 }
             }
         }

@@ -5,10 +5,12 @@ mod agents;
 mod api;
 mod callbacks;
 mod calls;
+mod consult;
 mod dial_out;
 mod direct;
 mod incoming;
 mod journal;
+mod keys;
 mod outside;
 mod pairs;
 mod plan;
@@ -28,6 +30,7 @@ use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
+use crate::call::talk::State;
 use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
 use crate::callback::Callback;
 use crate::caller::CallerFacts;
@@ -43,10 +46,12 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::trace::Trace;
-use crate::views::{ApiError, ApiRequest, CallbackView, Change};
+use crate::views::{ApiError, ApiRequest, CallView, CallbackView, Change, ConsultState, ConsultView};
+use consult::{Asked, Guest};
 use dial_out::Outgoing;
 pub use journal::Journal;
 use journal::Written;
+use keys::Typed;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
@@ -170,6 +175,10 @@ enum Timer {
     Wait(CallId),
     /// A directly dialled party has rung long enough.
     Dial(CallId),
+    /// The one who is asked for an agent has rung long enough.
+    Consult(CallId),
+    /// An agent's keys have not become a command.
+    Keys(CallId, LegId),
     /// The last figures of a call's media have not come; the record is written without them.
     Finish(CallId),
     /// The caller's history has not come; the plan begins without it.
@@ -205,6 +214,8 @@ pub struct Engine {
     ports: VecDeque<MediaPort>,
     timers: Deadlines<Timer>,
     lost_places: Vec<LostPlace>,
+    /// Calls of the agents who were asked or brought in, by what the distributor knows their part as.
+    tickets: HashMap<CallId, CallId>,
     callbacks: Callbacks,
     trunks: Trunks,
     #[serde(with = "pairs")]
@@ -234,6 +245,15 @@ struct Live {
     plans: Arc<Plans>,
     /// A number outside that is being reached.
     outgoing: Option<Outgoing>,
+    /// The one whom the agent asks, while they ring.
+    asked: Option<Asked>,
+    /// The last one who was asked.
+    consulted: Option<String>,
+    /// Agents who were brought in.
+    guests: Vec<Guest>,
+    /// Keys of agents that may become a command.
+    #[serde(with = "pairs")]
+    typed: BTreeMap<LegId, Typed>,
     /// The position in a queue that was published last.
     shown: Option<usize>,
     written: Written,
@@ -241,7 +261,21 @@ struct Live {
 
 impl Live {
     fn new(call: Call, run: Option<Run>, plans: Arc<Plans>) -> Live {
-        Live { call, run, plans, outgoing: None, shown: None, written: Written::default() }
+        Live { call, run, plans, outgoing: None, asked: None, consulted: None, guests: Vec::new(), typed: BTreeMap::new(), shown: None, written: Written::default() }
+    }
+
+    fn view(&self) -> CallView {
+        let consult = self.consulted.clone().and_then(|to| {
+            let state = match self.call.talking()?.state() {
+                State::Calling => ConsultState::Ringing,
+                State::Private => ConsultState::Private,
+                State::Swapped => ConsultState::Swapped,
+                State::Handing => ConsultState::HandingOver,
+                State::Talk | State::Conference | State::Held | State::Handed => return None,
+            };
+            Some(ConsultView { to, state })
+        });
+        CallView { consult, ..self.call.view(self.shown) }
     }
 
     /// Why the call went the way it did, so far.
@@ -290,6 +324,7 @@ impl Engine {
             ports: VecDeque::new(),
             timers: Deadlines::default(),
             lost_places: Vec::new(),
+            tickets: HashMap::new(),
             callbacks: Callbacks::default(),
             trunks: Trunks::default(),
             tapes: BTreeMap::new(),
@@ -380,6 +415,8 @@ impl Engine {
                 Timer::Plan(call) => self.plan_timed_out(call, now),
                 Timer::Wait(call) => self.wait_is_over(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
+                Timer::Consult(call) => self.asked_timed_out(call, now),
+                Timer::Keys(call, leg) => self.keys_timed_out(call, leg),
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::History(call) => self.history_told(call, None, now),
                 Timer::LookUp(server) => self.look_up(server, now),
@@ -436,9 +473,13 @@ impl Engine {
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
             AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
             AcdEvent::WrappedUp { contact, acw } => {
+                let contact = self.call_of(contact);
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }
-            AcdEvent::Entered(change) => self.entered.push(*change),
+            AcdEvent::Entered(mut change) => {
+                change.call_id = change.call_id.map(|contact| self.call_of(contact));
+                self.entered.push(*change);
+            }
             AcdEvent::AgentChanged(agent) => self.publish_agent(&agent),
             AcdEvent::QueueChanged(queue) => {
                 self.publish_queue(&queue);
@@ -494,7 +535,8 @@ impl Engine {
     }
 
     fn publish_agent(&mut self, agent: &AgentId) {
-        if let Some(view) = self.acd.agent_view(agent) {
+        if let Some(mut view) = self.acd.agent_view(agent) {
+            view.call_id = view.call_id.map(|contact| self.call_of(contact));
             self.commands.push_back(Command::Publish(Change::Agent(view)));
         }
     }
@@ -509,7 +551,7 @@ impl Engine {
         for id in std::mem::take(&mut self.changed) {
             let Some(live) = self.calls.get_mut(&id) else { continue };
             live.shown = self.acd.position(id);
-            let view = live.call.view(live.shown);
+            let view = live.view();
             self.commands.push_back(Command::Publish(Change::Call(Box::new(view))));
         }
     }

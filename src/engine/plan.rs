@@ -107,7 +107,7 @@ impl Engine {
         }
     }
 
-    fn distribute(&mut self, id: CallId, queue: &QueueId, demand: Demand, leave: Vec<Digit>, now: Now) {
+    pub(super) fn distribute(&mut self, id: CallId, queue: &QueueId, demand: Demand, leave: Vec<Digit>, now: Now) {
         let promised = self.take_back_promise(id, queue, now);
         let regained = self.regained_place(id, queue, now).into_iter().chain(promised).min();
         let Some(live) = self.calls.get_mut(&id) else { return };

@@ -49,6 +49,8 @@ pub(super) struct Leg {
     pub relay_to: SmallVec<[u32; 4]>,
     pub play: Option<Playing>,
     pub keys: Option<Box<Keys>>,
+    /// Nobody is sent the keys of this leg's far end.
+    pub keeps_keys: bool,
     /// Where the wheel called last.
     pub called: Instant,
     pub out: Outgoing,

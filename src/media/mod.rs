@@ -201,6 +201,7 @@ impl Media {
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
+            | MediaCommand::KeepKeys { leg }
             | MediaCommand::PauseRecord { leg, .. }
             | MediaCommand::StopRecord { leg, .. }
             | MediaCommand::SendDigit { leg, .. } => self.routes.of(*leg),

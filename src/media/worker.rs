@@ -210,6 +210,7 @@ impl<Io: MediaIo> Worker<Io> {
             MediaCommand::Play { leg, play, items, repeat } => self.play(leg, play, items, repeat, now),
             MediaCommand::StopPlay { leg, play } => self.stop_play(leg, play),
             MediaCommand::SendDigit { leg, digit, duration } => self.send_digit(leg, digit, duration, now),
+            MediaCommand::KeepKeys { leg } => self.keep_keys(leg),
             MediaCommand::Record { leg, recording, terms } => self.record(leg, recording, terms, now),
             MediaCommand::PauseRecord { leg, recording, paused } => self.pause_record(leg, recording, paused),
             MediaCommand::StopRecord { leg, recording } => self.stop_record(leg, recording),
@@ -283,6 +284,7 @@ impl<Io: MediaIo> Worker<Io> {
             relay_to: SmallVec::new(),
             play: None,
             keys: None,
+            keeps_keys: false,
             called: Instant(0),
             out,
             arrivals: ReceiveStats::new(CLOCK_HZ),
@@ -363,6 +365,13 @@ impl<Io: MediaIo> Worker<Io> {
             self.tally.keys_lost += 1;
         }
         self.wake(place, now);
+    }
+
+    fn keep_keys(&mut self, id: LegId) {
+        let Some(&place) = self.places.get(&id) else { return };
+        if let Some(leg) = self.leg_mut(place) {
+            leg.keeps_keys = true;
+        }
     }
 
     fn close(&mut self, id: LegId, now: Instant) {

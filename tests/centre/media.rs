@@ -117,7 +117,7 @@ impl Media {
                     self.later(now, 5_000 + below(rng, 20_000), MediaEvent::Dead { leg: *leg });
                 }
             }
-            MediaCommand::SendDigit { leg, .. } => {
+            MediaCommand::SendDigit { leg, .. } | MediaCommand::KeepKeys { leg } => {
                 self.ear(*leg)?;
             }
             MediaCommand::Record { leg, recording, terms } => {

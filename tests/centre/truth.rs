@@ -290,6 +290,7 @@ impl Truth {
                     }
                     legs => return Err(format!("call {} is a talk of {} legs", call.call_id, legs.len())),
                 },
+                CallState::Consulting | CallState::Conference => {}
                 CallState::Queued => {
                     for leg in &call.legs {
                         if !media.sources(leg.leg_id).is_empty() {

@@ -1,5 +1,6 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod consult;
 mod decisions;
 mod dial_out;
 mod outside;

@@ -170,6 +170,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
                     ApiRequest::HangUp { .. }
                     | ApiRequest::Record { .. }
+                    | ApiRequest::Steer { .. }
                     | ApiRequest::ExtendWrapUp { .. }
                     | ApiRequest::Dispose { .. }
                     | ApiRequest::DeleteRecording { .. }
