@@ -522,7 +522,8 @@ impl Talk {
 
     /// Whether the agent who steers is kept from the caller, by themselves or by a hold.
     pub fn agent_holds(&self, holds: impl Fn(LegId) -> bool) -> bool {
-        self.agent_is_apart() || self.on_hold(holds)
+        let does = self.agent.map(|agent| self.activity(agent, holds));
+        !matches!(does, None | Some(Activity::Talk | Activity::Conference))
     }
 }
 
