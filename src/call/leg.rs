@@ -112,6 +112,15 @@ impl Leg {
         }
     }
 
+    /// The leg goes over to another call, where it begins anew but for its session and media. This one stays for the record.
+    pub fn move_away(&mut self, now: Now) -> Leg {
+        let moved = Leg { clock: LegClock::default(), joined_at: Some(now.wall), ..self.clone() };
+        self.leave(now);
+        // Its figures are those of the other call.
+        self.rtp = Some(RtpStats::default());
+        moved
+    }
+
     /// Takes over what offer and answer agreed on.
     pub fn configure(&mut self, agreed: &Agreed) -> MediaCommand {
         self.held_by_peer = agreed.held_by_peer;

@@ -133,6 +133,8 @@ pub struct Call {
     pub handed_over: Vec<HandOver>,
     /// How often others were asked.
     pub consults: u32,
+    /// The agent's phone has asked for a transfer without words: the caller hears it ring there.
+    pub handing_blind: bool,
     /// How many systems a call that goes on from here may pass (RFC 3261 §20.22).
     pub hops_left: u8,
 }
@@ -170,6 +172,7 @@ impl Call {
             handled: false,
             handed_over: Vec::new(),
             consults: 0,
+            handing_blind: false,
             hops_left: new.hops_left,
         }
     }
@@ -316,6 +319,7 @@ impl Call {
         match &self.phase {
             Phase::Talking(talk) => match talk.hears(leg, |leg| self.holds(leg)) {
                 Hears::Voices(sources) => Ear { sources: self.unmuted(sources), music: None },
+                Hears::Music if self.handing_blind && talk.state() == State::Calling => ring_back(),
                 Hears::Music => music(hold_music),
                 Hears::RingBack => ring_back(),
                 Hears::Nothing => Ear::default(),

@@ -19,6 +19,7 @@
 //! | `Consult` | calling | calling | – | – | – | – | – | calling |
 //! | `Transfer` | handing ⌫a | handing ⌫a | – | – | – | – | – | handing ⌫a |
 //! | `Answered` | – | – | private | – | – | joins | – | – |
+//! | `Adopt` | private | private | – | – | – | – | – | private |
 //! | `Failed` | – | – | back | – | – | recall / back | – | – |
 //! | `Swap` | – | – | – | swapped | private | – | – | – |
 //! | `Complete` | – | – | handing ⌫a | joins ⌫a | joins ⌫a | – | – | – |
@@ -90,6 +91,8 @@ pub enum Event {
     Transfer,
     /// The one who is called has answered.
     Answered(Member),
+    /// The agent talks with this one already, in another call.
+    Adopt(Member),
     /// The one who is called cannot be had.
     Failed,
     /// The agent goes from the one asked to the caller, or back.
@@ -244,6 +247,7 @@ impl Talk {
             Event::Consult => self.consult(),
             Event::Transfer => self.transfer(),
             Event::Answered(member) => self.answered(member),
+            Event::Adopt(member) => self.adopt(member),
             Event::Failed => self.failed(),
             Event::Swap => self.swap(),
             Event::Complete => self.complete(),
@@ -288,6 +292,12 @@ impl Talk {
             }
             _ => Err(Refused::Unexpected),
         }
+    }
+
+    fn adopt(&mut self, member: Member) -> Result<Effects, Refused> {
+        self.consult()?;
+        self.asking = Asking::Private(member);
+        Ok(Effects::new())
     }
 
     fn failed(&mut self) -> Result<Effects, Refused> {

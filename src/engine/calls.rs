@@ -239,7 +239,9 @@ impl Engine {
         }
         self.attempt_over(id, &phase, now);
         self.consultations_over(id, now);
-        self.acd.leave(id, now);
+        if !self.tickets.contains_key(&id) {
+            self.acd.leave(id, now);
+        }
         self.timers.clear(&Timer::Plan(id));
         self.timers.clear(&Timer::History(id));
         self.timers.clear(&Timer::Wait(id));

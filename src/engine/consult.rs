@@ -56,8 +56,8 @@ impl std::fmt::Display for Asking {
 /// An agent who was brought in, as the distributor knows them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Guest {
-    leg: LegId,
-    ticket: CallId,
+    pub leg: LegId,
+    pub ticket: CallId,
 }
 
 /// Why somebody cannot be asked.
@@ -127,7 +127,7 @@ impl Engine {
     }
 
     /// Whether the event would be taken, without anything done.
-    fn try_event(&self, id: CallId, event: Event) -> Result<(), Unasked> {
+    pub(super) fn try_event(&self, id: CallId, event: Event) -> Result<(), Unasked> {
         let talk = self.calls.get(&id).and_then(|live| live.call.talking()).ok_or(Unasked::NoTalk)?;
         talk.clone().on(event)?;
         Ok(())
@@ -135,8 +135,10 @@ impl Engine {
 
     /// Something happens to the talk, and what follows is done.
     fn happens(&mut self, id: CallId, event: Event, by: Party, now: Now) -> Result<(), Unasked> {
-        let talk = self.live(id).and_then(|live| live.call.talking_mut()).ok_or(Unasked::NoTalk)?;
-        let kind = kind_of(talk, event);
+        let live = self.live(id).ok_or(Unasked::NoTalk)?;
+        let blind = live.call.handing_blind;
+        let talk = live.call.talking_mut().ok_or(Unasked::NoTalk)?;
+        let kind = if blind { HandOverKind::Blind } else { kind_of(talk, event) };
         let effects = talk.on(event)?;
         self.carry_out(id, effects, kind, (by, NORMAL), now);
         Ok(())
@@ -317,6 +319,12 @@ impl Engine {
             self.guest_parts(id, leg, now);
         }
         self.unwritten.insert(id);
+        if self.calls.get(&id).is_some_and(|live| live.referral.is_some()) {
+            self.referral_went(id, 200, now);
+            // Where the phone has hung up already, its agent has handed over by that.
+            let _ = self.steer(id, Event::Complete, now);
+            self.handing_is_over(id);
+        }
         true
     }
 
@@ -356,10 +364,18 @@ impl Engine {
         self.timers.clear(&Timer::Consult(id));
         let Some(asked) = asked else { return };
         self.log(LogLevel::Info, format!("call {id}: {} could not be had", asked.to));
+        self.referral_went(id, 480, now);
+        self.handing_is_over(id);
         if asked.recall {
             self.partner_left(id, Party::System, NO_ANSWER, false, now);
         } else if self.happens(id, Event::Failed, Party::System, now).is_err() {
             self.wire(id, now);
+        }
+    }
+
+    fn handing_is_over(&mut self, id: CallId) {
+        if let Some(live) = self.live(id) {
+            live.call.handing_blind = false;
         }
     }
 

@@ -15,6 +15,7 @@ mod outside;
 mod pairs;
 mod plan;
 mod recordings;
+mod refer;
 mod registration;
 mod sessions;
 #[cfg(test)]
@@ -249,6 +250,8 @@ struct Live {
     asked: Option<Asked>,
     /// The last one who was asked.
     consulted: Option<String>,
+    /// The agent's phone that asked for a transfer by REFER, until it is told how it went.
+    referral: Option<SessionId>,
     /// Agents who were brought in.
     guests: Vec<Guest>,
     /// Keys of agents that may become a command.
@@ -261,7 +264,7 @@ struct Live {
 
 impl Live {
     fn new(call: Call, run: Option<Run>, plans: Arc<Plans>) -> Live {
-        Live { call, run, plans, outgoing: None, asked: None, consulted: None, guests: Vec::new(), typed: BTreeMap::new(), shown: None, written: Written::default() }
+        Live { call, run, plans, outgoing: None, asked: None, consulted: None, referral: None, guests: Vec::new(), typed: BTreeMap::new(), shown: None, written: Written::default() }
     }
 
     fn view(&self) -> CallView {
@@ -460,6 +463,7 @@ impl Engine {
             Event::Reoffered { session, sdp } => self.leg_reoffered(session, sdp, now),
             Event::Reanswered { session, sdp } => self.leg_reanswered(session, &sdp, now),
             Event::OfferRefused { session, .. } => self.leg_offer_refused(session),
+            Event::Referred { session, referral } => self.referred(session, &referral, now),
             Event::Info { session, content_type, body } => self.leg_info(session, &content_type, &body, now),
             Event::Ended { session, cause } => self.leg_ended(session, &cause, now),
             Event::Request { ticket, flow, request } => self.single_request(ticket, flow, &request, now),

@@ -103,7 +103,6 @@ impl Reports {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::ids::CallId;

@@ -82,6 +82,7 @@ impl Media {
                 let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, send: None };
                 self.open.insert(*leg, ear);
             }
+            MediaCommand::Move { leg, call } => self.ear(*leg)?.call = *call,
             MediaCommand::Close { leg } => {
                 let port = self.open.remove(leg).ok_or(format!("leg {leg} is closed and was not open"))?.port;
                 let running: Vec<_> =

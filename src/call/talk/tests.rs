@@ -58,6 +58,7 @@ fn event_named(name: &str, others: usize) -> Option<Event> {
         "`Consult`" => Event::Consult,
         "`Transfer`" => Event::Transfer,
         "`Answered`" => Event::Answered(expert(ASKED)),
+        "`Adopt`" => Event::Adopt(expert(ASKED)),
         "`Failed`" => Event::Failed,
         "`Swap`" => Event::Swap,
         "`Complete`" => Event::Complete,

@@ -436,3 +436,134 @@ fn hold_and_mute_by_the_api() {
     let record = talk.caller_hangs_up();
     assert_eq!((record.talk_ms, record.hold_ms), (Some(10_000), Some(3_000)));
 }
+
+/// A REFER of the agent's phone.
+fn refers(talk: &mut Talk, to: &str) {
+    talk.cseq += 1;
+    let text = format!(
+        "REFER sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {AGENT};branch=z9hG4bKrefer{}\r\nFrom: {};tag=far\r\n\
+         To: {}\r\nCall-ID: {}\r\nCSeq: {} REFER\r\nContact: <sip:201@{AGENT}>\r\nRefer-To: {to}\r\n\
+         Content-Length: 0\r\n\r\n",
+        talk.cseq, talk.agent.core.to, talk.agent.core.from, talk.agent.core.call_id, talk.cseq
+    );
+    talk.bench.receive(AGENT, Message::parse(text.as_bytes()).unwrap());
+}
+
+/// What the agent's phone was told of its REFERs: statuses of responses, and of NOTIFYs.
+fn told_of_refer(talk: &mut Talk) -> Vec<String> {
+    let mut told = Vec::new();
+    talk.bench.sent.retain(|(to, message)| match message {
+        Message::Response(response) if *to == address(AGENT) && response.core.cseq.method == Method::Refer => {
+            told.push(response.code().to_string());
+            false
+        }
+        Message::Request(request) if *to == address(AGENT) && request.method == Method::Notify => {
+            let state = request.headers.get("Subscription-State").unwrap().split(';').next().unwrap().to_owned();
+            told.push(format!("{state} {}", String::from_utf8_lossy(&request.body).trim()));
+            false
+        }
+        _ => true,
+    });
+    told.dedup();
+    told
+}
+
+#[test]
+fn a_blind_refer_rings_for_the_caller_and_the_phone_is_told_how_it_went() {
+    let mut talk = Talk::new();
+    refers(&mut talk, "<sip:301@relais.test>");
+    let asked = talk.bench.invited(EXPERT);
+    assert_eq!(told_of_refer(&mut talk), ["202", "active SIP/2.0 100 Trying"]);
+    assert_eq!((talk.state(), talk.ears().as_str()), (State::Calling, "caller:ring-back 201:ring-back"));
+    talk.bench.restore();
+    talk.bench.answer(EXPERT, &asked, 200, &sdp(6_000, "sendrecv"));
+    assert_eq!(told_of_refer(&mut talk), ["terminated SIP/2.0 200 OK"]);
+    assert_eq!((talk.ears().as_str(), talk.sent(Method::Bye)), ("caller:301 301:caller", vec![AGENT.to_owned()]));
+    let record = talk.caller_hangs_up();
+    assert_eq!(record.handed_over[0].kind, HandOverKind::Blind);
+}
+
+#[test]
+fn a_blind_refer_that_nobody_answers_leaves_the_agent_with_the_caller() {
+    let mut talk = Talk::new();
+    refers(&mut talk, "<sip:301@relais.test>");
+    let asked = talk.bench.invited(EXPERT);
+    told_of_refer(&mut talk);
+    talk.bench.respond(EXPERT, &asked, 486, &[]);
+    assert_eq!(told_of_refer(&mut talk), ["terminated SIP/2.0 480 Temporarily Unavailable"]);
+    assert_eq!((talk.state(), talk.ears().as_str()), (State::Talk, "caller:201 201:caller"));
+    refers(&mut talk, "<sip:301@relais.test>");
+    assert_eq!(told_of_refer(&mut talk)[0], "202", "and may try again");
+}
+
+#[test]
+fn a_refer_to_the_outside_is_refused_and_the_talk_goes_on() {
+    let mut talk = Talk::new();
+    for (to, status) in [
+        ("<sip:0900@192.0.2.99>", "403"),
+        ("<sip:0900@relais.test>", "403"),
+        ("<tel:0900>", "403"),
+        ("<sip:399@relais.test>", "403"),
+        ("<sip:abc@relais.test>", "422"),
+        ("<http://example.com>", "403"),
+        ("<sip:301@relais.test?Replaces=x%3Bto-tag%3Da%3Bfrom-tag%3Db>", "481"),
+        ("<sip:301@relais.test?Replaces=x>", "400"),
+    ] {
+        refers(&mut talk, to);
+        assert_eq!(told_of_refer(&mut talk), [status], "{to}");
+        assert_eq!((talk.state(), talk.ears().as_str()), (State::Talk, "caller:201 201:caller"), "{to}");
+    }
+    assert!(talk.sent(Method::Invite).is_empty());
+}
+
+#[test]
+fn two_calls_of_an_agent_are_joined_by_a_refer_with_replaces() {
+    let mut settings = centre();
+    settings.agents[0].password = Some("secret".to_owned());
+    let mut talk = Talk::with(settings);
+    // The phone's own call to the expert, which proves who it is.
+    let invite = |more: &str, cseq: u32| {
+        let body = sdp(5_002, "sendrecv");
+        let text = format!(
+            "INVITE sip:301@relais.test SIP/2.0\r\nVia: SIP/2.0/UDP {AGENT};branch=z9hG4bKown{cseq}\r\n\
+             From: <sip:201@relais.test>;tag=own\r\nTo: <sip:301@relais.test>\r\nCall-ID: own\r\nCSeq: {cseq} INVITE\r\n\
+             Contact: <sip:201@{AGENT}>\r\n{more}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    };
+    talk.bench.receive(AGENT, invite("", 1));
+    let challenge = talk.bench.sent.iter().rev().find_map(|(_, message)| match message {
+        Message::Response(response) if response.code() == 401 => Some(response.clone()),
+        _ => None,
+    });
+    let Message::Request(mut proven) = invite("", 2) else { unreachable!() };
+    let credentials = Credentials { user: "201".to_owned(), password: "secret".to_owned(), aor: String::new() };
+    assert!(crate::sip::auth::authorize(&mut proven, &challenge.unwrap(), &credentials, "cnonce"));
+    talk.bench.receive(AGENT, Message::Request(proven));
+    let asked = talk.bench.invited(EXPERT);
+    talk.bench.answer(EXPERT, &asked, 200, &sdp(6_000, "sendrecv"));
+    let tag = talk.bench.sent.iter().rev().find_map(|(_, message)| match message {
+        Message::Response(response) if response.code() == 200 && response.core.call_id.as_ref() == "own" => {
+            response.core.to.tag().map(str::to_owned)
+        }
+        _ => None,
+    });
+    let tag = tag.expect("the phone's call is answered");
+    talk.bench.wait(seconds(2.0));
+    assert_eq!(talk.bench.engine.calls.len(), 2);
+    refers(&mut talk, &format!("<sip:301@relais.test?Replaces=own%3Bto-tag%3D{tag}%3Bfrom-tag%3Down>"));
+    assert_eq!(told_of_refer(&mut talk), ["202", "active SIP/2.0 100 Trying", "terminated SIP/2.0 200 OK"]);
+    talk.bench.wait(seconds(1.0));
+    assert_eq!(talk.bench.engine.calls.len(), 1, "the phone's own call is over");
+    assert_eq!(talk.ears(), "caller:301 301:caller");
+    let moved = talk.bench.media.iter().any(|command| matches!(command, MediaCommand::Move { call, .. } if *call == talk.id()));
+    assert!(moved);
+    talk.bench.records.clear();
+    let record = talk.caller_hangs_up();
+    let roles: Vec<Party> = record.legs.iter().map(|leg| leg.role).collect();
+    assert_eq!((roles, record.transfers), (vec![Party::Caller, Party::Agent, Party::Expert], 1));
+    assert_eq!(record.handed_over[0].to.as_deref(), Some("expert:301"));
+    let counts = talk.bench.engine.counts();
+    assert_eq!((counts.calls, counts.legs, counts.sessions), (0, 0, 0));
+}
