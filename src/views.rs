@@ -327,10 +327,28 @@ pub enum ApiRequest {
         leg: Option<LegId>,
         action: Steering,
     },
+    /// A supervisor listens in on a talk, by the phone at this SIP address.
+    Supervise {
+        call: CallId,
+        mode: SupervisionMode,
+        phone: String,
+    },
     /// The decisions of a call that is up, as `CallTrace`.
     Trace {
         call: CallId,
     },
+}
+
+/// How a supervisor takes part in a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SupervisionMode {
+    /// Hears all, is heard by nobody.
+    Listen,
+    /// Is heard by the agent alone.
+    Whisper,
+    /// Is heard by all whom the agent hears.
+    Barge,
 }
 
 /// What can be done with a talk.

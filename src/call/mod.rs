@@ -21,7 +21,7 @@ use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId,
 use crate::record::{CallRecord, HandOver, Outcome, Party, PathStep, QueueVisit, VisitEnd};
 use crate::time::{Instant, Now, Wall};
 use crate::trace::{Decision, Trace};
-use crate::views::{CallState, CallView};
+use crate::views::{CallState, CallView, SupervisionMode};
 use talk::{Hears, Member, State};
 
 /// ETSI TR 101 041-2: the ringing tone most European networks use.
@@ -62,6 +62,13 @@ pub struct Offer {
     pub agent: AgentId,
     /// One leg for each phone of the agent that rings.
     pub legs: Vec<LegId>,
+}
+
+/// A supervisor on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    pub leg: LegId,
+    pub mode: SupervisionMode,
 }
 
 /// How the call ended, once it has.
@@ -135,6 +142,7 @@ pub struct Call {
     pub consults: u32,
     /// The agent's phone has asked for a transfer without words: the caller hears it ring there.
     pub handing_blind: bool,
+    pub listeners: Vec<Listener>,
     /// How many systems a call that goes on from here may pass (RFC 3261 §20.22).
     pub hops_left: u8,
 }
@@ -173,6 +181,7 @@ impl Call {
             handed_over: Vec::new(),
             consults: 0,
             handing_blind: false,
+            listeners: Vec::new(),
             hops_left: new.hops_left,
         }
     }
@@ -305,6 +314,28 @@ impl Call {
         self.talking().map_or(Activity::Apart, |talk| talk.activity(leg, |leg| self.holds(leg)))
     }
 
+    /// Whether a supervisor is on this leg.
+    pub fn listens(&self, leg: LegId) -> bool {
+        self.listeners.iter().any(|listener| listener.leg == leg)
+    }
+
+    /// The supervisors who speak are heard by the agent alone, or by all whom the agent hears.
+    fn with_supervisors(&self, talk: &Talk, leg: LegId, mut ear: Ear) -> Ear {
+        let is_agent = talk.agent() == Some(leg);
+        let speak = |listener: &&Listener| match listener.mode {
+            SupervisionMode::Listen => false,
+            SupervisionMode::Whisper => is_agent,
+            SupervisionMode::Barge => talk.agents_room().contains(&leg),
+        };
+        let up = |listener: &&Listener| self.legs.get(&listener.leg).is_some_and(|leg| leg.is_up());
+        let heard: Sources = self.listeners.iter().filter(speak).filter(up).map(|listener| listener.leg).collect();
+        if !heard.is_empty() {
+            ear.music = None;
+            ear.sources.extend(heard);
+        }
+        ear
+    }
+
     fn unmuted(&self, sources: Sources) -> Sources {
         sources.into_iter().filter(|leg| self.legs.get(leg).is_none_or(|leg| !leg.muted)).collect()
     }
@@ -317,13 +348,19 @@ impl Call {
         };
         let ring_back = || Ear { music: Some(RING_BACK), ..Ear::default() };
         match &self.phase {
-            Phase::Talking(talk) => match talk.hears(leg, |leg| self.holds(leg)) {
-                Hears::Voices(sources) => Ear { sources: self.unmuted(sources), music: None },
-                Hears::Music if self.handing_blind && talk.state() == State::Calling => ring_back(),
-                Hears::Music => music(hold_music),
-                Hears::RingBack => ring_back(),
-                Hears::Nothing => Ear::default(),
-            },
+            Phase::Talking(talk) if self.listens(leg) => {
+                Ear { sources: self.unmuted(talk.agents_room()), ..Ear::default() }
+            }
+            Phase::Talking(talk) => {
+                let ear = match talk.hears(leg, |leg| self.holds(leg)) {
+                    Hears::Voices(sources) => Ear { sources: self.unmuted(sources), music: None },
+                    Hears::Music if self.handing_blind && talk.state() == State::Calling => ring_back(),
+                    Hears::Music => music(hold_music),
+                    Hears::RingBack => ring_back(),
+                    Hears::Nothing => Ear::default(),
+                };
+                self.with_supervisors(talk, leg, ear)
+            }
             Phase::Queued { music: queue_music, .. } if leg == self.caller => music(queue_music),
             Phase::Dialling if leg == self.caller => ring_back(),
             _ => Ear::default(),
@@ -339,7 +376,7 @@ impl Call {
     /// was on hold, asking others among it. What experts do counts for their legs alone, so that nobody is credited with a
     /// talk that they have handed over.
     fn handling(&self) -> (u64, u64) {
-        let answered = self.legs.values().filter(|leg| !matches!(leg.role, Party::Caller | Party::Expert));
+        let answered = self.legs.values().filter(|leg| matches!(leg.role, Party::Agent | Party::Outside));
         answered.map(|leg| &leg.clock).fold((0, 0), |(talk, hold), clock| {
             (talk + clock.talk_ms() + clock.conference_ms(), hold + clock.hold_ms() + clock.consult_ms())
         })

@@ -237,6 +237,15 @@ impl Talk {
         self.present.iter().map(|member| member.leg).filter(move |leg| Some(*leg) != apart)
     }
 
+    /// Those whom the agent who steers hears, and the agent; without one, those who are with the caller.
+    pub fn agents_room(&self) -> Sources {
+        match (self.agent, self.asking) {
+            (Some(agent), Asking::Private(asked)) => Sources::from_slice(&[agent, asked.leg]),
+            (Some(agent), Asking::Calling | Asking::Held) => Sources::from_slice(&[agent]),
+            _ => self.together().collect(),
+        }
+    }
+
     pub fn together_count(&self) -> usize {
         self.together().count()
     }

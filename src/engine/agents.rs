@@ -164,7 +164,10 @@ impl Engine {
 
     /// One phone of an offer refused, or cannot be reached. The agent has failed when it was the last.
     pub(super) fn phone_failed(&mut self, id: CallId, leg: LegId, why: NoAnswer, now: Now) {
-        if self.asked_failed(id, leg, why, now) || self.outside_failed(id, leg, why, now) {
+        if self.supervisor_gone(id, leg, now)
+            || self.asked_failed(id, leg, why, now)
+            || self.outside_failed(id, leg, why, now)
+        {
             return;
         }
         let Some(live) = self.live(id) else { return };
@@ -180,7 +183,10 @@ impl Engine {
 
     /// A phone was picked up: all others that ring for this call stop, caller and agent talk.
     pub(super) fn phone_answered(&mut self, id: CallId, leg: LegId, now: Now) {
-        if self.asked_answered(id, leg, now) || self.outside_answered(id, leg, now) {
+        if self.supervisor_answered(id, leg, now)
+            || self.asked_answered(id, leg, now)
+            || self.outside_answered(id, leg, now)
+        {
             return;
         }
         let offer = self.live(id).and_then(|live| live.call.take_offer(leg));

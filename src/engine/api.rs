@@ -33,6 +33,10 @@ impl Engine {
             ApiRequest::CancelCallBack { id } => self.api_cancel(id, now),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
             ApiRequest::Steer { call, by, leg, action } => self.api_steer(call, by.as_ref(), leg, action, now),
+            ApiRequest::Supervise { call, mode, phone } => self
+                .supervise(call, mode, &phone, now)
+                .map(|leg| json!({ "call_id": call, "leg_id": leg }))
+                .map_err(Into::into),
             ApiRequest::Trace { call } => self.api_trace(call),
         };
         self.commands.push_back(Command::Reply { id, result });
@@ -230,11 +234,20 @@ impl Engine {
         let call = &self.calls.get(&id).ok_or_else(|| unknown_call(id))?.call;
         let talk = call.talking().ok_or(Unasked::NoTalk)?;
         let steers = talk.agent().ok_or(Unasked::Refused(Refused::NoAgent))?;
-        let agents: Vec<String> = call.legs.values().filter(|leg| leg.is_up() && call.is_agent(leg.id)).map(|leg| format!("{} ({})", leg.id, leg.address)).collect();
+        let agents: Vec<String> = call
+            .legs
+            .values()
+            .filter(|leg| leg.is_up() && call.is_agent(leg.id))
+            .map(|leg| format!("{} ({})", leg.id, leg.address))
+            .collect();
         match (by, leg) {
             (Some(agent), _) => {
                 let own = call.legs.get(&steers).and_then(|leg| leg.agent.as_ref()) == Some(agent);
-                if own { Ok(steers) } else { Err(refusal(409, "not_steering", "another agent steers this talk now".to_owned())) }
+                if own {
+                    Ok(steers)
+                } else {
+                    Err(refusal(409, "not_steering", "another agent steers this talk now".to_owned()))
+                }
             }
             (None, Some(leg)) if leg == steers => Ok(steers),
             (None, Some(leg)) => {

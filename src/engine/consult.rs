@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::calls::EndReason;
-use super::direct::DIAL_TIMEOUT;
 use super::dial_out::Reaching;
+use super::direct::DIAL_TIMEOUT;
 use super::{Engine, LogLevel, Timer};
 use crate::call::talk::{Effect, Effects, Event, Leave, Member, Refused, State};
 use crate::call::{Phase, Talk};
@@ -243,7 +243,8 @@ impl Engine {
     fn ring_outside(&mut self, id: CallId, to: &Asking, number: &str, role: Party, now: Now) -> Result<LegId, Unasked> {
         self.reach(id, number, role, Reaching::ForAgent, now).map_err(|outcome| match outcome {
             TransferOutcome::Refused => {
-                let message = format!("{to} may not be called: no trunk offers it to agents; see 'allow' of the trunks");
+                let message =
+                    format!("{to} may not be called: no trunk offers it to agents; see 'allow' of the trunks");
                 Unasked::Cannot(403, "not_allowed", message)
             }
             _ => Unasked::Cannot(409, "unreachable", format!("{to} cannot be reached now; try again, or ask another")),
@@ -258,11 +259,7 @@ impl Engine {
         now: Now,
     ) -> Result<(Vec<LegId>, Option<CallId>), Unasked> {
         let ticket = CallId::new(now.wall.as_millisecond(), self.random_bits());
-        let seized = if recall {
-            self.acd.recall(agent, ticket, now)
-        } else {
-            self.acd.seize(agent, ticket, now)
-        };
+        let seized = if recall { self.acd.recall(agent, ticket, now) } else { self.acd.seize(agent, ticket, now) };
         seized.map_err(|error| Unasked::Cannot(error.status(), error.code(), error.to_string()))?;
         self.tickets.insert(ticket, id);
         let legs = self.invite_phones(id, agent, now);
@@ -390,7 +387,13 @@ impl Engine {
         self.partner_left(id, Party::System, NO_ANSWER, false, now);
     }
 
-    fn transfer_to_queue(&mut self, id: CallId, queue: &QueueId, priority: Option<i32>, now: Now) -> Result<(), Unasked> {
+    fn transfer_to_queue(
+        &mut self,
+        id: CallId,
+        queue: &QueueId,
+        priority: Option<i32>,
+        now: Now,
+    ) -> Result<(), Unasked> {
         let live = self.live(id).ok_or(Unasked::NoTalk)?;
         let talk = live.call.talking().ok_or(Unasked::NoTalk)?;
         let (Some(agent), State::Talk | State::Held) = (talk.agent(), talk.state()) else {
@@ -408,6 +411,7 @@ impl Engine {
             live.call.phase = Phase::Plan;
             live.call.queued_at = None;
         }
+        self.supervision_ends(id, now);
         self.drop_leg(id, agent, &EndReason::normal(Outcome::Handled, Party::Agent), now);
         self.distribute(id, queue, demand, Vec::new(), now);
         Ok(())

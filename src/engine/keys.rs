@@ -95,7 +95,8 @@ impl Engine {
 
     fn command(&mut self, id: CallId, leg: LegId, command: Command, now: Now) {
         self.timers.clear(&Timer::Keys(id, leg));
-        let steers = self.calls.get(&id).is_some_and(|live| live.call.talking().is_some_and(|talk| talk.agent() == Some(leg)));
+        let steers =
+            self.calls.get(&id).is_some_and(|live| live.call.talking().is_some_and(|talk| talk.agent() == Some(leg)));
         let done = match command {
             _ if !steers => Err("the agent does not steer this talk".to_owned()),
             Command::Consult(number) => match self.asking(&number) {

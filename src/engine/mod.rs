@@ -18,6 +18,7 @@ mod recordings;
 mod refer;
 mod registration;
 mod sessions;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod trunks;
@@ -264,7 +265,19 @@ struct Live {
 
 impl Live {
     fn new(call: Call, run: Option<Run>, plans: Arc<Plans>) -> Live {
-        Live { call, run, plans, outgoing: None, asked: None, consulted: None, referral: None, guests: Vec::new(), typed: BTreeMap::new(), shown: None, written: Written::default() }
+        Live {
+            call,
+            run,
+            plans,
+            outgoing: None,
+            asked: None,
+            consulted: None,
+            referral: None,
+            guests: Vec::new(),
+            typed: BTreeMap::new(),
+            shown: None,
+            written: Written::default(),
+        }
     }
 
     fn view(&self) -> CallView {

@@ -184,6 +184,7 @@ impl Engine {
         let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
         let Some(call) = with_agent else { return false };
         let (Some(queue), demand) = (call.queue.clone(), call.demand.clone()) else { return false };
+        self.supervision_ends(id, now);
         self.acd.talk_ended(id, now);
         self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
         self.distribute(id, &queue, demand, Vec::new(), now);

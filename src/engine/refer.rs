@@ -54,7 +54,8 @@ impl Engine {
 
     /// Somebody of ours, or a number that an agent may call.
     fn referred_to(&self, to: &Uri) -> Result<Asking, Unasked> {
-        let outside = || Unasked::Cannot(403, "not_allowed", format!("{to} is none of ours; transfers go to our own people"));
+        let outside =
+            || Unasked::Cannot(403, "not_allowed", format!("{to} is none of ours; transfers go to our own people"));
         match to {
             Uri::Tel { number, .. } => self.asking(&format!("tel:{number}")),
             Uri::Sip(uri) => {
@@ -91,7 +92,8 @@ impl Engine {
         let gone = || Unasked::Cannot(481, "unknown_dialog", "the call to be replaced is over".to_owned());
         let replaced = self.ua.replaced(replaces).ok_or_else(gone)?;
         let (other, their_leg) = self.sessions.get(&replaced).copied().ok_or_else(gone)?;
-        let agent = |id: &CallId, leg: LegId| self.calls.get(id).and_then(|live| live.call.legs.get(&leg)?.agent.clone());
+        let agent =
+            |id: &CallId, leg: LegId| self.calls.get(id).and_then(|live| live.call.legs.get(&leg)?.agent.clone());
         if other == id || agent(&other, their_leg).is_none() || agent(&other, their_leg) != agent(&id, leg) {
             let message = "only two calls of the same agent can be joined".to_owned();
             return Err(Unasked::Cannot(403, "not_yours", message));

@@ -206,6 +206,7 @@ impl Engine {
         let Some(live) = self.live(call) else { return false };
         let Some(told) = live.run.as_ref().and_then(Run::after_talk) else { return false };
         live.call.phase = Phase::Plan;
+        self.supervision_ends(call, now);
         self.acd.talk_ended(call, now);
         self.wire(call, now);
         self.run_plan(call, told, now);

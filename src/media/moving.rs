@@ -49,7 +49,11 @@ struct Expected {
 
 /// What comes of looking for a leg.
 pub(super) enum Arrival {
-    Came { moved: Moved, call: CallId, commands: Vec<MediaCommand> },
+    Came {
+        moved: Moved,
+        call: CallId,
+        commands: Vec<MediaCommand>,
+    },
     /// It had ended where it was.
     Never,
 }

@@ -48,6 +48,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/calls/{id}/trace", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
     ("POST", "/calls/{id}/record", Rule::Own),
+    ("POST", "/calls/{id}/supervise", Rule::Staff),
     ("POST", "/calls/{id}/hold", Rule::Own),
     ("POST", "/calls/{id}/resume", Rule::Own),
     ("POST", "/calls/{id}/mute", Rule::Own),

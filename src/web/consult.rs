@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::routes::{ask, find_call, is_on_call};
 use super::tokens::{Identity, Role};
 use crate::ids::{AgentId, LegId};
-use crate::views::{ApiRequest, CallView, Steering};
+use crate::views::{ApiRequest, CallView, Steering, SupervisionMode};
 
 /// Whose talk it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -68,6 +68,33 @@ impl Default for Muted {
 
 fn yes() -> bool {
     true
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Supervision {
+    mode: SupervisionMode,
+    /// The supervisor's phone: `sip:201@pbx.example.com`, or with the address of a phone in a trunk's network.
+    leg: String,
+}
+
+/// A supervisor listens to a talk, whispers to its agent, or joins it aloud. Their phone is rung; again with the same phone
+/// the mode changes. Hanging up ends it, and nobody else notices.
+#[utoipa::path(post, path = "/calls/{id}/supervise", params(("id" = String, Path, description = "call_id")),
+    request_body = Supervision, responses(
+    (status = 200, description = "`leg_id` is the supervisor's leg"),
+    (status = 403, description = "An agent; or a phone that is none of ours", body = super::refusal::ErrorBody),
+    (status = 404, description = "No such call", body = super::refusal::ErrorBody),
+    (status = 409, description = "Nobody talks on this call, or the phone is not registered", body = super::refusal::ErrorBody),
+    (status = 422, description = "No SIP address", body = super::refusal::ErrorBody)))]
+pub(super) async fn supervise(
+    State(context): State<Arc<Context>>,
+    Id(id): Id,
+    body: ApiJson<Supervision>,
+) -> Result<Json<Value>, Refusal> {
+    let call = find_call(&context, &id)?;
+    let Supervision { mode, leg } = body.required(r#"{"mode":"listen","leg":"sip:201@pbx.example.com"}"#)?;
+    ask(&context, ApiRequest::Supervise { call: call.call_id, mode, phone: leg }).await.map(Json)
 }
 
 type Asked = (State<Arc<Context>>, Extension<Identity>, Id);

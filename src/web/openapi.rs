@@ -33,6 +33,7 @@ use super::{callbacks, consult, events, operator, recordings, reports, routes, w
         routes::create_token,
         routes::delete_token,
         recordings::record,
+        consult::supervise,
         consult::hold,
         consult::resume,
         consult::mute,

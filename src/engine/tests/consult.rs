@@ -6,7 +6,7 @@ use crate::call::talk::State;
 use crate::record::{CallRecord, HandOverKind, Outcome, Party};
 use crate::settings::{Choice, Expert};
 use crate::shift::Cause;
-use crate::views::{AgentState, ApiRequest, Steering};
+use crate::views::{AgentState, ApiRequest, Steering, SupervisionMode};
 
 const AGENT: &str = "192.0.2.61:5060";
 const COLLEAGUE: &str = "192.0.2.62:5060";
@@ -139,7 +139,9 @@ impl Talk {
     fn ears(&self) -> String {
         let call = &self.bench.engine.calls.values().next().unwrap().call;
         let up = call.legs.values().filter(|leg| leg.is_up());
-        up.map(|leg| format!("{}:{}", name_of(&self.bench, leg.id), ear(&self.bench, leg.id))).collect::<Vec<_>>().join(" ")
+        up.map(|leg| format!("{}:{}", name_of(&self.bench, leg.id), ear(&self.bench, leg.id)))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The far end of a phone that we rang hangs up.
@@ -211,7 +213,8 @@ fn complete_gives_the_caller_to_the_expert_and_what_follows_is_not_the_agents() 
     assert_eq!((record.agent.as_ref().map(AgentId::as_str), record.transfers, record.consults), (Some("201"), 1, 1));
     assert_eq!((record.talk_ms, record.hold_ms), (Some(10_000), Some(6_000)));
     let legs: Vec<_> = record.legs.iter().map(|leg| (leg.role, leg.talk_ms, leg.hold_ms, leg.consult_ms)).collect();
-    let expected = [(Party::Caller, 30_000, 6_000, 0), (Party::Agent, 10_000, 0, 6_000), (Party::Expert, 20_000, 0, 4_000)];
+    let expected =
+        [(Party::Caller, 30_000, 6_000, 0), (Party::Agent, 10_000, 0, 6_000), (Party::Expert, 20_000, 0, 4_000)];
     assert_eq!(legs, expected);
     let [hand_over] = &record.handed_over[..] else { panic!("{record:?}") };
     assert_eq!((hand_over.kind, hand_over.to.as_deref()), (HandOverKind::Supervised, Some("expert:301")));
@@ -557,7 +560,8 @@ fn two_calls_of_an_agent_are_joined_by_a_refer_with_replaces() {
     talk.bench.wait(seconds(1.0));
     assert_eq!(talk.bench.engine.calls.len(), 1, "the phone's own call is over");
     assert_eq!(talk.ears(), "caller:301 301:caller");
-    let moved = talk.bench.media.iter().any(|command| matches!(command, MediaCommand::Move { call, .. } if *call == talk.id()));
+    let moved =
+        talk.bench.media.iter().any(|command| matches!(command, MediaCommand::Move { call, .. } if *call == talk.id()));
     assert!(moved);
     talk.bench.records.clear();
     let record = talk.caller_hangs_up();
@@ -566,4 +570,95 @@ fn two_calls_of_an_agent_are_joined_by_a_refer_with_replaces() {
     assert_eq!(record.handed_over[0].to.as_deref(), Some("expert:301"));
     let counts = talk.bench.engine.counts();
     assert_eq!((counts.calls, counts.legs, counts.sessions), (0, 0, 0));
+}
+
+const SUPERVISOR: &str = "192.0.2.50:5070";
+
+impl Talk {
+    fn supervise(&mut self, mode: SupervisionMode) -> Result<serde_json::Value, ApiError> {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        let request = ApiRequest::Supervise { call: self.id(), mode, phone: format!("sip:boss@{SUPERVISOR}") };
+        self.bench.input(Input::Api { id, request });
+        let reply = self.bench.other.iter().find_map(|command| match command {
+            Command::Reply { id: of, result } if *of == id => Some(result.clone()),
+            _ => None,
+        });
+        reply.expect("a reply")
+    }
+
+    /// The ears, with the supervisor as `boss`.
+    fn all_ears(&self) -> String {
+        self.ears().replace(&format!("sip:boss@{SUPERVISOR}"), "boss")
+    }
+}
+
+#[test]
+fn a_supervisor_listens_whispers_and_joins_and_goes_unnoticed() {
+    use SupervisionMode::{Barge, Listen, Whisper};
+    let mut talk = Talk::new();
+    talk.supervise(Listen).unwrap();
+    let invite = talk.bench.invited(SUPERVISOR);
+    assert_eq!(talk.ears(), "caller:201 201:caller", "it rings there");
+    talk.bench.answer(SUPERVISOR, &invite, 200, &sdp(7_000, "sendrecv"));
+    assert_eq!(talk.all_ears(), "caller:201 201:caller boss:caller+201");
+    talk.supervise(Whisper).unwrap();
+    assert_eq!(talk.all_ears(), "caller:201 201:caller+boss boss:caller+201");
+    talk.supervise(Barge).unwrap();
+    assert_eq!(talk.all_ears(), "caller:201+boss 201:caller+boss boss:caller+201");
+    assert!(talk.sent(Method::Invite).is_empty(), "the phone is not rung again");
+    talk.supervise(Listen).unwrap();
+    assert_eq!(talk.all_ears(), "caller:201 201:caller boss:caller+201");
+    talk.hangs_up(SUPERVISOR, &invite);
+    assert_eq!(talk.ears(), "caller:201 201:caller");
+    let record = talk.caller_hangs_up();
+    assert_eq!(record.ended_by, Some(Party::Caller));
+    assert_eq!((record.talk_ms, record.legs.len()), (Some(10_000), 3));
+}
+
+#[test]
+fn a_listeners_microphone_reaches_nobody_in_any_state_of_the_talk() {
+    let mut talk = Talk::new();
+    talk.supervise(SupervisionMode::Listen).unwrap();
+    let invite = talk.bench.invited(SUPERVISOR);
+    talk.bench.answer(SUPERVISOR, &invite, 200, &sdp(7_000, "sendrecv"));
+    let mut seen = vec![talk.all_ears()];
+    talk.consults("expert:301", EXPERT);
+    seen.push(talk.all_ears());
+    talk.answers(EXPERT);
+    seen.push(talk.all_ears());
+    for action in [Steering::Swap, Steering::Conference, Steering::Hold, Steering::Resume] {
+        talk.does(action);
+        seen.push(talk.all_ears());
+    }
+    let agent = talk.agent.clone();
+    talk.hangs_up(AGENT, &agent);
+    seen.push(talk.all_ears());
+    let heard_by = |line: &str| line.split(' ').filter(|ear| !ear.starts_with("boss:") && ear.contains("boss")).count();
+    assert_eq!(seen.iter().map(|line| heard_by(line)).sum::<usize>(), 0, "{seen:#?}");
+    assert_eq!(seen[2], "caller:music 201:301 boss:201+301 301:201", "the supervisor stays with the agent");
+    assert_eq!(seen[7], "caller:301 boss:caller+301 301:caller");
+}
+
+#[test]
+fn a_supervisors_phone_must_be_one_of_ours() {
+    let mut talk = Talk::new();
+    for (phone, status) in [
+        ("sip:boss@203.0.113.9:5060", 403),
+        ("sip:boss@example.com", 422),
+        ("tel:0900", 422),
+        ("boss", 422),
+        ("sip:209@relais.test", 409),
+    ] {
+        talk.requests += 1;
+        let id = RequestId(talk.requests);
+        let request = ApiRequest::Supervise { call: talk.id(), mode: SupervisionMode::Listen, phone: phone.to_owned() };
+        talk.bench.input(Input::Api { id, request });
+        let reply = talk.bench.other.iter().find_map(|command| match command {
+            Command::Reply { id: of, result: Err(error) } if *of == id => Some(error.status),
+            _ => None,
+        });
+        assert_eq!(reply, Some(status), "{phone}");
+    }
+    assert!(talk.sent(Method::Invite).is_empty());
 }

@@ -70,7 +70,8 @@ impl Session {
             // One at a time: the phone is told that the first is under way.
             _ if self.referred.is_some() => 491,
             (Ok(referral), _) => {
-                let silent = request.headers.get("Refer-Sub").is_some_and(|value| value.trim().eq_ignore_ascii_case("false"));
+                let silent =
+                    request.headers.get("Refer-Sub").is_some_and(|value| value.trim().eq_ignore_ascii_case("false"));
                 let number = request.core.cseq.number;
                 self.referred = Some(Box::new(Referred { transaction: Some((id, request, flow)), number, silent }));
                 return cx.tell(Event::Referred { session: self.id, referral: Box::new(referral) });
@@ -108,7 +109,8 @@ impl Session {
 
     fn notify(&mut self, cx: &mut Context, status: u16, now: Instant) {
         let up = !self.over && matches!(self.stage, Stage::Up);
-        let Some(number) = self.referred.as_ref().filter(|referred| up && !referred.silent).map(|referred| referred.number)
+        let Some(number) =
+            self.referred.as_ref().filter(|referred| up && !referred.silent).map(|referred| referred.number)
         else {
             return;
         };
@@ -164,7 +166,8 @@ fn unescaped(text: &str) -> String {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let code = bytes.get(at + 1..at + 3).filter(|_| byte == b'%');
-        let code = code.and_then(|code| std::str::from_utf8(code).ok()).and_then(|code| u8::from_str_radix(code, 16).ok());
+        let code =
+            code.and_then(|code| std::str::from_utf8(code).ok()).and_then(|code| u8::from_str_radix(code, 16).ok());
         out.push(code.unwrap_or(byte));
         at += if code.is_some() { 3 } else { 1 };
     }
@@ -184,8 +187,12 @@ mod tests {
     #[test]
     fn an_attended_transfer_names_the_dialog_to_be_replaced() {
         let value = "<sip:301@example.com?Replaces=12%4034%3Bto-tag%3Da%3Bfrom-tag%3Db>";
-        let replaces =
-            Replaces { call_id: "12@34".to_owned(), to_tag: "a".to_owned(), from_tag: "b".to_owned(), early_only: false };
+        let replaces = Replaces {
+            call_id: "12@34".to_owned(),
+            to_tag: "a".to_owned(),
+            from_tag: "b".to_owned(),
+            early_only: false,
+        };
         let found = refer_to(value).unwrap();
         assert_eq!((found.to.to_string().as_str(), found.replaces), ("sip:301@example.com", Some(replaces)));
         assert!(Replaces::parse("x;from-tag=b;to-tag=a;early-only").unwrap().early_only);

@@ -171,6 +171,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     ApiRequest::HangUp { .. }
                     | ApiRequest::Record { .. }
                     | ApiRequest::Steer { .. }
+                    | ApiRequest::Supervise { .. }
                     | ApiRequest::ExtendWrapUp { .. }
                     | ApiRequest::Dispose { .. }
                     | ApiRequest::DeleteRecording { .. }

@@ -28,6 +28,7 @@ fn expected(method: &str, path: &str) -> [u16; 7] {
             [401, 403, 200, 200, 200, 200, 200]
         }
         ("GET", "/events") => [401, 403, 101, 101, 101, 101, 101],
+        ("POST", "/calls/{id}/supervise") => [401, 403, 403, 403, 200, 200, 200],
         ("POST", path) if path.starts_with("/calls/{id}/") => [401, 403, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 200, 403, 200, 200, 200],
         ("GET", "/voicemails" | "/recordings/{id}" | "/reports") => [401, 403, 403, 403, 200, 200, 200],
@@ -46,6 +47,7 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
     let (id, body) = match path {
         "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
         "/calls/{id}/disposition" => (CALL.to_owned(), Some(r#"{"code":"sale","resolved":true}"#)),
+        "/calls/{id}/supervise" => (CALL.to_owned(), Some(r#"{"mode":"listen","leg":"sip:201@relais.test"}"#)),
         "/calls/{id}/consult" => (CALL.to_owned(), Some(r#"{"to":"expert:301"}"#)),
         "/calls/{id}/transfer" => (CALL.to_owned(), Some(r#"{"to":"agent:202"}"#)),
         path if path.starts_with("/calls/{id}") => (CALL.to_owned(), None),
