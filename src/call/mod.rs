@@ -327,7 +327,8 @@ impl Call {
             SupervisionMode::Whisper => is_agent,
             SupervisionMode::Barge => talk.agents_room().contains(&leg),
         };
-        let up = |listener: &&Listener| self.legs.get(&listener.leg).is_some_and(|leg| leg.is_up());
+        let up =
+            |listener: &&Listener| self.legs.get(&listener.leg).is_some_and(|leg| leg.is_up() && !leg.held_by_peer);
         let heard: Sources = self.listeners.iter().filter(speak).filter(up).map(|listener| listener.leg).collect();
         if !heard.is_empty() {
             ear.music = None;

@@ -8,13 +8,13 @@ use crate::settings::{Choice, Expert};
 use crate::shift::Cause;
 use crate::views::{AgentState, ApiRequest, Steering, SupervisionMode};
 
-const AGENT: &str = "192.0.2.61:5060";
-const COLLEAGUE: &str = "192.0.2.62:5060";
-const EXPERT: &str = "192.0.2.71:5060";
-const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\n[[level.rule]]\n\
+pub(super) const AGENT: &str = "192.0.2.61:5060";
+pub(super) const COLLEAGUE: &str = "192.0.2.62:5060";
+pub(super) const EXPERT: &str = "192.0.2.71:5060";
+pub(super) const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\n[[level.rule]]\n\
     module = 'distribute'\nin = { queue = 'sales' }\n[[level]]\nname = 'end'\n[[level.rule]]\nmodule = 'hangup'\n";
 
-fn centre() -> Settings {
+pub(super) fn centre() -> Settings {
     let queue = |id: &str| settings::Queue {
         wrap_up: seconds(30.0),
         choice: Choice::LongestIdle,
@@ -572,7 +572,7 @@ fn two_calls_of_an_agent_are_joined_by_a_refer_with_replaces() {
     assert_eq!((counts.calls, counts.legs, counts.sessions), (0, 0, 0));
 }
 
-const SUPERVISOR: &str = "192.0.2.50:5070";
+pub(super) const SUPERVISOR: &str = "192.0.2.50:5070";
 
 impl Talk {
     fn supervise(&mut self, mode: SupervisionMode) -> Result<serde_json::Value, ApiError> {

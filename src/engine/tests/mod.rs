@@ -6,6 +6,7 @@ mod dial_out;
 mod outside;
 mod sessions;
 mod trunks;
+mod walks;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
