@@ -286,7 +286,7 @@ fn walk(way: &[Event]) -> BTreeSet<State> {
             // What was under way when the wiring changed is not judged.
             scene.speak(15);
         }
-        [CALLER, AGENT, FIRST, SECOND].map(|leg| scene.worker.io.payloads[leg.0 as usize - 1].clear());
+        scene.worker.io.payloads.iter_mut().for_each(Vec::clear);
         scene.speak(25);
         let asked = talk.asked();
         let others: Vec<LegId> =
