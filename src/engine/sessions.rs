@@ -303,10 +303,9 @@ impl Engine {
         let Some(call) = self.legs.get(&leg).copied() else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(found) = live.call.legs.get_mut(&leg) else { return };
-        let mut out: Vec<MediaCommand> = Vec::new();
-        let ours = found.play_ended(play, &mut self.next_play, &mut out);
-        out.into_iter().for_each(|command| self.media(command));
-        if !ours && !self.question_ended(call, play, now) {
+        if found.play_ended(play) {
+            self.say_next(call, now);
+        } else if !self.question_ended(call, play, now) {
             self.run_plan(call, RunInput::PlayEnded(play), now);
         }
     }

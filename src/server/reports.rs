@@ -140,6 +140,7 @@ mod tests {
             queue: (state == AgentState::Talking).then(|| "sales".into()),
             member_of: (cause == Cause::PhoneRegistered).then_some(member_of),
             resume: None,
+            wanted: None,
         }
     }
 
