@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::calls::EndReason;
 use super::{Engine, LogLevel};
-use crate::bridge::{Digit, MediaCommand};
+use crate::bridge::Digit;
 use crate::call::{LegState, Phase};
 use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};

@@ -114,9 +114,10 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     // From here on the queue decides what the call was.
     step.desk.served = false;
     step.answer();
+    let counted = counted(inputs, step);
     step.ask(Action::Distribute {
         queue: QueueId::from(queue),
-        demand: Demand { counted: counted(inputs, step), ..demand_of(inputs) },
+        demand: Demand { counted, ..demand_of(inputs) },
         max_wait: inputs.seconds("max_wait_s"),
         max_estimate: inputs.seconds("max_estimate_s"),
         leave: inputs.keys("leave"),

@@ -19,7 +19,7 @@ use rand_core::{RngCore, SeedableRng};
 use smallvec::SmallVec;
 
 use crate::audio::Mixer;
-use crate::bridge::{Digit, MediaCommand, MediaEvent, MediaPort, PlayItem, RtpStats, Sources, Stream};
+use crate::bridge::{Digit, MediaCommand, MediaEvent, MediaPort, RtpStats, Sources, Stream};
 use crate::ids::{CallId, Language, LegId, PlayId};
 use crate::rtp::{EventReceiver, ReceiveStats, RtcpTimer};
 use crate::settings::Codec;

@@ -103,8 +103,6 @@ impl Reports {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::ids::CallId;
     use crate::record::{CallRecord, Outcome, Party};
