@@ -281,15 +281,20 @@ impl<'s> Run<'s> {
         if has_to_wait {
             self.count(caller.kind, batch, |batch| batch.promised(promise));
         }
-        if let Some(line) = self.kinds.get_mut(caller.kind) {
-            line.waiting.insert(call);
-            self.occupied.insert(caller.kind);
-        }
-        self.waiting.insert(call, Waiting { caller, promise, batch });
         if let Some(patience) = caller.patience {
             self.steps.set(Step::WaitsNoLonger(call), caller.at + patience);
         }
+        self.wait_begins(call, Waiting { caller, promise, batch });
         Ok(())
+    }
+
+    fn wait_begins(&mut self, call: CallId, waiting: Waiting) {
+        let kind = waiting.caller.kind;
+        if let Some(line) = self.kinds.get_mut(kind) {
+            line.waiting.insert(call);
+            self.occupied.insert(kind);
+        }
+        self.waiting.insert(call, waiting);
     }
 
     fn has_idle_agent(&self, line: &Line<'_>) -> bool {

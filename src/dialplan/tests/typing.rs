@@ -175,7 +175,6 @@ fn computed_inputs_are_checked_for_what_they_are() {
             "widen is a whole number; it is to be a list of steps",
         ),
         ("{ queue = 'sales', comfort = [{ prompt = 'nothing', after_s = 9 }] }", "there is no prompt 'nothing'"),
-        ("{ queue = 'sales', comfort = [{ say = 'estimate', after_s = 9 }] }", "there is no prompt 'wait-between'"),
         ("{ queue = 'sales', comfort = [{ say = 'estimate', after = 9 }] }", "comfort has an entry with 'after'"),
         ("{ queue = 'sales', comfort = [{ say = 'estimate' }] }", "an entry without after_s"),
         ("{ queue = 'sales', comfort = [{ after_s = 9 }] }", "both or none of prompt and say"),

@@ -227,8 +227,7 @@ fn begun(scenario: &Scenario) -> Run<'_> {
 fn waits(run: &mut Run<'_>, call: CallId) {
     let handling = Duration::from_secs(60);
     let caller = Caller { at: Instant(0), kind: 0, handling, patience: None, goes_elsewhere: false };
-    run.waiting.insert(call, Waiting { caller, promise: None, batch: None });
-    run.kinds[0].waiting.insert(call);
+    run.wait_begins(call, Waiting { caller, promise: None, batch: None });
 }
 
 #[test]
