@@ -79,7 +79,7 @@ fn comfort() -> Vec<Comfort> {
     };
     let prompts = |names: &[&str]| Words::Prompts(names.iter().map(|name| (*name).to_owned()).collect());
     vec![
-        say(prompts(&["please-wait"]), 3, Some(7)),
+        say(prompts(&["please-wait"]), 3, Some(15)),
         say(Words::Estimate, 3, Some(20)),
         say(prompts(&["all-busy", "please-wait"]), 0, None),
         say(Words::Position, 10, Some(30)),

@@ -32,6 +32,7 @@ mod reload;
 mod torture;
 mod transport;
 mod trunk;
+mod waiting;
 
 use std::time::{Duration, Instant};
 

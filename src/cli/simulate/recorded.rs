@@ -218,11 +218,11 @@ fn wait(record: &CallRecord, wrap_up: Duration) -> Option<Wait> {
             let entered = first.or_else(|| before(ended_at, wait));
             let waited =
                 entered.and_then(|entered| Duration::try_from(next.unwrap_or(ended_at).duration_since(entered)).ok());
-            let full =
-                last.and_then(|last| levels.get(last)).is_some_and(|level| level.result.as_deref() == Some("full"));
+            let result = last.and_then(|last| levels.get(last)).and_then(|level| level.result.as_deref());
+            let turned_away = matches!(result, Some("full" | "too_long"));
             let end = match record.outcome {
                 Some(Outcome::Failed) => RecordedEnd::CutShort,
-                _ if full => RecordedEnd::CutShort,
+                _ if turned_away => RecordedEnd::CutShort,
                 Some(Outcome::Abandoned) if next.is_none() => RecordedEnd::Abandoned,
                 _ => RecordedEnd::Elsewhere,
             };
@@ -306,6 +306,8 @@ mod tests {
         left.trace.levels.push(level(35, "voicemail", None));
         assert_eq!(taken(&left), (10, 25, RecordedEnd::Elsewhere));
         left.trace.levels[1].result = Some("full".to_owned());
+        assert_eq!(taken(&left).2, RecordedEnd::CutShort);
+        left.trace.levels[1].result = Some("too_long".to_owned());
         assert_eq!(taken(&left).2, RecordedEnd::CutShort);
         let untraced = CallRecord { trace: Default::default(), ..record(Outcome::Abandoned) };
         assert_eq!(taken(&untraced), (10, 40, RecordedEnd::Abandoned));
