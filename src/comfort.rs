@@ -100,7 +100,7 @@ impl Telling {
     }
 
     /// What to say now that nothing else is said.
-    pub fn next(&mut self) -> Option<Words> {
+    pub fn take_next(&mut self) -> Option<Words> {
         self.next.pop_front()
     }
 }
@@ -124,7 +124,7 @@ mod tests {
         let mut told = Vec::new();
         while let Some(due) = telling.due().filter(|due| *due <= at(until)) {
             telling.come_due(due);
-            while let Some(Words::Prompts(names)) = telling.next() {
+            while let Some(Words::Prompts(names)) = telling.take_next() {
                 told.push((due.since(at(0)).as_secs(), names.concat()));
             }
         }
@@ -149,7 +149,7 @@ mod tests {
         }
         telling.add(Words::Position);
         let mut said = Vec::new();
-        while let Some(words) = telling.next() {
+        while let Some(words) = telling.take_next() {
             said.push(words);
         }
         let words = |name: &str| Words::Prompts(vec![name.to_owned()]);
@@ -161,7 +161,7 @@ mod tests {
     fn of_times_that_have_passed_together_one_counts() {
         let mut telling = Telling::new(&[prompt("a", 10, Some(5))], at(0));
         telling.come_due(at(27));
-        assert_eq!((telling.next().is_some(), telling.next(), telling.due()), (true, None, Some(at(30))));
+        assert_eq!((telling.take_next().is_some(), telling.take_next(), telling.due()), (true, None, Some(at(30))));
     }
 
     #[test]
@@ -169,6 +169,6 @@ mod tests {
         let mut telling = Telling::new(&[prompt("a", 10, Some(5))], at(0));
         telling.add(Words::Position);
         telling.change(&[prompt("b", 5, Some(20)), prompt("c", 3, None)], at(12));
-        assert_eq!((telling.next(), telling.due()), (None, Some(at(25))));
+        assert_eq!((telling.take_next(), telling.due()), (None, Some(at(25))));
     }
 }

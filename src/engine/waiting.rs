@@ -95,7 +95,7 @@ impl Engine {
         let (mut items, mut resumes) = (Vec::new(), true);
         while let Some(waiting) = live.call.waiting_mut() {
             resumes = waiting.music_resumes;
-            let Some(words) = waiting.telling.next() else { break };
+            let Some(words) = waiting.telling.take_next() else { break };
             let prompts = match words {
                 Words::Prompts(prompts) => prompts,
                 Words::Position => {
