@@ -2,6 +2,7 @@
 
 mod decisions;
 mod dial_out;
+mod lying;
 mod outside;
 mod sessions;
 mod trunks;
