@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{BAD_USAGE, FAILED, ReplayArgs, count, plain};
 use crate::ids::CallId;
-use crate::inputs::{self, End, ReadError, Replayed};
+use crate::inputs::{self, End, Replayed};
 use crate::record::CallRecord;
 use crate::store::{StoreError, read_records_between};
 use crate::trace::{Candidate, Decision};
@@ -267,6 +267,7 @@ fn kept(record: &CallRecord) -> Value {
 mod tests {
     use super::*;
     use crate::ids::AgentId;
+    use crate::inputs::ReadError;
     use crate::trace::Rule;
 
     fn decision(agent: &str) -> Decision {

@@ -46,7 +46,7 @@ fn run(seed: u64, bounds: Bounds) -> (World, Vec<u8>) {
 
 fn written(world: &World, bounds: Bounds) -> Vec<u8> {
     let paper = Paper::default();
-    let (start, at) = world.start.clone();
+    let (start, at) = world.began_with.clone();
     let log = InputLog::to(paper.clone(), "paper".to_owned(), bounds, start, at).expect("a thread");
     let told = world.told.as_ref().expect("what was told");
     told.iter().take_while(|(input, at)| log.take(input, *at)).for_each(drop);
@@ -99,7 +99,7 @@ fn nothing_of_a_password_is_in_a_recording() {
         proofs += 1;
     }
     assert!(proofs >= 6, "only {proofs} requests had credentials");
-    let settings = &world.start.0.settings;
+    let settings = &world.began_with.0.settings;
     let passwords = settings.agents.iter().filter_map(|agent| agent.password.as_deref());
     let trunks = settings.trunks.iter().filter_map(|trunk| trunk.register.as_ref());
     for password in passwords.chain(trunks.map(|credentials| credentials.password.as_str())) {
@@ -144,7 +144,7 @@ fn a_disk_that_is_too_slow_ends_the_recording_and_never_holds_the_engine_up() {
     let (world, _) = run(5, PLENTY);
     let (brake, go_on) = mpsc::channel();
     let paper = Paper::default();
-    let (start, at) = world.start.clone();
+    let (start, at) = world.began_with.clone();
     let disk = SlowDisk { paper: paper.clone(), go_on };
     let log = InputLog::to(disk, "disk".to_owned(), Bounds { waiting: 100, ..PLENTY }, start, at).expect("a thread");
     let told = world.told.as_ref().expect("what was told");

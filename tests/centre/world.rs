@@ -69,7 +69,7 @@ pub struct World {
     /// Serialise and restore the engine every so many steps.
     pub snapshot_every: Option<u64>,
     /// What the engine began with, and all it was told, where that is wanted.
-    pub start: (Start, Now),
+    pub began_with: (Start, Now),
     pub told: Option<Vec<(Input, Now)>>,
 }
 
@@ -130,7 +130,7 @@ impl World {
             steps: 0,
             narrate: false,
             snapshot_every: None,
-            start: (start, now),
+            began_with: (start, now),
             told,
             rng,
         };

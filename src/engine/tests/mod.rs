@@ -1,5 +1,6 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod api;
 mod decisions;
 mod dial_out;
 mod lying;
