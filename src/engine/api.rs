@@ -139,8 +139,8 @@ impl Engine {
         }
         let known = known.iter().map(String::as_str);
         let nearest = meant.and_then(|meant| suggest(meant, known.clone())).filter(|hint| hint.starts_with("did"));
-        let nearest = nearest.map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("{nearest}; use one of {}", known.collect::<Vec<_>>().join(", "))
+        let begin = nearest.map_or("; use".to_owned(), |hint| format!("; {hint} Use"));
+        format!("{begin} one of {}", known.collect::<Vec<_>>().join(", "))
     }
 
     fn change_agent(&mut self, agent: &AgentId, wanted: Wanted, now: Now) -> Result<Value, ApiError> {

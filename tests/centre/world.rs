@@ -99,8 +99,8 @@ impl World {
         let without_provider = loaded.settings.clone();
         providers::add_to(&mut loaded.settings);
         let plans = Arc::new(providers::add_plans(&loaded.plans));
-        let start = Start { settings: Arc::new(loaded.settings), plans: plans.clone(), seed: engine_seed };
-        let engine = Engine::new(start.settings.clone(), start.plans.clone(), start.seed, now);
+        let begin = Start { settings: Arc::new(loaded.settings), plans: plans.clone(), seed: engine_seed };
+        let engine = Engine::new(begin.settings.clone(), begin.plans.clone(), begin.seed, now);
         let network = Network::new(&mut rng);
         let providers = Providers::new(Instant(0) + WITHOUT_PROVIDER, &mut rng);
         let (media, ports) = Media::new();
@@ -130,7 +130,7 @@ impl World {
             steps: 0,
             narrate: false,
             snapshot_every: None,
-            began_with: (start, now),
+            began_with: (begin, now),
             told,
             rng,
         };

@@ -33,7 +33,7 @@ fn unknown_agents_reasons_and_queues_are_told_with_the_nearest() {
             pause("201", Some("lunsh")),
             422,
             "unknown_reason",
-            "pause reason 'lunsh' is not configured; did you mean 'lunch'?; use one of break, lunch",
+            "pause reason 'lunsh' is not configured; did you mean 'lunch'? Use one of break, lunch",
         ),
         (
             pause("201", Some("holidays in the sun")),

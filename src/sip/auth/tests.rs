@@ -344,7 +344,7 @@ fn a_disguised_request_gets_the_same_verdict_by_the_stand_in_and_holds_nothing_o
             let mut disguised = request.clone();
             disguise(&mut disguised, REALM, STAND_IN, |name| (name == "201").then_some("secret"));
             let snapshot = serde_json::to_string(&server).unwrap();
-            let mut judge = |request: &Request, password| {
+            let judge = |request: &Request, password| {
                 let mut server: Authenticator = serde_json::from_str(&snapshot).unwrap();
                 match server.verify(request, user, Some(password), at(1)) {
                     Verdict::Accepted => "accepted",
