@@ -185,7 +185,6 @@ fn a_damaged_recording_is_told_with_its_line() {
     let (early, mut changed) = (entry.to_string(), lines.clone());
     changed[41] = &early;
     assert_eq!(said(&changed), "line 42, entry 41: its time is before that of the entry before it");
-    assert!(said(&lines[..1]).is_empty() || lines.len() > 1);
     let mut no_start = vec![lines[0]];
     no_start.extend(&lines[2..]);
     assert!(said(&no_start).starts_with("line 2 has the entry 2"), "{}", said(&no_start));

@@ -96,9 +96,11 @@ fn phones(appliance: &Appliance, first: usize) -> sipp::Running {
     phone.pause(Duration::from_millis(1_500)).start(appliance)
 }
 
-/// Callers of one number, who send back what they hear.
-fn callers(appliance: &Appliance, number: &str) -> sipp::Running {
-    let media = free_port();
+/// Callers of the nth number, who send back what they hear.
+fn callers(appliance: &Appliance, nth: usize) -> sipp::Running {
+    let number = NUMBERS[nth].0;
+    // SIPp takes the one after the next as well.
+    let media = 32_400 + 4 * nth as u16;
     let echo = ["-rtp_echo", "-mi", "127.0.0.1", "-mp", &media.to_string()];
     let callers = Sipp::new("patient_caller").key("caller", &format!("33{number}")).dial(number).with(&echo);
     let callers = callers.media(([127, 0, 0, 1], media).into()).calls(CALLS_A_NUMBER);
@@ -125,7 +127,7 @@ fn three_hundred_calls_to_a_hundred_agents_replay_to_the_same_decisions() {
         (0..AGENTS / AGENTS_A_SIPP).map(|n| phones(&appliance, 1 + n * AGENTS_A_SIPP)).collect();
     assert_eq!(appliance.list("agents").iter().filter(|agent| agent["state"] == "available").count(), AGENTS);
 
-    let callers: Vec<_> = NUMBERS.iter().map(|(number, _)| callers(&appliance, number)).collect();
+    let callers: Vec<_> = (0..NUMBERS.len()).map(|nth| callers(&appliance, nth)).collect();
     // People pause, and the configuration is taken anew, while the calls run.
     for agent in ["a2", "a61", "a62"] {
         let paused = appliance.api("POST", &format!("/agents/{agent}/state"), Some(r#"{"state":"paused","reason":"break"}"#));
