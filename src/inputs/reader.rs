@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Entry, Happening, Heading, LONGEST, VERSION};
 use crate::time::{Instant, Now};
@@ -13,8 +13,8 @@ const LATEST: Instant = Instant(20 * 366 * 86_400 * 1_000_000_000);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("cannot read {}: {error}", .path.display())]
-    File { path: PathBuf, error: io::Error },
+    #[error("cannot be read: {0}")]
+    File(io::Error),
     #[error("line {line}: {error}")]
     Read { line: u64, error: io::Error },
     #[error("this is no recording of inputs; `relais run --record-inputs FILE` makes one")]
@@ -45,7 +45,7 @@ pub struct Recorded<R> {
 
 /// Opens a recording.
 pub fn open(path: &Path) -> Result<Recorded<BufReader<File>>, ReadError> {
-    let file = File::open(path).map_err(|error| ReadError::File { path: path.to_owned(), error })?;
+    let file = File::open(path).map_err(ReadError::File)?;
     Recorded::new(BufReader::with_capacity(1 << 16, file))
 }
 

@@ -90,8 +90,8 @@ fn phones(appliance: &Appliance, first: usize) -> sipp::Running {
     let file = file.to_str().expect("a UTF-8 path");
     let register = Sipp::new("register_many").on_port(port).calls(AGENTS_A_SIPP as u32).with(&["-inf", file]);
     register.start(appliance).succeeds(Duration::from_secs(20));
-    let low = 28_000 + 2 * first;
-    let streams = ["-min_rtp_port", &low.to_string(), "-max_rtp_port", &(low + 4_000).to_string()];
+    // From there on SIPp takes ports for what its calls send.
+    let streams = ["-mi", "127.0.0.1", "-mp", &(28_000 + 40 * first).to_string()];
     let phone = Sipp::new("agent_talks").on_port(port).key("agent", "phones").with(&streams);
     phone.pause(Duration::from_millis(1_500)).start(appliance)
 }
