@@ -210,7 +210,9 @@ fn compare(entries: Entries, data: &Path, args: &ReplayArgs) -> ExitCode {
         Err(error @ StoreError::NoFolder { .. }) => return failed(BAD_USAGE, &error.to_string()),
         Err(error) => return failed(FAILED, &error.to_string()),
         Ok(0) => {}
-        Ok(unreadable) => return failed(FAILED, &format!("{unreadable} records of {} are not understood", data.display())),
+        Ok(unreadable) => {
+            return failed(FAILED, &format!("{unreadable} records of {} are not understood", data.display()));
+        }
     }
     comparison.end();
     let first = comparison.first.map(|(_, what)| what);

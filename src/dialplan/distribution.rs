@@ -23,12 +23,7 @@ pub(super) fn check(
 }
 
 /// An agent who is not of the queue is never rung for it, preferred or not.
-fn check_preferred(
-    fixed: &BTreeMap<String, Value>,
-    names: &Names,
-    place: &Range<usize>,
-    findings: &mut Findings<'_>,
-) {
+fn check_preferred(fixed: &BTreeMap<String, Value>, names: &Names, place: &Range<usize>, findings: &mut Findings<'_>) {
     let text = |name: &str| fixed.get(name).and_then(Value::as_text);
     let (Some(agent), Some(queue)) = (text("prefer_agent"), text("queue")) else { return };
     let Some(members) = names.members.get(queue).filter(|members| !members.is_empty()) else { return };

@@ -55,8 +55,7 @@ impl<R: BufRead> Recorded<R> {
             ReadError::TooLong { .. } => ReadError::Foreign,
             error => error,
         })?;
-        let heading: Heading =
-            first.and_then(|line| serde_json::from_slice(&line).ok()).ok_or(ReadError::Foreign)?;
+        let heading: Heading = first.and_then(|line| serde_json::from_slice(&line).ok()).ok_or(ReadError::Foreign)?;
         if heading.relais_inputs != VERSION {
             return Err(ReadError::Version { found: heading.relais_inputs, by: heading.relais });
         }

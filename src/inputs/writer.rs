@@ -47,11 +47,11 @@ pub struct InputLog {
 impl InputLog {
     /// Makes the file, readable by its owner alone, of at most about `most` octets.
     pub fn begin(path: &Path, most: u64, start: Start, at: Now) -> Result<InputLog, BeginError> {
-        let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
-            match error.kind() {
-                io::ErrorKind::AlreadyExists => BeginError::Present(path.to_owned()),
-                _ => BeginError::File { path: path.to_owned(), error },
-            }
+        let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error
+            .kind()
+        {
+            io::ErrorKind::AlreadyExists => BeginError::Present(path.to_owned()),
+            _ => BeginError::File { path: path.to_owned(), error },
         })?;
         InputLog::to(file, path.display().to_string(), Bounds { most, waiting: WAITING }, start, at)
             .map_err(|error| BeginError::File { path: path.to_owned(), error })

@@ -152,11 +152,8 @@ async fn serve(
         waiting_since: place.waiting_since,
         lost_at: place.lost_at,
     });
-    let left = [
-        Input::LostPlaces(lost.collect()),
-        Input::Callbacks(recovered.callbacks),
-        Input::Agents(recovered.agents),
-    ];
+    let left =
+        [Input::LostPlaces(lost.collect()), Input::Callbacks(recovered.callbacks), Input::Agents(recovered.agents)];
 
     let stop = Arc::new(AtomicBool::new(false));
     let counted =

@@ -119,8 +119,7 @@ impl Appliance {
             format!("--data={}", data.display()),
         ];
         arguments.extend(setup.record_inputs.map(|file| format!("--record-inputs={}", file.display())));
-        let mut appliance =
-            Appliance { sip, web, data, arguments, child: None, folder, _alone: alone };
+        let mut appliance = Appliance { sip, web, data, arguments, child: None, folder, _alone: alone };
         appliance.spawn();
         appliance
     }

@@ -123,14 +123,14 @@ fn three_hundred_calls_to_a_hundred_agents_replay_to_the_same_decisions() {
     // Half a second of a tone, as µ-law.
     let voice: Vec<u8> = (0..4_000).map(|n| if n / 8 % 2 == 0 { 0xA0 } else { 0x20 }).collect();
     fs::write(appliance.scratch().join("voice"), voice).expect("a writable folder");
-    let phones: Vec<_> =
-        (0..AGENTS / AGENTS_A_SIPP).map(|n| phones(&appliance, 1 + n * AGENTS_A_SIPP)).collect();
+    let phones: Vec<_> = (0..AGENTS / AGENTS_A_SIPP).map(|n| phones(&appliance, 1 + n * AGENTS_A_SIPP)).collect();
     assert_eq!(appliance.list("agents").iter().filter(|agent| agent["state"] == "available").count(), AGENTS);
 
     let callers: Vec<_> = (0..NUMBERS.len()).map(|nth| callers(&appliance, nth)).collect();
     // People pause, and the configuration is taken anew, while the calls run.
     for agent in ["a2", "a61", "a62"] {
-        let paused = appliance.api("POST", &format!("/agents/{agent}/state"), Some(r#"{"state":"paused","reason":"break"}"#));
+        let paused =
+            appliance.api("POST", &format!("/agents/{agent}/state"), Some(r#"{"state":"paused","reason":"break"}"#));
         assert_eq!(paused.0, 200, "{}", paused.1);
     }
     std::thread::sleep(Duration::from_secs(4));

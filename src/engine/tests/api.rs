@@ -22,11 +22,8 @@ fn unknown_agents_reasons_and_queues_are_told_with_the_nearest() {
         state: crate::views::AgentState::Paused,
         reason: reason.map(str::to_owned),
     };
-    let call_back = |queue: &str| ApiRequest::CallBack {
-        number: "+33155501234".to_owned(),
-        queue: queue.into(),
-        not_before: None,
-    };
+    let call_back =
+        |queue: &str| ApiRequest::CallBack { number: "+33155501234".to_owned(), queue: queue.into(), not_before: None };
     for (request, status, code, message) in [
         (pause("2O1", Some("lunch")), 404, "unknown_agent", "agent '2O1' does not exist; did you mean '201'?"),
         (

@@ -14,12 +14,7 @@ const UNREAD: &str = "hidden";
 /// Whoever checks the request against `stand_in` as the password of every user comes to the verdict that it had against
 /// the users' own passwords: right answers to challenges of `realm` become those of the stand-in, and all others wrong
 /// ones.
-pub fn disguise<'p>(
-    request: &mut Request,
-    realm: &str,
-    stand_in: &str,
-    password: impl Fn(&str) -> Option<&'p str>,
-) {
+pub fn disguise<'p>(request: &mut Request, realm: &str, stand_in: &str, password: impl Fn(&str) -> Option<&'p str>) {
     if !request.headers.iter().any(|(name, _)| bears_credentials(name)) {
         return;
     }

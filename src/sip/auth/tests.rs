@@ -333,9 +333,12 @@ fn challenges_that_cannot_be_answered_are_not() {
 fn a_disguised_request_gets_the_same_verdict_by_the_stand_in_and_holds_nothing_of_the_password() {
     const STAND_IN: &str = "not recorded";
     // The verdict on what is told apart must not depend on the password that it is checked against.
-    for (user, typed, expected) in [("201", "secret", "accepted"), ("201", "guess", "refused"), ("201", STAND_IN, "refused")]
+    for (user, typed, expected) in
+        [("201", "secret", "accepted"), ("201", "guess", "refused"), ("201", STAND_IN, "refused")]
     {
-        for lines in ["", "Authorization: Basic c2VjcmV0\r\n", "Proxy-Authorization: Digest realm=\"x\", response=\"ab\"\r\n"] {
+        for lines in
+            ["", "Authorization: Basic c2VjcmV0\r\n", "Proxy-Authorization: Digest realm=\"x\", response=\"ab\"\r\n"]
+        {
             let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
             let value = answer(&mut server, user, typed, at(1)).1;
             let text = String::from_utf8(register(user, Some(&value)).to_bytes().to_vec()).unwrap();
