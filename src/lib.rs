@@ -4,6 +4,7 @@
 
 pub mod callback;
 pub mod caller;
+pub mod comfort;
 pub mod demand;
 pub mod findings;
 pub mod ids;

@@ -12,8 +12,8 @@ const PURE: &[&str] = &[
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "demand", "outbox", "findings", "ids", "record", "settings", "shift", "time", "trace",
-    "views",
+    "callback", "caller", "comfort", "demand", "outbox", "findings", "ids", "record", "settings", "shift", "time",
+    "trace", "views",
 ];
 
 /// Which rooms a room may name, besides itself and the value types.
@@ -45,6 +45,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         // The root: value types name only each other and the plain data of `bridge`.
         ("callback", &[]),
         ("caller", &[]),
+        ("comfort", &[]),
         ("demand", &[]),
         ("findings", &[]),
         ("ids", &[]),

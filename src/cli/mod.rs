@@ -179,7 +179,7 @@ pub struct TraceArgs {
     /// What a look-up finds, as JSON; may be given several times
     #[arg(long, value_name = "NAME=JSON", value_parser = parse_lookup)]
     pub lookup: Vec<(String, Value)>,
-    /// What becomes of the caller in a queue: answered (the default), full, timed_out, left:KEY
+    /// What becomes of the caller in a queue: answered (the default), full, timed_out, too_long, left:KEY
     #[arg(long, value_name = "QUEUE=WORD", value_parser = parse_queue)]
     pub queue: Vec<(String, QueueOutcome)>,
     /// What becomes of a transfer: answered (the default), busy, declined, no_answer, unreachable
@@ -248,7 +248,7 @@ fn parse_lookup(text: &str) -> Result<(String, Value), String> {
 }
 
 fn parse_queue(text: &str) -> Result<(String, QueueOutcome), String> {
-    let known = "write QUEUE=answered, QUEUE=full, QUEUE=timed_out or QUEUE=left:0";
+    let known = "write QUEUE=answered, QUEUE=full, QUEUE=timed_out, QUEUE=too_long or QUEUE=left:0";
     let (name, word) = text.split_once('=').ok_or(known)?;
     Ok((name.to_owned(), queue_outcome(word).ok_or(known)?))
 }

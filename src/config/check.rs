@@ -9,6 +9,7 @@ use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, QueueId, Skill};
+use crate::ivr::unsayable;
 use crate::prompts::Index;
 use crate::settings::{Agent, Listen, Transport};
 use crate::spoken::Table;
@@ -76,6 +77,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     trunk_servers(draft, findings);
     queue_members(draft, findings);
     music(draft, names, findings);
+    comfort(draft, names, findings);
     callback_hours(draft, findings);
     languages(draft, findings);
     addresses(draft, findings);
@@ -192,6 +194,30 @@ fn music(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
             let span = queue.music.as_ref().map_or(queue.id.span.clone(), |music| music.span.clone());
             let message = format!("queue '{}': there is no music '{}'", queue.id.value, queue.queue.music);
             findings.error(span, message, suggest(&queue.queue.music, there.iter().map(String::as_str)));
+        }
+    }
+}
+
+/// Every language has what is said to those who wait.
+fn comfort(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
+    for (queue, said) in draft.queues.iter().flat_map(|queue| queue.said.iter().map(move |said| (queue, said))) {
+        let what = format!("queue '{}': comfort", queue.id.value);
+        let languages = &draft.settings.languages;
+        for name in said.value.prompts() {
+            let own = name.split_once(':');
+            let prompt = own.map_or(name, |(_, name)| name);
+            let own = own.map(|(language, _)| Language::from(language));
+            for language in own.as_ref().map_or(languages.as_slice(), std::slice::from_ref) {
+                let there = names.prompts.get(language);
+                if !there.is_some_and(|there| there.contains(prompt)) {
+                    let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));
+                    let message = format!("{what}: there is no prompt '{prompt}' in language '{language}'");
+                    findings.error(said.span.clone(), message, hint);
+                }
+            }
+        }
+        if let Some(fault) = languages.iter().find_map(|language| unsayable(&said.value, language, names)) {
+            findings.error(said.span.clone(), format!("{what}: {fault}"), None);
         }
     }
 }

@@ -293,6 +293,15 @@ fn every_fault_is_found_at_its_place() {
         (format!("{queue}[queue.callback]\ncalendar = 'hours'"), (5, 12), "there is no calendar 'hours'"),
         (format!("{queue}[queue.callback]\nretry = 60"), (5, 1), "did you mean 'retry_s'?"),
         (format!("{queue}[queue.callback]\nattempts = 0"), (5, 12), "from 1 to 20"),
+        (format!("{queue}comfort = 5"), (4, 11), "it is to be a list"),
+        (format!("{queue}comfort = [{{ say = 'estimate' }}]"), (4, 11), "an entry without after_s"),
+        (
+            format!(
+                "{queue}comfort = [{{ say = 'estimate', after_s = 20 }}, {{ prompt = 'please-wiat', after_s = 20 }}]"
+            ),
+            (4, 48),
+            "comfort: there is no prompt 'please-wiat' in language 'en' (did you mean 'please-wait'?)",
+        ),
         (format!("{queue}music = 'music/jazz'"), (4, 9), "there is no music 'music/jazz'"),
         ("[[agent]]\nid = '1'".into(), (2, 1), "neither password nor contact"),
         ("[[agent]]\nid = '1'\npassword = ''".into(), (4, 12), "password is empty"),

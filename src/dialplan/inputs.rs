@@ -21,7 +21,9 @@ use crate::bridge::Digit;
 use crate::demand::widened;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside, skills_of, widenings};
+use crate::ivr::{
+    Kind, Module, Names, Need, Pattern, Value, comforts, consent_prompt, outside, skills_of, unsayable, widenings,
+};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -358,6 +360,18 @@ impl<'a> Checker<'a> {
                     return None;
                 }
             }
+            (Kind::Comforts, DeValue::Array(items)) => {
+                let list = comforts(&value_of(value.get_ref())?).map_err(|fault| {
+                    findings.error(span, format!("{name} {fault}"), None);
+                });
+                for (comfort, item) in list.ok()?.iter().zip(items.iter()) {
+                    comfort.words.prompts().iter().for_each(|name| self.check_prompt(name, item.span(), findings));
+                    let mut languages = self.languages.iter();
+                    if let Some(fault) = languages.find_map(|one| unsayable(&comfort.words, one, self.names)) {
+                        findings.error(item.span(), fault, None);
+                    }
+                }
+            }
             (Kind::Choices, DeValue::Table(_)) => return self.check_choices(name, value, findings),
             (kind, DeValue::String(text)) if is_word(kind) => self.check_word(name, kind, text, span, findings)?,
             (kind, other) => {
@@ -595,6 +609,7 @@ fn is_word(kind: Kind) -> bool {
             | Kind::Choices
             | Kind::Skills
             | Kind::Widening
+            | Kind::Comforts
             | Kind::Template
             | Kind::Values
             | Kind::Fields

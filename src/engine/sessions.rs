@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::calls::EndReason;
 use super::plan::Lost;
 use super::{Engine, LogLevel};
-use crate::bridge::{Digit, MediaCommand};
+use crate::bridge::Digit;
 use crate::call::{LegState, Phase};
 use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};
@@ -312,10 +312,9 @@ impl Engine {
         let Some(call) = self.legs.get(&leg).copied() else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(found) = live.call.legs.get_mut(&leg) else { return };
-        let mut out: Vec<MediaCommand> = Vec::new();
-        let ours = found.play_ended(play, &mut self.next_play, &mut out);
-        out.into_iter().for_each(|command| self.media(command));
-        if !ours && !self.question_ended(call, play, now) {
+        if found.play_ended(play) {
+            self.say_next(call, now);
+        } else if !self.question_ended(call, play, now) {
             self.run_plan(call, RunInput::PlayEnded(play), now);
         }
     }

@@ -16,7 +16,8 @@ use crate::views::AgentState;
 
 impl Acd {
     /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
-    /// `waiting_since` lies before `now` when a place is regained or kept.
+    /// `waiting_since` lies before `now` when a place is regained or kept, or when time before the queue counts
+    /// (`Demand::counted`).
     pub fn enqueue(
         &mut self,
         contact: CallId,
@@ -191,7 +192,7 @@ impl Acd {
         {
             queue.line.remove(&talking.place);
             queue.voices.remove(&talking.place.waited());
-            let waited = now.instant.since(talking.place.since);
+            let waited = talking.waited(now.instant);
             queue.flow.answered(waited, queue.line.len() > 0, now.instant);
             queue.figures.handled += 1;
             queue.figures.in_time += u64::from(waited <= queue.settings.answer_within);
@@ -390,7 +391,7 @@ impl Acd {
                 Medium::Voice if elsewhere || contact.called_back => queue.figures.overflowed += 1,
                 Medium::Voice => queue.figures.abandoned += 1,
             }
-            let waited = now.instant.since(contact.place.since);
+            let waited = contact.waited(now.instant);
             queue.flow.left(waited, queue.line.len() > 0, now.instant);
             self.changed_queues.insert(queue_index);
         }

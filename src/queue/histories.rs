@@ -404,6 +404,7 @@ fn demand(rng: &mut ChaCha12Rng) -> Demand {
             agent: ["1", "2", "3", "4", "5", "nobody"][rng.next_u32() as usize % 6].into(),
             wait: Duration::from_secs([0, 3, 10, 30][rng.next_u32() as usize % 4]),
         }),
+        counted: Duration::ZERO,
     }
 }
 

@@ -59,7 +59,7 @@ pub use contact::Medium;
 pub use error::{AgentError, EnqueueError};
 pub use skills::Skills;
 
-pub use crate::shift::{Cause, NoAnswer};
+pub use crate::shift::{Cause, NoAnswer, Wanted};
 
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
@@ -69,15 +69,6 @@ use crate::trace::Decision;
 use agent::{Agent, AgentIndex};
 use contact::Contact;
 use queues::{Queue, QueueIndex};
-
-/// What an agent, or somebody for them, asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
-    Available,
-    /// With a reason of the operator's list, which the engine checks.
-    Paused(String),
-    LoggedOut,
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AcdEvent {

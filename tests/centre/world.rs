@@ -9,6 +9,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 use relais::bridge::MediaEvent;
+use relais::comfort::{Comfort, Words};
 use relais::dialplan::Plans;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
 use relais::ids::{AgentId, CallId, CallbackId, RecordingId, RequestId};
@@ -73,6 +74,22 @@ pub struct World {
     pub told: Option<Vec<(Input, Now)>>,
 }
 
+/// What is said to those who wait; much of it at one time.
+fn comfort() -> Vec<Comfort> {
+    let say = |words, after, every: Option<u64>| Comfort {
+        words,
+        after: Duration::from_secs(after),
+        every: every.map(Duration::from_secs),
+    };
+    let prompts = |names: &[&str]| Words::Prompts(names.iter().map(|name| (*name).to_owned()).collect());
+    vec![
+        say(prompts(&["please-wait"]), 3, Some(15)),
+        say(Words::Estimate, 3, Some(20)),
+        say(prompts(&["all-busy", "please-wait"]), 0, None),
+        say(Words::Position, 10, Some(30)),
+    ]
+}
+
 impl World {
     pub fn new(seed: u64) -> World {
         World::made(seed, None)
@@ -92,6 +109,8 @@ impl World {
         for queue in &mut loaded.settings.queues {
             queue.choice = Choice::ALL[seed as usize % Choice::ALL.len()];
             queue.ring_at_once = [1, 1, 1, 2, 3][seed as usize % 5];
+            queue.music_resumes = !seed.is_multiple_of(3);
+            queue.comfort = comfort();
         }
         let now = Now { instant: Instant(0), wall: start };
         let mut engine_seed = [0; 32];

@@ -33,6 +33,7 @@ mod replayed;
 mod torture;
 mod transport;
 mod trunk;
+mod waiting;
 
 use std::time::{Duration, Instant};
 

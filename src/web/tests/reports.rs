@@ -83,6 +83,7 @@ async fn queues_show_the_figures_of_today() {
     let visit = QueueVisit {
         queue: "sales".into(),
         waiting_since: now,
+        counted_ms: 0,
         wait_ms: Some(21_000),
         end: Some(VisitEnd::Answered),
         agent: Some("201".into()),
