@@ -50,6 +50,8 @@ pub mod cli;
 #[allow(clippy::disallowed_methods)]
 pub mod config;
 #[allow(clippy::disallowed_methods)]
+pub mod inputs;
+#[allow(clippy::disallowed_methods)]
 pub mod media;
 #[allow(clippy::disallowed_methods)]
 pub mod net;

@@ -33,6 +33,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("call", &["sip", "sdp", "bridge"]),
         ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
         ("config", &["dialplan", "ivr", "prompts", "spoken"]),
+        ("inputs", &["dialplan", "engine", "sip"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),

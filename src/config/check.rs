@@ -8,7 +8,7 @@ use super::centre::Draft;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
 use crate::findings::{Findings, suggest};
-use crate::ids::{Language, QueueId, Skill};
+use crate::ids::{AgentId, Language, QueueId, Skill};
 use crate::ivr::unsayable;
 use crate::prompts::Index;
 use crate::settings::{Agent, Listen, Transport};
@@ -49,11 +49,11 @@ pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: 
     }
 }
 
-fn members(agents: &[Agent]) -> BTreeMap<QueueId, Vec<BTreeMap<Skill, u8>>> {
-    let mut members: BTreeMap<QueueId, Vec<_>> = BTreeMap::new();
+fn members(agents: &[Agent]) -> BTreeMap<QueueId, BTreeMap<AgentId, BTreeMap<Skill, u8>>> {
+    let mut members: BTreeMap<QueueId, BTreeMap<_, _>> = BTreeMap::new();
     for agent in agents {
         for queue in &agent.queues {
-            members.entry(queue.clone()).or_default().push(agent.skills.clone());
+            members.entry(queue.clone()).or_default().insert(agent.id.clone(), agent.skills.clone());
         }
     }
     members
@@ -165,9 +165,25 @@ fn queue_members(draft: &Draft, findings: &mut Findings<'_>) {
             }
         }
     }
+    too_many_at_once(draft, findings);
     for queue in draft.queues.iter().filter(|queue| !staffed.contains(queue.queue.id.as_str())) {
         let message = format!("queue '{}' has no agents, so nobody answers its callers", queue.id.value);
         findings.warning(queue.id.span.clone(), message, "name it in the queues of an agent".to_owned());
+    }
+}
+
+/// More agents are to be rung at once than there are.
+fn too_many_at_once(draft: &Draft, findings: &mut Findings<'_>) {
+    for queue in &draft.queues {
+        let agents = &draft.settings.agents;
+        let members = agents.iter().filter(|agent| agent.queues.contains(&queue.queue.id)).count();
+        let at_once = queue.queue.ring_at_once;
+        if members > 0 && at_once > members {
+            let ending = if members == 1 { "" } else { "s" };
+            let message =
+                format!("queue '{}': ring_at_once is {at_once}, and it has {members} agent{ending}", queue.id.value);
+            findings.warning(queue.id.span.clone(), message, "give it as many as are to be rung, or fewer".to_owned());
+        }
     }
 }
 

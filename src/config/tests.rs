@@ -369,9 +369,10 @@ fn findings_of_all_files_come_at_once() {
 #[test]
 fn what_is_probably_a_slip_is_a_warning() {
     let project = Project::new();
-    let text = "[[queue]]\nid = 'lonely'\n[[agent]]\nid = '600'\npassword = '600'\n";
+    let text = "[[queue]]\nid = 'lonely'\n[[queue]]\nid = 'many'\nring_at_once = 2\n\
+                [[agent]]\nid = '600'\npassword = '600'\nqueues = ['many']\n";
     let warnings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).warnings;
-    let words = ["has no agents", "also a number of plan", "is the id"];
+    let words = ["has no agents", "ring_at_once is 2, and it has 1 agent (", "also a number of plan", "is the id"];
     assert!(words.iter().all(|word| lines(&warnings).contains(word)), "{}", lines(&warnings));
 }
 

@@ -9,6 +9,7 @@ use toml::de::DeValue;
 use super::computed::expression_of;
 use super::condition::Computed;
 use super::declared::{Declared, signatures};
+use super::distribution;
 use super::draft::{NumberDraft, PlanDraft};
 use super::load::{Signature, check_variable};
 use super::nested::Nested;
@@ -112,6 +113,7 @@ pub(super) fn check_inputs(
         check_offer(*module, &given, &place, findings);
         check_needed(*module, &given, &place, findings);
         check_widening(&fixed, place.clone(), findings);
+        distribution::check(*module, &fixed, checker.names, &place, findings);
         checker.check_skilled(*module, &fixed, &place, findings);
         checker.check_request(*module, &fixed, place, findings);
     }
@@ -477,7 +479,7 @@ impl<'a> Checker<'a> {
         // What is asked for in the end counts.
         let steps = fixed.get("widen").and_then(|rule| widenings(rule).ok()).unwrap_or_default();
         let wanted = steps.last().map_or_else(|| asked.clone(), |step| widened(&asked, step.level));
-        if !members.iter().any(|agent| wanted.iter().all(|(skill, level)| agent.get(skill) >= Some(level))) {
+        if !members.values().any(|agent| wanted.iter().all(|(skill, level)| agent.get(skill) >= Some(level))) {
             let wanted: Vec<&str> = asked.keys().map(Skill::as_str).collect();
             let message = format!("no agent of queue '{queue}' has the skills {} as asked", wanted.join(", "));
             findings.warning(

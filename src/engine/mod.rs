@@ -349,6 +349,11 @@ impl Engine {
         self.commands.pop_front()
     }
 
+    /// Those that are up, or whose record is still to be written.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             calls: self.calls.len(),

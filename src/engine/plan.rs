@@ -184,15 +184,33 @@ impl Engine {
     }
 
     /// Puts a caller who lost their agent by a fault back into the queue, at the place they had.
-    pub(super) fn requeue(&mut self, id: CallId, now: Now) -> bool {
+    pub(super) fn requeue(&mut self, id: CallId, lost: Lost, now: Now) -> bool {
         let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
         let Some(call) = with_agent else { return false };
         let (Some(queue), demand) = (call.queue.clone(), call.demand.clone()) else { return false };
-        self.acd.talk_ended(id, now);
-        self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
+        let why = match lost {
+            Lost::Phone => {
+                self.acd.talk_ended(id, now);
+                "the agent's phone was lost"
+            }
+            Lost::AtOnce => {
+                self.acd.gone_at_once(id, now);
+                "the agent's phone answered and hung up at once"
+            }
+        };
+        self.log(LogLevel::Warn, format!("call {id}: {why}; the caller is back in queue {queue}"));
         self.distribute(id, &queue, demand, WaitTerms::default(), now);
         true
     }
+}
+
+/// How a caller comes to be without an agent though neither ended the talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It sends nothing any more, or cannot be reached.
+    Phone,
+    /// It answered and hung up before anybody can have said a word.
+    AtOnce,
 }
 
 /// Since when the caller stands in line, who has been in queues since `since`: what came before counts as far as the plan

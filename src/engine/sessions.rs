@@ -1,8 +1,11 @@
 //! What the user agent tells about the sessions of the legs.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::calls::EndReason;
+use super::plan::Lost;
 use super::{Engine, LogLevel};
 use crate::bridge::Digit;
 use crate::call::{LegState, Phase};
@@ -13,6 +16,9 @@ use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
 use crate::sip::ua::{EndCause, Sdp};
 use crate::time::Now;
+
+/// A phone that answers and hangs up within this time has not given its agent time for a word.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 impl Engine {
     fn leg_of(&self, session: SessionId) -> Option<(CallId, LegId)> {
@@ -180,7 +186,10 @@ impl Engine {
         if leg == live.call.caller {
             self.party_left(call, by, q850, now);
         } else if live.call.partner(leg).is_some() {
-            self.partner_left(call, by, q850, by_peer, now);
+            let at_once = by == Party::Agent && live.call.legs.get(&leg).is_some_and(|leg| leg.clock.total() < AT_ONCE);
+            if !(at_once && self.requeue(call, Lost::AtOnce, now)) {
+                self.partner_left(call, by, q850, by_peer, now);
+            }
         } else {
             self.phone_failed(call, leg, NoAnswer::HungUpWhileRinging, now);
         }
@@ -192,7 +201,7 @@ impl Engine {
         if by_peer && self.plan_goes_on(call, now) {
             return;
         }
-        if by_peer || !self.requeue(call, now) {
+        if by_peer || !self.requeue(call, Lost::Phone, now) {
             self.party_left(call, by, q850, now);
         }
     }

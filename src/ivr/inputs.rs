@@ -157,8 +157,8 @@ const WIDENING: &str = "{ after_s = 30, level = 2 }, with level 0 for whoever is
 pub struct Names {
     pub default_language: Option<Language>,
     pub queues: BTreeSet<QueueId>,
-    /// What each agent of a queue is good at, with the level.
-    pub members: BTreeMap<QueueId, Vec<BTreeMap<Skill, u8>>>,
+    /// The agents of each queue, with what each is good at and the level.
+    pub members: BTreeMap<QueueId, BTreeMap<AgentId, BTreeMap<Skill, u8>>>,
     pub calendars: BTreeMap<String, Calendar>,
     pub agents: BTreeSet<AgentId>,
     /// What agents are good at.

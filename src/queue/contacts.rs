@@ -1,10 +1,13 @@
 //! What contacts go through: the queue, offers, the talk.
 
+use std::time::Duration;
+
 use smallvec::smallvec;
 
 use super::agent::{AgentIndex, Duty};
 use super::contact::{Contact, Medium, Place, Stage};
 use super::error::nearest;
+use super::queues::Queue;
 use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Timer};
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
@@ -214,12 +217,22 @@ impl Acd {
     /// Caller and agent have parted: the agent wraps up for the queue's time, then is available, or what they asked
     /// for meanwhile. The contact is no longer known here.
     pub fn talk_ended(&mut self, contact: CallId, now: Now) {
+        self.part(contact, Queue::wrap_up, now);
+    }
+
+    /// The same where the agent was gone as soon as they had answered: as after any offer that came to nothing, they are
+    /// offered no other before the queue's `retry_delay` is over.
+    pub fn gone_at_once(&mut self, contact: CallId, now: Now) {
+        self.part(contact, |queue| queue.wrap_up().max(queue.retry_delay()), now);
+    }
+
+    fn part(&mut self, contact: CallId, wrap_up: impl FnOnce(&Queue) -> Duration, now: Now) {
         let Some(index) = self.talks_with(contact) else { return };
         let Some(ended) = self.contacts.remove(&contact) else { return };
         let queue_index = ended.queue;
         let wrap_up = queue_index.and_then(|index| self.queues.get_mut(&index)).map(|queue| {
             queue.contacts -= 1;
-            queue.settings.wrap_up
+            wrap_up(queue)
         });
         match wrap_up {
             Some(wrap_up) => {
@@ -308,7 +321,7 @@ impl Acd {
         }
     }
 
-    fn announces(&self, contact: CallId) -> Option<std::time::Duration> {
+    fn announces(&self, contact: CallId) -> Option<Duration> {
         let queue = self.contacts.get(&contact).filter(|contact| contact.medium == Medium::Voice)?.queue?;
         self.queues.get(&queue)?.announce_every()
     }

@@ -19,6 +19,9 @@
 //! | `Timeout`, `Declined`, `HungUpWhileRinging` | yes | after `retry_delay` | at once |
 //! | `Busy`, `Unreachable` | no: it is the phone, not the person | after `retry_delay` | after `retry_delay` |
 //!
+//! An agent whose phone answers and hangs up at once is wrapping up for `retry_delay` at least, and the contact, which the
+//! engine queues again, goes to another.
+//!
 //! `max_no_answer` unanswered contacts in a row make the agent `not_responding` until they ask to be available (zero:
 //! never). From the second in a row on they rest for `retry_delay`, so that a phone which refuses by itself is not
 //! offered the whole queue within a second. An answered contact starts the count anew.

@@ -34,6 +34,7 @@ impl Acd {
             },
             since: agent.since,
             queues: queues.map(|queue| queue.settings.id.clone()).collect(),
+            skills: agent.skills.clone(),
             call_id: agent.duty.contact(),
             reachable: agent.reachable,
             handled: agent.handled,

@@ -29,6 +29,7 @@ mod menu;
 mod outside;
 mod recordings;
 mod reload;
+mod replayed;
 mod torture;
 mod transport;
 mod trunk;

@@ -147,6 +147,24 @@ fn a_step_of_widening_that_comes_too_late_is_a_warning() {
 }
 
 #[test]
+fn what_a_queue_can_never_give_is_a_warning() {
+    for (inputs, told) in [
+        ("prefer_agent = 'a42', prefer_s = 5", "agent 'a42' is preferred and is not of queue 'sales'"),
+        ("prefer_agent = '202', prefer_s = 5", ""),
+        ("prefer_agent = '201', prefer_s = 20, max_wait_s = 20", "no other agent is ever rung"),
+        ("prefer_agent = '201', prefer_s = 20, max_wait_s = 21", ""),
+        ("skills = { billing = 3 }, widen = [{ after_s = 5, level = 3 }]", "after 5 s to level 3 asks for no less"),
+        ("skills = { billing = 3 }, widen = [{ after_s = 5, level = 2 }]", ""),
+    ] {
+        let rule = format!("module = \"distribute\"\nin = {{ queue = 'sales', {inputs} }}");
+        let warnings = lines(plans(&plan(&rule)).warnings());
+        let distribute: Vec<&String> = warnings.iter().filter(|line| line.contains("distribute: ")).collect();
+        assert!(distribute.len() == usize::from(!told.is_empty()), "{inputs}: {warnings:?}");
+        assert!(distribute.iter().all(|line| line.contains(told)), "{inputs}: {warnings:?}");
+    }
+}
+
+#[test]
 fn computed_inputs_are_checked_for_what_they_are() {
     let cases = [
         ("{ queue = 'sales', max_wait_s = { cel = \"open\" } }", "max_wait_s is a text; it is to be a whole number"),

@@ -1,7 +1,9 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod api;
 mod decisions;
 mod dial_out;
+mod lying;
 mod outside;
 mod sessions;
 mod trunks;
