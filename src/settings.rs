@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Numbering;
+use crate::comfort::Comfort;
 use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 
@@ -219,6 +220,10 @@ pub struct Queue {
     pub music: String,
     /// The position is announced this often; never when zero.
     pub announce_position: Duration,
+    /// What else is said to those who wait, where the plan says nothing else.
+    pub comfort: Vec<Comfort>,
+    /// After something was said the music goes on from where it was; from its beginning where not.
+    pub music_resumes: bool,
     /// Callers waiting at once; the next one leaves the queue with result `full`.
     pub max_waiting: Option<usize>,
     pub callback: CallbackRules,
@@ -240,6 +245,8 @@ impl Queue {
             retry_delay: Duration::from_secs(10),
             music: "music/default".to_owned(),
             announce_position: Duration::from_secs(60),
+            comfort: Vec::new(),
+            music_resumes: true,
             max_waiting: None,
             callback: CallbackRules::default(),
         }

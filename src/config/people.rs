@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::check_sip_uri;
 use super::trunk::read_codecs;
+use crate::comfort::{Comfort, Words};
 use crate::demand::Widening;
 use crate::dialplan::reader::{At, Table, integer_of, type_of, value_of};
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
-use crate::ivr::widenings;
+use crate::ivr::{comforts, widenings};
 use crate::settings::{Agent, CallbackRules, Choice, Codec, Expert, Queue};
 
 /// A caller rings at so many agents' phones at once.
@@ -35,6 +37,8 @@ pub(super) struct QueueDraft {
     pub queue: Queue,
     pub id: At<String>,
     pub music: Option<At<String>>,
+    /// What its comfort messages say.
+    pub said: Vec<At<Words>>,
     /// The hours of its call-backs.
     pub calendar: Option<At<String>>,
 }
@@ -194,6 +198,8 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings);
     let max_no_answer = table.integer("max_no_answer", 1..=100, findings);
     let music = table.text("music", findings);
+    let (comfort, said) = read_comfort(&mut table, findings);
+    let music_resumes = table.flag("music_resumes", findings).map_or(usual.music_resumes, |flag| flag.value);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
     let what = format!("{}: callback", table.what);
     let (callback, calendar) = match table.table("callback", findings) {
@@ -215,10 +221,25 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         retry_delay,
         music: music.as_ref().map_or_else(|| usual.music.clone(), |music| music.value.clone()),
         announce_position,
+        comfort,
+        music_resumes,
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
         id: usual.id,
     };
-    Some(QueueDraft { queue, id, music, calendar })
+    Some(QueueDraft { queue, id, music, said, calendar })
+}
+
+/// `comfort = [{ prompt = "please-wait", after_s = 20, every_s = 60 }]`, and what it says where.
+fn read_comfort(table: &mut Table<'_>, findings: &mut Findings<'_>) -> (Vec<Comfort>, Vec<At<Words>>) {
+    let Some(given) = table.value("comfort") else { return Default::default() };
+    let read = value_of(given.get_ref()).ok_or_else(|| format!("is {}", type_of(given.get_ref())));
+    let list = read.and_then(|value| comforts(&value)).unwrap_or_else(|fault| {
+        findings.error(given.span(), format!("{}: comfort {fault}", table.what), None);
+        Vec::new()
+    });
+    let places = given.get_ref().as_array().into_iter().flat_map(|items| items.iter().map(Spanned::span));
+    let said = list.iter().zip(places).map(|(comfort, span)| At { value: comfort.words.clone(), span }).collect();
+    (list, said)
 }
 
 /// `choice = "longest_idle"`.

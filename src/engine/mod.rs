@@ -22,6 +22,7 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 mod trunks;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -33,9 +34,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::talk::State;
-use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
+use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::callback::Callback;
 use crate::caller::CallerFacts;
+use crate::comfort::Words;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
@@ -175,6 +177,10 @@ enum Timer {
     Plan(CallId),
     /// The longest wait that the plan allows in a queue.
     Wait(CallId),
+    /// Something is to be said to one who waits.
+    Comfort(CallId),
+    /// Whether the estimate of one who waits is still within what the plan allows.
+    Look(CallId),
     /// A directly dialled party has rung long enough.
     Dial(CallId),
     /// The one who is asked for an agent has rung long enough.
@@ -394,6 +400,11 @@ impl Engine {
         self.commands.pop_front()
     }
 
+    /// Those that are up, or whose record is still to be written.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             calls: self.calls.len(),
@@ -430,6 +441,8 @@ impl Engine {
             match timer {
                 Timer::Plan(call) => self.plan_timed_out(call, now),
                 Timer::Wait(call) => self.wait_is_over(call, now),
+                Timer::Comfort(call) => self.comfort_is_due(call, now),
+                Timer::Look(call) => self.look_at_estimate(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Consult(call) => self.asked_timed_out(call, now),
                 Timer::Keys(call, leg) => self.keys_timed_out(call, leg),
@@ -488,7 +501,7 @@ impl Engine {
         match event {
             AcdEvent::Offer { contact, agent, reason } => self.offered(contact, &agent, *reason, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
-            AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
+            AcdEvent::Announce { contact, .. } => self.say(contact, Words::Position, now),
             AcdEvent::WrappedUp { contact, acw } => {
                 let contact = self.call_of(contact);
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
@@ -517,25 +530,11 @@ impl Engine {
     fn reload(&mut self, settings: Arc<Settings>, plans: Arc<Plans>, now: Now) {
         self.acd.configure(&settings.queues, &settings.agents, now);
         self.commands.push_back(Command::Configured(settings.clone()));
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         self.plans = plans;
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
-        self.play_new_music(now);
-    }
-
-    /// Who waits hears the music that their queue has now.
-    fn play_new_music(&mut self, now: Now) {
-        let mut waiting = Vec::new();
-        for live in self.calls.values_mut() {
-            let Phase::Queued { queue, music, .. } = &mut live.call.phase else { continue };
-            let new = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| &queue.music);
-            if let Some(new) = new.filter(|new| *new != music) {
-                music.clone_from(new);
-                waiting.push(live.call.id);
-            }
-        }
-        waiting.into_iter().for_each(|call| self.wire(call, now));
+        self.wait_by_new_settings(&before, now);
     }
 
     /// The live call, and the engine's parts that act on it, apart from each other.

@@ -47,6 +47,7 @@ fn visit(queue: &str, wait_s: u64, end: VisitEnd) -> QueueVisit {
     QueueVisit {
         queue: queue.into(),
         waiting_since: at("2026-11-25T09:00:00Z"),
+        counted_ms: 0,
         wait_ms: Some(wait_s * 1_000),
         end: Some(end),
         agent: (end == VisitEnd::Answered).then(|| "201".into()),
@@ -94,6 +95,7 @@ fn change(time: &str, state: AgentState, cause: Cause) -> AgentChange {
         queue: None,
         member_of: None,
         resume: None,
+        wanted: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::dial_out::{CALLER, acme, from_caller, sdp};
 use super::*;
+use crate::call::Phase;
 use crate::call::talk::State;
 use crate::record::{CallRecord, HandOverKind, Outcome, Party};
 use crate::settings::{Choice, Expert};
@@ -288,7 +289,7 @@ fn a_caller_whom_nobody_takes_gets_back_the_place_they_had() {
     let again = talk.bench.invited(AGENT);
     talk.bench.respond(AGENT, &again, 486, &[]);
     let call = &talk.bench.engine.calls.values().next().unwrap().call;
-    assert!(matches!(&call.phase, Phase::Queued { queue, .. } if queue.as_str() == "sales"), "{:?}", call.phase);
+    assert!(matches!(&call.phase, Phase::Queued(waiting) if waiting.queue.as_str() == "sales"), "{:?}", call.phase);
     assert_eq!(talk.ears(), "caller:music");
     assert_eq!(call.handed_over.len(), 1);
 }

@@ -27,6 +27,7 @@ pub fn agent(id: &str) -> AgentView {
         reason: None,
         since: at(),
         queues: vec![QueueId::from("sales")],
+        skills: [("french".into(), 4)].into(),
         call_id: None,
         reachable: true,
         handled: 3,
