@@ -61,6 +61,7 @@ fn queue(n: usize) -> settings::Queue {
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
         max_waiting: None,
+        occupancy_band: settings::OCCUPANCY_BAND,
         callback: settings::CallbackRules::default(),
     }
 }
@@ -76,6 +77,8 @@ impl Centre {
                 password: None,
                 contact: None,
                 queues: (0..4).map(|_| queues[rng.next_u32() as usize % QUEUES].id.clone()).collect(),
+                schedules: Default::default(),
+                call_preference: Default::default(),
                 skills: skills(&mut rng, 5),
                 codecs: vec![Codec::Pcmu],
                 language: "en".into(),

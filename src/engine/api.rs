@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::callbacks::Wish;
 use super::{Command, Engine, Journal};
+use crate::callback::Wished;
 use crate::caller::CallerNumber;
 use crate::dialplan::CallBackOutcome;
 use crate::findings::suggest;
@@ -56,6 +57,7 @@ impl Engine {
         }
         let wish = Wish {
             call: None,
+            by: Wished::OnTheWeb,
             number: number.clone(),
             queue: queue.clone(),
             demand: Default::default(),

@@ -14,6 +14,7 @@ mod pairs;
 mod plan;
 mod recordings;
 mod registration;
+mod schedules;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -177,6 +178,8 @@ enum Timer {
     LookUp(ServerId),
     Options(TargetId),
     Register(TrunkId),
+    /// A calendar that agents' schedules name opens or closes.
+    Schedules,
 }
 
 /// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
@@ -234,6 +237,8 @@ struct Live {
     plans: Arc<Plans>,
     /// A number outside that is being reached.
     outgoing: Option<Outgoing>,
+    /// They had given up before, and would have been called back.
+    owed: bool,
     /// The position in a queue that was published last.
     shown: Option<usize>,
     written: Written,
@@ -241,7 +246,7 @@ struct Live {
 
 impl Live {
     fn new(call: Call, run: Option<Run>, plans: Arc<Plans>) -> Live {
-        Live { call, run, plans, outgoing: None, shown: None, written: Written::default() }
+        Live { call, run, plans, outgoing: None, owed: false, shown: None, written: Written::default() }
     }
 
     /// Why the call went the way it did, so far.
@@ -304,6 +309,7 @@ impl Engine {
             entered: Vec::new(),
             commands: VecDeque::new(),
         };
+        engine.keep_schedules(now);
         engine.reach_fixed_phones(now);
         engine.watch_trunks(now);
         engine.settle(now);
@@ -385,6 +391,7 @@ impl Engine {
                 Timer::LookUp(server) => self.look_up(server, now),
                 Timer::Options(target) => self.ask_options(target, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
+                Timer::Schedules => self.keep_schedules(now),
             }
         }
     }
@@ -457,10 +464,12 @@ impl Engine {
     }
 
     fn reload(&mut self, settings: Arc<Settings>, plans: Arc<Plans>, now: Now) {
-        self.acd.configure(&settings.queues, &settings.agents, now);
+        let hours = schedules::hours(&settings, &plans, &Default::default(), now);
+        self.acd.reconfigure(&settings.queues, &settings.agents, hours, now);
         self.commands.push_back(Command::Configured(settings.clone()));
         self.settings = settings;
         self.plans = plans;
+        self.wake_for_schedules(now);
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
         self.play_new_music(now);

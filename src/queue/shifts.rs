@@ -121,7 +121,7 @@ impl Acd {
         if let Some(agent) = self.agents.get_mut(&index) {
             agent.serves.clone_from(&change.queue);
         }
-        self.change(index, |agent| agent.enter(Duty::WrapUp { contact, since }, Cause::TakenUp, now));
+        self.change(index, now, |agent| agent.enter(Duty::WrapUp { contact, since }, Cause::TakenUp, now));
         self.timers.set(Timer::WrapUp(index), since + wrap_up);
         true
     }

@@ -316,6 +316,7 @@ mod tests {
             music: "music/default".to_owned(),
             announce_position: Duration::from_secs(30),
             max_waiting: None,
+            occupancy_band: settings::OCCUPANCY_BAND,
             callback: settings::CallbackRules::default(),
         }
     }

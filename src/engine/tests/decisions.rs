@@ -6,13 +6,13 @@ use crate::settings::Choice;
 use crate::trace::{Decision, Rule};
 use crate::views::CallTrace;
 
-const PHONES: [&str; 2] = ["192.0.2.61:5060", "192.0.2.62:5060"];
+pub(super) const PHONES: [&str; 2] = ["192.0.2.61:5060", "192.0.2.62:5060"];
 const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\n[[level.rule]]\n\
     module = 'distribute'\nin = { queue = 'sales', priority = 3, prefer_agent = '202' }\n[[level]]\nname = 'end'\n[[level.rule]]\n\
     module = 'hangup'\n";
 
 /// Agents 201 and 202 of the queue `sales`, whose phones always stand at `PHONES`.
-fn centre() -> Settings {
+pub(super) fn centre() -> Settings {
     let queue = settings::Queue {
         id: "sales".into(),
         ring_timeout: seconds(15.0),
@@ -27,6 +27,7 @@ fn centre() -> Settings {
         music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
         max_waiting: None,
+        occupancy_band: settings::OCCUPANCY_BAND,
         callback: Default::default(),
     };
     let agent = |(id, phone): (&str, &str)| settings::Agent {
@@ -35,6 +36,8 @@ fn centre() -> Settings {
         password: None,
         contact: Some(format!("sip:{id}@{phone}")),
         queues: vec!["sales".into()],
+        schedules: Default::default(),
+        call_preference: Default::default(),
         skills: Default::default(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),
