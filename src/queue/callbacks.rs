@@ -391,7 +391,11 @@ mod tests {
             assert_eq!(callbacks.take_back("+33155501", Some(&"support".into())), []);
             let taken = callbacks.take_back("+33155501", Some(&"sales".into()));
             let contact = (stage > 0).then_some(CallId(11));
-            assert_eq!(taken, [TakenBack { waiting_since: at(7).wall, contact }], "stage {stage}");
+            assert_eq!(
+                taken,
+                [TakenBack { waiting_since: at(7).wall, wished: Wished::InCall, contact }],
+                "stage {stage}"
+            );
             assert_eq!(states(&mut callbacks).last().map(|told| told.1), Some(Cancelled));
             assert!(callbacks.is_empty() && callbacks.poll_timeout().is_none());
         }
