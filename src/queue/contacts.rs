@@ -129,6 +129,9 @@ impl Acd {
         if agent.is_none() {
             // It was held back, and somebody may be free.
             self.offer_contact(id, now);
+            if !self.is_offered(id) {
+                self.note_waiting(id, now);
+            }
         }
         self.announce_unless_offered(id, now);
         let agent = self.agents.get(&agent?)?.id.clone();

@@ -14,7 +14,7 @@ use super::idle::{IdleAgents, Rank};
 use super::line::Line;
 use super::schedules::Membership;
 use super::skills::Unoffered;
-use super::{Acd, Hours, Timer};
+use super::{Acd, Cause, Hours, Timer};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings::{self, Choice};
 use crate::time::Now;
@@ -265,7 +265,7 @@ impl Acd {
             agent.skills.clone_from(&settings.skills);
             agent.leaving = false;
         });
-        self.note_membership(index, &before, now);
+        self.note_membership(index, &before, Cause::Configured, now);
     }
 
     fn new_agent(&mut self, settings: &settings::Agent, now: Now) -> AgentIndex {
@@ -280,7 +280,11 @@ impl Acd {
     /// The configuration no longer knows the agent.
     fn dismiss(&mut self, index: AgentIndex, now: Now) {
         self.withdraw(index, now);
-        self.change(index, now, |agent| agent.leaving = true);
+        let schedules = self.agents.get(&index).map(|agent| self.by_schedule(&agent.memberships));
+        self.change(index, now, |agent| {
+            (agent.queues, agent.off_schedule) = schedules.unwrap_or_default();
+            agent.leaving = true;
+        });
         if !self.agents.get(&index).is_some_and(Agent::is_with_contact) {
             self.remove_agent(index, now);
         }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Acd;
 use super::agent::{Agent, AgentIndex};
 use super::queues::QueueIndex;
+use super::{Acd, Cause};
 use crate::time::{Now, Wall};
 use crate::views::ScheduleView;
 
@@ -75,7 +75,7 @@ impl Acd {
             agent.queues = queues;
             agent.off_schedule = off;
         });
-        self.note_membership(index, &before, now);
+        self.note_membership(index, &before, Cause::Scheduled, now);
         true
     }
 

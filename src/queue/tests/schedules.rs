@@ -67,7 +67,7 @@ fn what_was_offered_and_a_talk_go_on_over_the_end_of_the_hours() {
     centre.events();
     hours(&mut centre, false);
     assert_eq!(centre.events(), [""; 0], "202 still rings");
-    assert!(centre.answers_by(2, "202"));
+    assert!(centre.answers_by(1, "201") && centre.answers_by(2, "202"));
     centre.pass(600.0);
     assert_eq!(centre.state("202"), AgentState::Talking);
     centre.calls(3);
@@ -102,10 +102,12 @@ fn a_change_of_membership_is_written_down() {
     let mut centre = centre();
     hours(&mut centre, false);
     let told = std::iter::from_fn(|| centre.acd.poll_event()).find_map(|event| match event {
-        AcdEvent::Entered(change) => change.member_of,
+        AcdEvent::Entered(change) => Some(change),
         _ => None,
     });
-    assert_eq!(told.expect("a change").queues, [QueueId::from("support")]);
+    let told = told.expect("a change");
+    assert_eq!((told.state, told.cause), (AgentState::Available, Cause::Scheduled));
+    assert_eq!(told.member_of.expect("for whom they work").queues, [QueueId::from("support")]);
     hours(&mut centre, false);
     let more = std::iter::from_fn(|| centre.acd.poll_event()).any(|event| matches!(event, AcdEvent::Entered(_)));
     assert!(!more, "nothing has changed");
