@@ -386,7 +386,10 @@ impl Acd {
         };
         contact.stage = Stage::Waiting;
         queue.open(contact);
-        contact.queue.into_iter().for_each(|queue| self.keep_looking(queue, now));
+        if let Some(queue) = contact.queue {
+            self.changed_queues.insert(queue);
+            self.keep_looking(queue, now);
+        }
     }
 
     /// Out of the queue without an answer.

@@ -211,6 +211,7 @@ impl Acd {
         let Some(queue) = self.queues.get_mut(&index) else { return };
         let (step, choice) = (queue.priority_step(), queue.settings.choice);
         queue.settings = settings.clone();
+        self.changed_queues.insert(index);
         if queue.priority_step() != step {
             queue.reorder(index, &mut self.contacts);
         }
