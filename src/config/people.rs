@@ -387,12 +387,9 @@ fn read_abandoned(
         findings.error(table.span.clone(), format!("{}: no calendar says when", table.what), hint);
     }
     table.finish(findings);
-    let rule = AbandonedRule {
-        after: Duration::from_secs(after?.value.unsigned_abs()),
-        calendar: calendar.as_ref().map(|calendar| calendar.value.clone()),
-    };
+    let name = calendar.as_ref().map(|calendar| calendar.value.clone());
     calendars.extend(calendar);
-    Some(rule)
+    Some(AbandonedRule { after: Duration::from_secs(after?.value.unsigned_abs()), calendar: name })
 }
 
 pub(super) fn read_expert(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<ExpertDraft> {

@@ -222,7 +222,7 @@ fn a_caller_who_gives_up_takes_the_call_out_with_them() {
     assert_eq!((counts.calls, counts.legs, counts.sessions, counts.ua.sessions, counts.timers), (0, 0, 0, 0, 0));
 }
 
-pub(super) trait OnBranch {
+trait OnBranch {
     fn on_branch_of_invite(self) -> Message;
 }
 

@@ -1,7 +1,7 @@
 //! Callers who gave up and are called back, and callers who lost their place.
 
 use super::decisions::{PHONES, centre};
-use super::dial_out::{CALLER, FIRST, OnBranch, from_caller, sdp};
+use super::dial_out::{CALLER, FIRST, from_caller, sdp};
 use super::*;
 use crate::bridge::{Digit, DigitSource};
 use crate::callback::{CallbackState, Wished};
@@ -38,21 +38,28 @@ fn of_call(n: u32, from: &str, mut message: Message) -> Message {
 }
 
 impl Bench {
-    fn rings(&mut self, n: u32, from: &str) {
+    /// Rings, and is answered with music; our tag.
+    fn rings(&mut self, n: u32, from: &str) -> String {
         let more = "Max-Forwards: 70\r\nContent-Type: application/sdp\r\n";
-        self.receive(CALLER, of_call(n, from, from_caller("INVITE", 1, "", more, &sdp(4_000, "sendrecv"))));
+        self.rings_by(n, from, from_caller("INVITE", 1, "", more, &sdp(4_000, "sendrecv")))
     }
 
-    fn gives_up(&mut self, n: u32, from: &str) {
-        let cancel = from_caller("CANCEL", 1, "", "", "").on_branch_of_invite();
-        self.receive(CALLER, of_call(n, from, cancel));
+    fn rings_by(&mut self, n: u32, from: &str, invite: Message) -> String {
+        self.receive(CALLER, of_call(n, from, invite));
+        let tag = self.told().1;
+        self.receive(CALLER, of_call(n, from, from_caller("ACK", 1, &tag, "", "")));
+        tag
+    }
+
+    fn gives_up(&mut self, n: u32, from: &str, tag: &str) {
+        self.receive(CALLER, of_call(n, from, from_caller("BYE", 2, tag, "", "")));
     }
 
     /// Rings, waits and gives up.
     fn abandons(&mut self, n: u32, from: &str, wait: f64) -> CallRecord {
-        self.rings(n, from);
+        let tag = self.rings(n, from);
         self.wait(seconds(wait));
-        self.gives_up(n, from);
+        self.gives_up(n, from, &tag);
         let record = self.record();
         assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Abandoned), Some(Party::Caller)));
         record
@@ -185,7 +192,7 @@ fn a_promise_of_another_queue_waits_while_they_are_here_and_goes_when_they_are_a
     if let Message::Request(request) = &mut invite {
         request.uri = "sip:701@127.0.0.1".parse().unwrap();
     }
-    bench.receive(CALLER, of_call(2, NUMBER, invite));
+    bench.rings_by(2, NUMBER, invite);
     assert_eq!(bench.promised().len(), 1, "of sales");
     settings.agents = vec![centre().agents.remove(0)];
     bench.reload(settings.clone());
@@ -237,18 +244,21 @@ fn who_lost_their_place_by_a_crash_regains_it_within_five_minutes() {
         let mut settings = settings();
         settings.numbering.country_code = "33".to_owned();
         let mut bench = bench(settings);
+        // The clock of a process begins long before it.
+        bench.wait(seconds(1_000.0));
         let place = lost(&bench, NUMBER);
         bench.input(Input::LostPlaces(vec![place.clone()]));
         bench.restore();
         bench.wait(seconds(after));
-        bench.rings(1, from);
+        let tag = bench.rings(1, from);
         let expected = if regains { place.waiting_since } else { bench.now.wall };
         assert_eq!(since(&bench), Some(expected), "{from} after {after} s");
         bench.rings(2, from);
-        bench.gives_up(1, from);
+        bench.gives_up(1, from, &tag);
         assert_eq!(since(&bench), Some(bench.now.wall), "it is regained once");
     }
     let mut bench = bench(settings());
+    bench.wait(seconds(1_000.0));
     let place = lost(&bench, "anonymous");
     bench.input(Input::LostPlaces(vec![place]));
     bench.wait(seconds(10.0));

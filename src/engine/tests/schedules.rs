@@ -1,6 +1,7 @@
 //! Agents become and cease to be members of their queues at the right moment.
 
 use super::decisions::centre;
+use super::dial_out::{CALLER, from_caller};
 use super::*;
 use crate::views::Change;
 
@@ -95,6 +96,8 @@ fn a_caller_waits_for_the_hours_to_begin() {
     let calendars = [("early", hours("mon-fri", "08:00-12:00"))];
     let mut bench = Bench::begin(settings, plan, &calendars, "2026-11-25T06:58:00Z");
     bench.calls_700("70");
+    let tag = bench.told().1;
+    bench.receive(CALLER, from_caller("ACK", 1, &tag, "", ""));
     bench.wait(seconds(119.0));
     let rung = |bench: &Bench| {
         let to = address(super::decisions::PHONES[1]);
