@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Numbering;
+use crate::comfort::Comfort;
 use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 
@@ -222,12 +223,41 @@ pub struct Queue {
     pub music: String,
     /// The position is announced this often; never when zero.
     pub announce_position: Duration,
+    /// What else is said to those who wait, where the plan says nothing else.
+    pub comfort: Vec<Comfort>,
+    /// After something was said the music goes on from where it was; from its beginning where not.
+    pub music_resumes: bool,
     /// Callers waiting at once; the next one leaves the queue with result `full`.
     pub max_waiting: Option<usize>,
     /// In percent: what share of their time agents may well handle contacts. Above it they are worn out, and get no cold
     /// work.
     pub occupancy_band: (u8, u8),
     pub callback: CallbackRules,
+}
+
+impl Queue {
+    /// A queue of which the configuration says no more than its name.
+    pub fn new(id: QueueId) -> Queue {
+        Queue {
+            id,
+            ring_timeout: Duration::from_secs(20),
+            wrap_up: Duration::from_secs(10),
+            answer_within: Duration::from_secs(20),
+            priority_step: None,
+            widen: Vec::new(),
+            choice: Choice::default(),
+            ring_at_once: 1,
+            max_no_answer: 2,
+            retry_delay: Duration::from_secs(10),
+            music: "music/default".to_owned(),
+            announce_position: Duration::from_secs(60),
+            comfort: Vec::new(),
+            music_resumes: true,
+            max_waiting: None,
+            occupancy_band: OCCUPANCY_BAND,
+            callback: CallbackRules::default(),
+        }
+    }
 }
 
 /// 60 to 80 % is what the trade calls healthy.

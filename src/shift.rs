@@ -62,6 +62,16 @@ pub enum Cause {
     TakenUp,
 }
 
+/// What an agent, or somebody for them, asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    Available,
+    /// With a reason of the operator's list, which the engine checks.
+    Paused(String),
+    LoggedOut,
+}
+
 /// What a phone that comes back brings the agent back to: a registration that lapsed ends no pause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +112,9 @@ pub struct AgentChange {
     /// Of one who is logged out for want of a phone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
+    /// Asked for during a talk: it takes effect after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Wanted>,
 }
 
 impl AgentChange {
@@ -116,7 +129,11 @@ impl AgentChange {
             | AgentState::Ringing
             | AgentState::Talking
             | AgentState::Holding
-            | AgentState::WrapUp => Some(Resume::Available),
+            | AgentState::WrapUp => match &self.wanted {
+                Some(Wanted::LoggedOut) => None,
+                Some(Wanted::Paused(reason)) => Some(Resume::Paused(reason.clone())),
+                Some(Wanted::Available) | None => Some(Resume::Available),
+            },
         }
     }
 
@@ -132,6 +149,7 @@ impl AgentChange {
             queue: None,
             member_of: None,
             resume: self.resumes(),
+            wanted: None,
         }
     }
 }

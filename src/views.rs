@@ -1,5 +1,6 @@
 //! What the outside sees of the live state: published by the engine at every change, read by the web shell.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
 use crate::findings::Finding;
-use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, TrunkId};
+use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::time::Wall;
 use crate::trace::Trace;
@@ -40,6 +41,10 @@ pub struct AgentView {
     /// Of which they are a member now.
     #[schema(value_type = Vec<String>)]
     pub queues: Vec<QueueId>,
+    /// With a level each, from 1 to 5.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u8>)]
+    pub skills: BTreeMap<Skill, u8>,
     /// The queues that they serve in certain hours only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<ScheduleView>,

@@ -8,7 +8,8 @@ use super::centre::Draft;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
 use crate::findings::{Findings, suggest};
-use crate::ids::{Language, QueueId, Skill};
+use crate::ids::{AgentId, Language, QueueId, Skill};
+use crate::ivr::unsayable;
 use crate::prompts::Index;
 use crate::settings::{Agent, Listen, Transport};
 use crate::spoken::Table;
@@ -48,11 +49,11 @@ pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: 
     }
 }
 
-fn members(agents: &[Agent]) -> BTreeMap<QueueId, Vec<BTreeMap<Skill, u8>>> {
-    let mut members: BTreeMap<QueueId, Vec<_>> = BTreeMap::new();
+fn members(agents: &[Agent]) -> BTreeMap<QueueId, BTreeMap<AgentId, BTreeMap<Skill, u8>>> {
+    let mut members: BTreeMap<QueueId, BTreeMap<_, _>> = BTreeMap::new();
     for agent in agents {
         for queue in &agent.queues {
-            members.entry(queue.clone()).or_default().push(agent.skills.clone());
+            members.entry(queue.clone()).or_default().insert(agent.id.clone(), agent.skills.clone());
         }
     }
     members
@@ -78,6 +79,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     never_staffed(draft, findings);
     music(draft, names, findings);
     calendars(draft, findings);
+    comfort(draft, names, findings);
     languages(draft, findings);
     addresses(draft, findings);
     ports(draft, findings);
@@ -164,9 +166,25 @@ fn queue_members(draft: &Draft, findings: &mut Findings<'_>) {
             }
         }
     }
+    too_many_at_once(draft, findings);
     for queue in draft.queues.iter().filter(|queue| !staffed.contains(queue.queue.id.as_str())) {
         let message = format!("queue '{}' has no agents, so nobody answers its callers", queue.id.value);
         findings.warning(queue.id.span.clone(), message, "name it in the queues of an agent".to_owned());
+    }
+}
+
+/// More agents are to be rung at once than there are.
+fn too_many_at_once(draft: &Draft, findings: &mut Findings<'_>) {
+    for queue in &draft.queues {
+        let agents = &draft.settings.agents;
+        let members = agents.iter().filter(|agent| agent.queues.contains(&queue.queue.id)).count();
+        let at_once = queue.queue.ring_at_once;
+        if members > 0 && at_once > members {
+            let ending = if members == 1 { "" } else { "s" };
+            let message =
+                format!("queue '{}': ring_at_once is {at_once}, and it has {members} agent{ending}", queue.id.value);
+            findings.warning(queue.id.span.clone(), message, "give it as many as are to be rung, or fewer".to_owned());
+        }
     }
 }
 
@@ -177,6 +195,30 @@ fn music(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
             let span = queue.music.as_ref().map_or(queue.id.span.clone(), |music| music.span.clone());
             let message = format!("queue '{}': there is no music '{}'", queue.id.value, queue.queue.music);
             findings.error(span, message, suggest(&queue.queue.music, there.iter().map(String::as_str)));
+        }
+    }
+}
+
+/// Every language has what is said to those who wait.
+fn comfort(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
+    for (queue, said) in draft.queues.iter().flat_map(|queue| queue.said.iter().map(move |said| (queue, said))) {
+        let what = format!("queue '{}': comfort", queue.id.value);
+        let languages = &draft.settings.languages;
+        for name in said.value.prompts() {
+            let own = name.split_once(':');
+            let prompt = own.map_or(name, |(_, name)| name);
+            let own = own.map(|(language, _)| Language::from(language));
+            for language in own.as_ref().map_or(languages.as_slice(), std::slice::from_ref) {
+                let there = names.prompts.get(language);
+                if !there.is_some_and(|there| there.contains(prompt)) {
+                    let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));
+                    let message = format!("{what}: there is no prompt '{prompt}' in language '{language}'");
+                    findings.error(said.span.clone(), message, hint);
+                }
+            }
+        }
+        if let Some(fault) = languages.iter().find_map(|language| unsayable(&said.value, language, names)) {
+            findings.error(said.span.clone(), format!("{what}: {fault}"), None);
         }
     }
 }

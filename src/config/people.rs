@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::check_sip_uri;
 use super::trunk::read_codecs;
+use crate::comfort::{Comfort, Words};
 use crate::demand::Widening;
 use crate::dialplan::reader::{At, Table, integer_of, type_of, value_of};
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
-use crate::ivr::widenings;
+use crate::ivr::{comforts, widenings};
 use crate::settings::{
     AbandonedRule, Agent, CallPreference, CallbackRules, Choice, Codec, Cold, Expert, OCCUPANCY_BAND, Queue,
 };
@@ -59,6 +61,8 @@ pub(super) struct QueueDraft {
     pub queue: Queue,
     pub id: At<String>,
     pub music: Option<At<String>>,
+    /// What its comfort messages say.
+    pub said: Vec<At<Words>>,
     /// The hours of its call-backs, and of those for callers who gave up.
     pub calendars: Vec<At<String>>,
 }
@@ -268,22 +272,25 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     if let Some(Err(fault)) = id.as_ref().map(|id| check_id(&id.value)) {
         findings.error(table.span.clone(), fault, None);
     }
-    let mut seconds = |key, low: i64, high: i64, default: u64, findings: &mut Findings<'_>| {
+    let usual = Queue::new(id.as_ref().map_or("", |id| &id.value).into());
+    let mut seconds = |key, low: i64, high: i64, default: Duration, findings: &mut Findings<'_>| {
         let given = table.integer(key, low..=high, findings);
-        Duration::from_secs(given.map_or(default, |seconds| seconds.value.unsigned_abs()))
+        given.map_or(default, |seconds| Duration::from_secs(seconds.value.unsigned_abs()))
     };
-    let ring_timeout = seconds("ring_timeout_s", 3, 300, 20, findings);
-    let wrap_up = seconds("wrap_up_s", 0, 3_600, 10, findings);
-    let answer_within = seconds("answer_within_s", 1, 3_600, 20, findings);
-    let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
-    let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
+    let ring_timeout = seconds("ring_timeout_s", 3, 300, usual.ring_timeout, findings);
+    let wrap_up = seconds("wrap_up_s", 0, 3_600, usual.wrap_up, findings);
+    let answer_within = seconds("answer_within_s", 1, 3_600, usual.answer_within, findings);
+    let retry_delay = seconds("retry_delay_s", 1, 600, usual.retry_delay, findings);
+    let announce_position = seconds("announce_position_s", 0, 3_600, usual.announce_position, findings);
     let priority_step = table.integer("priority_step_s", 0..=86_400, findings);
     let widen = read_widen(&mut table, findings);
     let choice = one_of("choice", &Choice::ALL, Choice::name, &mut table, findings);
     let occupancy_band = read_band(&mut table, findings);
-    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings).map_or(1, |count| count.value);
-    let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
+    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings);
+    let max_no_answer = table.integer("max_no_answer", 1..=100, findings);
     let music = table.text("music", findings);
+    let (comfort, said) = read_comfort(&mut table, findings);
+    let music_resumes = table.flag("music_resumes", findings).map_or(usual.music_resumes, |flag| flag.value);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
     let what = format!("{}: callback", table.what);
     let (callback, calendars) = match table.table("callback", findings) {
@@ -294,22 +301,37 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let id = id?;
     let queue = Queue {
         callback,
-        id: QueueId::from(id.value.as_str()),
         ring_timeout,
         wrap_up,
         answer_within,
         priority_step: priority_step.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs())),
         widen,
         choice,
-        ring_at_once: usize::try_from(ring_at_once).unwrap_or(1),
-        max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
+        ring_at_once: ring_at_once.and_then(|count| count.value.try_into().ok()).unwrap_or(usual.ring_at_once),
+        max_no_answer: max_no_answer.and_then(|count| count.value.try_into().ok()).unwrap_or(usual.max_no_answer),
         retry_delay,
-        music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),
+        music: music.as_ref().map_or_else(|| usual.music.clone(), |music| music.value.clone()),
         announce_position,
         occupancy_band,
+        comfort,
+        music_resumes,
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
+        id: usual.id,
     };
-    Some(QueueDraft { queue, id, music, calendars })
+    Some(QueueDraft { queue, id, music, said, calendars })
+}
+
+/// `comfort = [{ prompt = "please-wait", after_s = 20, every_s = 60 }]`, and what it says where.
+fn read_comfort(table: &mut Table<'_>, findings: &mut Findings<'_>) -> (Vec<Comfort>, Vec<At<Words>>) {
+    let Some(given) = table.value("comfort") else { return Default::default() };
+    let read = value_of(given.get_ref()).ok_or_else(|| format!("is {}", type_of(given.get_ref())));
+    let list = read.and_then(|value| comforts(&value)).unwrap_or_else(|fault| {
+        findings.error(given.span(), format!("{}: comfort {fault}", table.what), None);
+        Vec::new()
+    });
+    let places = given.get_ref().as_array().into_iter().flat_map(|items| items.iter().map(Spanned::span));
+    let said = list.iter().zip(places).map(|(comfort, span)| At { value: comfort.words.clone(), span }).collect();
+    (list, said)
 }
 
 /// `occupancy_band = [60, 80]`.

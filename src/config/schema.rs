@@ -151,6 +151,12 @@ struct Queue {
     /// The position is announced this often; never when 0.
     #[schemars(range(min = 0, max = 3_600))]
     announce_position_s: Option<u32>,
+    /// What else is said to those who wait, each thing for the first time after so long and then again and again. One at a
+    /// time: [{ prompt = "please-wait", after_s = 20, every_s = 60 }, { say = "estimate", after_s = 45 }].
+    #[schemars(length(max = 10))]
+    comfort: Option<Vec<Comfort>>,
+    /// After something was said the music goes on from where it was; from its beginning when false.
+    music_resumes: Option<bool>,
     /// Unanswered calls in a row after which an agent counts as not responding.
     #[schemars(range(min = 1, max = 100))]
     max_no_answer: Option<u32>,
@@ -193,6 +199,35 @@ enum Choice {
     LeastOccupied,
     BestSkill,
     RoundRobin,
+}
+
+/// With `prompt` or with `say`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Comfort {
+    /// A prompt, or several, one after the other.
+    prompt: Option<Prompts>,
+    /// The place in the queue, or how long the rest of the wait will probably be.
+    say: Option<Said>,
+    #[schemars(range(min = 0, max = 86_400))]
+    after_s: u32,
+    /// Only once where it is not given.
+    #[schemars(range(min = 5, max = 86_400))]
+    every_s: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Prompts {
+    One(String),
+    Several(#[schemars(length(min = 1, max = 10))] Vec<String>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Said {
+    Position,
+    Estimate,
 }
 
 #[derive(JsonSchema)]

@@ -340,6 +340,15 @@ fn every_fault_is_found_at_its_place() {
         (format!("{queue}{agent}queues = ['sales']\nschedule = 7"), (8, 12), "schedule is a whole number"),
         (format!("{agent}call_preference = 'queue'"), (5, 19), "did you mean 'queue_order'?"),
         (format!("{queue}[queue.callback]\nattempts = 0"), (5, 12), "from 1 to 20"),
+        (format!("{queue}comfort = 5"), (4, 11), "it is to be a list"),
+        (format!("{queue}comfort = [{{ say = 'estimate' }}]"), (4, 11), "an entry without after_s"),
+        (
+            format!(
+                "{queue}comfort = [{{ say = 'estimate', after_s = 20 }}, {{ prompt = 'please-wiat', after_s = 20 }}]"
+            ),
+            (4, 48),
+            "comfort: there is no prompt 'please-wiat' in language 'en' (did you mean 'please-wait'?)",
+        ),
         (format!("{queue}music = 'music/jazz'"), (4, 9), "there is no music 'music/jazz'"),
         ("[[agent]]\nid = '1'".into(), (2, 1), "neither password nor contact"),
         ("[[agent]]\nid = '1'\npassword = ''".into(), (4, 12), "password is empty"),
@@ -407,9 +416,10 @@ fn findings_of_all_files_come_at_once() {
 #[test]
 fn what_is_probably_a_slip_is_a_warning() {
     let project = Project::new();
-    let text = "[[queue]]\nid = 'lonely'\n[[agent]]\nid = '600'\npassword = '600'\n";
+    let text = "[[queue]]\nid = 'lonely'\n[[queue]]\nid = 'many'\nring_at_once = 2\n\
+                [[agent]]\nid = '600'\npassword = '600'\nqueues = ['many']\n";
     let warnings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).warnings;
-    let words = ["has no agents", "also a number of plan", "is the id"];
+    let words = ["has no agents", "ring_at_once is 2, and it has 1 agent (", "also a number of plan", "is the id"];
     assert!(words.iter().all(|word| lines(&warnings).contains(word)), "{}", lines(&warnings));
 }
 

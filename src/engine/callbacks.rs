@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::calls::EndReason;
 use super::plan::visit;
+use super::waiting::WaitTerms;
 use super::{Engine, Live, LogLevel, Timer};
 use crate::bridge::{Digit, MediaCommand, PlayItem};
 use crate::call::{Call, NewCall, Phase};
@@ -68,7 +69,7 @@ impl Engine {
     fn wish_of(&self, id: CallId, queue: &QueueId, number: Option<String>, now: Now) -> Option<Wish> {
         let call = &self.calls.get(&id)?.call;
         let number = self.settings.numbering.read(number.as_deref().unwrap_or(&call.from)).into_text();
-        let waited = call.queued_at.map_or(Duration::ZERO, |since| now.instant.since(since));
+        let waited = call.queued_at.map_or(Duration::ZERO, |since| now.instant.since(since) + call.demand.counted);
         Some(Wish {
             call: Some(id),
             by: Wished::InCall,
@@ -336,16 +337,17 @@ impl Engine {
     /// A person is there. From now on this is a caller who waits, at the head where the place is.
     fn customer_confirmed(&mut self, id: CallId, now: Now) {
         self.timers.clear(&Timer::Plan(id));
+        let Some(queue) = self.calls.get(&id).and_then(|live| live.call.queue.clone()) else { return };
+        let waiting = self.waiting(id, &queue, WaitTerms::default(), now);
         let Some(live) = self.calls.get_mut(&id) else { return };
-        let Some(queue) = live.call.queue.clone() else { return };
-        let music = self.settings.queues.iter().find(|known| known.id == queue).map(|queue| queue.music.clone());
         let demand = live.call.demand.clone();
         // The estimate was told to a caller who would wait on the line.
         let visit = visit(&self.acd, &self.settings, &queue, &demand, now.instant, now);
         live.call.visits.push(QueueVisit { estimate_ms: None, ..visit });
-        live.call.enter_queue(&queue, demand, music.as_deref().unwrap_or("music/default"), Vec::new(), now);
+        live.call.enter_queue(waiting, demand, now);
         self.unwritten.insert(id);
         self.wire(id, now);
+        self.watch_wait(id, now);
         if let Some(agent) = self.acd.reached(id, now) {
             self.ring_agent(id, &agent, now);
         }

@@ -240,7 +240,7 @@ impl Engine {
         }
         self.timers.clear(&Timer::Plan(id));
         self.timers.clear(&Timer::History(id));
-        self.timers.clear(&Timer::Wait(id));
+        self.wait_no_longer(id);
         self.timers.clear(&Timer::Dial(id));
         self.timers.set(Timer::Finish(id), now.instant + FINISH_WAIT);
         self.changed.insert(id);

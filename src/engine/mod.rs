@@ -19,6 +19,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod trunks;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,9 +30,10 @@ use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
-use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
+use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::callback::Callback;
 use crate::caller::CallerFacts;
+use crate::comfort::Words;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
@@ -169,6 +171,10 @@ enum Timer {
     Plan(CallId),
     /// The longest wait that the plan allows in a queue.
     Wait(CallId),
+    /// Something is to be said to one who waits.
+    Comfort(CallId),
+    /// Whether the estimate of one who waits is still within what the plan allows.
+    Look(CallId),
     /// A directly dialled party has rung long enough.
     Dial(CallId),
     /// The last figures of a call's media have not come; the record is written without them.
@@ -349,6 +355,11 @@ impl Engine {
         self.commands.pop_front()
     }
 
+    /// Those that are up, or whose record is still to be written.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             calls: self.calls.len(),
@@ -385,6 +396,8 @@ impl Engine {
             match timer {
                 Timer::Plan(call) => self.plan_timed_out(call, now),
                 Timer::Wait(call) => self.wait_is_over(call, now),
+                Timer::Comfort(call) => self.comfort_is_due(call, now),
+                Timer::Look(call) => self.look_at_estimate(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::History(call) => self.history_told(call, None, now),
@@ -441,7 +454,7 @@ impl Engine {
         match event {
             AcdEvent::Offer { contact, agent, reason } => self.offered(contact, &agent, *reason, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
-            AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
+            AcdEvent::Announce { contact, .. } => self.say(contact, Words::Position, now),
             AcdEvent::WrappedUp { contact, acw } => {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }
@@ -467,26 +480,12 @@ impl Engine {
         let hours = schedules::hours(&settings, &plans, &Default::default(), now);
         self.acd.reconfigure(&settings.queues, &settings.agents, hours, now);
         self.commands.push_back(Command::Configured(settings.clone()));
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         self.plans = plans;
         self.wake_for_schedules(now);
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
-        self.play_new_music(now);
-    }
-
-    /// Who waits hears the music that their queue has now.
-    fn play_new_music(&mut self, now: Now) {
-        let mut waiting = Vec::new();
-        for live in self.calls.values_mut() {
-            let Phase::Queued { queue, music, .. } = &mut live.call.phase else { continue };
-            let new = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| &queue.music);
-            if let Some(new) = new.filter(|new| *new != music) {
-                music.clone_from(new);
-                waiting.push(live.call.id);
-            }
-        }
-        waiting.into_iter().for_each(|call| self.wire(call, now));
+        self.wait_by_new_settings(&before, now);
     }
 
     /// The live call, and the engine's parts that act on it, apart from each other.

@@ -132,6 +132,11 @@ impl Contact {
         None
     }
 
+    /// How long it has waited in queues: without what counts besides for its place.
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        now.since(self.place.since).saturating_sub(self.demand.counted)
+    }
+
     /// The agents who are reserved for it.
     pub(super) fn offered_to(&self) -> &[AgentIndex] {
         match &self.stage {

@@ -1,10 +1,13 @@
 //! What contacts go through: the queue, offers, the talk.
 
+use std::time::Duration;
+
 use smallvec::smallvec;
 
 use super::agent::{AgentIndex, Duty};
 use super::contact::{Contact, Medium, Place, Stage};
 use super::error::nearest;
+use super::queues::Queue;
 use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Timer};
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
@@ -13,7 +16,8 @@ use crate::views::AgentState;
 
 impl Acd {
     /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
-    /// `waiting_since` lies before `now` when a place is regained or kept.
+    /// `waiting_since` lies before `now` when a place is regained or kept, or when time before the queue counts
+    /// (`Demand::counted`).
     pub fn enqueue(
         &mut self,
         contact: CallId,
@@ -216,7 +220,7 @@ impl Acd {
         {
             queue.line.remove(&talking.place);
             queue.voices.remove(&talking.place.waited());
-            let waited = now.instant.since(talking.place.since);
+            let waited = talking.waited(now.instant);
             queue.flow.answered(waited, queue.line.len() > 0, now.instant);
             queue.figures.handled += 1;
             queue.figures.in_time += u64::from(waited <= queue.settings.answer_within);
@@ -241,12 +245,22 @@ impl Acd {
     /// Caller and agent have parted: the agent wraps up for the queue's time, then is available, or what they asked
     /// for meanwhile. The contact is no longer known here.
     pub fn talk_ended(&mut self, contact: CallId, now: Now) {
+        self.part(contact, Queue::wrap_up, now);
+    }
+
+    /// The same where the agent was gone as soon as they had answered: as after any offer that came to nothing, they are
+    /// offered no other before the queue's `retry_delay` is over.
+    pub fn gone_at_once(&mut self, contact: CallId, now: Now) {
+        self.part(contact, |queue| queue.wrap_up().max(queue.retry_delay()), now);
+    }
+
+    fn part(&mut self, contact: CallId, wrap_up: impl FnOnce(&Queue) -> Duration, now: Now) {
         let Some(index) = self.talks_with(contact) else { return };
         let Some(ended) = self.contacts.remove(&contact) else { return };
         let queue_index = ended.queue;
         let wrap_up = queue_index.and_then(|index| self.queues.get_mut(&index)).map(|queue| {
             queue.contacts -= 1;
-            queue.settings.wrap_up
+            wrap_up(queue)
         });
         match wrap_up {
             Some(wrap_up) => {
@@ -335,7 +349,7 @@ impl Acd {
         }
     }
 
-    fn announces(&self, contact: CallId) -> Option<std::time::Duration> {
+    fn announces(&self, contact: CallId) -> Option<Duration> {
         let queue = self.contacts.get(&contact).filter(|contact| contact.medium == Medium::Voice)?.queue?;
         self.queues.get(&queue)?.announce_every()
     }
@@ -409,7 +423,7 @@ impl Acd {
                 Medium::Voice => queue.figures.abandoned += 1,
             }
             if !contact.cold {
-                let waited = now.instant.since(contact.place.since);
+                let waited = contact.waited(now.instant);
                 queue.flow.left(waited, queue.line.len() > 0, now.instant);
             }
             self.changed_queues.insert(queue_index);

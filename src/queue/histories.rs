@@ -61,6 +61,7 @@ enum Step {
     Answered(CallId, AgentId),
     Failed(CallId, AgentId, NoAnswer),
     TalkEnded(CallId),
+    GoneAtOnce(CallId),
     Hold(CallId, bool),
     Reachable(AgentId, bool),
     SetState(AgentId, Wanted),
@@ -165,7 +166,8 @@ impl History {
                 let contact = self.some_offered().unwrap_or(contact);
                 Step::Failed(contact, self.some_rung(contact).unwrap_or(agent), why)
             }
-            54..60 => Step::TalkEnded(self.some_talking().unwrap_or(contact)),
+            54..59 => Step::TalkEnded(self.some_talking().unwrap_or(contact)),
+            59 => Step::GoneAtOnce(self.some_talking().unwrap_or(contact)),
             60..63 => Step::Hold(self.some_talking().unwrap_or(contact), self.below(2) == 0),
             63..68 => Step::Reachable(agent, self.below(3) > 0),
             68..76 => {
@@ -282,6 +284,10 @@ impl History {
             Step::TalkEnded(contact) => {
                 acd.talk_ended(*contact, now);
                 reference.talk_ended(*contact, now);
+            }
+            Step::GoneAtOnce(contact) => {
+                acd.gone_at_once(*contact, now);
+                reference.gone_at_once(*contact, now);
             }
             Step::Hold(contact, on) => {
                 acd.hold(*contact, *on, now);
@@ -410,6 +416,7 @@ fn demand(rng: &mut ChaCha12Rng) -> Demand {
             agent: ["1", "2", "3", "4", "5", "nobody"][rng.next_u32() as usize % 6].into(),
             wait: Duration::from_secs([0, 3, 10, 30][rng.next_u32() as usize % 4]),
         }),
+        counted: Duration::ZERO,
     }
 }
 

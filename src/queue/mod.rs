@@ -19,6 +19,9 @@
 //! | `Timeout`, `Declined`, `HungUpWhileRinging` | yes | after `retry_delay` | at once |
 //! | `Busy`, `Unreachable` | no: it is the phone, not the person | after `retry_delay` | after `retry_delay` |
 //!
+//! An agent whose phone answers and hangs up at once is wrapping up for `retry_delay` at least, and the contact, which the
+//! engine queues again, goes to another.
+//!
 //! `max_no_answer` unanswered contacts in a row make the agent `not_responding` until they ask to be available (zero:
 //! never). From the second in a row on they rest for `retry_delay`, so that a phone which refuses by itself is not
 //! offered the whole queue within a second. An answered contact starts the count anew.
@@ -63,7 +66,7 @@ pub use error::{AgentError, EnqueueError};
 pub use schedules::Hours;
 pub use skills::Skills;
 
-pub use crate::shift::{Cause, NoAnswer};
+pub use crate::shift::{Cause, NoAnswer, Wanted};
 
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
@@ -73,15 +76,6 @@ use crate::trace::Decision;
 use agent::{Agent, AgentIndex};
 use contact::Contact;
 use queues::{Queue, QueueIndex};
-
-/// What an agent, or somebody for them, asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
-    Available,
-    /// With a reason of the operator's list, which the engine checks.
-    Paused(String),
-    LoggedOut,
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AcdEvent {

@@ -144,6 +144,10 @@ impl Queue {
         }
     }
 
+    pub(super) fn wrap_up(&self) -> Duration {
+        self.settings.wrap_up
+    }
+
     pub(super) fn retry_delay(&self) -> Duration {
         self.settings.retry_delay.max(LEAST_RETRY_DELAY)
     }

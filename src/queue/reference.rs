@@ -388,12 +388,22 @@ impl Reference {
     }
 
     pub fn talk_ended(&mut self, id: CallId, now: Now) {
+        self.part(id, false, now);
+    }
+
+    pub fn gone_at_once(&mut self, id: CallId, now: Now) {
+        self.part(id, true, now);
+    }
+
+    fn part(&mut self, id: CallId, at_once: bool, now: Now) {
         let Some(at) = self.contacts.iter().position(|contact| contact.id == id && contact.talking) else { return };
         let contact = self.contacts.remove(at);
         let agent = contact.agents.first().expect("an agent").clone();
         match contact.queue {
             Some(queue) => {
-                let wrap_up = self.queue(&queue).settings.wrap_up;
+                let settings = &self.queue(&queue).settings;
+                let rest = settings.retry_delay.max(Duration::from_secs(1));
+                let wrap_up = if at_once { settings.wrap_up.max(rest) } else { settings.wrap_up };
                 self.state(&agent, AgentState::WrapUp, now);
                 self.agent(&agent).wrap_up = Some((now.instant, now.instant + wrap_up));
                 if wrap_up.is_zero() {
@@ -647,6 +657,7 @@ impl Reference {
             reason: agent.reason.clone(),
             since: agent.since,
             queues: agent.queues.clone(),
+            skills: agent.skills.clone(),
             schedules: self.schedules(agent),
             call_id: agent.contact,
             reachable: agent.reachable,

@@ -51,7 +51,16 @@ impl Acd {
                 Duty::WithoutPhone(resume) => Some(resume.clone()),
                 _ => None,
             },
+            wanted: agent.wanted.clone(),
         })
+    }
+
+    /// What the agent has asked for takes effect after the talk; should the process not live to see it, the next one does.
+    pub(super) fn note_wish(&mut self, index: AgentIndex, now: Now) {
+        if let Some(change) = self.change_of(index, false) {
+            let change = AgentChange { at: now.wall, cause: Cause::Asked, ..change };
+            self.events.push_back(AcdEvent::Entered(Box::new(change)));
+        }
     }
 
     /// An agent who is logged in has other queues or skills now.
@@ -84,13 +93,14 @@ impl Acd {
                 queue: None,
                 member_of: None,
                 resume: None,
+                wanted: None,
             };
             self.events.push_back(AcdEvent::Entered(Box::new(change)));
         }
     }
 
     /// Agents are again as a former process left them: who had logged out stays so, a pause goes on with its reason, a
-    /// wrap-up to its end. Whose phone has yet to register is that when it does.
+    /// wrap-up to its end; what was asked for during a talk has come, since the talk is over. Whose phone has yet to register is that when it does.
     pub fn take_up(&mut self, left: &[AgentChange], now: Now) {
         for change in left {
             let Some(index) = self.agent_index.get(&change.agent).copied() else { continue };
@@ -126,6 +136,7 @@ impl Acd {
         }
         if let Some(agent) = self.agents.get_mut(&index) {
             agent.serves.clone_from(&change.queue);
+            agent.wanted.clone_from(&change.wanted);
         }
         self.change(index, now, |agent| agent.enter(Duty::WrapUp { contact, since }, Cause::TakenUp, now));
         self.timers.set(Timer::WrapUp(index), since + wrap_up);

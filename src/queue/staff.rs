@@ -47,7 +47,11 @@ impl Acd {
         }
         match (&agent.duty, wanted) {
             (Duty::Talking(_) | Duty::Holding(_), wanted) => {
-                agent.wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);
+                let wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);
+                if agent.wanted != wanted {
+                    agent.wanted = wanted;
+                    self.note_wish(index, now);
+                }
             }
             (Duty::WrapUp { .. }, wanted) => {
                 agent.wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);

@@ -19,21 +19,10 @@ use crate::views::AgentState;
 
 pub fn queue(id: &str) -> settings::Queue {
     settings::Queue {
-        id: QueueId::from(id),
         ring_timeout: Duration::from_secs(15),
         wrap_up: Duration::from_secs(5),
-        max_no_answer: 2,
-        answer_within: Duration::from_secs(20),
-        priority_step: None,
-        widen: Vec::new(),
-        choice: settings::Choice::LongestIdle,
-        ring_at_once: 1,
-        retry_delay: Duration::from_secs(10),
-        music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
-        max_waiting: None,
-        occupancy_band: settings::OCCUPANCY_BAND,
-        callback: settings::CallbackRules::default(),
+        ..settings::Queue::new(id.into())
     }
 }
 

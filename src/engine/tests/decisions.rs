@@ -2,7 +2,6 @@
 
 use super::dial_out::{CALLER, acme, from_caller, sdp};
 use super::*;
-use crate::settings::Choice;
 use crate::trace::{Decision, Rule};
 use crate::views::CallTrace;
 
@@ -14,21 +13,10 @@ const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\
 /// Agents 201 and 202 of the queue `sales`, whose phones always stand at `PHONES`.
 pub(super) fn centre() -> Settings {
     let queue = settings::Queue {
-        id: "sales".into(),
         ring_timeout: seconds(15.0),
         wrap_up: Duration::ZERO,
-        answer_within: seconds(20.0),
-        priority_step: None,
-        widen: Vec::new(),
-        choice: Choice::LongestIdle,
-        ring_at_once: 1,
-        max_no_answer: 2,
-        retry_delay: seconds(10.0),
-        music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
-        max_waiting: None,
-        occupancy_band: settings::OCCUPANCY_BAND,
-        callback: Default::default(),
+        ..settings::Queue::new("sales".into())
     };
     let agent = |(id, phone): (&str, &str)| settings::Agent {
         id: id.into(),

@@ -1,12 +1,15 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod api;
 mod decisions;
 mod dial_out;
+mod lying;
 mod outside;
 mod recovery;
 mod schedules;
 mod sessions;
 mod trunks;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -21,8 +24,23 @@ use crate::ivr::{Calendar, Hours as Opening, Names};
 use crate::record::CallRecord;
 use crate::settings::{self, Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
 use crate::sip::message::{Method, Request, Response};
+use crate::spoken::{Base, Draft, Set, Table, parse_rule};
 
 const HERE: &str = "127.0.0.1:5060";
+
+const PROMPTS: [&str; 5] = ["greeting", "goodbye", "please-wait", "wait-between", "wait-and"];
+
+/// A language of a few numbers, for minutes and places in a queue.
+fn words() -> Table {
+    let set = |rules: &[(&str, &str)]| {
+        let rule = |(base, text): &(&str, &str)| (Base::parse(base).unwrap(), parse_rule(text).unwrap());
+        Set { rules: rules.iter().map(rule).collect(), ..Set::default() }
+    };
+    let number = set(&[("0", "none"), ("1", "one"), ("2", "two"), ("3", "three"), ("4", "many")]);
+    let (minutes, position) = (set(&[("0", "=number minutes")]), set(&[("1", "first"), ("2", "place =number")]));
+    let sets = [("number", number), ("minutes", minutes), ("position", position)];
+    Draft { sets: sets.map(|(name, set)| (name.to_owned(), set)).into(), ..Draft::default() }.build().unwrap()
+}
 
 /// The engine, and what it did that the test has not looked at yet.
 struct Bench {
@@ -123,7 +141,8 @@ impl Bench {
             experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
             allowed: settings.trunks.iter().flat_map(|trunk| trunk.allow.clone()).collect(),
             calendars: calendars.iter().map(|(name, calendar)| ((*name).to_owned(), calendar.clone())).collect(),
-            prompts: [(settings.language.clone(), ["greeting".to_owned(), "goodbye".to_owned()].into())].into(),
+            prompts: [(settings.language.clone(), PROMPTS.map(str::to_owned).into())].into(),
+            spoken: [(settings.language.clone(), words())].into(),
             ..Names::default()
         };
         let source = Source { path: "plans/front.toml".to_owned(), text: plan.to_owned() };

@@ -285,3 +285,25 @@ fn nobody_starves_for_the_order_of_queues() {
     }
     panic!("the caller of the second queue starves");
 }
+
+/// One agent; a caller who spent 100 s with a bot comes after one who did not, and is served first.
+#[test]
+fn time_before_the_queue_counts_for_the_place_and_not_for_the_figures() {
+    let mut centre = Centre::sales(&["201"]);
+    centre.calls(1);
+    centre.answers(1);
+    centre.calls(2);
+    centre.pass(5.0);
+    let counted = Duration::from_secs(100);
+    let demand = Demand { counted, ..Demand::default() };
+    let since = centre.now.instant - counted;
+    centre.acd.enqueue(CallId(3), &"sales".into(), &demand, since, centre.now).unwrap();
+    assert_eq!((centre.position(3), centre.position(2)), (Some(1), Some(2)));
+    centre.pass(10.0);
+    centre.ends(1);
+    centre.pass(5.0);
+    assert_eq!(centre.acd.offered_agents(CallId(3)).len(), 1);
+    centre.answers(3);
+    // Both were answered within the 20 s of the queue: the first at once, this one after 15 s.
+    assert_eq!(centre.acd.load("sales", centre.now).unwrap().service_level, Some(1.0));
+}
