@@ -215,7 +215,7 @@ impl Engine {
         }
         let answered = live.call.answered_at.is_some();
         let gave_up = reason.outcome == Outcome::Abandoned && reason.by == Party::Caller;
-        let gave_up = gave_up && matches!(live.call.phase, Phase::Queued { .. });
+        let gave_up = gave_up && matches!(live.call.phase, Phase::Queued(_));
         live.call.stop_waiting(now);
         live.call.leave_visit(visit_end(&reason, live.call.outgoing), now);
         live.call.ending = Some(Ending {
@@ -334,10 +334,11 @@ impl Engine {
     /// Of a caller who waits in a queue: what they regain when they ring the next process.
     fn place_of(&self, id: CallId, now: Now) -> Option<LostPlace> {
         let call = &self.calls.get(&id)?.call;
-        let Phase::Queued { queue, .. } = &call.phase else { return None };
+        let Phase::Queued(waiting) = &call.phase else { return None };
         let waited = jiff::SignedDuration::try_from(now.instant.since(call.queued_at?)).ok()?;
         let waiting_since = now.wall.checked_sub(waited).ok()?;
-        Some(LostPlace { from: call.from.clone(), queue: queue.clone(), waiting_since, lost_at: now.wall })
+        let (from, queue) = (call.from.clone(), waiting.queue.clone());
+        Some(LostPlace { from, queue, waiting_since, lost_at: now.wall })
     }
 
     /// Re-computes who hears whom.
