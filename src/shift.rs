@@ -38,6 +38,8 @@ impl NoAnswer {
 pub enum Cause {
     /// The configuration brought the agent in, or changed their queues or skills.
     Configured,
+    /// The hours in which they are a member of a queue began or ended.
+    Scheduled,
     /// The configuration no longer knows the agent.
     Dismissed,
     PhoneRegistered,

@@ -121,13 +121,16 @@ fn of(candidate: &Candidate) -> String {
             let waited = seconds(waited_ms);
             format!("{call_id} of {queue} (waited {waited:.1} s, priority {priority}, {ratio} of the target)")
         }
-        Candidate::Agent { agent, idle_ms, occupancy, fit } => {
+        Candidate::Agent { agent, idle_ms, occupancy, fit, schedule } => {
             let mut text = format!("{agent} (idle {:.1} s", seconds(idle_ms));
             if let Some(occupancy) = occupancy {
                 let _ = write!(text, ", occupied {occupancy}");
             }
             if let Some(fit) = fit {
                 let _ = write!(text, ", fit {fit}");
+            }
+            if let Some(schedule) = schedule {
+                let _ = write!(text, ", by schedule {schedule}");
             }
             text + ")"
         }
@@ -273,8 +276,10 @@ mod tests {
     use crate::trace::Rule;
 
     fn decision(agent: &str) -> Decision {
-        let chosen = Candidate::Agent { agent: agent.into(), idle_ms: 3_210, occupancy: None, fit: Some(4) };
-        let next = Candidate::Agent { agent: "a9".into(), idle_ms: 100, occupancy: Some(0.5), fit: None };
+        let chosen =
+            Candidate::Agent { agent: agent.into(), idle_ms: 3_210, occupancy: None, fit: Some(4), schedule: None };
+        let next =
+            Candidate::Agent { agent: "a9".into(), idle_ms: 100, occupancy: Some(0.5), fit: None, schedule: None };
         let at = "2026-11-25T10:00:00.1234Z".parse().expect("a time");
         Decision::new(at, "sales".into(), AgentId::from(agent), Rule::LongestIdle, [chosen, next]).expect("a decision")
     }

@@ -76,9 +76,10 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     trunk_addresses(draft, findings);
     trunk_servers(draft, findings);
     queue_members(draft, findings);
+    never_staffed(draft, findings);
     music(draft, names, findings);
+    calendars(draft, findings);
     comfort(draft, names, findings);
-    callback_hours(draft, findings);
     languages(draft, findings);
     addresses(draft, findings);
     ports(draft, findings);
@@ -222,13 +223,44 @@ fn comfort(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
     }
 }
 
-fn callback_hours(draft: &Draft, findings: &mut Findings<'_>) {
-    for queue in &draft.queues {
-        let Some(calendar) = &queue.calendar else { continue };
-        let known = || draft.calendars.iter().map(|draft| draft.id.value.as_str());
+/// Those of call-backs and of agents' schedules.
+fn calendars(draft: &Draft, findings: &mut Findings<'_>) {
+    let known = || draft.calendars.iter().map(|draft| draft.id.value.as_str());
+    let mut named = |who: String, calendar: &At<String>| {
         if known().all(|known| known != calendar.value) {
-            let message = format!("queue '{}': callback: there is no calendar '{}'", queue.id.value, calendar.value);
+            let message = format!("{who}: there is no calendar '{}'", calendar.value);
             findings.error(calendar.span.clone(), message, suggest(&calendar.value, known()));
+        }
+    };
+    for queue in &draft.queues {
+        queue.calendars.iter().for_each(|calendar| named(format!("queue '{}': callback", queue.id.value), calendar));
+    }
+    for agent in &draft.agents {
+        agent
+            .schedule
+            .calendars()
+            .for_each(|calendar| named(format!("agent '{}': schedule", agent.id.value), calendar));
+    }
+}
+
+/// A queue whose agents all have hours that never come.
+fn never_staffed(draft: &Draft, findings: &mut Findings<'_>) {
+    let ever_opens = |name: &String| {
+        let calendar = draft.calendars.iter().find(|calendar| calendar.id.value == *name);
+        // One that does not exist is another finding.
+        calendar.is_none_or(|calendar| calendar.calendar.ever_opens())
+    };
+    for queue in &draft.queues {
+        let id = &queue.queue.id;
+        let mut members = draft.settings.agents.iter().filter(|agent| agent.queues.contains(id)).peekable();
+        if members.peek().is_some()
+            && members.all(|agent| agent.schedules.get(id).is_some_and(|name| !ever_opens(name)))
+        {
+            let message =
+                format!("queue '{id}' has agents by schedules that never open, so nobody answers its callers");
+            let hint =
+                "give the calendars of their schedules hours, or the queue an agent without a schedule".to_owned();
+            findings.warning(queue.id.span.clone(), message, hint);
         }
     }
 }

@@ -212,6 +212,7 @@ impl Engine {
     /// The caller and the one on `leg`, who has answered, talk from now on.
     pub(super) fn connect(&mut self, id: CallId, leg: LegId, told: RunInput, now: Now) {
         self.callbacks.kept(id);
+        self.recovered(id, now);
         self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         live.call.talk(leg, now);

@@ -8,6 +8,7 @@ use super::callbacks::Wish;
 use super::consult::Unasked;
 use super::{Command, Engine, Journal};
 use crate::call::talk::{Event, Refused};
+use crate::callback::Wished;
 use crate::caller::CallerNumber;
 use crate::dialplan::CallBackOutcome;
 use crate::findings::suggest;
@@ -63,6 +64,7 @@ impl Engine {
         }
         let wish = Wish {
             call: None,
+            by: Wished::OnTheWeb,
             number: number.clone(),
             queue: queue.clone(),
             demand: Default::default(),

@@ -17,6 +17,7 @@ mod plan;
 mod recordings;
 mod refer;
 mod registration;
+mod schedules;
 mod sessions;
 mod supervise;
 #[cfg(test)]
@@ -194,6 +195,8 @@ enum Timer {
     LookUp(ServerId),
     Options(TargetId),
     Register(TrunkId),
+    /// A calendar that agents' schedules name opens or closes.
+    Schedules,
 }
 
 /// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
@@ -264,6 +267,8 @@ struct Live {
     /// Keys of agents that may become a command.
     #[serde(with = "pairs")]
     typed: BTreeMap<LegId, Typed>,
+    /// They had given up before, and would have been called back.
+    owed: bool,
     /// The position in a queue that was published last.
     shown: Option<usize>,
     written: Written,
@@ -281,6 +286,7 @@ impl Live {
             referral: None,
             guests: Vec::new(),
             typed: BTreeMap::new(),
+            owed: false,
             shown: None,
             written: Written::default(),
         }
@@ -361,6 +367,7 @@ impl Engine {
             entered: Vec::new(),
             commands: VecDeque::new(),
         };
+        engine.keep_schedules(now);
         engine.reach_fixed_phones(now);
         engine.watch_trunks(now);
         engine.settle(now);
@@ -451,6 +458,7 @@ impl Engine {
                 Timer::LookUp(server) => self.look_up(server, now),
                 Timer::Options(target) => self.ask_options(target, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
+                Timer::Schedules => self.keep_schedules(now),
             }
         }
     }
@@ -528,10 +536,12 @@ impl Engine {
     }
 
     fn reload(&mut self, settings: Arc<Settings>, plans: Arc<Plans>, now: Now) {
-        self.acd.configure(&settings.queues, &settings.agents, now);
+        let hours = schedules::hours(&settings, &plans, &Default::default(), now);
+        self.acd.reconfigure(&settings.queues, &settings.agents, hours, now);
         self.commands.push_back(Command::Configured(settings.clone()));
         let before = std::mem::replace(&mut self.settings, settings);
         self.plans = plans;
+        self.wake_for_schedules(now);
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
         self.wait_by_new_settings(&before, now);

@@ -3,7 +3,7 @@
 use super::calls::EndReason;
 use super::recordings::Message;
 use super::waiting::WaitTerms;
-use super::{Engine, LogLevel, PLACE_KEPT, Timer};
+use super::{Engine, LogLevel, LostPlace, PLACE_KEPT, Timer};
 use crate::bridge::{Digit, MediaCommand, RecordTerms, Sources};
 use crate::call::{Call, Phase, millis};
 use crate::demand::Demand;
@@ -174,10 +174,14 @@ impl Engine {
 
     /// When the same caller lost a place in this queue by a crash, within the last five minutes.
     fn regained_place(&mut self, id: CallId, queue: &QueueId, now: Now) -> Option<Instant> {
-        let from = self.calls.get(&id)?.call.from.clone();
+        let from = self.number_of(&self.calls.get(&id)?.call);
         let kept = jiff::SignedDuration::try_from(PLACE_KEPT).ok()?;
         self.lost_places.retain(|place| now.wall.duration_since(place.lost_at) <= kept);
-        let at = self.lost_places.iter().position(|place| place.from == from && place.queue == *queue)?;
+        // Who withholds the number may be anybody.
+        let theirs = |place: &LostPlace| {
+            !from.is_empty() && self.settings.numbering.read(&place.from).into_text() == from && place.queue == *queue
+        };
+        let at = self.lost_places.iter().position(theirs)?;
         let place = self.lost_places.remove(at);
         let waited = now.wall.duration_since(place.waiting_since).unsigned_abs();
         Some(now.instant - waited)

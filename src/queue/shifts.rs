@@ -63,14 +63,20 @@ impl Acd {
         }
     }
 
-    /// The configuration has given an agent who is logged in other queues or skills.
-    pub(super) fn note_membership(&mut self, index: AgentIndex, before: &(Vec<QueueIndex>, Skills), now: Now) {
+    /// An agent who is logged in has other queues or skills now.
+    pub(super) fn note_membership(
+        &mut self,
+        index: AgentIndex,
+        before: &(Vec<QueueIndex>, Skills),
+        cause: Cause,
+        now: Now,
+    ) {
         let Some(agent) = self.agents.get(&index).filter(|agent| agent.duty.is_logged_in()) else { return };
         if agent.queues == before.0 && agent.skills == before.1 {
             return;
         }
         if let Some(change) = self.change_of(index, true) {
-            let change = AgentChange { at: now.wall, cause: Cause::Configured, ..change };
+            let change = AgentChange { at: now.wall, cause, ..change };
             self.events.push_back(AcdEvent::Entered(Box::new(change)));
         }
     }
@@ -132,7 +138,7 @@ impl Acd {
             agent.serves.clone_from(&change.queue);
             agent.wanted.clone_from(&change.wanted);
         }
-        self.change(index, |agent| agent.enter(Duty::WrapUp { contact, since }, Cause::TakenUp, now));
+        self.change(index, now, |agent| agent.enter(Duty::WrapUp { contact, since }, Cause::TakenUp, now));
         self.timers.set(Timer::WrapUp(index), since + wrap_up);
         true
     }

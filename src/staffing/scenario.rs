@@ -95,6 +95,8 @@ fn agent(number: u32, queue: &QueueId) -> settings::Agent {
         password: None,
         contact: None,
         queues: vec![queue.clone()],
+        schedules: Default::default(),
+        call_preference: Default::default(),
         skills: Skills::new(),
         codecs: Vec::new(),
         language: "en".into(),

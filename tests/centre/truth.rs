@@ -167,6 +167,7 @@ impl Truth {
             }
             Journal::Recording(_)
             | Journal::RecordingDeleted(_)
+            | Journal::LostPlace(_)
             | Journal::Surveyed { .. }
             | Journal::Disposed { .. }
             | Journal::Told(_) => {}

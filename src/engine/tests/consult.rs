@@ -30,6 +30,8 @@ pub(super) fn centre() -> Settings {
         skills: Default::default(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),
+        schedules: Default::default(),
+        call_preference: Default::default(),
     };
     let expert = Expert { id: "301".into(), name: "Expert".into(), address: format!("sip:301@{EXPERT}") };
     Settings {

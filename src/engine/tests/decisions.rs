@@ -24,6 +24,8 @@ pub(super) fn centre() -> Settings {
         password: None,
         contact: Some(format!("sip:{id}@{phone}")),
         queues: vec!["sales".into()],
+        schedules: Default::default(),
+        call_preference: Default::default(),
         skills: Default::default(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),

@@ -6,6 +6,8 @@ mod decisions;
 mod dial_out;
 mod lying;
 mod outside;
+mod recovery;
+mod schedules;
 mod sessions;
 mod trunks;
 mod waiting;
@@ -20,7 +22,7 @@ use super::*;
 use crate::caller::Numbering;
 use crate::findings::Source;
 use crate::ids::Language;
-use crate::ivr::Names;
+use crate::ivr::{Calendar, Hours as Opening, Names};
 use crate::record::CallRecord;
 use crate::settings::{self, Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
 use crate::sip::message::{Method, Request, Response};
@@ -95,6 +97,15 @@ fn settings() -> Settings {
     }
 }
 
+/// Open at these hours of these days, in Paris.
+fn hours(days: &str, hours: &str) -> Calendar {
+    let mut calendar = Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() };
+    for day in Calendar::days(days).unwrap() {
+        calendar.weekly[day] = vec![Opening::parse(hours).unwrap()];
+    }
+    calendar
+}
+
 fn trunk(id: &str) -> Trunk {
     Trunk {
         id: id.into(),
@@ -120,12 +131,18 @@ impl Bench {
 
     /// With one plan file, if any.
     fn with_plan(settings: Settings, plan: &str) -> Bench {
+        Bench::begin(settings, plan, &[], "2026-11-25T10:00:00Z")
+    }
+
+    /// The same with calendars, at another time.
+    fn begin(settings: Settings, plan: &str, calendars: &[(&str, Calendar)], at: &str) -> Bench {
         let names = Names {
             default_language: Some(settings.language.clone()),
             queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
             agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
             experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
             allowed: settings.trunks.iter().flat_map(|trunk| trunk.allow.clone()).collect(),
+            calendars: calendars.iter().map(|(name, calendar)| ((*name).to_owned(), calendar.clone())).collect(),
             prompts: [(settings.language.clone(), PROMPTS.map(str::to_owned).into())].into(),
             spoken: [(settings.language.clone(), words())].into(),
             ..Names::default()
@@ -133,7 +150,7 @@ impl Bench {
         let source = Source { path: "plans/front.toml".to_owned(), text: plan.to_owned() };
         let sources = if plan.is_empty() { Vec::new() } else { vec![source] };
         let plans = Plans::load(sources, names).unwrap_or_else(|findings| panic!("{findings:?}"));
-        let now = Now { instant: Instant(1_000_000_000), wall: "2026-11-25T10:00:00Z".parse().unwrap() };
+        let now = Now { instant: Instant(1_000_000_000), wall: at.parse().unwrap() };
         let engine = Engine::new(Arc::new(settings), Arc::new(plans), [7; 32], now);
         let (sent, logs, resolves, media, records, other) = Default::default();
         let mut bench = Bench { engine, now, sent, logs, resolves, media, records, other };
