@@ -8,6 +8,7 @@ mod calls;
 mod consult;
 mod dial_out;
 mod direct;
+mod experts;
 mod incoming;
 mod journal;
 mod keys;
@@ -37,7 +38,7 @@ use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
 use crate::callback::Callback;
 use crate::caller::CallerFacts;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
-use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
 use crate::settings::{Settings, TrunkServer};
 use crate::shift::AgentChange;
@@ -48,9 +49,10 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::trace::Trace;
-use crate::views::{ApiError, ApiRequest, CallView, CallbackView, Change, ConsultState, ConsultView};
+use crate::views::{ApiError, ApiRequest, CallView, CallbackView, Change, ConsultState, ConsultView, ExpertView};
 use consult::{Asked, Guest};
 use dial_out::Outgoing;
+use experts::{Experts, Package};
 pub use journal::Journal;
 use journal::Written;
 use keys::Typed;
@@ -188,6 +190,14 @@ enum Timer {
     LookUp(ServerId),
     Options(TargetId),
     Register(TrunkId),
+    Subscribe(ExpertId, Package),
+    ExpertOptions(ExpertId),
+    /// An expert's telephony has not answered in time.
+    ExpertSilent(ExpertId),
+    /// What was told of an expert by the API counts no more.
+    ToldStale(ExpertId),
+    /// The hours of experts may begin or end.
+    ExpertHours,
 }
 
 /// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
@@ -220,6 +230,7 @@ pub struct Engine {
     tickets: HashMap<CallId, CallId>,
     callbacks: Callbacks,
     trunks: Trunks,
+    experts: Experts,
     #[serde(with = "pairs")]
     tapes: BTreeMap<RecordingId, Tape>,
     earlier_calls: EarlierCalls,
@@ -251,6 +262,8 @@ struct Live {
     asked: Option<Asked>,
     /// The last one who was asked.
     consulted: Option<String>,
+    /// The expert who was asked last, as they were then.
+    asked_expert: Option<Box<ExpertView>>,
     /// The agent's phone that asked for a transfer by REFER, until it is told how it went.
     referral: Option<SessionId>,
     /// Agents who were brought in.
@@ -272,6 +285,7 @@ impl Live {
             outgoing: None,
             asked: None,
             consulted: None,
+            asked_expert: None,
             referral: None,
             guests: Vec::new(),
             typed: BTreeMap::new(),
@@ -289,7 +303,14 @@ impl Live {
                 State::Handing => ConsultState::HandingOver,
                 State::Talk | State::Conference | State::Held | State::Handed => return None,
             };
-            Some(ConsultView { to, state })
+            let expert = self.asked_expert.as_deref();
+            Some(ConsultView {
+                to,
+                state,
+                presence: expert.map(|expert| expert.presence),
+                open: expert.map(|expert| expert.open),
+                warning: expert.and_then(ExpertView::warning),
+            })
         });
         CallView { consult, ..self.call.view(self.shown) }
     }
@@ -343,6 +364,7 @@ impl Engine {
             tickets: HashMap::new(),
             callbacks: Callbacks::default(),
             trunks: Trunks::default(),
+            experts: Experts::default(),
             tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
             told: 0,
@@ -357,6 +379,7 @@ impl Engine {
         };
         engine.reach_fixed_phones(now);
         engine.watch_trunks(now);
+        engine.watch_experts(now);
         engine.settle(now);
         engine
     }
@@ -416,6 +439,8 @@ impl Engine {
         self.changed.extend(self.calls.keys());
         let callbacks: Vec<CallbackView> = self.callbacks.iter().map(CallbackView::from).collect();
         self.commands.extend(callbacks.into_iter().map(|view| Command::Publish(Change::Callback(view))));
+        let experts = self.experts.shown().map(|view| Command::Publish(Change::Expert(Box::new(view))));
+        self.commands.extend(experts.collect::<Vec<_>>());
         self.publish_changed();
     }
 
@@ -438,6 +463,11 @@ impl Engine {
                 Timer::LookUp(server) => self.look_up(server, now),
                 Timer::Options(target) => self.ask_options(target, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
+                Timer::Subscribe(expert, package) => self.subscribe(&expert, package, now),
+                Timer::ExpertOptions(expert) => self.ask_expert(&expert, now),
+                Timer::ExpertSilent(expert) => self.expert_silent(&expert, now),
+                Timer::ToldStale(expert) => self.told_is_stale(&expert, now),
+                Timer::ExpertHours => self.hours_passed(now),
             }
         }
     }
@@ -480,7 +510,13 @@ impl Engine {
             Event::Info { session, content_type, body } => self.leg_info(session, &content_type, &body, now),
             Event::Ended { session, cause } => self.leg_ended(session, &cause, now),
             Event::Request { ticket, flow, request } => self.single_request(ticket, flow, &request, now),
-            Event::Response { ticket, response } => self.trunk_answered(ticket, &response, now),
+            Event::Response { ticket, response } => {
+                if !self.expert_answered(ticket, response.code(), now) {
+                    self.trunk_answered(ticket, &response, now);
+                }
+            }
+            Event::Notified { subscription, active, body } => self.expert_notified(subscription, active, &body, now),
+            Event::Unsubscribed { subscription, why } => self.expert_unsubscribed(subscription, &why, now),
         }
     }
 
@@ -521,6 +557,7 @@ impl Engine {
         self.plans = plans;
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
+        self.watch_experts(now);
         self.play_new_music(now);
     }
 

@@ -3,6 +3,7 @@
 mod consult;
 mod decisions;
 mod dial_out;
+mod experts;
 mod outside;
 mod sessions;
 mod trunks;

@@ -43,11 +43,7 @@ struct Ear {
 impl Walk {
     fn new(seed: u64) -> Walk {
         let mut settings = centre();
-        settings.experts.push(Expert {
-            id: "302".into(),
-            name: "Second".into(),
-            address: format!("sip:302@{SECOND_EXPERT}"),
-        });
+        settings.experts.push(super::consult::unwatched("302", &format!("sip:302@{SECOND_EXPERT}")));
         let mut bench = Bench::with_plan(settings, PLAN);
         bench.calls_700("70");
         let mut walk = Walk {
