@@ -456,7 +456,7 @@ mod tests {
                 .parse::<Role>()
                 .unwrap_err()
                 .to_string()
-                .contains("use callback, agent, supervisor, operator or admin")
+                .contains("use callback, presence, agent, supervisor, operator or admin")
         );
     }
 
