@@ -12,6 +12,7 @@ mod experts;
 mod incoming;
 mod journal;
 mod keys;
+mod lamps;
 mod outside;
 mod pairs;
 mod plan;
@@ -56,6 +57,7 @@ use experts::{Experts, Package};
 pub use journal::Journal;
 use journal::Written;
 use keys::Typed;
+use lamps::Lamps;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
@@ -231,6 +233,7 @@ pub struct Engine {
     callbacks: Callbacks,
     trunks: Trunks,
     experts: Experts,
+    lamps: Lamps,
     #[serde(with = "pairs")]
     tapes: BTreeMap<RecordingId, Tape>,
     earlier_calls: EarlierCalls,
@@ -365,6 +368,7 @@ impl Engine {
             callbacks: Callbacks::default(),
             trunks: Trunks::default(),
             experts: Experts::default(),
+            lamps: Lamps::default(),
             tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
             told: 0,
@@ -517,6 +521,8 @@ impl Engine {
             }
             Event::Notified { subscription, active, body } => self.expert_notified(subscription, active, &body, now),
             Event::Unsubscribed { subscription, why } => self.expert_unsubscribed(subscription, &why, now),
+            Event::Watched { watcher } => self.watched(watcher, now),
+            Event::Unwatched { watcher } => self.unwatched(watcher),
         }
     }
 
@@ -533,7 +539,10 @@ impl Engine {
                 change.call_id = change.call_id.map(|contact| self.call_of(contact));
                 self.entered.push(*change);
             }
-            AcdEvent::AgentChanged(agent) => self.publish_agent(&agent),
+            AcdEvent::AgentChanged(agent) => {
+                self.publish_agent(&agent);
+                self.light_lamps(&agent, now);
+            }
             AcdEvent::QueueChanged(queue) => {
                 self.publish_queue(&queue);
                 self.note_moved(&queue);

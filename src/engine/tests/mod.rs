@@ -4,6 +4,7 @@ mod consult;
 mod decisions;
 mod dial_out;
 mod experts;
+mod lamps;
 mod outside;
 mod sessions;
 mod trunks;

@@ -28,6 +28,9 @@ impl UserAgent {
             Some(ClientUse::Subscription(subscription)) => {
                 self.subscriptions.on_response(&mut self.cx, subscription, &response, id, now);
             }
+            Some(ClientUse::Watcher(watcher)) => {
+                self.watchers.on_response(&mut self.cx, watcher, &response, id, now);
+            }
             Some(ClientUse::Session(session, purpose)) => {
                 self.with(session, |session, cx| match purpose {
                     Purpose::Invite => session.on_invite_response(cx, response, flow, id, now),
@@ -50,6 +53,7 @@ impl UserAgent {
                 ClientUse::Subscription(subscription) => {
                     self.subscriptions.on_closed(&mut self.cx, subscription, id, why, now);
                 }
+                ClientUse::Watcher(watcher) => self.watchers.on_closed(&mut self.cx, watcher, id, why),
                 ClientUse::Session(session, purpose) => {
                     self.with(session, |session, cx| {
                         session.on_closed();
@@ -124,7 +128,9 @@ impl UserAgent {
     /// RFC 3261 §12.2.2: "If the UAS wishes to reject the request because it does not wish to recreate the dialog, it MUST
     /// respond to the request with a 481 (Call/Transaction Does Not Exist) status code."
     fn on_request_in_dialog(&mut self, flow: Flow, request: Request, now: Instant) {
-        if self.subscriptions.takes(&mut self.cx, &request, flow, now) {
+        if self.subscriptions.takes(&mut self.cx, &request, flow, now)
+            || self.watchers.takes(&mut self.cx, &request, flow, now)
+        {
             return;
         }
         match self.session_of(&request) {

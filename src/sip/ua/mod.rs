@@ -17,6 +17,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod theirs;
+mod watchers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -31,6 +32,8 @@ use self::session::Session;
 use self::single::Singles;
 use self::subscription::Subscriptions;
 pub use self::subscription::{Subscribe, SubscriptionEnd, SubscriptionId};
+use self::watchers::{MAX_WATCHERS, Watchers};
+pub use self::watchers::{Terms, WatcherId};
 use super::message::{Headers, Message, Method, NameAddr, Request, Response, StatusCode, Uri};
 use super::{Destination, Flow, Transmit};
 use crate::ids::SessionId;
@@ -139,6 +142,10 @@ pub enum Event {
     Notified { subscription: SubscriptionId, active: bool, body: Bytes },
     /// A subscription of ours is over, and its last event told.
     Unsubscribed { subscription: SubscriptionId, why: SubscriptionEnd },
+    /// Who watches us has refreshed the subscription, or taken it back: `notify` how things are now.
+    Watched { watcher: WatcherId },
+    /// Nobody is told by this watcher any more.
+    Unwatched { watcher: WatcherId },
 }
 
 /// How the user agent presents itself, and its timers.
@@ -166,7 +173,7 @@ pub struct UaCounts {
     pub sessions: usize,
     /// Single requests without their final response, of both sides.
     pub requests: usize,
-    /// Subscriptions of ours.
+    /// Subscriptions of ours, and of others to us.
     pub subscriptions: usize,
     pub timers: usize,
 }
@@ -182,6 +189,7 @@ pub struct UserAgent {
     tags: HashMap<String, SessionId>,
     singles: Singles,
     subscriptions: Subscriptions,
+    watchers: Watchers,
 }
 
 impl UserAgent {
@@ -193,6 +201,7 @@ impl UserAgent {
             tags: HashMap::new(),
             singles: Singles::default(),
             subscriptions: Subscriptions::default(),
+            watchers: Watchers::default(),
         }
     }
 
@@ -220,10 +229,11 @@ impl UserAgent {
             self.drain_closed(now);
         }
         while self.subscriptions.handle_timeout(&mut self.cx, now) {}
+        while self.watchers.handle_timeout(&mut self.cx, now) {}
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let subscriptions = self.subscriptions.poll_timeout();
+        let subscriptions = self.subscriptions.poll_timeout().into_iter().chain(self.watchers.poll_timeout()).min();
         [self.cx.transactions.poll_timeout(), self.cx.deadlines.next(), subscriptions].into_iter().flatten().min()
     }
 
@@ -354,6 +364,40 @@ impl UserAgent {
         self.subscriptions.forget(id);
     }
 
+    /// Grants the SUBSCRIBE of an `Event::Request`, which is answered by it; `notify` is to follow at once. `None` where it was
+    /// refused: too short (423), or there are too many (503).
+    pub fn grant(
+        &mut self,
+        ticket: RequestTicket,
+        request: &Request,
+        flow: Flow,
+        media_type: &str,
+        terms: Terms,
+        now: Instant,
+    ) -> Option<WatcherId> {
+        let granted = match terms.grant(request) {
+            Ok(granted) if self.watchers.len() < MAX_WATCHERS => granted,
+            full_or_short => {
+                let status = if full_or_short.is_ok() { 503 } else { 423 };
+                let mut response = request.response(StatusCode::from(status), None);
+                match full_or_short {
+                    Ok(_) => response.headers.push("Retry-After", "60"),
+                    Err(least) => response.headers.push("Min-Expires", least.as_secs().to_string()),
+                }
+                self.respond(ticket, response, now);
+                return None;
+            }
+        };
+        let (id, response) = self.watchers.grant(&mut self.cx, request, flow, media_type, (terms, granted), now);
+        self.respond(ticket, response, now);
+        Some(id)
+    }
+
+    /// Tells a watcher how things are now; while an earlier NOTIFY is under way the last word waits.
+    pub fn notify(&mut self, watcher: WatcherId, body: Bytes, now: Instant) {
+        self.watchers.notify(&mut self.cx, watcher, body, now);
+    }
+
     /// Where we can be reached by whom `to` leads to: what our requests there have in Contact.
     pub fn contact(&self, to: Destination, user: Option<String>) -> NameAddr {
         self.cx.contact(to, user)
@@ -370,7 +414,7 @@ impl UserAgent {
             transactions,
             sessions: self.sessions.len(),
             requests: self.singles.len(),
-            subscriptions: self.subscriptions.len(),
+            subscriptions: self.subscriptions.len() + self.watchers.len(),
             timers: timers + self.cx.deadlines.len(),
         }
     }
