@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::record::{CallRecord, Disposition, Outcome, Party};
-use crate::settings::Expert;
 use crate::views::{ApiRequest, Change};
 
 pub(super) const CALLER: &str = "192.0.2.50:5060";

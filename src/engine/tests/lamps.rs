@@ -102,8 +102,8 @@ fn a_lamp_follows_the_line_of_a_colleague() {
     assert_eq!(phone.notified(200).0, "early", "it rings there");
     phone.bench.restore();
     phone.bench.answer(AGENT, &invite, 200, &sdp(5_000, "sendrecv"));
-    assert_eq!(phone.notified(200).0, "confirmed");
     let tag = phone.bench.told().1;
+    assert_eq!(phone.notified(200).0, "confirmed");
     phone.bench.receive(CALLER, from_caller("ACK", 1, &tag, "", ""));
     phone.bench.wait(seconds(5.0));
     assert!(!phone.is_told(), "nothing has changed");

@@ -9,7 +9,6 @@ use super::dial_out::{CALLER, from_caller, sdp};
 use super::*;
 use crate::bridge::{Digit, DigitSource, PlayItem, RtpStats};
 use crate::record::{CallRecord, Party};
-use crate::settings::Expert;
 use crate::views::{ApiRequest, CallState, CallView, ConsultState, LegView, Steering, SupervisionMode};
 
 const SECOND_EXPERT: &str = "192.0.2.72:5060";
