@@ -89,7 +89,7 @@ fn a_subscription_lives_by_refreshes_until_it_is_taken_back() {
     let id = watching.subscribe(30);
     watching.run(ms(1_000));
     assert_eq!(watching.heard, ["0"], "thirty seconds are raised to the sixty that Bob insists on");
-    assert_eq!(watching.pair.ladder[..2], ["alice SUBSCRIBE", "bob 423 SUBSCRIBE"].map(str::to_owned)[..].to_vec()[..]);
+    assert!(watching.pair.ladder[1].starts_with("B->A 423 SUBSCRIBE"), "{:?}", watching.pair.ladder);
     watching.run(Duration::from_secs(600));
     assert!(watching.heard.len() >= 19, "every refresh brings the state: {:?}", watching.heard);
     watching.heard.clear();
@@ -119,7 +119,9 @@ fn over_a_bad_network_the_last_word_arrives_and_nothing_is_left_over() {
         if watching.ended.is_empty() {
             assert_eq!(watching.heard.last(), Some(&last), "seed {seed}: {:?}", watching.heard);
         }
-        let numbers: Vec<u32> = watching.heard.iter().map(|text| text.parse().unwrap_or(0)).collect();
+        // An empty one is the last word of a subscription that has run out.
+        let told = watching.heard.iter().filter(|text| !text.is_empty());
+        let numbers: Vec<u32> = told.map(|text| text.parse().unwrap()).collect();
         assert!(numbers.is_sorted(), "seed {seed}: what came late was taken: {numbers:?}");
         // Bob's machine goes.
         watching.pair.weather.loss = 256;
