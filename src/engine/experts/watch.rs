@@ -82,7 +82,8 @@ impl Engine {
     /// It has said something, whatever it was.
     pub(super) fn expert_heard(&mut self, id: &ExpertId, now: Now) {
         let Some(watched) = self.experts.watched.get_mut(id) else { return };
-        watched.far.failures = 0;
+        // It need not answer what it was asked any more.
+        (watched.far.failures, watched.far.asked) = (0, None);
         let was = watched.far.reachable.replace(true);
         let interval = watched.settings.options_interval;
         self.timers.clear(&Timer::ExpertSilent(id.clone()));

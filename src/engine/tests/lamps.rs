@@ -94,11 +94,8 @@ fn a_lamp_follows_the_line_of_a_colleague() {
     assert_eq!((granted.code(), granted.headers.get("Expires")), (200, Some("600")));
     assert_eq!(phone.notified(200), ("terminated".to_owned(), "active;expires=600".to_owned()));
     phone.bench.calls_700("70");
-    let invite = phone.bench.sent.iter().find_map(|(_, message)| match message {
-        Message::Request(request) if request.method == Method::Invite => Some(request.clone()),
-        _ => None,
-    });
-    let invite = invite.unwrap();
+    let invite = phone.bench.invited(AGENT);
+    phone.bench.respond(AGENT, &invite, 180, &[]);
     assert_eq!(phone.notified(200).0, "early", "it rings there");
     phone.bench.restore();
     phone.bench.answer(AGENT, &invite, 200, &sdp(5_000, "sendrecv"));
@@ -117,6 +114,8 @@ fn the_last_word_waits_for_the_answer_to_the_one_before() {
     phone.subscribes("201", "Expires: 600\r\n");
     let (_, first) = phone.bench.request(Method::Notify);
     phone.bench.calls_700("70");
+    let invite = phone.bench.invited(AGENT);
+    phone.bench.respond(AGENT, &invite, 180, &[]);
     assert!(!phone.is_told(), "one at a time");
     phone.bench.respond(PHONE, &first, 200, &[]);
     assert_eq!(phone.notified(200).0, "early");
