@@ -125,6 +125,9 @@ pub struct QueueVisit {
     /// Before the entry where a place was kept or regained.
     #[serde(with = "millis")]
     pub waiting_since: Wall,
+    /// So much before that counted as waiting for the place in line: time with a bot or a menu.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub counted_ms: u64,
     /// Null while the caller waits.
     pub wait_ms: Option<u64>,
     pub end: Option<VisitEnd>,
@@ -340,6 +343,11 @@ impl CallRecord {
             leg.left_at.get_or_insert(at);
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// RFC 3339 in UTC with exactly three decimals.

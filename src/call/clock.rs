@@ -61,6 +61,11 @@ impl LegClock {
     pub fn conference_ms(&self) -> u64 {
         millis(self.conference)
     }
+
+    /// All the time with somebody.
+    pub fn total(&self) -> Duration {
+        self.talk + self.hold + self.consult + self.conference
+    }
 }
 
 /// Whole milliseconds, as records state durations.

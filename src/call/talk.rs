@@ -237,6 +237,20 @@ impl Talk {
         self.present.iter().map(|member| member.leg).filter(move |leg| Some(*leg) != apart)
     }
 
+    /// The same party on another leg.
+    pub fn substitute(&mut self, old: LegId, new: LegId) {
+        let swap = |leg: &mut LegId| {
+            if *leg == old {
+                *leg = new;
+            }
+        };
+        self.present.iter_mut().for_each(|member| swap(&mut member.leg));
+        self.agent.iter_mut().for_each(swap);
+        if let Asking::Private(asked) | Asking::Swapped(asked) = &mut self.asking {
+            swap(&mut asked.leg);
+        }
+    }
+
     /// Those whom the agent who steers hears, and the agent; without one, those who are with the caller.
     pub fn agents_room(&self) -> Sources {
         match (self.agent, self.asking) {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::calls::EndReason;
 use super::dial_out::Reaching;
 use super::direct::DIAL_TIMEOUT;
+use super::waiting::WaitTerms;
 use super::{Engine, LogLevel, Timer};
 use crate::call::talk::{Effect, Effects, Event, Leave, Member, Refused, State};
 use crate::call::{Phase, Talk};
@@ -418,7 +419,7 @@ impl Engine {
         }
         self.supervision_ends(id, now);
         self.drop_leg(id, agent, &EndReason::normal(Outcome::Handled, Party::Agent), now);
-        self.distribute(id, queue, demand, Vec::new(), now);
+        self.distribute(id, queue, demand, WaitTerms::default(), now);
         Ok(())
     }
 

@@ -61,6 +61,10 @@ impl Engine {
         if self.draining {
             return Err(Refusal::later());
         }
+        if let Some(replaces) = request.headers.get("Replaces") {
+            let Source::Agent(agent) = &source else { return Err(Refusal::status(403)) };
+            return self.replace_leg(session, flow, request, replaces, agent, now).map_err(Refusal::status);
+        }
         let number = dialled_number(&request.uri).ok_or(Refusal::status(404))?;
         let dialled = self.route(&source, &number).ok_or(Refusal::status(404))?;
         if self.calls.len() >= self.settings.sip.max_calls {

@@ -19,11 +19,13 @@ mod plan;
 mod recordings;
 mod refer;
 mod registration;
+mod schedules;
 mod sessions;
 mod supervise;
 #[cfg(test)]
 mod tests;
 mod trunks;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,9 +37,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::talk::State;
-use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
+use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::callback::Callback;
 use crate::caller::CallerFacts;
+use crate::comfort::Words;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
@@ -179,6 +182,10 @@ enum Timer {
     Plan(CallId),
     /// The longest wait that the plan allows in a queue.
     Wait(CallId),
+    /// Something is to be said to one who waits.
+    Comfort(CallId),
+    /// Whether the estimate of one who waits is still within what the plan allows.
+    Look(CallId),
     /// A directly dialled party has rung long enough.
     Dial(CallId),
     /// The one who is asked for an agent has rung long enough.
@@ -200,6 +207,8 @@ enum Timer {
     ToldStale(ExpertId),
     /// The hours of experts may begin or end.
     ExpertHours,
+    /// A calendar that agents' schedules name opens or closes.
+    Schedules,
 }
 
 /// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
@@ -274,6 +283,8 @@ struct Live {
     /// Keys of agents that may become a command.
     #[serde(with = "pairs")]
     typed: BTreeMap<LegId, Typed>,
+    /// They had given up before, and would have been called back.
+    owed: bool,
     /// The position in a queue that was published last.
     shown: Option<usize>,
     written: Written,
@@ -292,6 +303,7 @@ impl Live {
             referral: None,
             guests: Vec::new(),
             typed: BTreeMap::new(),
+            owed: false,
             shown: None,
             written: Written::default(),
         }
@@ -381,6 +393,7 @@ impl Engine {
             entered: Vec::new(),
             commands: VecDeque::new(),
         };
+        engine.keep_schedules(now);
         engine.reach_fixed_phones(now);
         engine.watch_trunks(now);
         engine.watch_experts(now);
@@ -421,6 +434,11 @@ impl Engine {
         self.commands.pop_front()
     }
 
+    /// Those that are up, or whose record is still to be written.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             calls: self.calls.len(),
@@ -459,6 +477,8 @@ impl Engine {
             match timer {
                 Timer::Plan(call) => self.plan_timed_out(call, now),
                 Timer::Wait(call) => self.wait_is_over(call, now),
+                Timer::Comfort(call) => self.comfort_is_due(call, now),
+                Timer::Look(call) => self.look_at_estimate(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Consult(call) => self.asked_timed_out(call, now),
                 Timer::Keys(call, leg) => self.keys_timed_out(call, leg),
@@ -472,6 +492,7 @@ impl Engine {
                 Timer::ExpertSilent(expert) => self.expert_silent(&expert, now),
                 Timer::ToldStale(expert) => self.told_is_stale(&expert, now),
                 Timer::ExpertHours => self.hours_passed(now),
+                Timer::Schedules => self.keep_schedules(now),
             }
         }
     }
@@ -530,7 +551,7 @@ impl Engine {
         match event {
             AcdEvent::Offer { contact, agent, reason } => self.offered(contact, &agent, *reason, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
-            AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
+            AcdEvent::Announce { contact, .. } => self.say(contact, Words::Position, now),
             AcdEvent::WrappedUp { contact, acw } => {
                 let contact = self.call_of(contact);
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
@@ -560,28 +581,16 @@ impl Engine {
     }
 
     fn reload(&mut self, settings: Arc<Settings>, plans: Arc<Plans>, now: Now) {
-        self.acd.configure(&settings.queues, &settings.agents, now);
+        let hours = schedules::hours(&settings, &plans, &Default::default(), now);
+        self.acd.reconfigure(&settings.queues, &settings.agents, hours, now);
         self.commands.push_back(Command::Configured(settings.clone()));
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         self.plans = plans;
+        self.wake_for_schedules(now);
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
         self.watch_experts(now);
-        self.play_new_music(now);
-    }
-
-    /// Who waits hears the music that their queue has now.
-    fn play_new_music(&mut self, now: Now) {
-        let mut waiting = Vec::new();
-        for live in self.calls.values_mut() {
-            let Phase::Queued { queue, music, .. } = &mut live.call.phase else { continue };
-            let new = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| &queue.music);
-            if let Some(new) = new.filter(|new| *new != music) {
-                music.clone_from(new);
-                waiting.push(live.call.id);
-            }
-        }
-        waiting.into_iter().for_each(|call| self.wire(call, now));
+        self.wait_by_new_settings(&before, now);
     }
 
     /// The live call, and the engine's parts that act on it, apart from each other.

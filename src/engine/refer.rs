@@ -6,12 +6,14 @@
 use super::calls::EndReason;
 use super::consult::{Asking, Guest, Unasked};
 use super::{Engine, LogLevel};
-use crate::bridge::MediaCommand;
-use crate::call::Phase;
+use crate::bridge::{Latch, MediaCommand};
 use crate::call::talk::{Event, Member};
-use crate::ids::{CallId, LegId, SessionId};
+use crate::call::{Leg, NewLeg, Phase};
+use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
-use crate::sip::message::{Host, Uri};
+use crate::sdp::Direction;
+use crate::sip::Flow;
+use crate::sip::message::{Headers, Host, Request, Uri};
 use crate::sip::ua::{Referral, Replaces};
 use crate::time::Now;
 use crate::views::ApiError;
@@ -129,6 +131,64 @@ impl Engine {
             }
             _ => Err(gone()),
         }
+    }
+
+    /// An INVITE with Replaces (RFC 3891): another phone of the agent takes the place of the one that talks. `Err` is the
+    /// status to refuse with.
+    pub(super) fn replace_leg(
+        &mut self,
+        session: SessionId,
+        flow: Flow,
+        request: &Request,
+        replaces: &str,
+        agent: &AgentId,
+        now: Now,
+    ) -> Result<(), u16> {
+        let replaces = Replaces::parse(replaces).ok_or(400u16)?;
+        let replaced = self.ua.replaced(&replaces).ok_or(481u16)?;
+        let (id, old) = self.sessions.get(&replaced).copied().ok_or(481u16)?;
+        let live = self.calls.get(&id).ok_or(481u16)?;
+        let leg = live.call.legs.get(&old).filter(|leg| leg.is_up()).ok_or(481u16)?;
+        if leg.agent.as_ref() != Some(agent) || !live.call.is_partner(old) {
+            return Err(403);
+        }
+        if replaces.early_only {
+            return Err(486);
+        }
+        let (role, address) = (leg.role, leg.address.clone());
+        let codecs = self.settings.agents.iter().find(|known| known.id == *agent).map(|known| known.codecs.clone());
+        let port = self.ports.pop_front().ok_or(503u16)?;
+        let leg_id = self.next_leg_id();
+        let mut negotiator = self.negotiator(port, leg_id, &codecs.unwrap_or_default());
+        let (answer, agreed) = match (request.body.is_empty(), negotiator.take_offer(&request.body, Direction::BOTH)) {
+            (false, Ok(answered)) => answered,
+            (empty, failed) => {
+                self.ports.push_front(port);
+                // A late offer would leave the talk without a voice until the ACK.
+                return Err(failed.err().filter(|_| !empty).map_or(488, |error| error.status()));
+            }
+        };
+        let latch = Latch::Address(flow.remote.ip());
+        let new = NewLeg { id: leg_id, role, agent: Some(agent.clone()), address, session, port, negotiator, latch };
+        let mut leg = Leg::new(new);
+        self.media(MediaCommand::Open { leg: leg_id, call: id, port });
+        let configure = leg.configure(&agreed);
+        self.media(configure);
+        leg.join(now);
+        self.sessions.insert(session, (id, leg_id));
+        self.legs.insert(leg_id, id);
+        let Some(live) = self.live(id) else { return Err(481) };
+        live.call.legs.insert(leg_id, Box::new(leg));
+        if let Some(talk) = live.call.talking_mut() {
+            talk.substitute(old, leg_id);
+        }
+        live.guests.iter_mut().filter(|guest| guest.leg == old).for_each(|guest| guest.leg = leg_id);
+        self.ua.accept(session, answer, Headers::default(), now.instant);
+        self.drop_leg(id, old, &EndReason::normal(Outcome::Handled, Party::Agent), now);
+        self.keep_keys(id, leg_id, false);
+        self.unwritten.insert(id);
+        self.wire(id, now);
+        Ok(())
     }
 
     /// The leg goes over to another call. What it did in the first stays in that one's record.

@@ -1,11 +1,14 @@
 //! What the user agent tells about the sessions of the legs.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::calls::EndReason;
+use super::plan::Lost;
 use super::{Engine, LogLevel};
-use crate::bridge::{Digit, MediaCommand};
-use crate::call::talk::Leave;
+use crate::bridge::Digit;
+use crate::call::talk::{Leave, State};
 use crate::call::{LegState, Phase};
 use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};
@@ -14,6 +17,9 @@ use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
 use crate::sip::ua::{EndCause, Sdp};
 use crate::time::Now;
+
+/// A phone that answers and hangs up within this time has not given its agent time for a word.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 impl Engine {
     fn leg_of(&self, session: SessionId) -> Option<(CallId, LegId)> {
@@ -183,6 +189,11 @@ impl Engine {
         if leg == live.call.caller {
             self.party_left(call, by, q850, now);
         } else if live.call.is_partner(leg) {
+            let alone = live.call.talking().is_some_and(|talk| talk.state() == State::Talk);
+            let brief = live.call.legs.get(&leg).is_some_and(|leg| leg.clock.total() < AT_ONCE);
+            if by == Party::Agent && alone && brief && self.requeue(call, Lost::AtOnce, now) {
+                return;
+            }
             let how = if by_peer { Leave::HungUp } else { Leave::Lost };
             self.left_talk(call, leg, how, by, q850, now);
         } else {
@@ -196,7 +207,7 @@ impl Engine {
         if by_peer && by != Party::Supervisor && by != Party::System && self.plan_goes_on(call, now) {
             return;
         }
-        if by_peer || !self.requeue(call, now) {
+        if by_peer || !self.requeue(call, Lost::Phone, now) {
             self.party_left(call, by, q850, now);
         }
     }
@@ -306,10 +317,9 @@ impl Engine {
         let Some(call) = self.legs.get(&leg).copied() else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(found) = live.call.legs.get_mut(&leg) else { return };
-        let mut out: Vec<MediaCommand> = Vec::new();
-        let ours = found.play_ended(play, &mut self.next_play, &mut out);
-        out.into_iter().for_each(|command| self.media(command));
-        if !ours && !self.question_ended(call, play, now) {
+        if found.play_ended(play) {
+            self.say_next(call, now);
+        } else if !self.question_ended(call, play, now) {
             self.run_plan(call, RunInput::PlayEnded(play), now);
         }
     }

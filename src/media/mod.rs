@@ -229,6 +229,7 @@ impl Media {
             | MediaCommand::Configure { leg, .. }
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
+            | MediaCommand::Interject { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
             | MediaCommand::KeepKeys { leg }
             | MediaCommand::PauseRecord { leg, .. }

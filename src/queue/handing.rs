@@ -29,7 +29,7 @@ impl Acd {
         recalled.stage = Stage::Offered(smallvec![index]);
         self.contacts.insert(contact, recalled);
         self.break_wrap_up(index, now);
-        self.change(index, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
+        self.change(index, now, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
         Ok(())
     }
 
@@ -43,6 +43,6 @@ impl Acd {
         let Some(mut taken) = self.contacts.remove(&ticket) else { return };
         taken.after = queue.and_then(|queue| self.queue_index.get(queue)).copied();
         self.contacts.insert(contact, taken);
-        self.change(index, |agent| agent.enter(Duty::Talking(contact), Cause::HandedOver, now));
+        self.change(index, now, |agent| agent.enter(Duty::Talking(contact), Cause::HandedOver, now));
     }
 }

@@ -2,7 +2,9 @@
 
 mod at_once;
 mod choice;
+mod cold;
 mod order;
+mod schedules;
 mod shifts;
 mod skilled;
 mod widening;
@@ -10,7 +12,7 @@ mod widening;
 use std::time::Duration;
 
 use super::*;
-use crate::demand::Demand;
+use crate::demand::{Demand, PreferredAgent};
 use crate::settings::Codec;
 use crate::trace::{Candidate, Rule, rounded};
 use crate::views::AgentState;
@@ -31,6 +33,8 @@ pub fn agent(id: &str, queues: &[&str]) -> settings::Agent {
         password: None,
         contact: None,
         queues: queues.iter().map(|queue| QueueId::from(*queue)).collect(),
+        schedules: Default::default(),
+        call_preference: Default::default(),
         skills: Skills::new(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),

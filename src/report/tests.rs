@@ -47,6 +47,7 @@ fn visit(queue: &str, wait_s: u64, end: VisitEnd) -> QueueVisit {
     QueueVisit {
         queue: queue.into(),
         waiting_since: at("2026-11-25T09:00:00Z"),
+        counted_ms: 0,
         wait_ms: Some(wait_s * 1_000),
         end: Some(end),
         agent: (end == VisitEnd::Answered).then(|| "201".into()),
@@ -94,6 +95,7 @@ fn change(time: &str, state: AgentState, cause: Cause) -> AgentChange {
         queue: None,
         member_of: None,
         resume: None,
+        wanted: None,
     }
 }
 
@@ -267,7 +269,7 @@ fn what_callers_said_is_counted_and_what_nobody_said_is_not_known() {
     let rows = report(morning(Interval::Day, By::Queue), &calls, &[])["rows"].clone();
     assert_figures(
         &rows[0],
-        json!({ "csat": null, "fcr": null, "fcr_agents": null, "consultations": null, "estimate_error_ms": null }),
+        json!({ "csat": null, "fcr": null, "fcr_agents": null, "consultations": 0, "estimate_error_ms": null }),
     );
 }
 

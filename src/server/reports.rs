@@ -103,7 +103,6 @@ impl Reports {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::ids::CallId;
     use crate::record::{CallRecord, Outcome, Party};
@@ -139,6 +138,7 @@ mod tests {
             queue: (state == AgentState::Talking).then(|| "sales".into()),
             member_of: (cause == Cause::PhoneRegistered).then_some(member_of),
             resume: None,
+            wanted: None,
         }
     }
 

@@ -205,6 +205,7 @@ mod tests {
         let visit = QueueVisit {
             queue: queue.into(),
             waiting_since: at,
+            counted_ms: 0,
             wait_ms: Some(1_000),
             end: Some(VisitEnd::Answered),
             agent: None,

@@ -296,7 +296,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::queue::Skills;
+    use crate::demand::Demand;
     use crate::settings;
     use crate::staffing::{Kind, Profile, RandomCalls, RecordedCall, RecordedEnd, Recording, run};
     use crate::time::Instant;
@@ -343,7 +343,7 @@ mod tests {
     /// A call every 30 s, to these queues in turn.
     fn recorded(queues: &[usize]) -> Recording {
         let call = |nth: usize| RecordedCall {
-            kind: Kind { queue: queues[nth % queues.len()], skills: Skills::new() },
+            kind: Kind { queue: queues[nth % queues.len()], demand: Demand::default() },
             entered: Instant(0) + Duration::from_secs(30 * nth as u64),
             waited: Duration::from_secs(25),
             end: if nth % 10 == 9 { RecordedEnd::Abandoned } else { RecordedEnd::Handled(Duration::from_secs(120)) },

@@ -2,6 +2,7 @@
 
 use super::dial_out::{CALLER, acme, from_caller, sdp};
 use super::*;
+use crate::call::Phase;
 use crate::call::talk::State;
 use crate::record::{CallRecord, HandOverKind, Outcome, Party};
 use crate::settings::{Choice, Expert};
@@ -34,6 +35,8 @@ pub(super) fn centre() -> Settings {
         skills: Default::default(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),
+        schedules: Default::default(),
+        call_preference: Default::default(),
     };
     let expert = unwatched("301", &format!("sip:301@{EXPERT}"));
     Settings {
@@ -293,7 +296,7 @@ fn a_caller_whom_nobody_takes_gets_back_the_place_they_had() {
     let again = talk.bench.invited(AGENT);
     talk.bench.respond(AGENT, &again, 486, &[]);
     let call = &talk.bench.engine.calls.values().next().unwrap().call;
-    assert!(matches!(&call.phase, Phase::Queued { queue, .. } if queue.as_str() == "sales"), "{:?}", call.phase);
+    assert!(matches!(&call.phase, Phase::Queued(waiting) if waiting.queue.as_str() == "sales"), "{:?}", call.phase);
     assert_eq!(talk.ears(), "caller:music");
     assert_eq!(call.handed_over.len(), 1);
 }
@@ -666,4 +669,51 @@ fn a_supervisors_phone_must_be_one_of_ours() {
         assert_eq!(reply, Some(status), "{phone}");
     }
     assert!(talk.sent(Method::Invite).is_empty());
+}
+
+#[test]
+fn another_phone_of_the_agent_takes_the_place_of_the_one_that_talks() {
+    let mut settings = centre();
+    settings.agents[0].password = Some("secret".to_owned());
+    let mut talk = Talk::with(settings);
+    let ours = talk.agent.core.from.tag().unwrap().to_owned();
+    let replaces = |tag: &str| format!("{};to-tag={tag};from-tag=far", talk.agent.core.call_id);
+    let (good, bad) = (replaces(&ours), replaces("wrong"));
+    let other_phone = "192.0.2.63:5060";
+    let invite = |replaces: &str, call_id: &str| {
+        let body = sdp(5_004, "sendrecv");
+        let text = format!(
+            "INVITE sip:201@relais.test SIP/2.0\r\nVia: SIP/2.0/UDP {other_phone};branch=z9hG4bK{call_id}\r\n\
+             From: <sip:201@relais.test>;tag=other\r\nTo: <sip:201@relais.test>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:201@{other_phone}>\r\nReplaces: {replaces}\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    };
+    let sends = |talk: &mut Talk, replaces: &str, call_id: &str| {
+        talk.bench.receive(other_phone, invite(replaces, call_id));
+        let challenge = talk.bench.sent.iter().rev().find_map(|(_, message)| match message {
+            Message::Response(response) if response.code() == 401 => Some(response.clone()),
+            _ => None,
+        });
+        let Message::Request(mut proven) = invite(replaces, call_id) else { unreachable!() };
+        proven.core.cseq.number = 2;
+        proven.core.via[0].params.set("branch", Some(format!("z9hG4bK{call_id}2")));
+        let credentials = Credentials { user: "201".to_owned(), password: "secret".to_owned(), aor: String::new() };
+        assert!(crate::sip::auth::authorize(&mut proven, &challenge.unwrap(), &credentials, "cnonce"));
+        talk.bench.receive(other_phone, Message::Request(proven));
+        talk.bench.sent.iter().rev().find_map(|(to, message)| match message {
+            Message::Response(response) if *to == address(other_phone) => Some(response.code()),
+            _ => None,
+        })
+    };
+    assert_eq!(sends(&mut talk, &bad, "b"), Some(481));
+    assert_eq!(talk.ears(), "caller:201 201:caller");
+    assert_eq!(sends(&mut talk, &good, "a"), Some(200));
+    assert_eq!((talk.ears().as_str(), talk.sent(Method::Bye)), ("caller:201 201:caller", vec![AGENT.to_owned()]));
+    assert_eq!(talk.agent_state("201"), AgentState::Talking);
+    talk.bench.wait(seconds(5.0));
+    let record = talk.caller_hangs_up();
+    assert_eq!((record.legs.len(), record.talk_ms, record.transfers), (3, Some(15_000), 0));
 }

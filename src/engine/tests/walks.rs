@@ -306,10 +306,11 @@ impl Walk {
             .as_ref()
             .is_some_and(|consult| matches!(consult.state, ConsultState::Ringing | ConsultState::Private));
         let caller = up.iter().find(|leg| leg.role == Party::Caller);
-        if let (true, Some(caller), Some(agent)) = (apart, caller, steers) {
-            if self.ear(caller.leg_id).sources.contains(&agent) || self.ear(agent).sources.contains(&caller.leg_id) {
-                return Err("caller and agent hear each other though the agent is apart".to_owned());
-            }
+        let hear = |one: LegId, other: LegId| self.ear(one).sources.contains(&other);
+        if let (true, Some(caller), Some(agent)) = (apart, caller, steers)
+            && (hear(caller.leg_id, agent) || hear(agent, caller.leg_id))
+        {
+            return Err("caller and agent hear each other though the agent is apart".to_owned());
         }
         Ok(())
     }
