@@ -227,7 +227,11 @@ pub(super) async fn hang_up(
     let call = find_call(&context, &id)?;
     let wanted = body.0.unwrap_or_default().leg_id;
     let (leg, by) = match who.role {
-        Role::Callback | Role::Presence => return Err(Refusal::forbidden("this key is for something else only")),
+        Role::Callback | Role::Presence => {
+            return Err(Refusal::forbidden(
+                "a key of this role may not steer calls; use one of an agent or a supervisor",
+            ));
+        }
         Role::Agent => (own_leg(&context, &call, &who, wanted)?, Party::Agent),
         Role::Supervisor => (named_leg(&call, wanted)?, Party::Supervisor),
         Role::Operator | Role::Admin => (named_leg(&call, wanted)?, Party::System),

@@ -165,6 +165,7 @@ impl Engine {
         };
         if let Some(watched) = self.experts.watched.get_mut(&id) {
             *watched.standing(package) = standing;
+            watched.known.granted |= matches!(standing, Standing::Live(_));
         }
         self.show_expert(&id, now);
     }

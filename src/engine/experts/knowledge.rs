@@ -34,6 +34,8 @@ pub(super) struct Knowledge {
     pub options: Option<Word>,
     /// When anything was said last, also if it counts no more.
     pub last_word: Option<Wall>,
+    /// The far end has granted a package at least once: what is missing now is a voice that was there.
+    pub granted: bool,
 }
 
 /// What it all comes to.
@@ -49,7 +51,7 @@ impl Knowledge {
     /// Nothing is known, and nothing is missing where nothing is subscribed to.
     pub fn none(subscribes: bool) -> Knowledge {
         let standing = if subscribes { Standing::Missing } else { Standing::Refused };
-        Knowledge { presence: standing, dialog: standing, told: None, options: None, last_word: None }
+        Knowledge { presence: standing, dialog: standing, told: None, options: None, last_word: None, granted: false }
     }
 
     pub fn word(&mut self, presence: Presence, now: Now) -> Word {
@@ -79,18 +81,14 @@ impl Knowledge {
         let worst = said.rev().max_by_key(|(word, _)| word.presence.distance());
         let missing = self.presence == Standing::Missing || self.dialog == Standing::Missing;
         let worst = worst.filter(|(word, source)| {
-            let alone = *source == ExpertSource::Api && self.nothing_granted();
+            // A telephony that never granted anything has no other voice than the API.
+            let alone = *source == ExpertSource::Api && !self.granted;
             word.presence != Presence::Free || !missing || alone
         });
         match worst.or(self.options.map(|word| (word, ExpertSource::Options))) {
             Some((word, source)) => Verdict { presence: word.presence, source: Some(source), at: Some(word.at) },
             None => Verdict { presence: Presence::Unknown, source: None, at: self.last_word },
         }
-    }
-
-    /// The telephony never granted anything, so the API is its only voice.
-    fn nothing_granted(&self) -> bool {
-        !matches!(self.presence, Standing::Live(_)) && !matches!(self.dialog, Standing::Live(_))
     }
 }
 
@@ -144,10 +142,20 @@ mod tests {
         ];
         for (presence, dialog, told, options, wanted, by) in table {
             let (told, options) = (told.map(word), options.map(word));
-            let known = Knowledge { presence, dialog, told, options, last_word: None };
+            let granted = [presence, dialog].iter().any(|standing| matches!(standing, Live(_)));
+            let known = Knowledge { presence, dialog, told, options, last_word: None, granted };
             let verdict = known.verdict();
             assert_eq!((verdict.presence, verdict.source), (wanted, by), "{known:?}");
         }
+    }
+
+    #[test]
+    fn the_api_alone_frees_nobody_whose_telephony_was_heard_and_is_lost() {
+        let told = Some(word(Presence::Free));
+        let lost = Knowledge { told, granted: true, ..Knowledge::none(true) };
+        assert_eq!(lost.verdict().presence, Presence::Unknown);
+        let never_heard = Knowledge { granted: false, ..lost };
+        assert_eq!(never_heard.verdict().presence, Presence::Free);
     }
 
     #[test]
