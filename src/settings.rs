@@ -396,6 +396,18 @@ pub struct Expert {
     pub name: String,
     /// SIP URI on the company's own telephony.
     pub address: String,
+    /// What they know about.
+    pub competence: Vec<String>,
+    /// The calendar of their hours; always there when `None`.
+    pub calendar: Option<String>,
+    /// Reached by the servers of this trunk; by the address itself when `None`.
+    pub trunk: Option<TrunkId>,
+    /// Their telephony is subscribed to, for `presence` and `dialog`.
+    pub subscribe: bool,
+    /// Their telephony is asked by OPTIONS this often; never when zero.
+    pub options_interval: Duration,
+    /// What is told of them by the API counts for so long.
+    pub told_stale: Duration,
 }
 
 /// An HTTP service outside. Its secrets stay in their files: only the shell that sends reads them.
@@ -427,6 +439,21 @@ impl std::fmt::Debug for Service {
 }
 
 impl Expert {
+    /// An expert of whom the configuration says no more than where they are.
+    pub fn new(id: ExpertId, address: String) -> Expert {
+        Expert {
+            name: format!("Expert {id}"),
+            id,
+            address,
+            competence: Vec::new(),
+            calendar: None,
+            trunk: None,
+            subscribe: true,
+            options_interval: Duration::from_secs(20),
+            told_stale: Duration::from_secs(3_600),
+        }
+    }
+
     /// Whether a number is this expert's: the id, or the user part of the address.
     pub fn is_dialled_by(&self, number: &str) -> bool {
         self.id.as_str() == number || user_of(&self.address) == Some(number)

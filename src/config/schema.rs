@@ -396,8 +396,22 @@ struct Level(#[schemars(range(min = 1, max = 5))] u8);
 struct Expert {
     id: Name,
     name: Option<String>,
-    /// "sip:301@pbx.example.com"
+    /// "sip:301@192.0.2.20", or "sip:301@pbx.example.com" with a trunk.
     address: Name,
+    /// What they know about: ["tax", "inheritance"].
+    competence: Option<Vec<String>>,
+    /// The calendar of their hours. Agents may ask them at other times too, and are told so.
+    calendar: Option<Name>,
+    /// The trunk whose servers lead to them; needed where the address is a host name.
+    trunk: Option<Name>,
+    /// Whether their telephony is asked for their presence (SUBSCRIBE); true where nothing is said.
+    subscribe: Option<bool>,
+    /// How often their telephony is asked whether it is there (OPTIONS); 0 for never, 20 where nothing is said.
+    #[schemars(range(max = 40))]
+    options_interval_s: Option<u32>,
+    /// How long the API's word on their presence counts; 3600 where nothing is said.
+    #[schemars(range(min = 10, max = 604_800))]
+    told_stale_s: Option<u32>,
 }
 
 /// How numbers are dialled where the centre stands.

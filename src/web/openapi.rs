@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, consult, events, operator, recordings, reports, routes, wrap_up};
+use super::{callbacks, consult, events, experts, operator, recordings, reports, routes, wrap_up};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,8 @@ use super::{callbacks, consult, events, operator, recordings, reports, routes, w
         routes::hang_up,
         routes::queues,
         routes::agents,
+        experts::experts,
+        experts::presence,
         routes::set_agent_state,
         routes::log_out,
         events::open,

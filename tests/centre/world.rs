@@ -478,7 +478,12 @@ impl World {
             | Change::RecordingDeleted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. } => Ok(()),
-            Change::Agent(_) | Change::Queue(_) | Change::Callback(_) | Change::Reload(_) => Ok(()),
+            Change::Agent(_)
+            | Change::Queue(_)
+            | Change::Expert(_)
+            | Change::ExpertGone { .. }
+            | Change::Callback(_)
+            | Change::Reload(_) => Ok(()),
         }
     }
 

@@ -4,6 +4,8 @@ mod api;
 mod consult;
 mod decisions;
 mod dial_out;
+mod experts;
+mod lamps;
 mod lying;
 mod outside;
 mod recovery;

@@ -10,7 +10,8 @@ use crate::report::{Query, Report, Tally};
 use crate::time::Wall;
 use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
 use crate::views::{
-    AgentState, AgentView, CallState, CallView, LegView, QueueView, ReloadAttempt, ReloadBy, ReloadView,
+    AgentState, AgentView, CallState, CallView, ExpertSource, ExpertView, LegView, Presence, QueueView, ReloadAttempt,
+    ReloadBy, ReloadView,
 };
 use crate::web::reports::ReportFailure;
 use crate::web::{Archive, Archives, Busy};
@@ -32,6 +33,21 @@ pub fn agent(id: &str) -> AgentView {
         call_id: None,
         reachable: true,
         handled: 3,
+    }
+}
+
+pub fn expert(id: &str) -> ExpertView {
+    ExpertView {
+        id: id.into(),
+        name: format!("Expert {id}"),
+        competence: vec!["tax".to_owned()],
+        presence: Presence::Free,
+        presence_age_ms: Some(0),
+        heard_at: Some(at()),
+        since: at(),
+        source: Some(ExpertSource::Dialog),
+        reachable: Some(true),
+        open: true,
     }
 }
 
