@@ -76,7 +76,8 @@ fn count(text: &str, mut id: impl FnMut(u64) -> Option<u32>) -> Vec<(u32, f32)> 
     for word in text.split_whitespace() {
         let padded: Vec<char> = [' '].into_iter().chain(word.chars()).chain([' ']).collect();
         for length in 1..=LONGEST {
-            found.extend(padded.windows(length).filter_map(|window| id(hash(window))));
+            let windows = padded.windows(length).filter(|window| *window != [' ']);
+            found.extend(windows.filter_map(|window| id(hash(window))));
         }
     }
     found.sort_unstable();
