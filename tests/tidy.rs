@@ -33,7 +33,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("call", &["sip", "sdp", "bridge"]),
         ("callbot", &["bridge", "spoken"]),
         ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
-        ("config", &["dialplan", "ivr", "prompts", "spoken"]),
+        ("config", &["bridge", "callbot", "dialplan", "ivr", "prompts", "spoken"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),

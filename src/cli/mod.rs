@@ -4,13 +4,16 @@ mod cdr;
 mod check;
 mod demand;
 mod diff;
+mod matrix;
 mod modules;
 mod progress;
 mod run;
 mod schema;
 mod simulate;
 mod staff;
+mod talk;
 mod test;
+mod texts;
 mod token;
 mod trace;
 
@@ -48,8 +51,9 @@ pub enum Command {
     Check(CheckArgs),
     /// Print what the modules of a plan's rules take and give
     Modules(ModulesArgs),
-    /// Run the test cases that stand in the dialplans
-    Test(CheckArgs),
+    /// Run the test cases that stand in the dialplans and the bots
+    Test(TestArgs),
+    Talk(talk::TalkArgs),
     /// Print the path a call would take through the matrix, and why; no call is made
     Trace(TraceArgs),
     /// Print the JSON Schema of plan files and of the configuration, for editors
@@ -126,6 +130,22 @@ pub struct CheckArgs {
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "relais.toml")]
+    pub config: PathBuf,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Instead of the tests, say how a bot understands the sentences of this file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub bot_matrix: Vec<PathBuf>,
+    /// The bots understand without the sentence encoder
+    #[arg(long)]
+    pub without_encoder: bool,
 }
 
 #[derive(Debug, Args)]
@@ -260,6 +280,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Modules(args) => modules::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Talk(args) => talk::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Diff(args) => diff::run(&args),

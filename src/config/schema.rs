@@ -17,6 +17,10 @@ pub(super) struct Configuration {
     languages: Option<Vec<Language>>,
     /// Plan files, by name or with `*`.
     plans: Option<Vec<String>>,
+    /// Files of callbots, by name or with `*`.
+    bots: Option<Vec<String>>,
+    /// Folder of the sentence encoder's weights; bots understand less without.
+    sentence_encoder: Option<String>,
     /// What agents may give as the reason of a pause.
     pause_reasons: Option<Vec<String>>,
     /// What agents may say that a call came to, after it or during it.

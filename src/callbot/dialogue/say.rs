@@ -7,7 +7,7 @@ use super::{
 };
 use crate::callbot::bot::Piece;
 use crate::callbot::slots::Kind;
-use crate::spoken::Amount;
+use crate::spoken::{self, Amount};
 
 impl Dialogue {
     /// A text's prompts, with values as their fragments. A value that is not there or cannot be said is left out.
@@ -17,7 +17,12 @@ impl Dialogue {
             Piece::Value { said, of } => {
                 let value = self.slots.get(of).or_else(|| self.fields.get(of));
                 let table = mind.spoken.get(&self.language);
-                let fragments = |(value, table): (&String, _)| said.prompts(Amount::Text(value), table, now.wall);
+                let fragments = |(value, table): (&String, _)| {
+                    // The letters of an order number are not said.
+                    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+                    let value = if said.kind == spoken::Kind::Digits { &digits } else { value };
+                    said.prompts(Amount::Text(value), table, now.wall)
+                };
                 value.zip(table).and_then(fragments).unwrap_or_default()
             }
         };
