@@ -23,6 +23,9 @@ const SHARPNESS: f32 = 2.0;
 /// The likeness of letters beside that of meaning.
 const LETTERS: f32 = 1.0;
 const RIDGE: f32 = 0.2;
+/// How near the solution is to be: for use, and for seeing how the examples fare.
+const EXACT: f32 = 1e-3;
+const ROUGH: f32 = 3e-2;
 const FOLDS: usize = 5;
 
 /// Of the examples of `none`, held back, so many may be taken for a wish.
@@ -81,7 +84,7 @@ impl Matcher {
         Some(Matcher {
             ngrams,
             meanings,
-            weights: solve(&kernel, RIDGE, &targets),
+            weights: solve(&kernel, RIDGE, &targets, EXACT),
             exact: examples.iter().map(|(text, intent)| (plain(text), *intent)).collect(),
             scale,
             threshold,
@@ -176,7 +179,7 @@ fn held_back(kernel: &Array2<f32>, targets: &Array2<f32>, classes: &[usize]) -> 
             continue;
         }
         let own = kernel.select(Axis(0), &kept).select(Axis(1), &kept);
-        let weights = solve(&own, RIDGE, &targets.select(Axis(0), &kept));
+        let weights = solve(&own, RIDGE, &targets.select(Axis(0), &kept), ROUGH);
         let found = kernel.select(Axis(0), &out).select(Axis(1), &kept).dot(&weights);
         for (example, row) in out.iter().zip(found.rows()) {
             scores.row_mut(*example).assign(&row);
