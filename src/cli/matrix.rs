@@ -122,7 +122,7 @@ fn print(path: &Path, threshold: Option<f32>, judged: &[Judged]) -> std::io::Res
     writeln!(out, "{}: {}", path.display(), count(judged.len(), "sentence"))?;
     writeln!(out, "understood: {}", shown(right(judged)))?;
     writeln!(out, "nonsense taken for a wish: {}", shown(nonsense_taken(judged)))?;
-    let wrong = share(judged, |judged| judged.meant != NONE, |judged| ![NONE, &judged.meant].contains(&judged.taken_for.as_str()));
+    let wrong = share(judged, |judged| judged.meant != NONE, |judged| judged.taken_for != NONE && judged.taken_for != judged.meant);
     writeln!(out, "taken for another wish: {}", shown(wrong))?;
     writeln!(out, "believed from a confidence of {:.2}", threshold.unwrap_or_default())?;
     let mut names: Vec<&str> = Vec::new();

@@ -56,7 +56,7 @@ pub enum Command {
     Talk(talk::TalkArgs),
     /// Print the path a call would take through the matrix, and why; no call is made
     Trace(TraceArgs),
-    /// Print the JSON Schema of plan files and of the configuration, for editors
+    /// Print the JSON Schema of plan files, of the configuration and of bots, for editors
     Schema(SchemaArgs),
     /// Say what a change of the files changes for callers
     Diff(DiffArgs),
@@ -196,7 +196,7 @@ pub struct TraceArgs {
 
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Of which file; one schema for both where it is not given
+    /// Of which file; one schema for plans and the configuration where it is not given
     #[arg(value_enum)]
     pub of: Option<SchemaOf>,
     /// Complete and check the names of this configuration too: queues, calendars, prompts, agents
@@ -208,6 +208,8 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     Plan,
     Config,
+    Bot,
+    BotExamples,
 }
 
 #[derive(Debug, Args)]

@@ -373,10 +373,15 @@ struct Service {
 
 /// The JSON Schema (draft 7, which editors of TOML know) of a configuration file.
 pub fn schema() -> serde_json::Value {
+    draft_7::<Configuration>()
+}
+
+/// The schema of a type, as editors of TOML know it.
+pub(super) fn draft_7<T: JsonSchema>() -> serde_json::Value {
     let generator = schemars::generate::SchemaSettings::draft07()
         .with_transform(schemars::transform::RecursiveTransform(without_null))
         .into_generator();
-    generator.into_root_schema_for::<Configuration>().to_value()
+    generator.into_root_schema_for::<T>().to_value()
 }
 
 /// TOML knows no null: what may be missing is missing.

@@ -68,17 +68,17 @@ fn read_look_ups(
     table: &mut Table<'_>,
     findings: &mut Findings<'_>,
 ) -> BTreeMap<String, BTreeMap<String, String>> {
-    let what = table.what.clone();
-    let services = table.table("look_ups", findings);
-    let each = |(service, value): (At<&str>, _)| {
-        let answer = Table::of(&format!("{what}: look_ups"), value, findings)?;
-        let fields = answer.all().map(|(name, value)| {
+    let what = format!("{}: look_ups", table.what);
+    let mut answers = BTreeMap::new();
+    for (service, value) in table.table("look_ups", findings).iter().flat_map(Table::all) {
+        let mut fields = BTreeMap::new();
+        for (name, value) in Table::of(&what, value, findings).iter().flat_map(Table::all) {
             let text = value_of(value.get_ref()).map(|value| value.to_string()).unwrap_or_default();
-            (name.value.to_owned(), text)
-        });
-        Some((service.value.to_owned(), fields.collect()))
-    };
-    services.iter().flat_map(Table::all).filter_map(each).collect()
+            fields.insert(name.value.to_owned(), text);
+        }
+        answers.insert(service.value.to_owned(), fields);
+    }
+    answers
 }
 
 fn read_expectation(table: &mut Table<'_>, known: &Known<'_>, findings: &mut Findings<'_>) -> Expectation {

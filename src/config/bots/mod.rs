@@ -3,6 +3,7 @@
 mod cases;
 mod encoder;
 mod examples;
+mod schema;
 #[cfg(test)]
 mod tests;
 mod slots;
@@ -24,6 +25,7 @@ use crate::findings::{Finding, Findings, Source, suggest};
 use crate::ids::Language;
 
 pub use encoder::read_encoder;
+pub use schema::{bot_schema, examples_schema};
 
 /// The name of what is no wish, among the examples.
 pub const NONE: &str = "none";

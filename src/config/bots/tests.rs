@@ -125,3 +125,10 @@ fn examples_are_checked_too() {
         assert!(found.iter().any(fits), "{wrong}\n{found:#?}");
     }
 }
+
+/// Reads a bot that has every kind of table.
+pub(super) fn read_every_table() {
+    let bot = BOT.replace("[texts]", "[thresholds]\n[times]\n[texts]");
+    let examples = format!("{EXAMPLES}[words]\nanger = ['damn']\n");
+    assert!(loaded(&bot, &examples).is_ok());
+}

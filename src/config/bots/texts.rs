@@ -74,7 +74,7 @@ fn piece(what: &str, item: &Spanned<DeValue<'_>>, known: &Known<'_>, findings: &
             let default = known.names.default_language.as_ref().and_then(|language| known.names.prompts.get(language));
             for language in &known.languages {
                 let own = known.names.prompts.get(language);
-                let there = [own, default].into_iter().flatten().any(|prompts| prompts.contains(prompt.as_ref()));
+                let there = [own, default].into_iter().flatten().any(|prompts| prompts.contains(&**prompt));
                 if !there {
                     let all = own.into_iter().flatten().map(String::as_str);
                     let hint = suggest(prompt, all)
