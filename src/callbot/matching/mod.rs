@@ -1,7 +1,7 @@
 //! What a caller wants, from example sentences alone. [METHODS.md](../METHODS.md) has the methods that were compared.
 //!
-//! Two likenesses are added: that of meaning by the sentence encoder, which sees through other words, and that of letters,
-//! which sees through recognition errors and keeps to the operator's own vocabulary. Kernel ridge regression makes scores
+//! Likenesses are added: that of meaning by the sentence encoder, which sees through other words, and those of words and of
+//! letters, which keep to the operator's own vocabulary and see through recognition errors. Kernel ridge regression makes scores
 //! of them; how sure a score is, is learnt from how the examples fare when each fifth of them is held back.
 
 mod ngrams;
@@ -15,13 +15,14 @@ use ndarray::{Array2, Axis};
 
 use super::encoder::Encoder;
 use super::text::{plain, without_numbers};
-use ngrams::Ngrams;
+use ngrams::{Ngrams, Sequences};
 use solve::solve;
 
 /// How quickly the likeness of meaning fades with the distance of two sentences.
 const SHARPNESS: f32 = 2.0;
-/// The likeness of letters beside that of meaning.
-const LETTERS: f32 = 1.0;
+/// The likenesses of letters and of words beside that of meaning.
+const LETTERS: f32 = 0.5;
+const WORDS: f32 = 0.5;
 const RIDGE: f32 = 0.2;
 /// How near the solution is to be: for use, and for seeing how the examples fare.
 const EXACT: f32 = 1e-3;
@@ -29,7 +30,7 @@ const ROUGH: f32 = 3e-2;
 const FOLDS: usize = 5;
 
 /// Of the examples of `none`, held back, so many may be taken for a wish.
-const NONSENSE_TAKEN: f32 = 0.05;
+const NONSENSE_TAKEN: f32 = 0.08;
 
 /// A sentence of an example file, and what it stands for: an intent's place, or `None` for what is no wish.
 pub type Example = (String, Option<usize>);
@@ -47,10 +48,29 @@ pub struct Guess {
     pub accepted: bool,
 }
 
+/// The examples by their letters and words.
+#[derive(Debug)]
+struct Forms {
+    letters: Ngrams,
+    words: Ngrams,
+}
+
+impl Forms {
+    fn of(texts: &[String]) -> Forms {
+        Forms { letters: Ngrams::of(texts, Sequences::Letters), words: Ngrams::of(texts, Sequences::Words) }
+    }
+
+    /// How like `text` is to each example in form.
+    fn likeness(&self, text: &str) -> impl Iterator<Item = f32> {
+        let both = self.letters.cosines(text).into_iter().zip(self.words.cosines(text));
+        both.map(|(letters, words)| LETTERS * letters + WORDS * words)
+    }
+}
+
 /// One language's examples, learnt.
 #[derive(Debug)]
 pub struct Matcher {
-    ngrams: Ngrams,
+    forms: Forms,
     /// A row an example, transposed; `None` without an encoder.
     meanings: Option<Array2<f32>>,
     /// A row an example, a column a class; the last class is `none`.
@@ -71,18 +91,18 @@ impl Matcher {
         }
         let texts: Vec<String> = examples.iter().map(|(text, _)| compared(text)).collect();
         let classes: Vec<usize> = examples.iter().map(|(_, intent)| intent.unwrap_or(intents).min(intents)).collect();
-        let ngrams = Ngrams::of(&texts);
+        let forms = Forms::of(&texts);
         let meanings = encoder.map(|encoder| {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             encoder.encode(&texts).reversed_axes().as_standard_layout().into_owned()
         });
-        let kernel = kernel(&ngrams, meanings.as_ref(), &texts);
+        let kernel = kernel(&forms, meanings.as_ref(), &texts);
         let targets = targets(&classes, intents + 1);
         let held_back = held_back(&kernel, &targets, &classes);
         let scale = scale(&held_back, &classes);
         let threshold = threshold(&held_back, &classes, scale);
         Some(Matcher {
-            ngrams,
+            forms,
             meanings,
             weights: solve(&kernel, RIDGE, &targets, EXACT),
             exact: examples.iter().map(|(text, intent)| (plain(text), *intent)).collect(),
@@ -123,8 +143,7 @@ impl Matcher {
     fn probabilities(&self, plain: &str, encoder: Option<&Encoder>) -> Vec<f32> {
         let compared = without_numbers(plain);
         let mut likeness = Array2::zeros((1, self.weights.nrows()));
-        let letters = self.ngrams.cosines(&compared);
-        likeness.iter_mut().zip(letters).for_each(|(likeness, cosine)| *likeness = LETTERS * cosine);
+        likeness.iter_mut().zip(self.forms.likeness(&compared)).for_each(|(place, form)| *place = form);
         if let (Some(meanings), Some(encoder)) = (&self.meanings, encoder) {
             let cosines = encoder.encode(&[&compared]).dot(meanings);
             likeness.iter_mut().zip(&cosines).for_each(|(likeness, cosine)| *likeness += meaning(*cosine));
@@ -143,10 +162,10 @@ fn meaning(cosine: f32) -> f32 {
 }
 
 /// How like each example is to each other one.
-fn kernel(ngrams: &Ngrams, meanings: Option<&Array2<f32>>, texts: &[String]) -> Array2<f32> {
+fn kernel(forms: &Forms, meanings: Option<&Array2<f32>>, texts: &[String]) -> Array2<f32> {
     let mut kernel = Array2::zeros((texts.len(), texts.len()));
     for (mut row, text) in kernel.rows_mut().into_iter().zip(texts) {
-        row.iter_mut().zip(ngrams.cosines(text)).for_each(|(place, cosine)| *place = LETTERS * cosine);
+        row.iter_mut().zip(forms.likeness(text)).for_each(|(place, form)| *place = form);
     }
     if let Some(meanings) = meanings {
         kernel += &meanings.t().dot(meanings).mapv(meaning);
