@@ -75,7 +75,14 @@ pub struct CallRecord {
     pub talk_ms: Option<u64>,
     pub hold_ms: Option<u64>,
     pub acw_ms: Option<u64>,
+    /// How often an agent handed the caller over.
     pub transfers: u32,
+    /// How often an agent asked another, or an expert.
+    #[serde(default)]
+    pub consults: u32,
+    /// The transfers, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handed_over: Vec<HandOver>,
     /// The message that the caller left, else the recording of the call.
     pub recording: Option<RecordingId>,
     /// What the caller answered to surveys; null until then.
@@ -118,6 +125,9 @@ pub struct QueueVisit {
     /// Before the entry where a place was kept or regained.
     #[serde(with = "millis")]
     pub waiting_since: Wall,
+    /// So much before that counted as waiting for the place in line: time with a bot or a menu.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub counted_ms: u64,
     /// Null while the caller waits.
     pub wait_ms: Option<u64>,
     pub end: Option<VisitEnd>,
@@ -130,6 +140,30 @@ pub struct QueueVisit {
     /// The range in which the wait would probably lie, as it was estimated at the entry; null where it was not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_ms: Option<(u64, u64)>,
+}
+
+/// How an agent handed the caller over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandOverKind {
+    /// Without a word before.
+    Blind,
+    /// After asking, or while it still rang.
+    Supervised,
+    /// By leaving a conference.
+    Conference,
+}
+
+/// One transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOver {
+    #[serde(with = "millis")]
+    pub at: Wall,
+    pub kind: HandOverKind,
+    /// Who handed over: what follows is not theirs.
+    pub by: Option<AgentId>,
+    /// `expert:301`, `agent:205`, `queue:support`, a number; null for a conference that went on.
+    pub to: Option<String>,
 }
 
 /// What an agent says of a call; the last word counts.
@@ -246,6 +280,42 @@ pub struct Progress {
 }
 
 impl CallRecord {
+    /// The record of a call that has just come in.
+    #[cfg(test)]
+    pub fn new(call_id: CallId, from: &str, to: &str, started_at: Wall) -> CallRecord {
+        CallRecord {
+            call_id,
+            trunk: None,
+            outgoing: false,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            started_at,
+            answered_at: None,
+            ended_at: None,
+            outcome: None,
+            ended_by: None,
+            sip_status: None,
+            q850: None,
+            queue: None,
+            agent: None,
+            wait_ms: None,
+            talk_ms: None,
+            hold_ms: None,
+            acw_ms: None,
+            transfers: 0,
+            consults: 0,
+            handed_over: Vec::new(),
+            recording: None,
+            survey: None,
+            disposition: None,
+            resolved: None,
+            visits: Vec::new(),
+            path: Vec::new(),
+            trace: Trace::default(),
+            legs: Vec::new(),
+        }
+    }
+
     pub fn follow(&mut self, progress: Progress) {
         self.answered_at = progress.answered_at.or(self.answered_at);
         self.queue = progress.queue.or_else(|| self.queue.take());
@@ -273,6 +343,11 @@ impl CallRecord {
             leg.left_at.get_or_insert(at);
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// RFC 3339 in UTC with exactly three decimals.

@@ -1,13 +1,14 @@
 //! What the outside sees of the live state: published by the engine at every change, read by the web shell.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::callback::{AttemptFailure, Callback, CallbackState};
+use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
 use crate::findings::Finding;
-use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, TrunkId};
+use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::time::Wall;
 use crate::trace::Trace;
@@ -37,13 +38,45 @@ pub struct AgentView {
     #[serde(with = "millis")]
     #[schema(value_type = String, format = DateTime)]
     pub since: Wall,
+    /// Of which they are a member now.
     #[schema(value_type = Vec<String>)]
     pub queues: Vec<QueueId>,
+    /// With a level each, from 1 to 5.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u8>)]
+    pub skills: BTreeMap<Skill, u8>,
+    /// The queues that they serve in certain hours only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<ScheduleView>,
     #[schema(value_type = Option<String>)]
     pub call_id: Option<CallId>,
     /// Whether a phone of theirs can be reached (registered, or at a fixed address).
     pub reachable: bool,
     pub handled: u64,
+}
+
+/// A queue of which an agent is a member in the hours of a calendar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ScheduleView {
+    #[schema(value_type = String)]
+    pub queue: QueueId,
+    /// The calendar's name.
+    pub schedule: String,
+    /// Whether these are their hours.
+    pub member: bool,
+    /// When that changes; null where it does not, as far as can be seen.
+    #[serde(with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub changes_at: Option<Wall>,
+}
+
+/// Where the occupancy of a queue's agents lies, by the band that its settings call healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OccupancyBand {
+    Below,
+    Within,
+    Above,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -52,14 +85,27 @@ pub struct QueueView {
     pub id: QueueId,
     /// Callers who wait on the line.
     pub waiting: u64,
-    /// Call-backs that keep a place among them.
+    /// Call-backs in line, those held back included.
     pub callbacks: u64,
+    /// Of those, the ones that wait until agents have time for cold work.
+    #[serde(default)]
+    pub callbacks_held_back: u64,
     /// When the head of the queue came; null when nobody waits.
     #[serde(with = "optional_millis")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub longest_waiting_since: Option<Wall>,
     pub agents_available: u64,
     pub agents_logged_in: u64,
+    /// Agents who are logged in and outside the hours in which they are members.
+    #[serde(default)]
+    pub agents_off_schedule: u64,
+    /// The share of the last 15 minutes in which the queue's agents handled contacts, of this queue or another, from 0 to
+    /// 1; null while too little was seen.
+    #[serde(default)]
+    pub occupancy: Option<f64>,
+    /// Where that lies; null where it is not known. Above, no cold work is done.
+    #[serde(default)]
+    pub occupancy_band: Option<OccupancyBand>,
     pub offered: u64,
     pub handled: u64,
     pub abandoned: u64,
@@ -74,7 +120,12 @@ pub enum CallState {
     Ivr,
     Queued,
     Talking,
+    /// The caller waits with music, or hears it ring where they are handed over to.
     Holding,
+    /// The agent asks another; the caller waits with music, or the others go on talking.
+    Consulting,
+    /// Three or more talk.
+    Conference,
     /// Everybody has been told; the record is being written.
     Ending,
 }
@@ -102,7 +153,31 @@ pub struct CallView {
     pub position: Option<u64>,
     #[schema(value_type = Option<String>)]
     pub agent: Option<AgentId>,
+    /// Where the agent's question to another stands.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consult: Option<ConsultView>,
     pub legs: Vec<LegView>,
+}
+
+/// The one who is asked by the agent of a call, or to whom the caller is handed over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ConsultView {
+    /// `expert:301`, `agent:205`, `tel:+33…`
+    pub to: String,
+    pub state: ConsultState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsultState {
+    /// It rings there; the agent hears it.
+    Ringing,
+    /// Agent and asked talk apart.
+    Private,
+    /// The agent is back with the caller; the asked waits.
+    Swapped,
+    /// The agent has handed over and gone; the caller hears it ring there.
+    HandingOver,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -111,7 +186,11 @@ pub struct LegView {
     pub leg_id: LegId,
     pub role: Party,
     pub address: String,
+    /// By their own phone.
     pub on_hold: bool,
+    /// Nobody hears this leg.
+    #[serde(default)]
+    pub muted: bool,
 }
 
 /// A call-back, from the promise to its end.
@@ -119,9 +198,10 @@ pub struct LegView {
 pub struct CallbackView {
     #[schema(value_type = String)]
     pub callback_id: CallbackId,
-    /// The call in which it was asked for; null when asked for on the web.
+    /// The call in which it was asked for, or whose caller gave up; null when asked for on the web.
     #[schema(value_type = Option<String>)]
     pub call_id: Option<CallId>,
+    pub wished: Wished,
     pub number: String,
     #[schema(value_type = String)]
     pub queue: QueueId,
@@ -145,6 +225,7 @@ impl From<&Callback> for CallbackView {
         CallbackView {
             callback_id: callback.id,
             call_id: callback.call_id,
+            wished: callback.wished,
             number: callback.number.clone(),
             queue: callback.queue.clone(),
             state: callback.state,
@@ -286,9 +367,57 @@ pub enum ApiRequest {
         recording: RecordingId,
         by: String,
     },
+    /// What an agent does with the talk of a call. `by` is the agent who asks; `None` for other roles, who may name the
+    /// agent's `leg`.
+    Steer {
+        call: CallId,
+        by: Option<AgentId>,
+        leg: Option<LegId>,
+        action: Steering,
+    },
+    /// A supervisor listens in on a talk, by the phone at this SIP address.
+    Supervise {
+        call: CallId,
+        mode: SupervisionMode,
+        phone: String,
+    },
     /// The decisions of a call that is up, as `CallTrace`.
     Trace {
         call: CallId,
+    },
+}
+
+/// How a supervisor takes part in a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SupervisionMode {
+    /// Hears all, is heard by nobody.
+    Listen,
+    /// Is heard by the agent alone.
+    Whisper,
+    /// Is heard by all whom the agent hears.
+    Barge,
+}
+
+/// What can be done with a talk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Steering {
+    Hold,
+    Resume,
+    /// Nobody hears the agent, or they are heard again.
+    Mute(bool),
+    /// `expert:301`, `agent:205`, `tel:+33…`
+    Consult {
+        to: String,
+    },
+    Swap,
+    Complete,
+    Cancel,
+    Conference,
+    /// Also `queue:support`, there with a priority.
+    Transfer {
+        to: String,
+        priority: Option<i32>,
     },
 }
 

@@ -22,6 +22,11 @@ pub enum MediaCommand {
         call: CallId,
         port: MediaPort,
     },
+    /// The leg is one of another call from now on, with whatever its far end is sent going on without a break.
+    Move {
+        leg: LegId,
+        call: CallId,
+    },
     /// What offer and answer agreed on; may come again at any time (hold, codec change, new address).
     Configure {
         leg: LegId,
@@ -41,6 +46,13 @@ pub enum MediaCommand {
         items: Vec<PlayItem>,
         repeat: bool,
     },
+    /// As `Play`, once, but a running play that repeats is only set aside: it goes on from where it was when these items
+    /// have ended or are stopped. `StopPlay` ends it there as well, unheard.
+    Interject {
+        leg: LegId,
+        play: PlayId,
+        items: Vec<PlayItem>,
+    },
     /// Stops at once; reports nothing.
     StopPlay {
         leg: LegId,
@@ -51,6 +63,10 @@ pub enum MediaCommand {
         leg: LegId,
         digit: Digit,
         duration: Duration,
+    },
+    /// From now on nobody is sent this leg's keys; they are told as before.
+    KeepKeys {
+        leg: LegId,
     },
     /// Writes down what the leg's far end says and, where the terms say so, what it is sent, until `StopRecord`, the
     /// longest time of the terms or the end of the leg. `RecordingEvent::Ended` or `Failed` follows in every case.
@@ -75,6 +91,28 @@ pub enum MediaCommand {
     Close {
         leg: LegId,
     },
+}
+
+impl MediaCommand {
+    /// The leg that it is about.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            MediaCommand::Open { leg, .. }
+            | MediaCommand::Move { leg, .. }
+            | MediaCommand::Configure { leg, .. }
+            | MediaCommand::Hear { leg, .. }
+            | MediaCommand::Play { leg, .. }
+            | MediaCommand::Interject { leg, .. }
+            | MediaCommand::StopPlay { leg, .. }
+            | MediaCommand::SendDigit { leg, .. }
+            | MediaCommand::KeepKeys { leg }
+            | MediaCommand::Record { leg, .. }
+            | MediaCommand::PauseRecord { leg, .. }
+            | MediaCommand::StopRecord { leg, .. }
+            | MediaCommand::Close { leg } => Some(*leg),
+            MediaCommand::DiscardRecording(_) => None,
+        }
+    }
 }
 
 /// What is to be recorded of a leg.
@@ -131,6 +169,17 @@ pub enum PlayItem {
         on: Duration,
         off: Duration,
     },
+}
+
+impl PlayItem {
+    /// A prompt in the caller's language, or in one of its own as `fr:hello`.
+    pub fn prompt(prompt: &str, language: &Language) -> PlayItem {
+        let (language, name) = match prompt.split_once(':') {
+            Some((own, name)) => (Language::from(own), name),
+            None => (language.clone(), prompt),
+        };
+        PlayItem::Prompt { name: name.to_owned(), language }
+    }
 }
 
 /// One agreed audio stream (RFC 3264), from our side.

@@ -44,6 +44,8 @@ pub struct Leg {
     pub latch: Latch,
     pub state: LegState,
     pub held_by_peer: bool,
+    /// Nobody hears this leg.
+    pub muted: bool,
     pub joined_at: Option<Wall>,
     pub left_at: Option<Wall>,
     pub clock: LegClock,
@@ -81,6 +83,7 @@ impl Leg {
             latch: new.latch,
             state: LegState::Ringing,
             held_by_peer: false,
+            muted: false,
             joined_at: None,
             left_at: None,
             clock: LegClock::default(),
@@ -109,10 +112,24 @@ impl Leg {
         }
     }
 
+    /// The leg goes over to another call, where it begins anew but for its session and media. This one stays for the record.
+    pub fn move_away(&mut self, now: Now) -> Leg {
+        let moved = Leg { clock: LegClock::default(), joined_at: Some(now.wall), ..self.clone() };
+        self.leave(now);
+        // Its figures are those of the other call.
+        self.rtp = Some(RtpStats::default());
+        moved
+    }
+
     /// Takes over what offer and answer agreed on.
     pub fn configure(&mut self, agreed: &Agreed) -> MediaCommand {
         self.held_by_peer = agreed.held_by_peer;
         MediaCommand::Configure { leg: self.id, stream: Box::new(stream_of(agreed, self.latch)) }
+    }
+
+    /// Whether this leg hears that one.
+    pub fn hears(&self, other: LegId) -> bool {
+        self.is_up() && self.ear.sources.contains(&other)
     }
 
     /// Changes what this leg hears; gives out only the commands that make the difference.
@@ -127,10 +144,11 @@ impl Leg {
             }
         }
         self.ear = wanted;
-        self.start_music(next_play, out);
+        self.play_music(next_play, out);
     }
 
-    fn start_music(&mut self, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
+    /// Begins the music where there is to be some and nothing is heard.
+    pub fn play_music(&mut self, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
         let Some(item) = self.ear.music.clone() else { return };
         if self.music_play.is_some() || self.announcement.is_some() {
             return;
@@ -152,25 +170,27 @@ impl Leg {
         }
     }
 
-    /// Says something over the music, which comes back when it has ended.
-    pub fn announce(&mut self, items: Vec<PlayItem>, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
-        if self.ear.music.is_none() {
-            return;
-        }
+    /// Whether something can be said over the music: there is some, and nothing else is being said.
+    pub fn listens_to_music(&self) -> bool {
+        self.is_up() && self.ear.music.is_some() && self.announcement.is_none()
+    }
+
+    /// Says something over the music, which afterwards goes on from where it was where it `resumes`; else `play_music`
+    /// is to follow.
+    pub fn announce(&mut self, items: Vec<PlayItem>, resumes: bool, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
         let play = take_play(next_play);
-        out.push(MediaCommand::Play { leg: self.id, play, items, repeat: false });
-        self.music_play = None;
+        if resumes && self.music_play.is_some() {
+            out.push(MediaCommand::Interject { leg: self.id, play, items });
+        } else {
+            out.push(MediaCommand::Play { leg: self.id, play, items, repeat: false });
+            self.music_play = None;
+        }
         self.announcement = Some(play);
     }
 
-    /// A play has ended. `true` when it was an announcement of ours: the music is on again.
-    pub fn play_ended(&mut self, play: PlayId, next_play: &mut u64, out: &mut Vec<MediaCommand>) -> bool {
-        if self.announcement != Some(play) {
-            return false;
-        }
-        self.announcement = None;
-        self.start_music(next_play, out);
-        true
+    /// A play has ended. `true` when it was an announcement of ours.
+    pub fn play_ended(&mut self, play: PlayId) -> bool {
+        self.announcement.take_if(|announcement| *announcement == play).is_some()
     }
 
     pub fn record(&self) -> LegRecord {
@@ -183,13 +203,19 @@ impl Leg {
             rtp: self.rtp,
             talk_ms: self.clock.talk_ms(),
             hold_ms: self.clock.hold_ms(),
-            consult_ms: 0,
-            conference_ms: 0,
+            consult_ms: self.clock.consult_ms(),
+            conference_ms: self.clock.conference_ms(),
         }
     }
 
     pub fn view(&self) -> LegView {
-        LegView { leg_id: self.id, role: self.role, address: self.address.clone(), on_hold: self.held_by_peer }
+        LegView {
+            leg_id: self.id,
+            role: self.role,
+            address: self.address.clone(),
+            on_hold: self.held_by_peer,
+            muted: self.muted,
+        }
     }
 }
 

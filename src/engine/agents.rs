@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::calls::EndReason;
 use super::{Engine, LogLevel, Timer};
-use crate::bridge::{Latch, MediaCommand, PlayItem};
+use crate::bridge::{Latch, MediaCommand};
 use crate::call::{Leg, NewLeg, Offer, Phase};
-use crate::dialplan::{Names, QueueOutcome, RunInput, TransferOutcome};
-use crate::ids::{AgentId, CallId, Language, LegId};
+use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
+use crate::ids::{AgentId, CallId, LegId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
@@ -17,7 +17,6 @@ use crate::settings::Codec;
 use crate::sip::Destination;
 use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
-use crate::spoken::{Amount, Kind, Said};
 use crate::time::Now;
 use crate::trace::Decision;
 
@@ -51,13 +50,7 @@ impl Engine {
 
     /// Rings every phone of the agent. When none can be rung the distributor is told at once.
     pub(super) fn ring_agent(&mut self, id: CallId, agent: &AgentId, now: Now) {
-        let mut legs = Vec::new();
-        for phone in self.phones(agent).into_iter().take(MAX_PHONES) {
-            match self.invite_agent(id, agent, phone, now) {
-                Some(leg) => legs.push(leg),
-                None => break,
-            }
-        }
+        let legs = self.invite_phones(id, agent, now);
         let Some(live) = self.live(id) else { return self.acd.leave(id, now) };
         if legs.is_empty() {
             self.log(
@@ -69,6 +62,12 @@ impl Engine {
         }
         live.call.offers.push(Offer { agent: agent.clone(), legs });
         self.changed.insert(id);
+    }
+
+    /// An INVITE to each phone of the agent; none where there is no phone or no port.
+    pub(super) fn invite_phones(&mut self, id: CallId, agent: &AgentId, now: Now) -> Vec<LegId> {
+        let phones = self.phones(agent).into_iter().take(MAX_PHONES);
+        phones.map_while(|phone| self.invite_agent(id, agent, phone, now)).collect()
     }
 
     pub(super) fn phones(&self, id: &AgentId) -> Vec<Phone> {
@@ -164,7 +163,10 @@ impl Engine {
 
     /// One phone of an offer refused, or cannot be reached. The agent has failed when it was the last.
     pub(super) fn phone_failed(&mut self, id: CallId, leg: LegId, why: NoAnswer, now: Now) {
-        if self.outside_failed(id, leg, why, now) {
+        if self.supervisor_gone(id, leg, now)
+            || self.asked_failed(id, leg, why, now)
+            || self.outside_failed(id, leg, why, now)
+        {
             return;
         }
         let Some(live) = self.live(id) else { return };
@@ -180,7 +182,10 @@ impl Engine {
 
     /// A phone was picked up: all others that ring for this call stop, caller and agent talk.
     pub(super) fn phone_answered(&mut self, id: CallId, leg: LegId, now: Now) {
-        if self.outside_answered(id, leg, now) {
+        if self.supervisor_answered(id, leg, now)
+            || self.asked_answered(id, leg, now)
+            || self.outside_answered(id, leg, now)
+        {
             return;
         }
         let offer = self.live(id).and_then(|live| live.call.take_offer(leg));
@@ -207,27 +212,16 @@ impl Engine {
     /// The caller and the one on `leg`, who has answered, talk from now on.
     pub(super) fn connect(&mut self, id: CallId, leg: LegId, told: RunInput, now: Now) {
         self.callbacks.kept(id);
+        self.recovered(id, now);
         self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         live.call.talk(leg, now);
+        self.keep_keys(id, leg, false);
         self.unwritten.insert(id);
         self.timers.clear(&Timer::Dial(id));
-        self.timers.clear(&Timer::Wait(id));
+        self.wait_no_longer(id);
         self.wire(id, now);
         self.run_plan(id, told, now);
-    }
-
-    /// Tells the caller who waits where they stand.
-    pub(super) fn announce_position(&mut self, id: CallId, position: usize, now: Now) {
-        let Some(live) = self.calls.get_mut(&id) else { return };
-        let language = live.call.language.clone();
-        let prompts = position_prompts(position, &language, self.plans.names(), now);
-        let items = prompts.into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() }).collect();
-        let mut out = Vec::new();
-        if let Some(leg) = live.call.caller_mut().filter(|leg| leg.is_up()) {
-            leg.announce(items, &mut self.next_play, &mut out);
-        }
-        out.into_iter().for_each(|command| self.media(command));
     }
 
     /// Agents whose phone stands at a fixed address are there from the start.
@@ -239,14 +233,6 @@ impl Engine {
     }
 }
 
-/// The prompts that say a position; where the language has no words for it, only that one waits.
-fn position_prompts(position: usize, language: &Language, names: &Names, now: Now) -> Vec<String> {
-    let said = Said { kind: Kind::Position, set: None };
-    let place = Amount::Integer(i64::try_from(position).unwrap_or(i64::MAX));
-    let prompts = names.spoken(language).and_then(|table| said.prompts(place, table, now.wall));
-    prompts.unwrap_or_else(|| vec!["please-wait".to_owned()])
-}
-
 /// The codec that the caller speaks comes first, so that nothing need be transcoded.
 pub(super) fn codecs_for(own: &[Codec], caller: Option<&Leg>) -> Vec<Codec> {
     let spoken = caller.and_then(|leg| leg.negotiator.agreed()).map(|agreed| agreed.codec);
@@ -254,7 +240,7 @@ pub(super) fn codecs_for(own: &[Codec], caller: Option<&Leg>) -> Vec<Codec> {
     first.into_iter().chain(own.iter().copied().filter(|codec| Some(*codec) != first)).collect()
 }
 
-fn fixed_phone(contact: &str) -> Option<Phone> {
+pub(super) fn fixed_phone(contact: &str) -> Option<Phone> {
     let uri: Uri = contact.parse().ok()?;
     let Uri::Sip(sip) = &uri else { return None };
     let Host::Address(address) = sip.host else { return None };

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use rand_core::RngCore;
 
+use super::dial_out::Reaching;
 use super::incoming::{Dialled, Source};
-use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
+use super::{Engine, FINISH_WAIT, Journal, Live, LostPlace, Timer};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{self, Call, Ending, Leg, LegState, NewLeg, Phase};
 use crate::callback::Origin;
@@ -154,6 +155,11 @@ impl Engine {
                 self.calls.insert(id, Box::new(Live::new(call, None, plans)));
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
+            Dialled::Expert(expert) => {
+                self.calls.insert(id, Box::new(Live::new(call, None, plans)));
+                let whom = (Party::Expert, Reaching::ForAgent);
+                self.dial_number(id, expert.as_str(), whom, super::direct::DIAL_TIMEOUT, now);
+            }
         }
     }
 
@@ -214,6 +220,8 @@ impl Engine {
             return;
         }
         let answered = live.call.answered_at.is_some();
+        let gave_up = reason.outcome == Outcome::Abandoned && reason.by == Party::Caller;
+        let gave_up = gave_up && matches!(live.call.phase, Phase::Queued(_));
         live.call.stop_waiting(now);
         live.call.leave_visit(visit_end(&reason, live.call.outgoing), now);
         live.call.ending = Some(Ending {
@@ -232,10 +240,16 @@ impl Engine {
             self.drop_leg(id, leg, &reason, now);
         }
         self.attempt_over(id, &phase, now);
-        self.acd.leave(id, now);
+        self.consultations_over(id, now);
+        if !self.tickets.contains_key(&id) {
+            self.acd.leave(id, now);
+        }
+        if gave_up {
+            self.recover_abandoned(id, now);
+        }
         self.timers.clear(&Timer::Plan(id));
         self.timers.clear(&Timer::History(id));
-        self.timers.clear(&Timer::Wait(id));
+        self.wait_no_longer(id);
         self.timers.clear(&Timer::Dial(id));
         self.timers.set(Timer::Finish(id), now.instant + FINISH_WAIT);
         self.changed.insert(id);
@@ -292,7 +306,9 @@ impl Engine {
         let message = self.settle_recordings(id, now);
         let Some(live) = self.calls.remove(&id) else { return };
         self.timers.clear(&Timer::Finish(id));
+        self.tickets.retain(|_, call| *call != id);
         for leg in live.call.legs.values() {
+            self.timers.clear(&Timer::Keys(id, leg.id));
             self.legs.remove(&leg.id);
             self.sessions.remove(&leg.session);
         }
@@ -316,11 +332,24 @@ impl Engine {
         self.draining = true;
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
+            if let Some(place) = self.place_of(id, now) {
+                self.journal(Journal::LostPlace(place));
+            }
             let handled = self.calls.get(&id).is_some_and(|live| live.call.handled);
             let outcome = if handled { Outcome::Handled } else { Outcome::Failed };
             // Q.850 cause 41: temporary failure.
             self.end_call(id, EndReason { outcome, by: Party::System, q850: 41, status: 503 }, now);
         }
+    }
+
+    /// Of a caller who waits in a queue: what they regain when they ring the next process.
+    fn place_of(&self, id: CallId, now: Now) -> Option<LostPlace> {
+        let call = &self.calls.get(&id)?.call;
+        let Phase::Queued(waiting) = &call.phase else { return None };
+        let waited = jiff::SignedDuration::try_from(now.instant.since(call.queued_at?)).ok()?;
+        let waiting_since = now.wall.checked_sub(waited).ok()?;
+        let (from, queue) = (call.from.clone(), waiting.queue.clone());
+        Some(LostPlace { from, queue, waiting_since, lost_at: now.wall })
     }
 
     /// Re-computes who hears whom.

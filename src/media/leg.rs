@@ -48,7 +48,11 @@ pub(super) struct Leg {
     /// The legs to which this one's packets are relayed.
     pub relay_to: SmallVec<[u32; 4]>,
     pub play: Option<Playing>,
+    /// What repeats, while something is said over it.
+    pub aside: Option<Playing>,
     pub keys: Option<Box<Keys>>,
+    /// Nobody is sent the keys of this leg's far end.
+    pub keeps_keys: bool,
     /// Where the wheel called last.
     pub called: Instant,
     pub out: Outgoing,

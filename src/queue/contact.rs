@@ -68,10 +68,14 @@ pub(super) enum Stage {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Contact {
     pub(super) medium: Medium,
+    /// Cold work that is held back until agents have time for it.
+    pub(super) cold: bool,
     /// Was a call-back until the customer picked up.
     pub(super) called_back: bool,
     /// `None` for a call that goes straight to one agent.
     pub(super) queue: Option<QueueIndex>,
+    /// The queue by whose rule it is wrapped up, of one that was handed over.
+    pub(super) after: Option<QueueIndex>,
     pub(super) demand: Demand,
     /// What an agent must be good at by now.
     pub(super) asked: Skills,
@@ -96,8 +100,10 @@ impl Contact {
         let asked = demand.skills.clone();
         Contact {
             medium,
+            cold: false,
             called_back: false,
             queue,
+            after: None,
             demand,
             asked,
             held_for: None,
@@ -127,6 +133,11 @@ impl Contact {
             self.asked = widened(&self.demand.skills, step.level);
         }
         None
+    }
+
+    /// How long it has waited in queues: without what counts besides for its place.
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        now.since(self.place.since).saturating_sub(self.demand.counted)
     }
 
     /// The agents who are reserved for it.
