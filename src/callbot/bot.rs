@@ -66,7 +66,10 @@ pub type Text = Vec<Piece>;
 pub enum Piece {
     Prompt(String),
     /// The value of a slot or of a field that was looked up, in words.
-    Value { said: Said, of: String },
+    Value {
+        said: Said,
+        of: String,
+    },
 }
 
 /// What the bot says whatever the intent.
@@ -126,7 +129,11 @@ pub enum Act {
     LookUp(Box<Question>),
     Answer(Text),
     /// A question that is answered by yes or no.
-    Offer { text: Text, yes: Then, no: Then },
+    Offer {
+        text: Text,
+        yes: Then,
+        no: Then,
+    },
     /// A person goes on.
     HandOver(Text),
     End(Text),

@@ -18,10 +18,11 @@ pub fn without_cards(text: &str, words: Option<&Words>) -> String {
     if cards.is_empty() {
         return written;
     }
-    let kept = tokens.iter().enumerate().filter_map(|(at, token)| match cards.iter().find(|places| places.contains(&at)) {
-        Some(places) => (places.start == at).then_some(HIDDEN),
-        None => Some(token.as_str()),
-    });
+    let kept =
+        tokens.iter().enumerate().filter_map(|(at, token)| match cards.iter().find(|places| places.contains(&at)) {
+            Some(places) => (places.start == at).then_some(HIDDEN),
+            None => Some(token.as_str()),
+        });
     kept.collect::<Vec<_>>().join(" ")
 }
 

@@ -8,7 +8,8 @@ pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().take(LONGEST).peekable();
     while let Some(c) = characters.next() {
-        let within = characters.peek().is_some_and(|next| next.is_alphanumeric()) && !out.is_empty() && !out.ends_with(' ');
+        let within =
+            characters.peek().is_some_and(|next| next.is_alphanumeric()) && !out.is_empty() && !out.ends_with(' ');
         match c {
             '\'' | '\u{2019}' | '\u{02bc}' if within => out.push('\''),
             c if c.is_alphanumeric() => out.extend(c.to_lowercase()),

@@ -44,8 +44,7 @@ pub(super) fn run(args: &TestArgs, loaded: &Loaded) -> ExitCode {
         let judged = read(path).and_then(|(language, sentences)| {
             let (described, language) = talk::find(&loaded.bots, &language, None)?;
             let bot = &described.bot;
-            let understanding =
-                learnt.entry(&bot.name).or_insert_with(|| Understanding::learn(bot, encoder.clone()));
+            let understanding = learnt.entry(&bot.name).or_insert_with(|| Understanding::learn(bot, encoder.clone()));
             let known = |intent: &str| intent == NONE || bot.intent(intent).is_some();
             if let Some(strange) = sentences.iter().find(|sentence| !known(&sentence.intent)) {
                 return Err(format!("{}: bot '{}' has no intent '{}'", path.display(), bot.name, strange.intent));
@@ -122,7 +121,11 @@ fn print(path: &Path, threshold: Option<f32>, judged: &[Judged]) -> std::io::Res
     writeln!(out, "{}: {}", path.display(), count(judged.len(), "sentence"))?;
     writeln!(out, "understood: {}", shown(right(judged)))?;
     writeln!(out, "nonsense taken for a wish: {}", shown(nonsense_taken(judged)))?;
-    let wrong = share(judged, |judged| judged.meant != NONE, |judged| judged.taken_for != NONE && judged.taken_for != judged.meant);
+    let wrong = share(
+        judged,
+        |judged| judged.meant != NONE,
+        |judged| judged.taken_for != NONE && judged.taken_for != judged.meant,
+    );
     writeln!(out, "taken for another wish: {}", shown(wrong))?;
     writeln!(out, "believed from a confidence of {:.2}", threshold.unwrap_or_default())?;
     let mut names: Vec<&str> = Vec::new();

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::trace::trunk_that_offers;
 use super::{FAILED, TestArgs, count, matrix, plain, print_findings, talk};
-use crate::config::{self, Loaded, Overrides};
 use crate::callbot::case::Case as BotCase;
 use crate::callbot::dialogue::Mind;
 use crate::callbot::understanding::Understanding;
+use crate::config::{self, Loaded, Overrides};
 use crate::dialplan::{Case, Miss, Plan};
 
 /// One test that was run.
@@ -54,8 +54,7 @@ fn converse<'l>(args: &TestArgs, loaded: &'l Loaded) -> Vec<Verdict<'l>> {
     let mut verdicts = Vec::new();
     for described in with_tests {
         let understanding = Understanding::learn(&described.bot, encoder.clone());
-        let mind =
-            Mind { bot: &described.bot, understanding: &understanding, spoken: &loaded.plans.names().spoken };
+        let mind = Mind { bot: &described.bot, understanding: &understanding, spoken: &loaded.plans.names().spoken };
         for case in &described.cases {
             let BotCase { name, file, line, .. } = case;
             let misses = case.run(mind).into_iter().map(|miss| Miss {

@@ -93,7 +93,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     match plans {
         Some(plans) if !has_errors(&found) => {
             Ok(Loaded { settings: draft.settings, plans, bots, source, warnings: found })
-        },
+        }
         _ => Err(found),
     }
 }

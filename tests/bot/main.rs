@@ -66,17 +66,47 @@ impl Caller<'_> {
     /// Something that a caller of any kind may say, as a recogniser of any kind may hear it.
     fn words(&mut self) -> String {
         let answers = [
-            "yes", "no", "oui", "non", "네", "아니요", "one moment please", "un instant", "잠깐만요", "pardon", "agent",
-            "conseiller", "상담원", "four seven one one two", "A 4 7 1 1 2", "quatre sept un un deux", "사칠일일이",
-            "tomorrow", "on Tuesday at ten", "mardi à dix heures", "화요일 세 시", "half past two", "no thank you",
-            "that's all", "4111 1111 1111 1111", "bullshit", "", " ", "uh", "99999999999999999999999999999999",
+            "yes",
+            "no",
+            "oui",
+            "non",
+            "네",
+            "아니요",
+            "one moment please",
+            "un instant",
+            "잠깐만요",
+            "pardon",
+            "agent",
+            "conseiller",
+            "상담원",
+            "four seven one one two",
+            "A 4 7 1 1 2",
+            "quatre sept un un deux",
+            "사칠일일이",
+            "tomorrow",
+            "on Tuesday at ten",
+            "mardi à dix heures",
+            "화요일 세 시",
+            "half past two",
+            "no thank you",
+            "that's all",
+            "4111 1111 1111 1111",
+            "bullshit",
+            "",
+            " ",
+            "uh",
+            "99999999999999999999999999999999",
         ];
         let text = if self.chance(45) {
             answers[self.below(answers.len() as u64) as usize].to_owned()
         } else {
             let all = self.texts;
             let languages: Vec<&Language> = all.keys().collect();
-            let language = if self.chance(80) { self.dialogue.language().clone() } else { languages[self.below(3) as usize].clone() };
+            let language = if self.chance(80) {
+                self.dialogue.language().clone()
+            } else {
+                languages[self.below(3) as usize].clone()
+            };
             let texts = &all[&language];
             let at = self.below(texts.len() as u64) as usize;
             all[&language][at].clone()
@@ -109,7 +139,8 @@ impl Caller<'_> {
             self.asked = None;
             let states = ["shipped", "preparing", "delivered", "unknown", "strange"];
             let state = states[self.below(5) as usize].to_owned();
-            let fields = BTreeMap::from([("state".to_owned(), state), ("delivery_day".to_owned(), "2026-12-01".to_owned())]);
+            let fields =
+                BTreeMap::from([("state".to_owned(), state), ("delivery_day".to_owned(), "2026-12-01".to_owned())]);
             self.pass(Duration::from_millis(200));
             return Event::LookedUp { look_up, fields: if self.chance(70) { Some(fields) } else { None } };
         }
@@ -240,7 +271,8 @@ fn thousands_of_conversations_end_within_bounds() {
     }
     let mut endings: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 0..number("RELAIS_CONVERSATIONS").unwrap_or(CONVERSATIONS) {
-        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(mind, &texts, seed, &mut Vec::new())));
+        let played =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(mind, &texts, seed, &mut Vec::new())));
         match played {
             Ok(ending) => *endings.entry(format!("{ending:?}")).or_default() += 1,
             Err(_) => panic!("conversation {seed} failed: RELAIS_SEED={seed} shows it"),
@@ -248,7 +280,9 @@ fn thousands_of_conversations_end_within_bounds() {
     }
     println!("{endings:?}");
     let seen: BTreeSet<&str> = endings.keys().map(String::as_str).collect();
-    for reason in ["Served", "HandOver(Misses)", "HandOver(Agent)", "HandOver(Key)", "HandOver(Anger)", "HandOver(Silence)"] {
+    for reason in
+        ["Served", "HandOver(Misses)", "HandOver(Agent)", "HandOver(Key)", "HandOver(Anger)", "HandOver(Silence)"]
+    {
         assert!(seen.contains(reason), "no conversation ended as {reason}: the callers are too tame: {endings:?}");
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Act, Action, Dialogue, Ending, Expect, LookUp, MOST_MISSES_KEPT, Mind, Now, Reason, State, Text,
-};
+use super::{Act, Action, Dialogue, Ending, Expect, LookUp, MOST_MISSES_KEPT, Mind, Now, Reason, State, Text};
 use crate::callbot::bot::{Question, Step, Then};
 use crate::callbot::words;
 

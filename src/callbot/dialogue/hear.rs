@@ -51,7 +51,8 @@ impl Dialogue {
         }
         self.follow_language(mind, &text);
         let words = words::of(&self.language);
-        if words.is_some_and(|words| self.is_about_talking(words, &text, mind, now)) || self.is_angry(mind, &text, now) {
+        if words.is_some_and(|words| self.is_about_talking(words, &text, mind, now)) || self.is_angry(mind, &text, now)
+        {
             return;
         }
         match (self.state.clone(), words) {
@@ -208,7 +209,9 @@ impl Dialogue {
         match (value, other) {
             (Some(value), None) => self.fill(mind, slot, value, now),
             (Some(value), Some(_)) if !takes_all => self.fill(mind, slot, value, now),
-            (Some(_), Some(other)) if other.confidence >= 1.0 => self.begin(mind, other.intent, other.confidence, text, now),
+            (Some(_), Some(other)) if other.confidence >= 1.0 => {
+                self.begin(mind, other.intent, other.confidence, text, now)
+            }
             (Some(value), Some(_)) => self.fill(mind, slot, value, now),
             (None, Some(other)) => self.begin(mind, other.intent, other.confidence, text, now),
             (None, None) => self.miss(mind, text, &form.invalid.clone(), now),
@@ -226,7 +229,9 @@ impl Dialogue {
         let today = self.today(mind, now.wall);
         let corrected = match form.kind {
             Kind::YesNo | Kind::Text => None,
-            ref kind => kind.find(text, words, &self.language, today, false).filter(|value| self.slots.get(slot) != Some(value)),
+            ref kind => {
+                kind.find(text, words, &self.language, today, false).filter(|value| self.slots.get(slot) != Some(value))
+            }
         };
         match (yes_or_no(text, words), corrected) {
             (_, Some(value)) => {

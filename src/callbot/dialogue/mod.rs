@@ -39,9 +39,14 @@ pub enum Event {
     /// The time asked for by `poll_timeout` has come.
     Timeout,
     /// Speech recognition is there, or is not, or no longer.
-    Recogniser { there: bool },
+    Recogniser {
+        there: bool,
+    },
     /// What a service answered; `None` where it gave no answer.
-    LookedUp { look_up: u64, fields: Option<BTreeMap<String, String>> },
+    LookedUp {
+        look_up: u64,
+        fields: Option<BTreeMap<String, String>>,
+    },
 }
 
 /// A recogniser's final text.
@@ -56,17 +61,30 @@ pub struct Utterance {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// Play these prompts one after the other, in place of what is being played.
-    Say { say: u64, prompts: Vec<String>, language: Language },
+    Say {
+        say: u64,
+        prompts: Vec<String>,
+        language: Language,
+    },
     StopSaying(u64),
     /// Listen to the caller from now on, also while something is said, and expect this.
-    Listen { language: Language, expect: Expect },
+    Listen {
+        language: Language,
+        expect: Expect,
+    },
     StopListening,
     /// Ask a service; the answer is `Event::LookedUp` with the same number, unless it comes too late.
-    LookUp { look_up: u64, request: LookUp },
+    LookUp {
+        look_up: u64,
+        request: LookUp,
+    },
     /// Recordings pause while what is said is private.
     PauseRecording(bool),
     /// The conversation is over: the last action.
-    End { ending: Ending, packet: Box<Packet> },
+    End {
+        ending: Ending,
+        packet: Box<Packet>,
+    },
 }
 
 /// What the next answer will be like, as a hint to the recogniser.

@@ -29,7 +29,9 @@ impl Charsmap {
         let mut node = offset(*self.units.first()?);
         for (at, octet) in text.bytes().enumerate() {
             node ^= usize::from(octet);
-            let Some(unit) = self.units.get(node).filter(|unit| **unit & 0x8000_00ff == u32::from(octet)) else { break };
+            let Some(unit) = self.units.get(node).filter(|unit| **unit & 0x8000_00ff == u32::from(octet)) else {
+                break;
+            };
             node ^= offset(*unit);
             if unit & 0x100 != 0 {
                 let value = self.units.get(node).map(|leaf| (leaf & 0x7fff_ffff) as usize);

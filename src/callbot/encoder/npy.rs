@@ -73,7 +73,11 @@ impl<'f> Npy<'f> {
 
     pub fn vector(&self, length: usize) -> Result<Vec<f32>, Fault> {
         let floats = self.floats()?;
-        if floats.len() == length { Ok(floats) } else { Err(Fault::Malformed(self.name, "its length is not the encoder's")) }
+        if floats.len() == length {
+            Ok(floats)
+        } else {
+            Err(Fault::Malformed(self.name, "its length is not the encoder's"))
+        }
     }
 }
 

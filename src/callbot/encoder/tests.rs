@@ -91,7 +91,11 @@ fn the_weights_give_what_the_reference_gives() {
     for ((text, ids, numbers), row) in reference.iter().zip(rows.rows()) {
         assert_eq!(encoder.pieces.encode(text), *ids, "{text}");
         for (number, value) in numbers.iter().zip(row) {
-            assert!((number - value).abs() < 2e-3, "{text}: {numbers:?} but {:?}", row.iter().take(4).collect::<Vec<_>>());
+            assert!(
+                (number - value).abs() < 2e-3,
+                "{text}: {numbers:?} but {:?}",
+                row.iter().take(4).collect::<Vec<_>>()
+            );
         }
     }
     let alone = encoder.encode(&["where is my order"]);

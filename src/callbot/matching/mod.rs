@@ -174,9 +174,12 @@ fn kernel(forms: &Forms, meanings: Option<&Array2<f32>>, texts: &[String]) -> Ar
 }
 
 fn targets(classes: &[usize], count: usize) -> Array2<f32> {
-    Array2::from_shape_fn((classes.len(), count), |(example, class)| {
-        if classes.get(example) == Some(&class) { 1.0 } else { -1.0 }
-    })
+    Array2::from_shape_fn(
+        (classes.len(), count),
+        |(example, class)| {
+            if classes.get(example) == Some(&class) { 1.0 } else { -1.0 }
+        },
+    )
 }
 
 /// The scores of each example as those give them that do not know it: every fifth of a class is held back in turn.

@@ -45,7 +45,8 @@ impl Ngrams {
         }
         let all = texts.len() as f32;
         let rarity: Vec<f32> = in_texts.iter().map(|texts| ((1.0 + all) / (1.0 + texts)).ln() + 1.0).collect();
-        let mut ngrams = Ngrams { sequences, ids, rarity, postings: vec![Vec::new(); in_texts.len()], examples: texts.len() };
+        let mut ngrams =
+            Ngrams { sequences, ids, rarity, postings: vec![Vec::new(); in_texts.len()], examples: texts.len() };
         for (example, counts) in (0..).zip(counts) {
             for (id, weight) in ngrams.weigh(counts) {
                 if let Some(posting) = ngrams.postings.get_mut(id as usize) {

@@ -26,7 +26,14 @@ const EXAMPLES: [(&str, &[&str]); 3] = [
     ),
     (
         "",
-        &["how are you", "nice weather today", "tell me a joke", "who won the match", "sing a song", "what is your name"],
+        &[
+            "how are you",
+            "nice weather today",
+            "tell me a joke",
+            "who won the match",
+            "sing a song",
+            "what is your name",
+        ],
     ),
 ];
 

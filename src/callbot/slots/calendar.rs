@@ -117,10 +117,13 @@ pub(super) fn time(text: &str, words: &Words, asked: bool) -> Option<u16> {
     }
     let at = |phrases: &[String], at: usize| phrase_at(&tokens, at, phrases).is_some();
     let ends_before = |phrases: &[String], start: usize| {
-        (1..=3).any(|length| start.checked_sub(length).is_some_and(|from| phrase_at(&tokens, from, phrases) == Some(length)))
+        (1..=3).any(|length| {
+            start.checked_sub(length).is_some_and(|from| phrase_at(&tokens, from, phrases) == Some(length))
+        })
     };
     let half_day = |number: &Number| {
-        let near = |phrases: &[String]| find_phrase(&tokens, phrases).is_some_and(|(at, _)| at.abs_diff(number.end) <= 4);
+        let near =
+            |phrases: &[String]| find_phrase(&tokens, phrases).is_some_and(|(at, _)| at.abs_diff(number.end) <= 4);
         if near(&clock.afternoon) { Some(true) } else { near(&clock.morning).then_some(false) }
     };
     let day_or_month = |number: &Number| {
@@ -152,7 +155,9 @@ pub(super) fn time(text: &str, words: &Words, asked: bool) -> Option<u16> {
         .or_else(|| hours.first().filter(|_| asked))?;
     let (index, hour) = *chosen;
     let behind = if called(hour) { hour.end + 1 } else { hour.end };
-    let minutes = if ends_before(&clock.half_past, hour.start) || (behind..=behind + 1).any(|end| at(&clock.and_half, end)) {
+    let minutes = if ends_before(&clock.half_past, hour.start)
+        || (behind..=behind + 1).any(|end| at(&clock.and_half, end))
+    {
         30
     } else if ends_before(&clock.quarter_past, hour.start) || at(&clock.and_quarter, behind) {
         15

@@ -27,11 +27,17 @@ const LONGEST_TEXT: usize = 200;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Kind {
     /// So many digits.
-    Digits { least: usize, most: usize },
+    Digits {
+        least: usize,
+        most: usize,
+    },
     /// Letters and digits in a form, as `A?NNNNN`.
     Pattern(Pattern),
     /// A whole number within bounds.
-    Number { least: u64, most: u64 },
+    Number {
+        least: u64,
+        most: u64,
+    },
     /// A sum of money, as `12.50`.
     Amount,
     /// A day to come, as `2026-12-05`.
@@ -66,7 +72,13 @@ impl Kind {
     /// Whether it can be given by key.
     pub fn has_keys(&self) -> bool {
         match self {
-            Kind::Digits { .. } | Kind::Number { .. } | Kind::YesNo | Kind::Phone | Kind::Date | Kind::Time | Kind::Amount => true,
+            Kind::Digits { .. }
+            | Kind::Number { .. }
+            | Kind::YesNo
+            | Kind::Phone
+            | Kind::Date
+            | Kind::Time
+            | Kind::Amount => true,
             Kind::Pattern(pattern) => pattern.has_keys(),
             Kind::Choice(choices) => choices.len() <= 9,
             Kind::Email | Kind::Text => false,
@@ -123,7 +135,9 @@ impl Kind {
         match self {
             Kind::Digits { least, most } => (*least..=*most).contains(&keys.len()).then(|| keys.to_owned()),
             Kind::Pattern(pattern) => pattern.find(&[keys.to_owned()]),
-            Kind::Number { least, most } => number.filter(|value| (*least..=*most).contains(value)).map(|value| value.to_string()),
+            Kind::Number { least, most } => {
+                number.filter(|value| (*least..=*most).contains(value)).map(|value| value.to_string())
+            }
             Kind::Amount => number.map(|value| value.to_string()),
             Kind::YesNo => match keys {
                 "1" => Some("yes".to_owned()),
@@ -182,7 +196,11 @@ pub fn yes_or_no(said: &str, words: &Words) -> Option<bool> {
 }
 
 /// The value one of whose phrases was said; else the one that is nearest, letter by letter, where it is near enough.
-fn choice(choices: &BTreeMap<String, BTreeMap<Language, Vec<String>>>, said: &str, language: &Language) -> Option<String> {
+fn choice(
+    choices: &BTreeMap<String, BTreeMap<Language, Vec<String>>>,
+    said: &str,
+    language: &Language,
+) -> Option<String> {
     let plain_said = plain(said);
     let phrases = choices.iter().flat_map(|(value, phrases)| {
         phrases.get(language).into_iter().flatten().map(move |phrase| (value, plain(phrase)))
@@ -195,7 +213,8 @@ fn choice(choices: &BTreeMap<String, BTreeMap<Language, Vec<String>>>, said: &st
     let said: Vec<&str> = plain_said.split(' ').collect();
     let near = phrases.iter().filter_map(|(value, phrase)| {
         let length = phrase.split(' ').count();
-        let windows = said.windows(length).map(|window| strsim::normalized_damerau_levenshtein(&window.join(" "), phrase));
+        let windows =
+            said.windows(length).map(|window| strsim::normalized_damerau_levenshtein(&window.join(" "), phrase));
         let nearest = windows.max_by(f64::total_cmp)?;
         (nearest >= 0.75 && phrase.chars().count() >= 4).then_some((nearest, *value))
     });

@@ -68,10 +68,13 @@ impl Pattern {
 
     /// Whether digits alone can fit.
     pub fn has_keys(&self) -> bool {
-        self.places.iter().all(|(place, optional)| *optional || match place {
-            Place::Digit => true,
-            Place::Exactly(c) => c.is_ascii_digit(),
-            Place::Letter => false,
+        self.places.iter().all(|(place, optional)| {
+            *optional
+                || match place {
+                    Place::Digit => true,
+                    Place::Exactly(c) => c.is_ascii_digit(),
+                    Place::Letter => false,
+                }
         })
     }
 
@@ -82,7 +85,8 @@ impl Pattern {
         let part = || {
             runs.iter().find_map(|run| {
                 run.char_indices().map(|(at, _)| run.split_at(at)).find_map(|(before, rest)| {
-                    let end = before.ends_with(|c: char| c.is_ascii_digit()) && rest.starts_with(|c: char| c.is_ascii_digit());
+                    let end = before.ends_with(|c: char| c.is_ascii_digit())
+                        && rest.starts_with(|c: char| c.is_ascii_digit());
                     (!end && fits(&self.places, rest)).then(|| rest.to_owned())
                 })
             })
@@ -125,7 +129,8 @@ pub(super) fn symbols(said: &str, words: &Words) -> Vec<String> {
             continue;
         }
         let letter = words.letters.get(token).map(String::as_str);
-        let single = Some(token.as_str()).filter(|token| token.len() == 1 && token.bytes().all(|c| c.is_ascii_alphabetic()));
+        let single =
+            Some(token.as_str()).filter(|token| token.len() == 1 && token.bytes().all(|c| c.is_ascii_alphabetic()));
         match letter.or(single) {
             Some(letter) => run.push_str(&letter.to_ascii_uppercase()),
             // Said between groups: "dash", and "and".

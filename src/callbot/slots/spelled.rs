@@ -13,8 +13,15 @@ pub(super) fn amount(said: &str, words: &Words, asked: bool) -> Option<String> {
     let numbers = numbers(&tokens, words);
     const CURRENCIES: [&str; 10] =
         ["euro", "euros", "pound", "pounds", "dollar", "dollars", "franc", "francs", "eur", "원"];
-    let currency = |at: usize| tokens.get(at).is_some_and(|token| CURRENCIES.iter().any(|name| token == name || (*name == "원" && token.starts_with('원'))));
-    let whole = numbers.iter().position(|number| currency(number.end)).or_else(|| (asked && !numbers.is_empty()).then_some(0))?;
+    let currency = |at: usize| {
+        tokens.get(at).is_some_and(|token| {
+            CURRENCIES.iter().any(|name| token == name || (*name == "원" && token.starts_with('원')))
+        })
+    };
+    let whole = numbers
+        .iter()
+        .position(|number| currency(number.end))
+        .or_else(|| (asked && !numbers.is_empty()).then_some(0))?;
     let number = numbers.get(whole)?;
     let behind = number.end + usize::from(currency(number.end));
     let cents = numbers.get(whole + 1).filter(|next| next.start <= behind + 1 && next.value < 100);
@@ -56,7 +63,9 @@ pub(super) fn email(said: &str, words: &Words) -> Option<String> {
                 address.clear();
             } else if let Some(letter) = words.letters.get(token) {
                 address.push_str(letter);
-            } else if !words.fillers.contains(token) && !matches!(token.as_str(), "email" | "mail" | "address" | "adresse") {
+            } else if !words.fillers.contains(token)
+                && !matches!(token.as_str(), "email" | "mail" | "address" | "adresse")
+            {
                 address.push_str(token);
             } else if !address.contains('@') {
                 address.clear();
@@ -76,5 +85,9 @@ fn is_email(address: &str) -> bool {
             && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"._-+".contains(&octet))
     };
     let Some((local, domain)) = address.split_once('@') else { return false };
-    address.len() <= LONGEST_EMAIL && part(local) && part(domain) && domain.contains('.') && !domain.contains(['_', '+'])
+    address.len() <= LONGEST_EMAIL
+        && part(local)
+        && part(domain)
+        && domain.contains('.')
+        && !domain.contains(['_', '+'])
 }

@@ -79,7 +79,8 @@ fn yes_and_no() {
 
 #[test]
 fn one_of_a_list_is_found_also_when_misheard() {
-    let phrases = |en: &[&str]| BTreeMap::from([(Language::from("en"), en.iter().map(|text| (*text).to_owned()).collect())]);
+    let phrases =
+        |en: &[&str]| BTreeMap::from([(Language::from("en"), en.iter().map(|text| (*text).to_owned()).collect())]);
     let kind = Kind::Choice(BTreeMap::from([
         ("washer".to_owned(), phrases(&["washing machine", "washer"])),
         ("fridge".to_owned(), phrases(&["fridge", "refrigerator"])),
@@ -105,7 +106,10 @@ fn addresses_and_telephone_numbers() {
         assert_eq!(find(&Kind::Email, language, said).as_deref(), expected, "{said}");
     }
     assert_eq!(find(&Kind::Phone, "en", "oh one two three four five six").as_deref(), Some("0123456"));
-    assert_eq!(find(&Kind::Phone, "fr", "plus trente-trois un cinquante-cinq cinquante douze trente-quatre").as_deref(), Some("+33155501234"));
+    assert_eq!(
+        find(&Kind::Phone, "fr", "plus trente-trois un cinquante-cinq cinquante douze trente-quatre").as_deref(),
+        Some("+33155501234")
+    );
     assert_eq!(find(&Kind::Phone, "en", "one two three"), None);
 }
 
@@ -136,7 +140,19 @@ fn nothing_that_is_said_makes_it_panic() {
         Kind::Text,
     ];
     let long = "million thousand hundred nine ".repeat(50);
-    for said in ["", " ", "@", "@.@", "99999999999999999999999 31 february", "half past", "일일일일만만", "in 18446744073709551615 weeks", &long, "'''", "２３"] {
+    for said in [
+        "",
+        " ",
+        "@",
+        "@.@",
+        "99999999999999999999999 31 february",
+        "half past",
+        "일일일일만만",
+        "in 18446744073709551615 weeks",
+        &long,
+        "'''",
+        "２３",
+    ] {
         for kind in &kinds {
             for language in words::LANGUAGES {
                 find(kind, language, said);

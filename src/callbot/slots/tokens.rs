@@ -78,7 +78,9 @@ fn ending_of(run: &str, rest: &str) -> usize {
     let few = (2..=4).contains(&run.chars().count());
     match run.chars().next_back() {
         Some(last @ '이') if rest.starts_with(['요', '에', '고', '야']) => last.len_utf8(),
-        Some(last @ '일') if few && (rest.is_empty() || rest.starts_with(['날', '에', '로', '이'])) => last.len_utf8(),
+        Some(last @ '일') if few && (rest.is_empty() || rest.starts_with(['날', '에', '로', '이'])) => {
+            last.len_utf8()
+        }
         _ => 0,
     }
 }
@@ -109,7 +111,8 @@ pub(super) fn numbers(tokens: &[String], words: &Words) -> Vec<Number> {
 fn written(tokens: &[String], at: usize) -> Option<Number> {
     let digits = tokens.get(at).filter(|token| token.bytes().all(|octet| octet.is_ascii_digit()))?;
     let value = digits.parse().unwrap_or(u64::MAX);
-    let ordinal = tokens.get(at + 1).is_some_and(|next| matches!(next.as_str(), "st" | "nd" | "rd" | "th" | "er" | "e"));
+    let ordinal =
+        tokens.get(at + 1).is_some_and(|next| matches!(next.as_str(), "st" | "nd" | "rd" | "th" | "er" | "e"));
     Some(Number { start: at, end: at + 1 + usize::from(ordinal), value, digits: digits.clone(), ordinal })
 }
 
@@ -256,7 +259,13 @@ mod tests {
 
     #[test]
     fn any_text_is_taken_apart_without_a_panic() {
-        for text in ["", "만만만만만만만만", "일일일일일일일일일일일일일일일일일일일일일일일일일일일일", "99999999999999999999999999", "double"] {
+        for text in [
+            "",
+            "만만만만만만만만",
+            "일일일일일일일일일일일일일일일일일일일일일일일일일일일일",
+            "99999999999999999999999999",
+            "double",
+        ] {
             for language in words::LANGUAGES {
                 digits(language, text);
             }

@@ -64,10 +64,7 @@ fn read(mut table: Table<'_>, known: &Known<'_>, findings: &mut Findings<'_>) ->
 }
 
 /// `look_ups = { orders = { state = "shipped" } }`.
-fn read_look_ups(
-    table: &mut Table<'_>,
-    findings: &mut Findings<'_>,
-) -> BTreeMap<String, BTreeMap<String, String>> {
+fn read_look_ups(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
     let what = format!("{}: look_ups", table.what);
     let mut answers = BTreeMap::new();
     for (service, value) in table.table("look_ups", findings).iter().flat_map(Table::all) {

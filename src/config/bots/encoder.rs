@@ -25,8 +25,5 @@ pub fn read_encoder(folder: &Path) -> Result<Arc<Encoder>, String> {
 }
 
 fn missing(folder: &Path, why: &str) -> String {
-    format!(
-        "no sentence encoder in {} ({why}): bots understand less; run deploy/fetch-encoder",
-        folder.display()
-    )
+    format!("no sentence encoder in {} ({why}): bots understand less; run deploy/fetch-encoder", folder.display())
 }

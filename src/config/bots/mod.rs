@@ -4,10 +4,10 @@ mod cases;
 mod encoder;
 mod examples;
 mod schema;
-#[cfg(test)]
-mod tests;
 mod slots;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod texts;
 
 use std::collections::BTreeMap;

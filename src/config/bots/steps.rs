@@ -29,10 +29,12 @@ pub(super) fn names(tables: &[Table<'_>], findings: &mut Findings<'_>) -> Vec<St
 pub(super) fn fields(tables: &[Table<'_>]) -> Vec<String> {
     let mut names = vec![RESULT.to_owned()];
     for table in tables {
-        let steps = table.all().filter(|(key, _)| key.value == "step").filter_map(|(_, value)| value.get_ref().as_array());
+        let steps =
+            table.all().filter(|(key, _)| key.value == "step").filter_map(|(_, value)| value.get_ref().as_array());
         for step in steps.flat_map(|steps| steps.iter()).filter_map(|step| step.get_ref().as_table()) {
             let fields = step.get("look_up").and_then(|look_up| look_up.get_ref().as_table());
-            let fields = fields.and_then(|look_up| look_up.get("fields")).and_then(|fields| fields.get_ref().as_table());
+            let fields =
+                fields.and_then(|look_up| look_up.get("fields")).and_then(|fields| fields.get_ref().as_table());
             names.extend(fields.into_iter().flat_map(|fields| fields.keys()).map(|key| key.get_ref().to_string()));
         }
     }

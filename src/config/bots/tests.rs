@@ -43,7 +43,8 @@ say = ['where is it', '/keys 4711#']
 expect = { intent = 'order', slots = { number = '4711' } }
 ";
 
-const EXAMPLES: &str = "language = 'en'\n[examples]\norder = ['where is my order']\nagent = ['a person']\nnone = ['hi']\n";
+const EXAMPLES: &str =
+    "language = 'en'\n[examples]\norder = ['where is my order']\nagent = ['a person']\nnone = ['hi']\n";
 
 fn loaded(bot: &str, examples: &str) -> Result<Loaded, Vec<Finding>> {
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +90,12 @@ fn every_fault_is_found_at_its_place() {
         ("ask = 'nubmer'", "ask = 'number'", (23, 7), "did you mean 'number'?"),
         ("service = 'cmr'", "service = 'crm'", (25, 25), "did you mean 'crm'?"),
         ("url = '/orders/{nubmer}'", "url = '/orders/{number}'", (25, 38), "did you mean 'number'?"),
-        ("when = { stat = ['sent', 'ready'] }", "when = { state = ['sent', 'ready'] }", (27, 10), "did you mean 'state'?"),
+        (
+            "when = { stat = ['sent', 'ready'] }",
+            "when = { state = ['sent', 'ready'] }",
+            (27, 10),
+            "did you mean 'state'?",
+        ),
         ("kind = 'digit'", "kind = 'digits'", (14, 8), "did you mean 'digits'?"),
         ("least = 8", "least = 4", (14, 8), "least is more than most"),
         ("no = 'agnet'", "no = 'agent'", (31, 6), "did you mean 'agent'?"),
@@ -98,14 +104,21 @@ fn every_fault_is_found_at_its_place() {
         ("hand_over = false", "hand_over = true", (35, 13), "does nothing"),
         ("'/keys 47x#'", "'/keys 4711#'", (38, 23), "is no key of a telephone"),
         ("intent = 'oder'", "intent = 'order'", (39, 21), "did you mean 'order'?"),
-        ("name = 'None'\n[[intent.step]]\nask", "name = 'order'\nkey = '1'\n[[intent.step]]\nask", (20, 8), "cannot be the name"),
+        (
+            "name = 'None'\n[[intent.step]]\nask",
+            "name = 'order'\nkey = '1'\n[[intent.step]]\nask",
+            (20, 8),
+            "cannot be the name",
+        ),
         ("mises = 3\nexamples", "examples", (2, 1), "did you mean 'misses'?"),
     ] {
         let text = BOT.replace(right, wrong);
         assert_ne!(text, BOT, "{right}");
         let found = findings(&text, EXAMPLES);
         let fits = |finding: &Finding| {
-            finding.file.ends_with("desk.toml") && (finding.line, finding.column) == place && finding.to_string().contains(word)
+            finding.file.ends_with("desk.toml")
+                && (finding.line, finding.column) == place
+                && finding.to_string().contains(word)
         };
         assert!(found.iter().any(fits), "{wrong}\n{found:#?}");
     }
