@@ -11,11 +11,12 @@ use serde_json::json;
 
 use super::texts::Texts;
 use super::{BAD_USAGE, FAILED, Moment, parse_lookup, parse_moment, plain, print_findings};
+use crate::callbot::bot::Bot;
 use crate::callbot::case::{Input, Talk};
 use crate::callbot::dialogue::{Ending, Mind, Packet};
 use crate::callbot::encoder::Encoder;
 use crate::callbot::understanding::Understanding;
-use crate::config::bots::{Described, read_encoder};
+use crate::config::bots::{Described, Notebook, read_encoder};
 use crate::config::{self, Loaded, Overrides};
 use crate::findings::suggest;
 use crate::ids::Language;
@@ -66,7 +67,7 @@ pub fn run(args: &TalkArgs) -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
-    let understanding = Understanding::learn(&described.bot, encoder(&loaded));
+    let understanding = understanding(&described.bot, encoder(&loaded), &loaded);
     let names = loaded.plans.names();
     let mind = Mind { bot: &described.bot, understanding: &understanding, spoken: &names.spoken };
     match converse(args, mind, &language, &Texts::read(&loaded.settings)) {
@@ -84,6 +85,11 @@ pub fn run(args: &TalkArgs) -> ExitCode {
 pub(super) fn encoder(loaded: &Loaded) -> Option<Arc<Encoder>> {
     let folder = loaded.settings.sentence_encoder.as_ref()?;
     read_encoder(folder).map_err(|message| eprintln!("warning: {message}")).ok()
+}
+
+/// What a bot understands; what it learns is kept with the data, so that it is learnt once.
+pub(super) fn understanding(bot: &Bot, encoder: Option<Arc<Encoder>>, loaded: &Loaded) -> Understanding {
+    Understanding::new(bot, encoder, Some(Arc::new(Notebook::in_data(&loaded.settings.data))))
 }
 
 /// The bot of a name, or the first one that speaks a language of that name.

@@ -9,7 +9,6 @@ use super::trace::trunk_that_offers;
 use super::{FAILED, TestArgs, count, matrix, plain, print_findings, talk};
 use crate::callbot::case::Case as BotCase;
 use crate::callbot::dialogue::Mind;
-use crate::callbot::understanding::Understanding;
 use crate::config::{self, Loaded, Overrides};
 use crate::dialplan::{Case, Miss, Plan};
 
@@ -53,7 +52,7 @@ fn converse<'l>(args: &TestArgs, loaded: &'l Loaded) -> Vec<Verdict<'l>> {
     let encoder = if args.without_encoder || with_tests.is_empty() { None } else { talk::encoder(loaded) };
     let mut verdicts = Vec::new();
     for described in with_tests {
-        let understanding = Understanding::learn(&described.bot, encoder.clone());
+        let understanding = talk::understanding(&described.bot, encoder.clone(), loaded);
         let mind = Mind { bot: &described.bot, understanding: &understanding, spoken: &loaded.plans.names().spoken };
         for case in &described.cases {
             let BotCase { name, file, line, .. } = case;

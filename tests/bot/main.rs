@@ -255,7 +255,7 @@ fn play(mind: Mind<'_>, texts: &BTreeMap<Language, Vec<String>>, seed: u64, ladd
 fn thousands_of_conversations_end_within_bounds() {
     let loaded = demo();
     let bot = small_bot(&loaded);
-    let understanding = Understanding::learn(&bot, None);
+    let understanding = Understanding::new(&bot, None, None);
     let mind = Mind { bot: &bot, understanding: &understanding, spoken: &loaded.plans.names().spoken };
     let texts: BTreeMap<Language, Vec<String>> = bot
         .examples

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bot::{Act, Bot, Text};
 use super::matching::Guess;
-use super::understanding::Understanding;
+use super::understanding::Understand;
 use crate::bridge::Digit;
 use crate::ids::Language;
 use crate::spoken::Table;
@@ -117,7 +117,7 @@ pub struct LookUp {
 #[derive(Clone, Copy)]
 pub struct Mind<'a> {
     pub bot: &'a Bot,
-    pub understanding: &'a Understanding,
+    pub understanding: &'a dyn Understand,
     /// How values are said, by language.
     pub spoken: &'a BTreeMap<Language, Table>,
 }

@@ -1,95 +1,7 @@
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::*;
-use crate::callbot::bot::{Intent, Piece, Slot, Step, Texts, Then, Thresholds, Times};
 use crate::callbot::privacy::HIDDEN;
-use crate::callbot::slots::Kind;
-
-fn text(name: &str) -> Text {
-    vec![Piece::Prompt(name.to_owned())]
-}
-
-fn step(act: Act) -> Step {
-    Step { when: Vec::new(), act }
-}
-
-/// Two intents, a private slot, a look-up.
-fn bot() -> Bot {
-    let look_up = crate::callbot::bot::Question {
-        service: "crm".to_owned(),
-        url: "/cards/{card}".to_owned(),
-        body: Vec::new(),
-        fields: BTreeMap::from([("state".to_owned(), ("state".to_owned(), "unknown".to_owned()))]),
-        timeout: Duration::from_secs(2),
-        text: text("looking"),
-    };
-    let card = Slot {
-        kind: Kind::Digits { least: 4, most: 16 },
-        ask: text("ask-card"),
-        invalid: Text::new(),
-        confirm: text("confirm-card"),
-        private: true,
-    };
-    let intent = |name: &str, key: char, steps: Vec<Act>| Intent {
-        name: name.to_owned(),
-        confirm: text("sure"),
-        key: Digit::new(key),
-        steps: steps.into_iter().map(step).collect(),
-    };
-    let pay = vec![
-        Act::Ask("card".to_owned()),
-        Act::LookUp(Box::new(look_up)),
-        Act::Answer(text("paid")),
-        Act::Offer { text: text("receipt"), yes: Then::HandOver, no: Then::GoOn },
-    ];
-    let english = Language::from("en");
-    let examples = [
-        ("I want to pay my bill", Some(0)),
-        ("how can I pay the bill", Some(0)),
-        ("pay by card please", Some(0)),
-        ("can I pay the invoice", Some(0)),
-        ("when are you open", Some(1)),
-        ("what are your opening hours", Some(1)),
-        ("are you open on sunday", Some(1)),
-        ("when do you close", Some(1)),
-        ("nice weather today", None),
-        ("how are you", None),
-        ("tell me a joke", None),
-    ];
-    Bot {
-        name: "test".to_owned(),
-        languages: vec![english.clone()],
-        time_zone: "Europe/Paris".to_owned(),
-        misses: 2,
-        thresholds: Thresholds { accept: Some(0.3), sure: 0.0, heard: 0.2 },
-        times: Times {
-            silence: Duration::from_secs(6),
-            moment: Duration::from_secs(20),
-            between_keys: Duration::from_secs(3),
-            recogniser: Duration::from_secs(10),
-            longest: Duration::from_secs(300),
-            turns: 30,
-        },
-        texts: Texts {
-            greeting: text("greeting"),
-            not_understood: text("not-understood"),
-            still_there: text("still-there"),
-            moment: text("moment"),
-            go_ahead: text("go-ahead"),
-            anything_else: text("anything-else"),
-            goodbye: text("goodbye"),
-            hand_over: text("hand-over"),
-            keypad: text("keypad"),
-            type_it: text("type-it"),
-            one_or_two: text("one-or-two"),
-        },
-        slots: BTreeMap::from([("card".to_owned(), card)]),
-        intents: vec![intent("payment", '1', pay), intent("hours", '2', vec![Act::Answer(text("hours"))])],
-        anger: BTreeMap::from([(english.clone(), vec!["damn".to_owned()])]),
-        examples: BTreeMap::from([(english, examples.map(|(text, intent)| (text.to_owned(), intent)).into())]),
-    }
-}
+use crate::callbot::tests::small_bot;
+use crate::callbot::understanding::Understanding;
 
 /// A dialogue, its mind and a clock.
 struct Bench {
@@ -102,8 +14,8 @@ struct Bench {
 
 impl Bench {
     fn new(there: bool) -> (Bench, Vec<Action>) {
-        let bot = bot();
-        let understanding = Understanding::learn(&bot, None);
+        let bot = small_bot();
+        let understanding = Understanding::new(&bot, None, None);
         let now = Now { instant: Instant(5_000_000_000), wall: "2026-11-28T10:00:00Z".parse().unwrap() };
         let mut bench = Bench { bot, understanding, spoken: BTreeMap::new(), dialogue: None, now };
         bench.dialogue = Some(Dialogue::start(bench.mind(), &Language::from("en"), there, now));

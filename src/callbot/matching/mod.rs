@@ -5,6 +5,7 @@
 //! of them; how sure a score is, is learnt from how the examples fare when each fifth of them is held back.
 
 mod ngrams;
+mod notes;
 mod solve;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
 
 use super::encoder::Encoder;
 use super::text::{plain, without_numbers};
@@ -30,13 +32,13 @@ const ROUGH: f32 = 3e-2;
 const FOLDS: usize = 5;
 
 /// Of the examples of `none`, held back, so many may be taken for a wish.
-const NONSENSE_TAKEN: f32 = 0.08;
+const NONSENSE_TAKEN: f32 = 0.10;
 
 /// A sentence of an example file, and what it stands for: an intent's place, or `None` for what is no wish.
 pub type Example = (String, Option<usize>);
 
 /// What a sentence was taken for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Guess {
     /// The likeliest intent.
     pub intent: usize,
@@ -89,7 +91,7 @@ impl Matcher {
         if examples.is_empty() || intents == 0 {
             return None;
         }
-        let texts: Vec<String> = examples.iter().map(|(text, _)| compared(text)).collect();
+        let texts = texts(examples);
         let classes: Vec<usize> = examples.iter().map(|(_, intent)| intent.unwrap_or(intents).min(intents)).collect();
         let forms = Forms::of(&texts);
         let meanings = encoder.map(|encoder| {
@@ -105,7 +107,7 @@ impl Matcher {
             forms,
             meanings,
             weights: solve(&kernel, RIDGE, &targets, EXACT),
-            exact: examples.iter().map(|(text, intent)| (plain(text), *intent)).collect(),
+            exact: exact(examples),
             scale,
             threshold,
         })
@@ -151,6 +153,14 @@ impl Matcher {
         let scores = likeness.dot(&self.weights);
         softmax(scores.iter().copied(), self.scale)
     }
+}
+
+fn texts(examples: &[Example]) -> Vec<String> {
+    examples.iter().map(|(text, _)| compared(text)).collect()
+}
+
+fn exact(examples: &[Example]) -> HashMap<String, Option<usize>> {
+    examples.iter().map(|(text, intent)| (plain(text), *intent)).collect()
 }
 
 fn compared(text: &str) -> String {

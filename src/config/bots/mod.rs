@@ -3,6 +3,7 @@
 mod cases;
 mod encoder;
 mod examples;
+mod notebook;
 mod schema;
 mod slots;
 mod steps;
@@ -25,6 +26,7 @@ use crate::findings::{Finding, Findings, Source, suggest};
 use crate::ids::Language;
 
 pub use encoder::read_encoder;
+pub use notebook::Notebook;
 pub use schema::{bot_schema, examples_schema};
 
 /// The name of what is no wish, among the examples.
