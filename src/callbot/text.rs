@@ -57,6 +57,17 @@ pub fn has_words(plain: &str, words: &str) -> bool {
     })
 }
 
+/// Whether `plain` consists of these phrases and nothing else.
+pub fn is_only(plain: &str, phrases: &[String]) -> bool {
+    let mut longest: Vec<&String> = phrases.iter().collect();
+    longest.sort_by_key(|phrase| std::cmp::Reverse(phrase.len()));
+    // A mark stands for what is left of a phrase, so that its neighbours do not become one.
+    let taken = longest.into_iter().fold(format!(" {} ", plain.replace(' ', "  ")), |rest, phrase| {
+        rest.replace(&format!(" {} ", phrase.replace(' ', "  ")), " | ")
+    });
+    !plain.is_empty() && taken.split(' ').all(|word| word.is_empty() || word == "|")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +87,17 @@ mod tests {
         assert_eq!(without_numbers("order a47112 please"), "order 0 please");
         assert_eq!(without_numbers("4 7 1 1 2"), "0");
         assert_eq!(without_numbers("no number"), "no number");
+    }
+
+    #[test]
+    fn what_consists_of_phrases_alone_is_told_from_what_says_more() {
+        let phrases = ["hello", "good morning", "um", "good"].map(str::to_owned);
+        for text in ["hello", "um hello", "good morning", "hello hello hello um", "good"] {
+            assert!(is_only(text, &phrases), "{text}");
+        }
+        for text in ["", "hello order", "morning", "hello there", "helloum"] {
+            assert!(!is_only(text, &phrases), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{By, Dialogue, Ending, Guess, MOST_NOISES, Mind, Now, Reason, State, 
 use crate::bridge::Digit;
 use crate::callbot::privacy::{HIDDEN, without_cards};
 use crate::callbot::slots::{Kind, yes_or_no};
-use crate::callbot::text::{LONGEST, has_words, plain};
+use crate::callbot::text::{LONGEST, has_words, is_only, plain};
 use crate::callbot::understanding::language_of;
 use crate::callbot::words::{self, Words};
 use crate::spoken::PREFIX;
@@ -65,14 +65,16 @@ impl Dialogue {
                 }
                 answer => self.other_wish(mind, answer, &text, now),
             },
-            (State::Offered, words) => match words.and_then(|words| short_answer(&text, words)) {
-                Some(accepted) => self.after_offer(mind, accepted, now),
-                None => self.wish(mind, &text, now),
+            (State::Offered, words) => match self.answer_or_wish(mind, &text, words) {
+                Said::Answer(accepted) => self.after_offer(mind, accepted, now),
+                Said::Wish(guess) => self.take(mind, guess, &text, now),
+                Said::Nothing => self.miss(mind, &text, &Text::new(), now),
             },
-            (State::More, words) => match words.and_then(|words| short_answer(&text, words)) {
-                Some(false) => self.end_with(mind, &mind.bot.texts.goodbye, Ending::Served, now),
-                Some(true) => self.ask_for_wish(mind, now),
-                None => self.wish(mind, &text, now),
+            (State::More, words) => match self.answer_or_wish(mind, &text, words) {
+                Said::Answer(false) => self.end_with(mind, &mind.bot.texts.goodbye, Ending::Served, now),
+                Said::Answer(true) => self.ask_for_wish(mind, now),
+                Said::Wish(guess) => self.take(mind, guess, &text, now),
+                Said::Nothing => self.miss(mind, &text, &Text::new(), now),
             },
             (_, _) => self.wish(mind, &text, now),
         }
@@ -114,6 +116,15 @@ impl Dialogue {
             let prompts = self.prompts(mind, &mind.bot.texts.moment, now);
             self.speak(prompts, now);
             self.paused = true;
+            return true;
+        }
+        if matches!(self.state, State::Wish | State::More) && is_only(&plain, &words.farewells) && !is_only(&plain, &words.yes)
+        {
+            self.end_with(mind, &mind.bot.texts.goodbye, Ending::Served, now);
+            return true;
+        }
+        if self.state == State::Wish && is_only(&plain, &words.greetings) {
+            self.ask_for_wish(mind, now);
             return true;
         }
         if length <= 2 * SHORT && says(&words.repeat) {
@@ -163,6 +174,17 @@ impl Dialogue {
         }
     }
 
+    /// A short yes or no is an answer; a longer one is where it is no wish.
+    fn answer_or_wish(&mut self, mind: Mind<'_>, text: &str, words: Option<&Words>) -> Said {
+        if let Some(answer) = words.and_then(|words| short_answer(text, words)) {
+            return Said::Answer(answer);
+        }
+        match self.guessed(mind, text).filter(|guess| guess.accepted) {
+            Some(guess) => Said::Wish(guess),
+            None => words.and_then(|words| yes_or_no(text, words)).map_or(Said::Nothing, Said::Answer),
+        }
+    }
+
     /// Acts on a guess, or asks back where it is not sure.
     fn take(&mut self, mind: Mind<'_>, guess: Guess, text: &str, now: Now) {
         let confirm = mind.bot.intents.get(guess.intent).map(|intent| intent.confirm.clone()).unwrap_or_default();
@@ -200,10 +222,7 @@ impl Dialogue {
     fn answer_to(&mut self, mind: Mind<'_>, slot: &str, text: &str, words: &Words, now: Now) {
         let Some(form) = mind.bot.slots.get(slot) else { return self.advance(mind, now) };
         let today = self.today(mind, now.wall);
-        let other = self.guessed(mind, text).filter(|guess| {
-            let sure = guess.accepted && guess.confidence >= mind.bot.thresholds.sure;
-            sure && Some(guess.intent) != self.intent
-        });
+        let other = self.other_intent(mind, text);
         let value = form.kind.find(text, words, &self.language, today, true);
         let takes_all = matches!(form.kind, Kind::Text);
         match (value, other) {
@@ -243,8 +262,19 @@ impl Dialogue {
                 self.advance(mind, now);
             }
             (Some(false), None) => self.refused(mind, slot, now),
-            (None, None) => self.miss(mind, text, &Text::new(), now),
+            (None, None) => match self.other_intent(mind, text) {
+                Some(other) => self.begin(mind, other.intent, other.confidence, text, now),
+                None => self.miss(mind, text, &Text::new(), now),
+            },
         }
+    }
+
+    /// Something else altogether, and no doubt about it.
+    fn other_intent(&mut self, mind: Mind<'_>, text: &str) -> Option<Guess> {
+        self.guessed(mind, text).filter(|guess| {
+            let sure = guess.accepted && guess.confidence >= mind.bot.thresholds.sure;
+            sure && Some(guess.intent) != self.intent
+        })
     }
 
     /// The value was heard wrong: a miss, and it is asked for again.
@@ -350,6 +380,13 @@ impl Dialogue {
         };
         if private { HIDDEN.to_owned() } else { without_cards(text, words::of(&self.language)) }
     }
+}
+
+/// What was said where yes, no or something else was expected.
+enum Said {
+    Answer(bool),
+    Wish(Guess),
+    Nothing,
 }
 
 /// Yes or no, where the answer is short enough to be nothing else.

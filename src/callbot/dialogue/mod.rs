@@ -237,6 +237,8 @@ impl Dialogue {
         };
         if there {
             dialogue.ask(mind, &bot.texts.greeting, State::Wish, now);
+            // Nobody wants to be greeted twice.
+            dialogue.question = dialogue.prompts(mind, &bot.texts.go_ahead, now);
         } else if dialogue.can_go_on_by_keys(mind) {
             dialogue.ask_for_wish(mind, now);
         } else {

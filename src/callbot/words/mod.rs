@@ -19,6 +19,10 @@ pub struct Words {
     pub wait: Vec<String>,
     /// Alone, or almost: the caller wants a person.
     pub agent: Vec<String>,
+    /// Of these alone consists what says nothing yet.
+    pub greetings: Vec<String>,
+    /// Of these alone consists what ends a conversation.
+    pub farewells: Vec<String>,
     /// Said around what matters.
     pub fillers: Vec<String>,
     /// Frequent short words, by which a language is told from another one.
@@ -104,7 +108,17 @@ mod tests {
         for (language, file) in LANGUAGES.into_iter().zip(FILES) {
             let words: Words = toml::from_str(file).unwrap_or_else(|error| panic!("{language}: {error}"));
             assert_eq!((words.dates.weekdays.len(), words.dates.months.len(), words.dates.days.len()), (7, 12, 3));
-            let lists = [&words.yes, &words.no, &words.repeat, &words.wait, &words.agent, &words.fillers, &words.signs];
+            let lists = [
+                &words.yes,
+                &words.no,
+                &words.repeat,
+                &words.wait,
+                &words.agent,
+                &words.greetings,
+                &words.farewells,
+                &words.fillers,
+                &words.signs,
+            ];
             for word in lists.into_iter().flatten() {
                 assert_eq!(plain(word), *word, "{language}");
             }
