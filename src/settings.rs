@@ -21,6 +21,8 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// The folder of the weights by which bots understand other words than those of their examples.
+    pub sentence_encoder: Option<PathBuf>,
     /// Take the configuration anew when its files change.
     pub watch: bool,
     /// The centre's language: what a caller hears where no plan says otherwise.

@@ -24,6 +24,7 @@ pub(super) struct Draft {
     pub settings: Settings,
     pub prompts: At<()>,
     pub plan_files: Vec<At<String>>,
+    pub bot_files: Vec<At<String>>,
     pub trunks: Vec<TrunkDraft>,
     pub agents: Vec<AgentDraft>,
     pub queues: Vec<QueueDraft>,
@@ -57,6 +58,8 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         Some(texts) => texts.value,
         None => vec![At { value: "plans/*.toml".to_owned(), span: 0..0 }],
     };
+    let bot_files = table.texts("bots", findings).map(|texts| texts.value).unwrap_or_default();
+    let sentence_encoder = table.text("sentence_encoder", findings);
     let pause_reasons = read_words("pause_reasons", "pause reason", &mut table, findings);
     let dispositions = read_words("dispositions", "disposition", &mut table, findings);
     let mut places = Places::default();
@@ -106,6 +109,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         web,
         data: overrides.data.clone().unwrap_or_else(|| resolve(folder, &data)),
         prompts: resolve(folder, &prompts.value),
+        sentence_encoder: sentence_encoder.map(|encoder| resolve(folder, &encoder.value)),
         watch,
         language,
         languages,
@@ -125,6 +129,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         settings,
         prompts,
         plan_files,
+        bot_files,
         trunks,
         agents,
         queues,

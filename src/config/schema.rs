@@ -17,6 +17,10 @@ pub(super) struct Configuration {
     languages: Option<Vec<Language>>,
     /// Plan files, by name or with `*`.
     plans: Option<Vec<String>>,
+    /// Files of callbots, by name or with `*`.
+    bots: Option<Vec<String>>,
+    /// Folder of the sentence encoder's weights; bots understand less without.
+    sentence_encoder: Option<String>,
     /// What agents may give as the reason of a pause.
     pause_reasons: Option<Vec<String>>,
     /// What agents may say that a call came to, after it or during it.
@@ -474,10 +478,15 @@ struct Service {
 
 /// The JSON Schema (draft 7, which editors of TOML know) of a configuration file.
 pub fn schema() -> serde_json::Value {
+    draft_7::<Configuration>()
+}
+
+/// The schema of a type, as editors of TOML know it.
+pub(super) fn draft_7<T: JsonSchema>() -> serde_json::Value {
     let generator = schemars::generate::SchemaSettings::draft07()
         .with_transform(schemars::transform::RecursiveTransform(without_null))
         .into_generator();
-    generator.into_root_schema_for::<Configuration>().to_value()
+    generator.into_root_schema_for::<T>().to_value()
 }
 
 /// TOML knows no null: what may be missing is missing.

@@ -83,6 +83,7 @@ fn settings() -> Settings {
         web: Web { listen: address("127.0.0.1:0") },
         data: "data".into(),
         prompts: "prompts".into(),
+        sentence_encoder: None,
         language: language.clone(),
         languages: vec![language],
         pause_reasons: Vec::new(),
