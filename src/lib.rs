@@ -6,6 +6,7 @@ pub mod callback;
 pub mod caller;
 pub mod demand;
 pub mod findings;
+pub mod heard;
 pub mod ids;
 pub mod outbox;
 pub mod record;
@@ -58,6 +59,8 @@ pub mod outside;
 pub mod prompts;
 #[allow(clippy::disallowed_methods)]
 pub mod server;
+#[allow(clippy::disallowed_methods)]
+pub mod speech;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
 #[allow(clippy::disallowed_methods)]

@@ -12,7 +12,7 @@ const PURE: &[&str] = &[
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "demand", "outbox", "findings", "ids", "record", "settings", "shift", "time", "trace",
+    "callback", "caller", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift", "time", "trace",
     "views",
 ];
 
@@ -37,6 +37,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
         ("prompts", &["audio", "bridge", "spoken"]),
+        ("speech", &["audio"]),
         ("store", &[]),
         ("web", &["engine", "bridge", "report"]),
         ("server", &["*"]),
@@ -46,6 +47,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("caller", &[]),
         ("demand", &[]),
         ("findings", &[]),
+        ("heard", &[]),
         ("ids", &[]),
         ("outbox", &[]),
         ("time", &[]),

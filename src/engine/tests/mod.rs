@@ -70,6 +70,7 @@ fn settings() -> Settings {
         time_zone: "Europe/Paris".to_owned(),
         numbering: Numbering::default(),
         services: Vec::new(),
+        speech: Vec::new(),
         customers: None,
         watch: false,
     }
