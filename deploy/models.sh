@@ -103,6 +103,7 @@ need_speech() {
 }
 
 # build_speech CARGO_ARGUMENTS…: what need_speech found, as one build.
+# shellcheck disable=SC2120
 build_speech() {
     ((${#speech_features[@]})) || return 0
     local features

@@ -23,6 +23,8 @@ const ENGINES: [SpeechEngine; 3] = [SpeechEngine::Vosk, SpeechEngine::Whisper, S
 pub(super) struct SpeechDraft {
     pub speech: Speech,
     pub id: At<String>,
+    /// What of it is not installed here.
+    pub missing: Option<String>,
 }
 
 pub(super) fn read(mut table: Table<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<SpeechDraft> {
@@ -46,7 +48,8 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, findings: &mut Findings<
         place,
         answer_within: Duration::from_millis(within.map_or(ANSWER_WITHIN_MS, |within| within.value).unsigned_abs()),
     };
-    Some(SpeechDraft { speech, id })
+    let missing = missing(&speech);
+    Some(SpeechDraft { speech, id, missing })
 }
 
 fn read_engine(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<SpeechEngine> {
@@ -94,9 +97,6 @@ fn read_place(
                 findings.error(model.span, message, "write address = \"ws://host:2700\"".to_owned());
                 return None;
             }
-            if let Some(engine) = engine {
-                say_what_is_missing(table, engine, &model, &child, findings);
-            }
             Some(SpeechPlace::Child(child))
         }
         (None, Some((remote, _))) => Some(SpeechPlace::Remote(remote)),
@@ -128,23 +128,29 @@ fn read_child(
     Some((model, child))
 }
 
-/// A centre works without recognition, by keypad: what is not installed is no error.
-fn say_what_is_missing(
-    table: &Table<'_>,
-    engine: SpeechEngine,
-    model: &At<String>,
-    child: &SpeechChild,
-    findings: &mut Findings<'_>,
-) {
-    let program = child.program.clone().or_else(|| installed(engine));
+fn missing(speech: &Speech) -> Option<String> {
+    let SpeechPlace::Child(child) = &speech.place else { return None };
     if !child.model.is_dir() {
-        let message = format!("{}: there is no model at {}", table.what, child.model.display());
-        let hint = "deploy/run fetches those of the demo, deploy/fetch-model others; until then callers use the keypad";
-        findings.warning(model.span.clone(), message, hint.to_owned());
-    } else if let Some(program) = program.filter(|program| !program.is_file()) {
-        let message = format!("{}: the worker {} is not there", table.what, program.display());
-        let hint = "deploy/run builds it; until then callers use the keypad".to_owned();
-        findings.warning(model.span.clone(), message, hint);
+        return Some(format!("there is no model at {}", child.model.display()));
+    }
+    let program = child.program.clone().or_else(|| installed(speech.engine))?;
+    (!program.is_file()).then(|| format!("its worker {} is not there", program.display()))
+}
+
+/// A centre works without recognition, by keypad: what is not installed is no error, and nothing at all where another
+/// engine understands the same.
+pub(super) fn say_what_is_missing(drafts: &[SpeechDraft], findings: &mut Findings<'_>) {
+    let installed = drafts.iter().filter(|draft| draft.missing.is_none());
+    let understood: Vec<&Language> = installed.flat_map(|draft| &draft.speech.languages).collect();
+    for draft in drafts {
+        let Some(missing) = &draft.missing else { continue };
+        let deaf: Vec<&str> =
+            draft.speech.languages.iter().filter(|one| !understood.contains(one)).map(Language::as_str).collect();
+        if !deaf.is_empty() {
+            let message = format!("speech '{}': {missing}; until then {} is by keypad only", draft.id.value, deaf.join(", "));
+            let hint = "deploy/run fetches and builds what the demo needs, deploy/fetch-model other models".to_owned();
+            findings.warning(draft.id.span.clone(), message, hint);
+        }
     }
 }
 
@@ -240,6 +246,7 @@ mod tests {
         let tables = table.tables("speech", &mut findings);
         let folder = Path::new("/nowhere");
         let drafts: Vec<_> = tables.into_iter().filter_map(|table| read(table, folder, &mut findings)).collect();
+        say_what_is_missing(&drafts, &mut findings);
         (drafts.into_iter().map(|draft| draft.speech).collect(), findings.into_sorted())
     }
 
@@ -261,7 +268,17 @@ mod tests {
         // A model that is not installed is told, and refuses nothing.
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert_eq!(findings[0].severity, Severity::Warning);
-        assert!(findings[0].message.contains("no model at /nowhere/models/ko"), "{}", findings[0].message);
+        let message = "speech 'ko': there is no model at /nowhere/models/ko; until then ko is by keypad only";
+        assert_eq!(findings[0].message, message);
+    }
+
+    #[test]
+    fn a_better_engine_that_is_not_installed_is_not_missed_where_another_is() {
+        let (_, findings) = read_text(
+            "[[speech]]\nid = 'vosk-fr'\nengine = 'vosk'\nlanguages = ['fr']\nmodel = 'models/fr'\n\
+             [[speech]]\nid = 'far'\nengine = 'whisper'\nlanguages = ['fr']\naddress = 'tcp:127.0.0.1:7400'\n",
+        );
+        assert!(findings.is_empty(), "{findings:?}");
     }
 
     #[test]

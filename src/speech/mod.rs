@@ -30,6 +30,7 @@ use link::Link;
 pub use process::State;
 use process::{SocketFolder, Startable, Watched};
 use stream::{CONTROLS, Control, Ear, Inputs, SOUNDS, Sound};
+pub use message::{Ask, Tell};
 pub use wire::{Frame, Wire};
 
 /// A caller waits so long for an engine that is only starting; then the keypad must do.
@@ -143,7 +144,7 @@ impl Recognisers {
         for engine in self.engines_for(&language) {
             let state = engine.state.borrow().clone();
             let to = match state {
-                State::Ready => &mut ready,
+                State::Ready { .. } => &mut ready,
                 State::Idle | State::Starting => &mut later,
                 State::Down { reason } => {
                     failure = SpeechFailure::Unavailable { engine: engine.settings.id.clone(), reason };
@@ -218,7 +219,7 @@ impl Engine {
         };
         if settings.engine == SpeechEngine::VoskServer {
             // It has no pulse: each stream finds out for itself.
-            set_state.send_replace(State::Ready);
+            set_state.send_replace(State::Ready { process: None });
         } else {
             let watched = Watched {
                 engine: settings.id.clone(),
@@ -267,7 +268,7 @@ impl Engine {
     async fn until_ready(&self) -> Result<(), SpeechFailure> {
         let unavailable = |reason: String| SpeechFailure::Unavailable { engine: self.settings.id.clone(), reason };
         let mut state = self.state.clone();
-        let settled = state.wait_for(|state| matches!(state, State::Ready | State::Down { .. }));
+        let settled = state.wait_for(|state| matches!(state, State::Ready { .. } | State::Down { .. }));
         match tokio::time::timeout(STARTS_WITHIN, settled).await {
             Err(_) => Err(unavailable("still starting".to_owned())),
             Ok(Err(_)) => Err(unavailable("the server is ending".to_owned())),
@@ -284,14 +285,6 @@ fn beside_us(engine: SpeechEngine) -> PathBuf {
     let name = engine.program().unwrap_or_default();
     let ours = std::env::current_exe().ok();
     ours.and_then(|path| path.parent().map(|folder| folder.join(name))).unwrap_or_else(|| PathBuf::from(name))
-}
-
-/// Whether the worker's program is where it is expected; said by `check`.
-pub fn program_of(speech: &Speech) -> Option<PathBuf> {
-    match &speech.place {
-        SpeechPlace::Child(child) => Some(child.program.clone().unwrap_or_else(|| beside_us(speech.engine))),
-        SpeechPlace::Remote(_) => None,
-    }
 }
 
 /// As it stands in a configuration: `tls:speech.example.com:7400`, `ws://host:2700`.

@@ -26,7 +26,10 @@ pub enum State {
     #[default]
     Idle,
     Starting,
-    Ready,
+    /// With the process id of a worker of ours.
+    Ready {
+        process: Option<u32>,
+    },
     Down {
         reason: String,
     },
@@ -125,7 +128,7 @@ impl Watched {
         tracing::info!(engine = self.engine, "speech recognition is ready: {started}");
         told.clear();
         backoff.ready(Instant::now());
-        self.state.send_replace(State::Ready);
+        self.state.send_replace(State::Ready { process: worker.as_ref().map(|worker| worker.0.id()) });
         let limit = self.child.as_ref().map_or(u64::MAX, |child| child.settings.memory);
         tokio::select! {
             reason = link::watch(&mut pulse) => match &mut worker {

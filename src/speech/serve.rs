@@ -122,9 +122,19 @@ pub fn run<E: Engine>(arguments: &Arguments, load: impl FnOnce(&Arguments) -> Re
     }
 }
 
+/// Serves in this runtime instead of a process of its own.
+#[cfg(test)]
+pub(super) async fn listen_for_test<E: Engine>(arguments: &Arguments, engine: E) -> Result<(), String> {
+    let listener = listen(arguments).await?;
+    tokio::spawn(Served::new(arguments, Arc::new(engine))?.accept(listener));
+    Ok(())
+}
+
 /// Before the model is read, so that a model too large is noticed.
 fn limit(arguments: &Arguments) -> Result<(), String> {
-    let _ = rustix::process::setpriority_process(None, arguments.nice);
+    if arguments.nice > 0 {
+        let _ = rustix::process::setpriority_process(None, arguments.nice);
+    }
     if let Some(bytes) = arguments.memory_bytes {
         let limit = Rlimit { current: Some(bytes), maximum: getrlimit(Resource::Data).maximum };
         setrlimit(Resource::Data, limit).map_err(|error| format!("memory cannot be limited to {bytes} bytes: {error}"))?;
