@@ -71,7 +71,18 @@ fn sentences() -> Vec<(String, Vec<i16>)> {
             let pcm = at_level(&prompt(language, &name), -23.0);
             let quiet = |piece: &[i16]| level_db(piece) < -45.0;
             let mut run = 0;
-            let longest = pcm.chunks(160).map(|piece| if quiet(piece) { run += 1; run } else { run = 0; 0 }).max();
+            let longest = pcm
+                .chunks(160)
+                .map(|piece| {
+                    if quiet(piece) {
+                        run += 1;
+                        run
+                    } else {
+                        run = 0;
+                        0
+                    }
+                })
+                .max();
             if longest.unwrap_or(0) < 20 && pcm.len() > 8_000 {
                 found.push((format!("{language}/{name}"), pcm));
             }

@@ -12,8 +12,8 @@ const PURE: &[&str] = &[
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift", "time", "trace",
-    "views",
+    "callback", "caller", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift", "time",
+    "trace", "views",
 ];
 
 /// Which rooms a room may name, besides itself and the value types.

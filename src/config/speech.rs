@@ -109,11 +109,7 @@ fn read_place(
     }
 }
 
-fn read_child(
-    table: &mut Table<'_>,
-    folder: &Path,
-    findings: &mut Findings<'_>,
-) -> Option<(At<String>, SpeechChild)> {
+fn read_child(table: &mut Table<'_>, folder: &Path, findings: &mut Findings<'_>) -> Option<(At<String>, SpeechChild)> {
     let model = table.text("model", findings);
     let program = table.text("program", findings);
     let memory = table.integer("memory_mb", 100..=1_000_000, findings).map_or(MEMORY_MB, |memory| memory.value);
@@ -147,7 +143,8 @@ pub(super) fn say_what_is_missing(drafts: &[SpeechDraft], findings: &mut Finding
         let deaf: Vec<&str> =
             draft.speech.languages.iter().filter(|one| !understood.contains(one)).map(Language::as_str).collect();
         if !deaf.is_empty() {
-            let message = format!("speech '{}': {missing}; until then {} is by keypad only", draft.id.value, deaf.join(", "));
+            let message =
+                format!("speech '{}': {missing}; until then {} is by keypad only", draft.id.value, deaf.join(", "));
             let hint = "deploy/run fetches and builds what the demo needs, deploy/fetch-model other models".to_owned();
             findings.warning(draft.id.span.clone(), message, hint);
         }
@@ -262,7 +259,10 @@ mod tests {
         assert_eq!((child.model.as_path(), child.memory, child.nice), (Path::new("/nowhere/models/ko"), 900 << 20, 5));
         assert_eq!((ours.streams, far.streams), (2, 8));
         let SpeechPlace::Remote(remote) = &far.place else { panic!("not remote") };
-        assert_eq!((remote.scheme, remote.host.as_str(), remote.port), (SpeechScheme::Tls, "speech.example.com", 7_400));
+        assert_eq!(
+            (remote.scheme, remote.host.as_str(), remote.port),
+            (SpeechScheme::Tls, "speech.example.com", 7_400)
+        );
         let SpeechPlace::Remote(remote) = &server.place else { panic!("not remote") };
         assert_eq!((remote.scheme, remote.port), (SpeechScheme::Ws, 2_700));
         // A model that is not installed is told, and refuses nothing.

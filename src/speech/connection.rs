@@ -92,7 +92,8 @@ fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
             builder.with_root_certificates(roots).with_no_client_auth()
         }
         None => {
-            let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|error| format!("TLS: {error}"))?;
+            let verifier =
+                rustls_platform_verifier::Verifier::new(provider).map_err(|error| format!("TLS: {error}"))?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
         }
     };

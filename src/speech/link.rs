@@ -162,12 +162,7 @@ pub async fn open(
     Ok(link)
 }
 
-async fn serve(
-    engine: String,
-    mut framed: Framed,
-    mut orders: mpsc::Receiver<Order>,
-    reports: mpsc::Sender<Report>,
-) {
+async fn serve(engine: String, mut framed: Framed, mut orders: mpsc::Receiver<Order>, reports: mpsc::Sender<Report>) {
     let mut pulse = Pulse::new();
     let died = |_: String| SpeechFailure::Died { engine: engine.clone() };
     let failure = loop {

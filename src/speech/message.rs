@@ -148,10 +148,7 @@ mod tests {
         let refused = read(r#"{"type":"refused","reason":"weather","message":"rain"}"#);
         assert_eq!(refused, Tell::Refused { reason: Refusal::Other, message: "rain".to_owned() });
         let opened: Ask = serde_json::from_str(r#"{"type":"open","language":"ko","sample_rate_hz":8000}"#).unwrap();
-        assert_eq!(
-            opened,
-            Ask::Open { language: "ko".to_owned(), sample_rate_hz: 8000, hints: Hints::default() }
-        );
+        assert_eq!(opened, Ask::Open { language: "ko".to_owned(), sample_rate_hz: 8000, hints: Hints::default() });
     }
 
     #[test]

@@ -27,10 +27,10 @@ use crate::settings::{Speech, SpeechEngine, SpeechPlace, SpeechScheme};
 
 use connection::Place;
 use link::Link;
+pub use message::{Ask, Tell};
 pub use process::State;
 use process::{SocketFolder, Startable, Watched};
 use stream::{CONTROLS, Control, Ear, Inputs, SOUNDS, Sound};
-pub use message::{Ask, Tell};
 pub use wire::{Frame, Wire};
 
 /// A caller waits so long for an engine that is only starting; then the keypad must do.
@@ -132,11 +132,7 @@ impl Recognisers {
     ///
     /// # Errors
     /// At once where no engine knows the language, all are busy, or all are down.
-    pub fn open(
-        &self,
-        request: Request,
-        tell: impl Fn(Hearing) + Send + 'static,
-    ) -> Result<Stream, SpeechFailure> {
+    pub fn open(&self, request: Request, tell: impl Fn(Hearing) + Send + 'static) -> Result<Stream, SpeechFailure> {
         let language = request.language.clone();
         let mut failure = SpeechFailure::NoEngine { language: language.as_str().to_owned() };
         let mut ready = Vec::new();

@@ -22,8 +22,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Socket, read_token};
 use super::link::Framed;
-pub use super::message::{Word, Words};
 use super::message::{self, Ask, LONGEST_PHRASE, MOST_PHRASES, PROTOCOL, Refusal, Tell};
+pub use super::message::{Word, Words};
 pub use super::vosk_server::mean;
 use super::wire::{self, Frame};
 use crate::heard::Hints;
@@ -137,7 +137,8 @@ fn limit(arguments: &Arguments) -> Result<(), String> {
     }
     if let Some(bytes) = arguments.memory_bytes {
         let limit = Rlimit { current: Some(bytes), maximum: getrlimit(Resource::Data).maximum };
-        setrlimit(Resource::Data, limit).map_err(|error| format!("memory cannot be limited to {bytes} bytes: {error}"))?;
+        setrlimit(Resource::Data, limit)
+            .map_err(|error| format!("memory cannot be limited to {bytes} bytes: {error}"))?;
     }
     Ok(())
 }

@@ -116,7 +116,11 @@ impl Ear {
     }
 
     /// Until the stream is dropped or nothing can be heard any more. `connect` gives the link, or says why there is none.
-    pub async fn listen(mut self, mut inputs: Inputs, connect: impl Future<Output = Result<(Ready, Link), SpeechFailure>>) {
+    pub async fn listen(
+        mut self,
+        mut inputs: Inputs,
+        connect: impl Future<Output = Result<(Ready, Link), SpeechFailure>>,
+    ) {
         let mut connect = std::pin::pin!(connect);
         let failure = loop {
             let deadline = self.deadline();
@@ -244,8 +248,7 @@ impl Ear {
         }
         (self.tell)(Hearing::Ended);
         let duration = self.given.saturating_sub(self.before).saturating_sub(self.pointer.last_silence());
-        let awaited =
-            Awaited { utterance: self.utterance, ended: Instant::now(), duration, before: self.before };
+        let awaited = Awaited { utterance: self.utterance, ended: Instant::now(), duration, before: self.before };
         self.awaited.push_back(awaited);
         if self.awaited.len() > AWAITED {
             return Err(SpeechFailure::TooSlow { engine: self.engine() });

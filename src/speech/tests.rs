@@ -169,10 +169,8 @@ async fn a_broken_engine_fails_its_stream_and_no_other() {
     let (place, _folder) = worker(2).await;
     let (mut broken, mut fine) = (open(&place).await.unwrap(), open(&place).await.unwrap());
     order(&broken, Order::Audio(vec![BREAKS; 160])).await;
-    let failure = Report::Failed(SpeechFailure::Engine {
-        engine: "test".to_owned(),
-        message: "the engine broke".to_owned(),
-    });
+    let failure =
+        Report::Failed(SpeechFailure::Engine { engine: "test".to_owned(), message: "the engine broke".to_owned() });
     assert_eq!(report(&mut broken).await, failure);
     assert_eq!(words_of(&mut fine, 80).await, "80 samples");
 }

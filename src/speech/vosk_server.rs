@@ -117,8 +117,7 @@ pub async fn open(
 
 impl Client {
     async fn connect(&self) -> Result<Socketed, SpeechFailure> {
-        let unavailable =
-            |reason: String| SpeechFailure::Unavailable { engine: self.engine.clone(), reason };
+        let unavailable = |reason: String| SpeechFailure::Unavailable { engine: self.engine.clone(), reason };
         let dialled = async {
             let socket = remote_socket(&self.remote).await?;
             // Inside it TLS is done already, so the handshake is told "ws".

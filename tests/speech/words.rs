@@ -167,18 +167,14 @@ fn a_vosk_server_elsewhere_is_used_and_its_death_is_noticed() {
     // RELAIS_VOSK_SERVER is the port of one that runs, such as alphacep's own.
     let running = std::env::var("RELAIS_VOSK_SERVER").ok().and_then(|port| port.parse().ok());
     let folder = crate::audio::models().join("vosk-ko");
-    let (server, pcm) = match (running.map_or_else(|| Server::start(&folder).map(Some), |_| Ok(None)), espeak("ko", KOREAN[0].0)) {
-        (Ok(server), Ok(pcm)) => (server, pcm),
-        (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
-    };
+    let (server, pcm) =
+        match (running.map_or_else(|| Server::start(&folder).map(Some), |_| Ok(None)), espeak("ko", KOREAN[0].0)) {
+            (Ok(server), Ok(pcm)) => (server, pcm),
+            (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
+        };
     let port = running.or(server.as_ref().map(|server| server.1)).expect("a port");
-    let remote = SpeechRemote {
-        scheme: SpeechScheme::Ws,
-        host: "127.0.0.1".to_owned(),
-        port,
-        ca_file: None,
-        token_file: None,
-    };
+    let remote =
+        SpeechRemote { scheme: SpeechScheme::Ws, host: "127.0.0.1".to_owned(), port, ca_file: None, token_file: None };
     let centre = Centre::new(&[Speech {
         id: "server".to_owned(),
         engine: SpeechEngine::VoskServer,

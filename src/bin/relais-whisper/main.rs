@@ -110,8 +110,7 @@ impl Model {
             num_threads_per_replica: 1,
             ..Config::default()
         };
-        let whisper =
-            Whisper::new(folder, config).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let whisper = Whisper::new(folder, config).map_err(|error| format!("{}: {error}", folder.display()))?;
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mel = Mel::new(whisper.n_mels());
         let model = Model { whisper, mel, alphabet: Alphabet::default(), ids, name };
@@ -155,9 +154,9 @@ impl Model {
         let start: Vec<usize> = prompt.iter().filter_map(|token| self.ids.get(token).copied()).collect();
         let frames = columns.min(samples.len() / HOP).max(2);
         let aligned = self.whisper.align(&encoded, &start, &[ids.clone()], &[frames], 7).map_err(said)?;
-        let words = aligned.first().map_or_else(Vec::new, |aligned| {
-            self.words(tokens, &aligned.alignments, &aligned.text_token_probs)
-        });
+        let words = aligned
+            .first()
+            .map_or_else(Vec::new, |aligned| self.words(tokens, &aligned.alignments, &aligned.text_token_probs));
         let sure = result.scores.first().map_or(0.0, |score| score.exp());
         let confidence = if words.is_empty() { sure } else { sure.min(mean(&words)) };
         Ok(Some(Words { utterance: 0, text, confidence: confidence * (1.0 - result.no_speech_prob), words }))
@@ -182,7 +181,8 @@ impl Model {
             if text.is_empty() {
                 continue;
             }
-            let states = alignments.iter().filter(|pair| usize::try_from(pair.token_x).is_ok_and(|x| range.contains(&x)));
+            let states =
+                alignments.iter().filter(|pair| usize::try_from(pair.token_x).is_ok_and(|x| range.contains(&x)));
             let states: Vec<u64> = states.filter_map(|pair| u64::try_from(pair.frame_x).ok()).collect();
             let sure = sure.get(range.start..range.end.min(sure.len())).unwrap_or_default();
             words.push(Word {

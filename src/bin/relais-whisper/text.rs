@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn tokens_become_text_in_any_script() {
         let alphabet = Alphabet::default();
-        assert_eq!(alphabet.text(&tokens(&["ĠWhere", "'s", "Ġmy", "Ġorder", "?", "<|endoftext|>"])), " Where's my order?");
+        assert_eq!(
+            alphabet.text(&tokens(&["ĠWhere", "'s", "Ġmy", "Ġorder", "?", "<|endoftext|>"])),
+            " Where's my order?"
+        );
         assert_eq!(alphabet.text(&tokens(&["Ã", "©t", "Ã©"])), "été");
         assert_eq!(alphabet.text(&tokens(&["Ã"])), "\u{fffd}");
     }
