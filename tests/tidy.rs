@@ -37,7 +37,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
         ("prompts", &["audio", "bridge", "spoken"]),
-        ("speech", &["audio"]),
+        ("speech", &["audio", "web"]),
         ("store", &[]),
         ("web", &["engine", "bridge", "report"]),
         ("server", &["*"]),

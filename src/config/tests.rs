@@ -81,7 +81,7 @@ fn loaded(path: &Path) -> Loaded {
 fn the_demo_is_what_the_contract_says() {
     let project = Project::new();
     let demo = loaded(&project.path("deploy/demo/relais.toml"));
-    // Nothing but what is not installed beside this copy of it, once a language.
+    // Nothing but the engines, none of which is installed beside this copy of it.
     let missing = demo.warnings.iter().filter(|warning| warning.message.ends_with("by keypad only"));
     assert_eq!((missing.count(), demo.warnings.len()), (4, 4), "{}", lines(&demo.warnings));
     let settings = &demo.settings;

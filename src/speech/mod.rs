@@ -24,6 +24,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use crate::heard::{Hearing, Hints, Pauses, SpeechFailure};
 use crate::ids::Language;
 use crate::settings::{Speech, SpeechEngine, SpeechPlace, SpeechScheme};
+use crate::web::metrics::SPEECH_REFUSED;
 
 use connection::Place;
 use link::Link;
@@ -35,6 +36,7 @@ pub use wire::{Frame, Wire};
 
 /// A caller waits so long for an engine that is only starting; then the keypad must do.
 pub const STARTS_WITHIN: Duration = Duration::from_secs(2);
+const PLACE_COMES_BACK: Duration = Duration::from_millis(50);
 
 /// What a conversation asks for.
 #[derive(Clone, Debug)]
@@ -155,12 +157,12 @@ impl Recognisers {
         }
         ready.append(&mut later);
         if ready.is_empty() {
-            metrics::counter!("relais_speech_refused_total", "reason" => failure.name()).increment(1);
+            metrics::counter!(SPEECH_REFUSED, "reason" => failure.name()).increment(1);
             return Err(failure);
         }
         let (sounds, from_media) = mpsc::channel(SOUNDS);
         let (controls, from_engine) = mpsc::channel(CONTROLS);
-        let connect = connect(ready, request.clone());
+        let connect = connect_in_time(ready, request.clone());
         let ear = Ear::new(request, Box::new(tell));
         self.runtime.spawn(ear.listen(Inputs { sounds: from_media, controls: from_engine }, connect));
         Ok(Stream { sounds, controls })
@@ -172,6 +174,21 @@ impl Recognisers {
 
     fn engines_for(&self, language: &Language) -> impl Iterator<Item = &Arc<Engine>> {
         self.engines.iter().filter(move |engine| engine.understands(language))
+    }
+}
+
+/// A caller waits no longer than this for all of them.
+async fn connect_in_time(
+    candidates: Vec<(Arc<Engine>, OwnedSemaphorePermit)>,
+    request: Request,
+) -> Result<(Ready, Link), SpeechFailure> {
+    let engine = candidates.first().map_or_else(String::new, |(engine, _)| engine.settings.id.clone());
+    match tokio::time::timeout(STARTS_WITHIN, connect(candidates, request)).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let reason = format!("no stream within {} ms", STARTS_WITHIN.as_millis());
+            Err(SpeechFailure::Unavailable { engine, reason })
+        }
     }
 }
 
@@ -253,22 +270,27 @@ impl Engine {
         self.until_ready().await?;
         let Request { language, sample_rate_hz, hints, .. } = request;
         let id = &self.settings.id;
-        match (&self.place, self.settings.engine) {
-            (Place::Remote(remote), SpeechEngine::VoskServer) => {
-                vosk_server::open(id, remote, *sample_rate_hz, hints).await
+        loop {
+            let linked = match (&self.place, self.settings.engine) {
+                (Place::Remote(remote), SpeechEngine::VoskServer) => {
+                    vosk_server::open(id, remote, *sample_rate_hz, hints).await
+                }
+                (place, _) => link::open(id, place, language.as_str(), *sample_rate_hz, hints.clone()).await,
+            };
+            match (linked, &self.place) {
+                // We count its streams, so one that has ended here is about to end there: its engine is at work still.
+                (Err(SpeechFailure::Busy { .. }), Place::Unix(_)) => tokio::time::sleep(PLACE_COMES_BACK).await,
+                (linked, _) => return linked,
             }
-            (place, _) => link::open(id, place, language.as_str(), *sample_rate_hz, hints.clone()).await,
         }
     }
 
     async fn until_ready(&self) -> Result<(), SpeechFailure> {
         let unavailable = |reason: String| SpeechFailure::Unavailable { engine: self.settings.id.clone(), reason };
         let mut state = self.state.clone();
-        let settled = state.wait_for(|state| matches!(state, State::Ready { .. } | State::Down { .. }));
-        match tokio::time::timeout(STARTS_WITHIN, settled).await {
-            Err(_) => Err(unavailable("still starting".to_owned())),
-            Ok(Err(_)) => Err(unavailable("the server is ending".to_owned())),
-            Ok(Ok(state)) => match &*state {
+        match state.wait_for(|state| matches!(state, State::Ready { .. } | State::Down { .. })).await {
+            Err(_) => Err(unavailable("the server is ending".to_owned())),
+            Ok(state) => match &*state {
                 State::Down { reason } => Err(unavailable(reason.clone())),
                 _ => Ok(()),
             },

@@ -13,6 +13,7 @@ use super::backoff::Backoff;
 use super::connection::Place;
 use super::link::{self, Greeting};
 use crate::settings::SpeechChild;
+use crate::web::metrics::SPEECH_WORKERS_FAILED;
 
 /// A worker reads its model before it listens: half a gigabyte from a slow disk.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
@@ -88,7 +89,10 @@ impl Watched {
     pub async fn run(self) {
         let mut backoff = Backoff::default();
         let mut told = String::new();
-        self.wanted.notified().await;
+        tokio::select! {
+            () = self.wanted.notified() => {}
+            () = self.state.closed() => return,
+        }
         loop {
             self.state.send_replace(State::Starting);
             let reason = tokio::select! {
@@ -101,7 +105,7 @@ impl Watched {
                 tracing::warn!(engine = self.engine, "speech recognition is not there: {reason}");
                 told.clone_from(&reason);
             }
-            metrics::counter!("relais_speech_worker_failures_total", "engine" => self.engine.clone()).increment(1);
+            metrics::counter!(SPEECH_WORKERS_FAILED, "engine" => self.engine.clone()).increment(1);
             self.state.send_replace(State::Down { reason });
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}

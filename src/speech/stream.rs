@@ -12,6 +12,7 @@ use super::message::Words;
 use super::{Ready, Request};
 use crate::audio::{EndPointer, Turn};
 use crate::heard::{Heard, HeardWord, Hearing, Hints, Pauses, SpeechFailure};
+use crate::web::metrics::{SPEECH_FAILED, SPEECH_TIME};
 
 /// Pieces of audio on their way to the task: 2 s.
 pub const SOUNDS: usize = 100;
@@ -145,7 +146,7 @@ impl Ear {
                 break failure;
             }
         };
-        metrics::counter!("relais_speech_stream_failures_total", "reason" => failure.name()).increment(1);
+        metrics::counter!(SPEECH_FAILED, "reason" => failure.name()).increment(1);
         (self.tell)(Hearing::Failed(failure));
     }
 
@@ -279,8 +280,7 @@ impl Ear {
         while let Some(awaited) = self.awaited.pop_front() {
             if awaited.utterance == words.utterance {
                 let latency = awaited.ended.elapsed();
-                metrics::histogram!("relais_speech_latency_seconds", "engine" => self.engine())
-                    .record(latency.as_secs_f64());
+                metrics::histogram!(SPEECH_TIME, "engine" => self.engine()).record(latency.as_secs_f64());
                 (self.tell)(Hearing::Final(heard(words, &awaited, latency, self.engine())));
                 return;
             }
