@@ -108,15 +108,15 @@ fn two_callers_are_understood_and_the_others_are_told_busy_at_once() {
         assert_eq!(failure, SpeechFailure::Busy { engine: "vosk-ko".to_owned(), streams: 2 });
     }
     assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
+    let pcm = &pcm;
     std::thread::scope(|scope| {
-        for caller in &callers {
-            scope.spawn(|| {
-                let heard = caller.sentence(&pcm, 1.0).expect("words");
+        for caller in callers {
+            scope.spawn(move || {
+                let heard = caller.sentence(pcm, 1.0).expect("words");
                 assert!(heard.text.contains("주문"), "{heard:?}");
             });
         }
     });
-    drop(callers);
     let since = Instant::now();
     while centre.call("ko", Hints::default()).is_err() {
         assert!(since.elapsed() < Duration::from_secs(2), "the places do not come back");

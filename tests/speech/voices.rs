@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::audio::{at_level, models, read, telephone};
+use crate::audio::{at_level, read, telephone};
+use crate::centre::models;
 
 fn carried(path: &Path) -> Vec<i16> {
     telephone(&at_level(&read(path), -23.0))

@@ -9,7 +9,7 @@ use relais::heard::{Hearing, Hints};
 use relais::settings::{Speech, SpeechEngine, SpeechPlace, SpeechRemote, SpeechScheme};
 
 use crate::audio::silence;
-use crate::centre::{Centre, english, french, korean};
+use crate::centre::{Centre, english, french, korean, models};
 use crate::support::skip;
 use crate::voices::{espeak, piper, recorded, word_error_rate};
 
@@ -166,7 +166,7 @@ fn a_vosk_server_elsewhere_is_used_and_its_death_is_noticed() {
     let name = "a_vosk_server_elsewhere_is_used_and_its_death_is_noticed";
     // RELAIS_VOSK_SERVER is the port of one that runs, such as alphacep's own.
     let running = std::env::var("RELAIS_VOSK_SERVER").ok().and_then(|port| port.parse().ok());
-    let folder = crate::audio::models().join("vosk-ko");
+    let folder = models().join("vosk-ko");
     let (server, pcm) =
         match (running.map_or_else(|| Server::start(&folder).map(Some), |_| Ok(None)), espeak("ko", KOREAN[0].0)) {
             (Ok(server), Ok(pcm)) => (server, pcm),

@@ -1,6 +1,6 @@
 //! Voices of the stock prompts, noises, and what the telephone makes of them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
@@ -99,10 +99,4 @@ pub fn key(event: u8, seconds: f64) -> Vec<i16> {
     let [low, high] = relais::audio::dtmf_frequencies(event).expect("a key");
     let turn = |hz: u16, at: usize| (std::f64::consts::TAU * f64::from(hz) * at as f64 / f64::from(RATE_HZ)).sin();
     (0..silence(seconds).len()).map(|at| ((turn(low, at) + turn(high, at)) * 4_000.0) as i16).collect()
-}
-
-/// Where deploy/test and deploy/run put models; `RELAIS_MODELS` names another folder.
-pub fn models() -> PathBuf {
-    let named = std::env::var_os("RELAIS_MODELS").map(PathBuf::from);
-    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("models"))
 }
