@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use relais::heard::{Hearing, Hints, SpeechFailure};
+use relais::heard::{Hearing, SpeechFailure};
 use relais::settings::SpeechPlace;
 use relais::speech::State;
 
@@ -11,8 +11,9 @@ use crate::audio::silence;
 use crate::centre::{Caller, Centre, korean};
 use crate::support::skip;
 use crate::voices::espeak;
+use crate::words::korean_hints;
 
-const SENTENCE: &str = "주문 상태를 알고 싶습니다";
+const SENTENCE: &str = "상담원 연결";
 
 fn signal(process: u32, name: &str) {
     let sent = Command::new("kill").args([name, &process.to_string()]).status();
@@ -33,7 +34,7 @@ fn failure(caller: &Caller, limit: Duration) -> (SpeechFailure, Duration) {
 #[test]
 fn a_worker_killed_in_mid_sentence_twenty_times_fails_its_streams_at_once_and_comes_back() {
     let name = "a_worker_killed_in_mid_sentence_twenty_times_fails_its_streams_at_once_and_comes_back";
-    let (engine, pcm) = match (korean(), espeak("ko", SENTENCE)) {
+    let (engine, pcm) = match (korean(), espeak("ko+f3", SENTENCE)) {
         (Ok(engine), Ok(pcm)) => (engine, pcm),
         (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
     };
@@ -44,7 +45,7 @@ fn a_worker_killed_in_mid_sentence_twenty_times_fails_its_streams_at_once_and_co
         let centre = Centre::ready(engine.clone());
         for death in 0..4 {
             let process = centre.until_ready();
-            let callers = [(); 2].map(|()| centre.call("ko", Hints::default()).expect("a stream"));
+            let callers = [(); 2].map(|()| centre.call("ko", korean_hints()).expect("a stream"));
             callers.iter().for_each(|caller| caller.say(&half, 2.0));
             signal(process, "-KILL");
             for caller in &callers {
@@ -54,7 +55,7 @@ fn a_worker_killed_in_mid_sentence_twenty_times_fails_its_streams_at_once_and_co
             }
             // Until it is back, callers are told at once, or wait no longer than a start may take.
             let asked = Instant::now();
-            match centre.call("ko", Hints::default()) {
+            match centre.call("ko", korean_hints()) {
                 Err(failure) => assert!(asked.elapsed() < Duration::from_millis(100), "{failure}"),
                 Ok(caller) => {
                     let first = caller.next(Duration::from_secs(3)).expect("an answer");
@@ -63,9 +64,9 @@ fn a_worker_killed_in_mid_sentence_twenty_times_fails_its_streams_at_once_and_co
             }
         }
         centre.until_ready();
-        let caller = centre.call("ko", Hints::default()).expect("a stream");
+        let caller = centre.call("ko", korean_hints()).expect("a stream");
         let heard = caller.sentence(&pcm, 1.0).expect("words");
-        assert!(heard.text.contains("주문"), "{heard:?}");
+        assert!(heard.text == SENTENCE, "{heard:?}");
     }
     println!("slowest notice of a death: {slowest:?}");
 }
@@ -73,13 +74,13 @@ fn a_worker_killed_in_mid_sentence_twenty_times_fails_its_streams_at_once_and_co
 #[test]
 fn a_worker_that_is_stopped_is_noticed_within_two_seconds_and_replaced() {
     let name = "a_worker_that_is_stopped_is_noticed_within_two_seconds_and_replaced";
-    let (engine, pcm) = match (korean(), espeak("ko", SENTENCE)) {
+    let (engine, pcm) = match (korean(), espeak("ko+f3", SENTENCE)) {
         (Ok(engine), Ok(pcm)) => (engine, pcm),
         (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
     };
     let centre = Centre::ready(engine);
     let process = centre.until_ready();
-    let caller = centre.call("ko", Hints::default()).expect("a stream");
+    let caller = centre.call("ko", korean_hints()).expect("a stream");
     caller.say(&[silence(0.3), pcm.iter().take(pcm.len() / 2).copied().collect()].concat(), 1.0);
     signal(process, "-STOP");
     let (failure, took) = failure(&caller, Duration::from_millis(2_300));
@@ -96,15 +97,15 @@ fn a_worker_that_is_stopped_is_noticed_within_two_seconds_and_replaced() {
 #[test]
 fn two_callers_are_understood_and_the_others_are_told_busy_at_once() {
     let name = "two_callers_are_understood_and_the_others_are_told_busy_at_once";
-    let (engine, pcm) = match (korean(), espeak("ko", SENTENCE)) {
+    let (engine, pcm) = match (korean(), espeak("ko+f3", SENTENCE)) {
         (Ok(engine), Ok(pcm)) => (engine, pcm),
         (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
     };
     let centre = Centre::ready(engine);
-    let callers = [(); 2].map(|()| centre.call("ko", Hints::default()).expect("a stream"));
+    let callers = [(); 2].map(|()| centre.call("ko", korean_hints()).expect("a stream"));
     let asked = Instant::now();
     for _ in 0..98 {
-        let Err(failure) = centre.call("ko", Hints::default()) else { panic!("a third stream was taken") };
+        let Err(failure) = centre.call("ko", korean_hints()) else { panic!("a third stream was taken") };
         assert_eq!(failure, SpeechFailure::Busy { engine: "vosk-ko".to_owned(), streams: 2 });
     }
     assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
@@ -113,12 +114,12 @@ fn two_callers_are_understood_and_the_others_are_told_busy_at_once() {
         for caller in callers {
             scope.spawn(move || {
                 let heard = caller.sentence(pcm, 1.0).expect("words");
-                assert!(heard.text.contains("주문"), "{heard:?}");
+                assert!(heard.text == SENTENCE, "{heard:?}");
             });
         }
     });
     let since = Instant::now();
-    while centre.call("ko", Hints::default()).is_err() {
+    while centre.call("ko", korean_hints()).is_err() {
         assert!(since.elapsed() < Duration::from_secs(2), "the places do not come back");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -164,10 +165,10 @@ fn where_no_engine_is_installed_callers_are_told_why() {
     let told = |engine: &relais::settings::Speech| {
         let centre = Centre::new(std::slice::from_ref(engine));
         // Nobody has looked for it yet: the first caller finds out, within bounds.
-        let first = centre.call("ko", Hints::default()).expect("a stream");
+        let first = centre.call("ko", korean_hints()).expect("a stream");
         let (first, took) = failure(&first, Duration::from_secs(2));
         assert!(took < Duration::from_secs(2), "{took:?}");
-        let Err(second) = centre.call("ko", Hints::default()) else { panic!("it came from nowhere") };
+        let Err(second) = centre.call("ko", korean_hints()) else { panic!("it came from nowhere") };
         assert_eq!(second, first);
         first.to_string()
     };
