@@ -18,7 +18,7 @@ use crate::web::metrics::SPEECH_WORKERS_FAILED;
 /// A worker reads its model before it listens: half a gigabyte from a slow disk.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 const DIAL_EVERY: Duration = Duration::from_millis(50);
-const LOOK_AT_MEMORY: Duration = Duration::from_secs(1);
+const LOOK_AT_MEMORY: Duration = Duration::from_millis(250);
 
 /// What is known of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,8 +120,14 @@ impl Watched {
             Ok(worker) => worker,
             Err(reason) => return reason,
         };
+        let process = worker.as_ref().map(|worker| worker.0.id());
+        let limit = self.child.as_ref().map_or(u64::MAX, |child| child.settings.memory);
+        let mut too_much = std::pin::pin!(too_much_memory(process, limit));
         let greeted = match &mut worker {
-            Some(worker) => self.until_it_listens(worker).await,
+            Some(worker) => tokio::select! {
+                greeted = self.until_it_listens(worker) => greeted,
+                reason = &mut too_much => Err(reason),
+            },
             None => link::greet(&self.place).await,
         };
         let (mut pulse, greeting) = match greeted {
@@ -132,16 +138,13 @@ impl Watched {
         tracing::info!(engine = self.engine, "speech recognition is ready: {started}");
         told.clear();
         backoff.ready(Instant::now());
-        self.state.send_replace(State::Ready { process: worker.as_ref().map(|worker| worker.0.id()) });
-        let limit = self.child.as_ref().map_or(u64::MAX, |child| child.settings.memory);
+        self.state.send_replace(State::Ready { process });
         tokio::select! {
             reason = link::watch(&mut pulse) => match &mut worker {
                 Some(worker) => format!("{reason}{}", ending(&mut worker.0).await),
                 None => reason,
             },
-            bytes = too_much_memory(worker.as_ref(), limit) => {
-                format!("the worker took {} MB of memory, {} MB are allowed", bytes >> 20, limit >> 20)
-            }
+            reason = &mut too_much => reason,
         }
     }
 
@@ -174,15 +177,15 @@ async fn ending(child: &mut Child) -> String {
     String::new()
 }
 
-/// Comes back when the worker holds more than it may.
-async fn too_much_memory(worker: Option<&Worker>, limit: u64) -> u64 {
-    let Some(worker) = worker else { return std::future::pending().await };
+/// Comes back when the process holds more than it may, and says so.
+async fn too_much_memory(process: Option<u32>, limit: u64) -> String {
+    let Some(process) = process else { return std::future::pending().await };
     loop {
         tokio::time::sleep(LOOK_AT_MEMORY).await;
-        if let Some(bytes) = resident(worker.0.id())
+        if let Some(bytes) = resident(process)
             && bytes > limit
         {
-            return bytes;
+            return format!("the worker takes {} MB of memory; memory_mb allows {}", bytes >> 20, limit >> 20);
         }
     }
 }

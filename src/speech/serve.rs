@@ -98,18 +98,21 @@ enum Listener {
     Tcp(TcpListener, Option<TlsAcceptor>),
 }
 
-/// Limits itself, loads the engine, and serves until it is killed. The worker's `main`.
+/// Loads the engine, limits itself, and serves until it is killed. The worker's `main`.
 pub fn run<E: Engine>(arguments: &Arguments, load: impl FnOnce(&Arguments) -> Result<E, String>) -> ExitCode {
-    let served = limit(arguments).and_then(|()| {
-        if arguments.child {
-            end_with_standard_input();
-        }
-        let engine = Arc::new(load(arguments)?);
+    if arguments.nice > 0 {
+        let _ = rustix::process::setpriority_process(None, arguments.nice);
+    }
+    if arguments.child {
+        end_with_standard_input();
+    }
+    let served = load(arguments).and_then(|engine| {
+        limit(arguments)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
         runtime.block_on(async {
             let listener = listen(arguments).await?;
-            Served::new(arguments, engine)?.accept(listener).await
+            Served::new(arguments, Arc::new(engine))?.accept(listener).await
         })
     });
     match served {
@@ -130,17 +133,12 @@ pub(super) async fn listen_for_test<E: Engine>(arguments: &Arguments, engine: E)
     Ok(())
 }
 
-/// Before the model is read, so that a model too large is noticed.
+/// Once the model is read: what it takes until then is looked at by who started us, for an engine that is refused memory
+/// while it reads may try for ever.
 fn limit(arguments: &Arguments) -> Result<(), String> {
-    if arguments.nice > 0 {
-        let _ = rustix::process::setpriority_process(None, arguments.nice);
-    }
-    if let Some(bytes) = arguments.memory_bytes {
-        let limit = Rlimit { current: Some(bytes), maximum: getrlimit(Resource::Data).maximum };
-        setrlimit(Resource::Data, limit)
-            .map_err(|error| format!("memory cannot be limited to {bytes} bytes: {error}"))?;
-    }
-    Ok(())
+    let Some(bytes) = arguments.memory_bytes else { return Ok(()) };
+    let limit = Rlimit { current: Some(bytes), maximum: getrlimit(Resource::Data).maximum };
+    setrlimit(Resource::Data, limit).map_err(|error| format!("memory cannot be limited to {bytes} bytes: {error}"))
 }
 
 fn end_with_standard_input() {

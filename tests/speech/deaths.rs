@@ -143,7 +143,8 @@ fn a_worker_that_takes_too_much_memory_is_ended() {
         assert!(since.elapsed() < Duration::from_secs(30), "{:?}", centre.state());
         std::thread::sleep(Duration::from_millis(20));
     }
-    println!("{:?}", centre.state());
+    let State::Down { reason } = centre.state() else { panic!("it is up again") };
+    assert!(reason.contains("memory_mb allows 120"), "{reason}");
 }
 
 #[test]
@@ -178,6 +179,6 @@ fn where_no_engine_is_installed_callers_are_told_why() {
     }
     assert!(told(&engine).contains("cannot be started"), "{}", told(&engine));
     let centre = Centre::new(&[]);
-    let Err(none) = centre.call("fr", Hints::default()) else { panic!("it came from nowhere") };
+    let Err(none) = centre.call("fr", korean_hints()) else { panic!("it came from nowhere") };
     assert_eq!(none, SpeechFailure::NoEngine { language: "fr".to_owned() });
 }
