@@ -82,10 +82,15 @@ impl Centre {
 
     /// The worker's process id, once it is ready.
     pub fn until_ready(&self) -> u32 {
+        self.until_ready_after(None)
+    }
+
+    /// That of the next worker: a dead one may count as ready for a moment.
+    pub fn until_ready_after(&self, dead: Option<u32>) -> u32 {
         let since = Instant::now();
         loop {
             match self.state() {
-                State::Ready { process } => return process.expect("a worker of ours"),
+                State::Ready { process } if process != dead => return process.expect("a worker of ours"),
                 state if since.elapsed() > STARTS => panic!("{state:?} after {STARTS:?}"),
                 _ => std::thread::sleep(Duration::from_millis(20)),
             }
