@@ -45,23 +45,15 @@ fn skills(rng: &mut ChaCha12Rng, count: usize) -> Skills {
 
 fn queue(n: usize) -> settings::Queue {
     settings::Queue {
-        id: QueueId::from(format!("queue-{n}")),
-        ring_timeout: Duration::from_secs(20),
         wrap_up: Duration::ZERO,
         answer_within: Duration::from_secs([10, 20, 60][n % 3]),
-        priority_step: None,
         widen: vec![
             Widening { after: Duration::from_secs(300), level: 2 },
             Widening { after: Duration::from_secs(600), level: 0 },
         ],
         choice: Choice::ALL[n % 4],
-        ring_at_once: 1,
-        max_no_answer: 2,
-        retry_delay: Duration::from_secs(10),
-        music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
-        max_waiting: None,
-        callback: settings::CallbackRules::default(),
+        ..settings::Queue::new(format!("queue-{n}").into())
     }
 }
 
@@ -76,6 +68,8 @@ impl Centre {
                 password: None,
                 contact: None,
                 queues: (0..4).map(|_| queues[rng.next_u32() as usize % QUEUES].id.clone()).collect(),
+                schedules: Default::default(),
+                call_preference: Default::default(),
                 skills: skills(&mut rng, 5),
                 codecs: vec![Codec::Pcmu],
                 language: "en".into(),

@@ -54,11 +54,25 @@ pub struct Origin {
     pub address: SocketAddr,
 }
 
+/// Who wished for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wished {
+    /// The caller, in a call: it keeps their place.
+    #[default]
+    InCall,
+    OnTheWeb,
+    /// Nobody: the caller gave up, and the queue's rules call back who does.
+    Abandoned,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Callback {
     pub id: CallbackId,
-    /// The call in which it was asked for; `None` for one asked for on the web.
+    /// The call in which it was asked for, or whose caller gave up; `None` for one asked for on the web.
     pub call_id: Option<CallId>,
+    #[serde(default)]
+    pub wished: Wished,
     /// In the centre's one form: E.164 where it can be told.
     pub number: String,
     pub queue: QueueId,

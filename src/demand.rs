@@ -10,7 +10,7 @@ use crate::ids::{AgentId, Skill};
 /// Priorities go from minus this to this.
 pub const HIGHEST_PRIORITY: i64 = 100;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Demand {
     /// What the agent must be good at, each with the least level, from 1 to 5.
@@ -23,9 +23,12 @@ pub struct Demand {
     pub prefer_skills: BTreeMap<Skill, u8>,
     /// Who is waited for before anybody else is offered it.
     pub prefer_agent: Option<PreferredAgent>,
+    /// Of the time since which it waits, so much was spent before it came to a queue, with a bot or a menu. It counts for
+    /// the place in line, and not in figures.
+    pub counted: Duration,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PreferredAgent {
     pub agent: AgentId,
     /// For so long from the entry into the queue, while they are at work there.
@@ -33,7 +36,7 @@ pub struct PreferredAgent {
 }
 
 /// From some wait on, less is asked of the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Widening {
     /// Since the beginning of the wait.
     pub after: Duration,

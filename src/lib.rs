@@ -4,6 +4,7 @@
 
 pub mod callback;
 pub mod caller;
+pub mod comfort;
 pub mod demand;
 pub mod findings;
 pub mod heard;
@@ -49,6 +50,8 @@ pub mod staffing;
 pub mod cli;
 #[allow(clippy::disallowed_methods)]
 pub mod config;
+#[allow(clippy::disallowed_methods)]
+pub mod inputs;
 #[allow(clippy::disallowed_methods)]
 pub mod media;
 #[allow(clippy::disallowed_methods)]

@@ -118,6 +118,9 @@ pub struct QueueVisit {
     /// Before the entry where a place was kept or regained.
     #[serde(with = "millis")]
     pub waiting_since: Wall,
+    /// So much before that counted as waiting for the place in line: time with a bot or a menu.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub counted_ms: u64,
     /// Null while the caller waits.
     pub wait_ms: Option<u64>,
     pub end: Option<VisitEnd>,
@@ -246,6 +249,40 @@ pub struct Progress {
 }
 
 impl CallRecord {
+    /// The record of a call that has just come in.
+    #[cfg(test)]
+    pub fn new(call_id: CallId, from: &str, to: &str, started_at: Wall) -> CallRecord {
+        CallRecord {
+            call_id,
+            trunk: None,
+            outgoing: false,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            started_at,
+            answered_at: None,
+            ended_at: None,
+            outcome: None,
+            ended_by: None,
+            sip_status: None,
+            q850: None,
+            queue: None,
+            agent: None,
+            wait_ms: None,
+            talk_ms: None,
+            hold_ms: None,
+            acw_ms: None,
+            transfers: 0,
+            recording: None,
+            survey: None,
+            disposition: None,
+            resolved: None,
+            visits: Vec::new(),
+            path: Vec::new(),
+            trace: Trace::default(),
+            legs: Vec::new(),
+        }
+    }
+
     pub fn follow(&mut self, progress: Progress) {
         self.answered_at = progress.answered_at.or(self.answered_at);
         self.queue = progress.queue.or_else(|| self.queue.take());
@@ -273,6 +310,11 @@ impl CallRecord {
             leg.left_at.get_or_insert(at);
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// RFC 3339 in UTC with exactly three decimals.

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Numbering;
+use crate::comfort::Comfort;
 use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 
@@ -185,6 +186,9 @@ pub struct Agent {
     pub contact: Option<String>,
     /// Queues in order of preference.
     pub queues: Vec<QueueId>,
+    /// Of those, the ones they serve in the hours of a calendar only, each with its name.
+    pub schedules: BTreeMap<QueueId, String>,
+    pub call_preference: CallPreference,
     /// With a level each, from 1 (a beginner) to 5.
     pub skills: BTreeMap<Skill, u8>,
     pub codecs: Vec<Codec>,
@@ -221,9 +225,67 @@ pub struct Queue {
     pub music: String,
     /// The position is announced this often; never when zero.
     pub announce_position: Duration,
+    /// What else is said to those who wait, where the plan says nothing else.
+    pub comfort: Vec<Comfort>,
+    /// After something was said the music goes on from where it was; from its beginning where not.
+    pub music_resumes: bool,
     /// Callers waiting at once; the next one leaves the queue with result `full`.
     pub max_waiting: Option<usize>,
+    /// In percent: what share of their time agents may well handle contacts. Above it they are worn out, and get no cold
+    /// work.
+    pub occupancy_band: (u8, u8),
     pub callback: CallbackRules,
+}
+
+impl Queue {
+    /// A queue of which the configuration says no more than its name.
+    pub fn new(id: QueueId) -> Queue {
+        Queue {
+            id,
+            ring_timeout: Duration::from_secs(20),
+            wrap_up: Duration::from_secs(10),
+            answer_within: Duration::from_secs(20),
+            priority_step: None,
+            widen: Vec::new(),
+            choice: Choice::default(),
+            ring_at_once: 1,
+            max_no_answer: 2,
+            retry_delay: Duration::from_secs(10),
+            music: "music/default".to_owned(),
+            announce_position: Duration::from_secs(60),
+            comfort: Vec::new(),
+            music_resumes: true,
+            max_waiting: None,
+            occupancy_band: OCCUPANCY_BAND,
+            callback: CallbackRules::default(),
+        }
+    }
+}
+
+/// 60 to 80 % is what the trade calls healthy.
+pub const OCCUPANCY_BAND: (u8, u8) = (60, 80);
+
+/// What an agent who serves several queues goes by, of calls of the same priority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallPreference {
+    /// Who needs it most: the call that has waited longest, measured by its queue's target.
+    #[default]
+    GreatestNeed,
+    /// The order of their queues.
+    QueueOrder,
+}
+
+impl CallPreference {
+    pub const ALL: [CallPreference; 2] = [CallPreference::GreatestNeed, CallPreference::QueueOrder];
+
+    /// As it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            CallPreference::GreatestNeed => "greatest_need",
+            CallPreference::QueueOrder => "queue_order",
+        }
+    }
 }
 
 /// Which of the agents who could take a contact is rung.
@@ -269,6 +331,48 @@ pub struct CallbackRules {
     pub ring_timeout: Duration,
     /// Promises at once; the next caller hears that there can be none.
     pub most: usize,
+    /// Which of them are cold work.
+    pub cold: Cold,
+    /// Cold work goes to agents who have been idle for so long.
+    pub idle: Duration,
+    /// Cold work is held back for so long at most, from the time it comes into line; then it is served like any caller.
+    pub hold_back: Duration,
+    /// Callers who gave up are called back.
+    pub abandoned: Option<AbandonedRule>,
+}
+
+/// Cold work is what nobody waits for on the line. It is done when agents have little else to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cold {
+    /// Every call-back stands in line like a caller.
+    None,
+    /// Those asked for on the web, and those of callers who gave up; who asked for it in a call keeps the place.
+    #[default]
+    Unplaced,
+    All,
+}
+
+impl Cold {
+    pub const ALL: [Cold; 3] = [Cold::None, Cold::Unplaced, Cold::All];
+
+    /// As it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cold::None => "none",
+            Cold::Unplaced => "unplaced",
+            Cold::All => "all",
+        }
+    }
+}
+
+/// Who hangs up in the queue is called back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbandonedRule {
+    /// After so long a wait; who leaves sooner had no need.
+    pub after: Duration,
+    /// The hours in which people who did not ask for it may be rung, besides those of all call-backs.
+    pub calendar: Option<String>,
 }
 
 impl Default for CallbackRules {
@@ -280,6 +384,10 @@ impl Default for CallbackRules {
             retry_busy: Duration::from_secs(180),
             ring_timeout: Duration::from_secs(30),
             most: 200,
+            cold: Cold::default(),
+            idle: Duration::from_secs(3),
+            hold_back: Duration::from_secs(15 * 60),
+            abandoned: None,
         }
     }
 }

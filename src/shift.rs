@@ -38,6 +38,8 @@ impl NoAnswer {
 pub enum Cause {
     /// The configuration brought the agent in, or changed their queues or skills.
     Configured,
+    /// The hours in which they are a member of a queue began or ended.
+    Scheduled,
     /// The configuration no longer knows the agent.
     Dismissed,
     PhoneRegistered,
@@ -58,6 +60,16 @@ pub enum Cause {
     Stopped,
     /// A new process took up what the last one had left.
     TakenUp,
+}
+
+/// What an agent, or somebody for them, asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    Available,
+    /// With a reason of the operator's list, which the engine checks.
+    Paused(String),
+    LoggedOut,
 }
 
 /// What a phone that comes back brings the agent back to: a registration that lapsed ends no pause.
@@ -100,6 +112,9 @@ pub struct AgentChange {
     /// Of one who is logged out for want of a phone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
+    /// Asked for during a talk: it takes effect after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Wanted>,
 }
 
 impl AgentChange {
@@ -114,7 +129,11 @@ impl AgentChange {
             | AgentState::Ringing
             | AgentState::Talking
             | AgentState::Holding
-            | AgentState::WrapUp => Some(Resume::Available),
+            | AgentState::WrapUp => match &self.wanted {
+                Some(Wanted::LoggedOut) => None,
+                Some(Wanted::Paused(reason)) => Some(Resume::Paused(reason.clone())),
+                Some(Wanted::Available) | None => Some(Resume::Available),
+            },
         }
     }
 
@@ -130,6 +149,7 @@ impl AgentChange {
             queue: None,
             member_of: None,
             resume: self.resumes(),
+            wanted: None,
         }
     }
 }

@@ -93,6 +93,9 @@ pub struct Decision {
     /// Who would have been next, the best first; at most three.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runners_up: Vec<Candidate>,
+    /// Agents who were logged in and outside the hours in which they are members of the queue.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub off_schedule: u64,
 }
 
 impl Decision {
@@ -106,7 +109,8 @@ impl Decision {
     ) -> Option<Decision> {
         let mut candidates = candidates.into_iter();
         let chosen = candidates.next()?;
-        Some(Decision { at, queue, agent, rule, chosen, runners_up: candidates.take(MOST_RUNNERS_UP).collect() })
+        let runners_up = candidates.take(MOST_RUNNERS_UP).collect();
+        Some(Decision { at, queue, agent, rule, chosen, runners_up, off_schedule: 0 })
     }
 }
 
@@ -125,7 +129,7 @@ pub enum Rule {
     ServiceLevel,
     /// The longer wait.
     LongestWait,
-    /// The queue that stands first with the agent.
+    /// The queue that stands first with the agent, of priorities that are the same in whole steps.
     QueuePreference,
     /// Who came first.
     FirstCome,
@@ -171,6 +175,9 @@ pub enum Candidate {
         /// Where it was looked at: the number of preferred skills they have, or with `best_skill` the sum of the levels.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fit: Option<u32>,
+        /// The calendar in whose hours they are a member of the queue; null for one who always is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schedule: Option<String>,
     },
 }
 

@@ -1,13 +1,14 @@
 //! What the outside sees of the live state: published by the engine at every change, read by the web shell.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::callback::{AttemptFailure, Callback, CallbackState};
+use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
 use crate::findings::Finding;
-use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, TrunkId};
+use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::time::Wall;
 use crate::trace::Trace;
@@ -37,13 +38,45 @@ pub struct AgentView {
     #[serde(with = "millis")]
     #[schema(value_type = String, format = DateTime)]
     pub since: Wall,
+    /// Of which they are a member now.
     #[schema(value_type = Vec<String>)]
     pub queues: Vec<QueueId>,
+    /// With a level each, from 1 to 5.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u8>)]
+    pub skills: BTreeMap<Skill, u8>,
+    /// The queues that they serve in certain hours only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<ScheduleView>,
     #[schema(value_type = Option<String>)]
     pub call_id: Option<CallId>,
     /// Whether a phone of theirs can be reached (registered, or at a fixed address).
     pub reachable: bool,
     pub handled: u64,
+}
+
+/// A queue of which an agent is a member in the hours of a calendar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ScheduleView {
+    #[schema(value_type = String)]
+    pub queue: QueueId,
+    /// The calendar's name.
+    pub schedule: String,
+    /// Whether these are their hours.
+    pub member: bool,
+    /// When that changes; null where it does not, as far as can be seen.
+    #[serde(with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub changes_at: Option<Wall>,
+}
+
+/// Where the occupancy of a queue's agents lies, by the band that its settings call healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OccupancyBand {
+    Below,
+    Within,
+    Above,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -52,14 +85,27 @@ pub struct QueueView {
     pub id: QueueId,
     /// Callers who wait on the line.
     pub waiting: u64,
-    /// Call-backs that keep a place among them.
+    /// Call-backs in line, those held back included.
     pub callbacks: u64,
+    /// Of those, the ones that wait until agents have time for cold work.
+    #[serde(default)]
+    pub callbacks_held_back: u64,
     /// When the head of the queue came; null when nobody waits.
     #[serde(with = "optional_millis")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub longest_waiting_since: Option<Wall>,
     pub agents_available: u64,
     pub agents_logged_in: u64,
+    /// Agents who are logged in and outside the hours in which they are members.
+    #[serde(default)]
+    pub agents_off_schedule: u64,
+    /// The share of the last 15 minutes in which the queue's agents handled contacts, of this queue or another, from 0 to
+    /// 1; null while too little was seen.
+    #[serde(default)]
+    pub occupancy: Option<f64>,
+    /// Where that lies; null where it is not known. Above, no cold work is done.
+    #[serde(default)]
+    pub occupancy_band: Option<OccupancyBand>,
     pub offered: u64,
     pub handled: u64,
     pub abandoned: u64,
@@ -119,9 +165,10 @@ pub struct LegView {
 pub struct CallbackView {
     #[schema(value_type = String)]
     pub callback_id: CallbackId,
-    /// The call in which it was asked for; null when asked for on the web.
+    /// The call in which it was asked for, or whose caller gave up; null when asked for on the web.
     #[schema(value_type = Option<String>)]
     pub call_id: Option<CallId>,
+    pub wished: Wished,
     pub number: String,
     #[schema(value_type = String)]
     pub queue: QueueId,
@@ -145,6 +192,7 @@ impl From<&Callback> for CallbackView {
         CallbackView {
             callback_id: callback.id,
             call_id: callback.call_id,
+            wished: callback.wished,
             number: callback.number.clone(),
             queue: callback.queue.clone(),
             state: callback.state,

@@ -24,7 +24,15 @@ fn what_modules_say_by_default_is_there_in_english_and_french() {
             _ => None,
         });
     // The engine's own words.
-    let own = ["please-wait", "position-first", "position-number", "goodbye", "technical-difficulty"];
+    let own = [
+        "please-wait",
+        "position-first",
+        "position-number",
+        "wait-between",
+        "wait-and",
+        "goodbye",
+        "technical-difficulty",
+    ];
     for prompt in of_modules.chain(own) {
         for language in ["en", "fr"] {
             let text = catalogue.get(prompt).and_then(|texts| texts.get(language)).and_then(toml::Value::as_str);

@@ -12,8 +12,8 @@ const PURE: &[&str] = &[
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift", "time",
-    "trace", "views",
+    "callback", "caller", "comfort", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift",
+    "time", "trace", "views",
 ];
 
 /// Which rooms a room may name, besides itself and the value types.
@@ -33,6 +33,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("call", &["sip", "sdp", "bridge"]),
         ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
         ("config", &["dialplan", "ivr", "prompts", "spoken"]),
+        ("inputs", &["dialplan", "engine", "sip"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
@@ -45,6 +46,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         // The root: value types name only each other and the plain data of `bridge`.
         ("callback", &[]),
         ("caller", &[]),
+        ("comfort", &[]),
         ("demand", &[]),
         ("findings", &[]),
         ("heard", &[]),

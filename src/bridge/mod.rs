@@ -41,6 +41,13 @@ pub enum MediaCommand {
         items: Vec<PlayItem>,
         repeat: bool,
     },
+    /// As `Play`, once, but a running play that repeats is only set aside: it goes on from where it was when these items
+    /// have ended or are stopped. `StopPlay` ends it there as well, unheard.
+    Interject {
+        leg: LegId,
+        play: PlayId,
+        items: Vec<PlayItem>,
+    },
     /// Stops at once; reports nothing.
     StopPlay {
         leg: LegId,
@@ -131,6 +138,17 @@ pub enum PlayItem {
         on: Duration,
         off: Duration,
     },
+}
+
+impl PlayItem {
+    /// A prompt in the caller's language, or in one of its own as `fr:hello`.
+    pub fn prompt(prompt: &str, language: &Language) -> PlayItem {
+        let (language, name) = match prompt.split_once(':') {
+            Some((own, name)) => (Language::from(own), name),
+            None => (language.clone(), prompt),
+        };
+        PlayItem::Prompt { name: name.to_owned(), language }
+    }
 }
 
 /// One agreed audio stream (RFC 3264), from our side.

@@ -45,6 +45,11 @@ impl LegClock {
     pub fn hold_ms(&self) -> u64 {
         millis(self.hold)
     }
+
+    /// All the time with somebody.
+    pub fn total(&self) -> Duration {
+        self.talk + self.hold
+    }
 }
 
 /// Whole milliseconds, as records state durations.

@@ -127,10 +127,11 @@ impl Leg {
             }
         }
         self.ear = wanted;
-        self.start_music(next_play, out);
+        self.play_music(next_play, out);
     }
 
-    fn start_music(&mut self, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
+    /// Begins the music where there is to be some and nothing is heard.
+    pub fn play_music(&mut self, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
         let Some(item) = self.ear.music.clone() else { return };
         if self.music_play.is_some() || self.announcement.is_some() {
             return;
@@ -152,25 +153,27 @@ impl Leg {
         }
     }
 
-    /// Says something over the music, which comes back when it has ended.
-    pub fn announce(&mut self, items: Vec<PlayItem>, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
-        if self.ear.music.is_none() {
-            return;
-        }
+    /// Whether something can be said over the music: there is some, and nothing else is being said.
+    pub fn listens_to_music(&self) -> bool {
+        self.is_up() && self.ear.music.is_some() && self.announcement.is_none()
+    }
+
+    /// Says something over the music, which afterwards goes on from where it was where it `resumes`; else `play_music`
+    /// is to follow.
+    pub fn announce(&mut self, items: Vec<PlayItem>, resumes: bool, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
         let play = take_play(next_play);
-        out.push(MediaCommand::Play { leg: self.id, play, items, repeat: false });
-        self.music_play = None;
+        if resumes && self.music_play.is_some() {
+            out.push(MediaCommand::Interject { leg: self.id, play, items });
+        } else {
+            out.push(MediaCommand::Play { leg: self.id, play, items, repeat: false });
+            self.music_play = None;
+        }
         self.announcement = Some(play);
     }
 
-    /// A play has ended. `true` when it was an announcement of ours: the music is on again.
-    pub fn play_ended(&mut self, play: PlayId, next_play: &mut u64, out: &mut Vec<MediaCommand>) -> bool {
-        if self.announcement != Some(play) {
-            return false;
-        }
-        self.announcement = None;
-        self.start_music(next_play, out);
-        true
+    /// A play has ended. `true` when it was an announcement of ours.
+    pub fn play_ended(&mut self, play: PlayId) -> bool {
+        self.announcement.take_if(|announcement| *announcement == play).is_some()
     }
 
     pub fn record(&self) -> LegRecord {

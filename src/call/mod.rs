@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
+use crate::comfort::Telling;
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, PathStep, QueueVisit, VisitEnd};
@@ -34,11 +35,7 @@ pub enum Phase {
     /// The dialplan has the caller.
     Plan,
     /// The caller waits for an agent; the plan waits for the outcome.
-    Queued {
-        queue: QueueId,
-        music: String,
-        leave: Vec<Digit>,
-    },
+    Queued(Box<Waiting>),
     /// The caller hears ring-back while one named party is rung.
     Dialling,
     /// We ring the customer of a call-back.
@@ -53,6 +50,24 @@ pub enum Phase {
     },
     /// All legs are told; the record waits for their last figures.
     Ending,
+}
+
+/// What a caller who waits hears, and what ends the wait besides an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub queue: QueueId,
+    pub music: String,
+    /// After something was said the music goes on from where it was.
+    pub music_resumes: bool,
+    /// Keys that leave the queue.
+    pub leave: Vec<Digit>,
+    pub telling: Telling,
+    /// What is said is the plan's, not the queue's.
+    pub told_by_plan: bool,
+    /// Who would probably wait on for longer goes elsewhere.
+    pub max_estimate: Option<Duration>,
+    /// Since when the estimate has been well over that.
+    pub over_since: Option<Instant>,
 }
 
 /// An agent (or another party) being rung for this call.
@@ -118,6 +133,8 @@ pub struct Call {
     /// What is asked of that queue.
     pub demand: Demand,
     pub queued_at: Option<Instant>,
+    /// Queues that the caller left because of the estimate: it does not count there again.
+    pub left_by_estimate: Vec<QueueId>,
     pub wait_ms: Option<u64>,
     /// The queues that the caller waited in; the last one without an end while the caller waits.
     pub visits: Vec<QueueVisit>,
@@ -157,6 +174,7 @@ impl Call {
             queue: None,
             demand: Demand::default(),
             queued_at: None,
+            left_by_estimate: Vec::new(),
             wait_ms: None,
             visits: Vec::new(),
             agent: None,
@@ -176,12 +194,19 @@ impl Call {
     }
 
     /// The caller enters a queue. The wait of a caller who is queued twice runs from the first time.
-    /// `leave` are the keys that take the caller out again.
-    pub fn enter_queue(&mut self, queue: &QueueId, demand: Demand, music: &str, leave: Vec<Digit>, now: Now) {
-        self.queue = Some(queue.clone());
+    pub fn enter_queue(&mut self, waiting: Waiting, demand: Demand, now: Now) {
+        self.queue = Some(waiting.queue.clone());
         self.demand = demand;
         self.queued_at.get_or_insert(now.instant);
-        self.phase = Phase::Queued { queue: queue.clone(), music: music.to_owned(), leave };
+        self.phase = Phase::Queued(Box::new(waiting));
+    }
+
+    /// `None` for one who does not wait.
+    pub fn waiting_mut(&mut self) -> Option<&mut Waiting> {
+        match &mut self.phase {
+            Phase::Queued(waiting) => Some(waiting),
+            _ => None,
+        }
     }
 
     /// Takes out the offer that this phone rings for.
@@ -280,8 +305,8 @@ impl Call {
                     Ear { music: Some(prompt(hold_music)), ..Ear::default() }
                 }
                 (Some(partner), _) => Ear { sources: Sources::from_slice(&[partner]), music: None },
-                (None, Phase::Queued { music, .. }) if leg.id == self.caller => {
-                    Ear { music: Some(prompt(music)), ..Ear::default() }
+                (None, Phase::Queued(waiting)) if leg.id == self.caller => {
+                    Ear { music: Some(prompt(&waiting.music)), ..Ear::default() }
                 }
                 (None, Phase::Dialling) if leg.id == self.caller => Ear { music: Some(RING_BACK), ..Ear::default() },
                 (None, _) => Ear::default(),
@@ -349,7 +374,7 @@ impl Call {
             Phase::Ending => CallState::Ending,
             _ if self.answered_at.is_none() => CallState::Ringing,
             Phase::Plan | Phase::Dialling | Phase::CallingBack | Phase::Confirming { .. } => CallState::Ivr,
-            Phase::Queued { .. } => CallState::Queued,
+            Phase::Queued(_) => CallState::Queued,
             Phase::Talking { .. } if self.on_hold() => CallState::Holding,
             Phase::Talking { .. } => CallState::Talking,
         };

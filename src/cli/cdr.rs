@@ -112,33 +112,19 @@ mod tests {
     fn store_with_one_call(data: &Path) -> (Store, CallRecord) {
         let started_at: Wall = "2025-11-25T10:00:00.5Z".parse().unwrap();
         let record = CallRecord {
-            call_id: crate::ids::CallId::new(started_at.as_millisecond(), 1),
             trunk: Some("acme".into()),
-            outgoing: false,
-            from: "+331555\u{1b}[2J".to_owned(),
-            to: "610".to_owned(),
-            started_at,
-            answered_at: None,
             ended_at: Some(started_at),
             outcome: Some(Outcome::Abandoned),
             ended_by: Some(Party::Caller),
             sip_status: Some(487),
-            q850: None,
             queue: Some("sales".into()),
-            agent: None,
             wait_ms: Some(12_345),
-            talk_ms: None,
-            hold_ms: None,
-            acw_ms: None,
-            transfers: 0,
-            recording: None,
-            survey: None,
-            disposition: None,
-            resolved: None,
-            visits: Vec::new(),
-            path: Vec::new(),
-            trace: Default::default(),
-            legs: Vec::new(),
+            ..CallRecord::new(
+                crate::ids::CallId::new(started_at.as_millisecond(), 1),
+                "+331555\u{1b}[2J",
+                "610",
+                started_at,
+            )
         };
         let (mut store, _) = Store::open(data).unwrap();
         store.append(Entry::Ended(Box::new(record.clone())));

@@ -6,6 +6,7 @@ mod demand;
 mod diff;
 mod modules;
 mod progress;
+mod replay;
 mod run;
 mod schema;
 mod simulate;
@@ -26,6 +27,7 @@ use crate::config::{Overrides, parse_listen, parse_rtp};
 use crate::dialplan::driver::{queue_outcome, transfer_outcome};
 use crate::dialplan::{QueueOutcome, TransferOutcome, Value};
 use crate::findings::Finding;
+use crate::server::Recording;
 use crate::settings::Listen;
 use crate::time::Wall;
 
@@ -58,6 +60,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Print call records, oldest first
     Cdr(CdrArgs),
+    /// Run the engine again on a recording of its inputs: who got which call, and why
+    Replay(ReplayArgs),
     /// Make a token for the HTTP API
     Token(TokenArgs),
     Staff(staff::StaffArgs),
@@ -110,11 +114,23 @@ pub struct RunArgs {
     /// Folder for records, recordings and tokens
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Record all that comes in, for `relais replay`; a file that is there already is kept, and nothing recorded
+    #[arg(long, value_name = "FILE")]
+    pub record_inputs: Option<PathBuf>,
+    /// Size at which that recording ends
+    #[arg(long, value_name = "MIB", default_value_t = 1_024, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    #[arg(requires = "record_inputs")]
+    pub record_inputs_most: u64,
 }
 
 impl RunArgs {
     pub fn overrides(&self) -> Overrides {
         Overrides { sip: self.sip.clone(), rtp: self.rtp, web: self.web, data: self.data.clone() }
+    }
+
+    pub fn recording(&self) -> Option<Recording> {
+        let file = self.record_inputs.clone()?;
+        Some(Recording { file, most: self.record_inputs_most << 20 })
     }
 }
 
@@ -163,7 +179,7 @@ pub struct TraceArgs {
     /// What a look-up finds, as JSON; may be given several times
     #[arg(long, value_name = "NAME=JSON", value_parser = parse_lookup)]
     pub lookup: Vec<(String, Value)>,
-    /// What becomes of the caller in a queue: answered (the default), full, timed_out, left:KEY
+    /// What becomes of the caller in a queue: answered (the default), full, timed_out, too_long, left:KEY
     #[arg(long, value_name = "QUEUE=WORD", value_parser = parse_queue)]
     pub queue: Vec<(String, QueueOutcome)>,
     /// What becomes of a transfer: answered (the default), busy, declined, no_answer, unreachable
@@ -232,7 +248,7 @@ fn parse_lookup(text: &str) -> Result<(String, Value), String> {
 }
 
 fn parse_queue(text: &str) -> Result<(String, QueueOutcome), String> {
-    let known = "write QUEUE=answered, QUEUE=full, QUEUE=timed_out or QUEUE=left:0";
+    let known = "write QUEUE=answered, QUEUE=full, QUEUE=timed_out, QUEUE=too_long or QUEUE=left:0";
     let (name, word) = text.split_once('=').ok_or(known)?;
     Ok((name.to_owned(), queue_outcome(word).ok_or(known)?))
 }
@@ -253,6 +269,19 @@ pub struct CdrArgs {
     pub json: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// What `relais run --record-inputs FILE` recorded
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Compare with the call records of this data folder
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print JSON: one object a call, or the outcome of the comparison
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Parses the arguments and does what they say. Bad usage is told by clap, with exit code 2.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
@@ -264,6 +293,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Cdr(args) => cdr::run(&args.data, args.json),
+        Command::Replay(args) => replay::run(&args),
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),
         },

@@ -15,7 +15,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
         .with_ansi(colours)
         .with_target(false)
         .init();
-    match server::run(&args.config, &args.overrides()) {
+    match server::run(&args.config, &args.overrides(), args.recording().as_ref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

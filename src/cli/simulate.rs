@@ -30,7 +30,7 @@ const MOST_CALLS: f64 = 2e9;
 /// Calls are distributed by the code that distributes live calls, to agents who answer at once. They come at random
 /// (--poisson, --calls) to one queue of agents who are all alike, with handle times and patience that vary
 /// exponentially. Or they are those of call records (--replay), for other staffing or other rules: they go to the queues
-/// and agents of the configuration, each call with the skills it asked for; with --agents, those of one queue go to so
+/// and agents of the configuration, each call with what it asked for; with --agents, those of one queue go to so
 /// many agents who are alike.
 ///
 /// Beside each figure stand its 99 % interval and what theory says: Erlang A with --patience, Erlang C without. Beside

@@ -8,7 +8,8 @@ use super::centre::Draft;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
 use crate::findings::{Findings, suggest};
-use crate::ids::{Language, QueueId, Skill};
+use crate::ids::{AgentId, Language, QueueId, Skill};
+use crate::ivr::unsayable;
 use crate::prompts::Index;
 use crate::settings::{Agent, Listen, Transport};
 use crate::spoken::Table;
@@ -48,11 +49,11 @@ pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: 
     }
 }
 
-fn members(agents: &[Agent]) -> BTreeMap<QueueId, Vec<BTreeMap<Skill, u8>>> {
-    let mut members: BTreeMap<QueueId, Vec<_>> = BTreeMap::new();
+fn members(agents: &[Agent]) -> BTreeMap<QueueId, BTreeMap<AgentId, BTreeMap<Skill, u8>>> {
+    let mut members: BTreeMap<QueueId, BTreeMap<_, _>> = BTreeMap::new();
     for agent in agents {
         for queue in &agent.queues {
-            members.entry(queue.clone()).or_default().push(agent.skills.clone());
+            members.entry(queue.clone()).or_default().insert(agent.id.clone(), agent.skills.clone());
         }
     }
     members
@@ -77,8 +78,10 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     trunk_addresses(draft, findings);
     trunk_servers(draft, findings);
     queue_members(draft, findings);
+    never_staffed(draft, findings);
     music(draft, names, findings);
-    callback_hours(draft, findings);
+    calendars(draft, findings);
+    comfort(draft, names, findings);
     languages(draft, findings);
     addresses(draft, findings);
     ports(draft, findings);
@@ -165,9 +168,25 @@ fn queue_members(draft: &Draft, findings: &mut Findings<'_>) {
             }
         }
     }
+    too_many_at_once(draft, findings);
     for queue in draft.queues.iter().filter(|queue| !staffed.contains(queue.queue.id.as_str())) {
         let message = format!("queue '{}' has no agents, so nobody answers its callers", queue.id.value);
         findings.warning(queue.id.span.clone(), message, "name it in the queues of an agent".to_owned());
+    }
+}
+
+/// More agents are to be rung at once than there are.
+fn too_many_at_once(draft: &Draft, findings: &mut Findings<'_>) {
+    for queue in &draft.queues {
+        let agents = &draft.settings.agents;
+        let members = agents.iter().filter(|agent| agent.queues.contains(&queue.queue.id)).count();
+        let at_once = queue.queue.ring_at_once;
+        if members > 0 && at_once > members {
+            let ending = if members == 1 { "" } else { "s" };
+            let message =
+                format!("queue '{}': ring_at_once is {at_once}, and it has {members} agent{ending}", queue.id.value);
+            findings.warning(queue.id.span.clone(), message, "give it as many as are to be rung, or fewer".to_owned());
+        }
     }
 }
 
@@ -182,13 +201,68 @@ fn music(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
     }
 }
 
-fn callback_hours(draft: &Draft, findings: &mut Findings<'_>) {
-    for queue in &draft.queues {
-        let Some(calendar) = &queue.calendar else { continue };
-        let known = || draft.calendars.iter().map(|draft| draft.id.value.as_str());
+/// Every language has what is said to those who wait.
+fn comfort(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
+    for (queue, said) in draft.queues.iter().flat_map(|queue| queue.said.iter().map(move |said| (queue, said))) {
+        let what = format!("queue '{}': comfort", queue.id.value);
+        let languages = &draft.settings.languages;
+        for name in said.value.prompts() {
+            let own = name.split_once(':');
+            let prompt = own.map_or(name, |(_, name)| name);
+            let own = own.map(|(language, _)| Language::from(language));
+            for language in own.as_ref().map_or(languages.as_slice(), std::slice::from_ref) {
+                let there = names.prompts.get(language);
+                if !there.is_some_and(|there| there.contains(prompt)) {
+                    let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));
+                    let message = format!("{what}: there is no prompt '{prompt}' in language '{language}'");
+                    findings.error(said.span.clone(), message, hint);
+                }
+            }
+        }
+        if let Some(fault) = languages.iter().find_map(|language| unsayable(&said.value, language, names)) {
+            findings.error(said.span.clone(), format!("{what}: {fault}"), None);
+        }
+    }
+}
+
+/// Those of call-backs and of agents' schedules.
+fn calendars(draft: &Draft, findings: &mut Findings<'_>) {
+    let known = || draft.calendars.iter().map(|draft| draft.id.value.as_str());
+    let mut named = |who: String, calendar: &At<String>| {
         if known().all(|known| known != calendar.value) {
-            let message = format!("queue '{}': callback: there is no calendar '{}'", queue.id.value, calendar.value);
+            let message = format!("{who}: there is no calendar '{}'", calendar.value);
             findings.error(calendar.span.clone(), message, suggest(&calendar.value, known()));
+        }
+    };
+    for queue in &draft.queues {
+        queue.calendars.iter().for_each(|calendar| named(format!("queue '{}': callback", queue.id.value), calendar));
+    }
+    for agent in &draft.agents {
+        agent
+            .schedule
+            .calendars()
+            .for_each(|calendar| named(format!("agent '{}': schedule", agent.id.value), calendar));
+    }
+}
+
+/// A queue whose agents all have hours that never come.
+fn never_staffed(draft: &Draft, findings: &mut Findings<'_>) {
+    let ever_opens = |name: &String| {
+        let calendar = draft.calendars.iter().find(|calendar| calendar.id.value == *name);
+        // One that does not exist is another finding.
+        calendar.is_none_or(|calendar| calendar.calendar.ever_opens())
+    };
+    for queue in &draft.queues {
+        let id = &queue.queue.id;
+        let mut members = draft.settings.agents.iter().filter(|agent| agent.queues.contains(id)).peekable();
+        if members.peek().is_some()
+            && members.all(|agent| agent.schedules.get(id).is_some_and(|name| !ever_opens(name)))
+        {
+            let message =
+                format!("queue '{id}' has agents by schedules that never open, so nobody answers its callers");
+            let hint =
+                "give the calendars of their schedules hours, or the queue an agent without a schedule".to_owned();
+            findings.warning(queue.id.span.clone(), message, hint);
         }
     }
 }

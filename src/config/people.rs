@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::check_sip_uri;
 use super::trunk::read_codecs;
+use crate::comfort::{Comfort, Words};
 use crate::demand::Widening;
 use crate::dialplan::reader::{At, Table, integer_of, type_of, value_of};
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
-use crate::ivr::widenings;
-use crate::settings::{Agent, CallbackRules, Choice, Codec, Expert, Queue};
+use crate::ivr::{comforts, widenings};
+use crate::settings::{
+    AbandonedRule, Agent, CallPreference, CallbackRules, Choice, Codec, Cold, Expert, OCCUPANCY_BAND, Queue,
+};
 
 /// A caller rings at so many agents' phones at once.
 const MOST_AT_ONCE: i64 = 20;
@@ -28,15 +32,39 @@ pub(super) struct AgentDraft {
     pub id: At<String>,
     pub password: Option<At<String>>,
     pub queues: Vec<At<String>>,
+    pub schedule: Schedule,
     pub language: Option<At<String>>,
+}
+
+/// The hours in which an agent is a member of queues, by the names of calendars.
+#[derive(Default)]
+pub(super) struct Schedule {
+    /// Of all queues that are not named.
+    pub all: Option<At<String>>,
+    /// Of the queues named.
+    pub queues: Vec<(At<String>, At<String>)>,
+}
+
+impl Schedule {
+    fn of(&self, queue: &str) -> Option<&At<String>> {
+        let own = self.queues.iter().find(|(named, _)| named.value == queue).map(|(_, calendar)| calendar);
+        own.or(self.all.as_ref())
+    }
+
+    /// Every calendar that is named.
+    pub fn calendars(&self) -> impl Iterator<Item = &At<String>> {
+        self.all.iter().chain(self.queues.iter().map(|(_, calendar)| calendar))
+    }
 }
 
 pub(super) struct QueueDraft {
     pub queue: Queue,
     pub id: At<String>,
     pub music: Option<At<String>>,
-    /// The hours of its call-backs.
-    pub calendar: Option<At<String>>,
+    /// What its comfort messages say.
+    pub said: Vec<At<Words>>,
+    /// The hours of its call-backs, and of those for callers who gave up.
+    pub calendars: Vec<At<String>>,
 }
 
 pub(super) struct ExpertDraft {
@@ -69,6 +97,8 @@ pub(super) fn read_agent(
         findings.error(table.span.clone(), format!("{} has neither password nor contact", table.what), hint);
     }
     let queues = table.texts("queues", findings).map(|texts| texts.value).unwrap_or_default();
+    let schedule = read_schedule(&mut table, &queues, findings);
+    let call_preference = read_call_preference(&mut table, findings);
     let skills = read_skills(&mut table, findings);
     let codecs = read_codecs(&mut table, findings).unwrap_or_else(|| vec![Codec::Pcmu, Codec::Pcma, Codec::G722]);
     let language = table.text("language", findings);
@@ -80,6 +110,9 @@ pub(super) fn read_agent(
             return None;
         }
     };
+    let scheduled =
+        |queue: &At<String>| Some((QueueId::from(queue.value.as_str()), schedule.of(&queue.value)?.value.clone()));
+    let schedules: BTreeMap<QueueId, String> = queues.iter().filter_map(scheduled).collect();
     let spell = |text: &str, id: &str| text.replace("{id}", id);
     let agents = ids.iter().map(|id| Agent {
         id: AgentId::from(id.as_str()),
@@ -87,11 +120,72 @@ pub(super) fn read_agent(
         password: password.as_ref().map(|password| spell(&password.value, id)),
         contact: contact.as_ref().map(|contact| spell(&contact.value, id)),
         queues: queues.iter().map(|queue| QueueId::from(queue.value.as_str())).collect(),
+        schedules: schedules.clone(),
+        call_preference,
         skills: skills.clone(),
         codecs: codecs.clone(),
         language: language.as_ref().map_or_else(|| default_language.clone(), |at| Language::from(at.value.as_str())),
     });
-    Some(AgentDraft { agents: agents.collect(), id: id?, password, queues, language })
+    Some(AgentDraft { agents: agents.collect(), id: id?, password, queues, schedule, language })
+}
+
+/// `schedule = "mornings"` for all queues; `schedule = { sales = "mornings" }` says for which.
+fn read_schedule(table: &mut Table<'_>, queues: &[At<String>], findings: &mut Findings<'_>) -> Schedule {
+    let what = table.what.clone();
+    let Some(value) = table.value("schedule") else { return Schedule::default() };
+    let hint = "write the name of a calendar, or { sales = \"mornings\" } for one queue only".to_owned();
+    match value.get_ref() {
+        DeValue::String(name) => {
+            Schedule { all: Some(At { value: name.clone().into_owned(), span: value.span() }), queues: Vec::new() }
+        }
+        DeValue::Table(entries) => {
+            let mut schedule = Schedule::default();
+            for (queue, calendar) in entries.iter() {
+                let DeValue::String(name) = calendar.get_ref() else {
+                    let message =
+                        format!("{what}: schedule of '{}' is {}", queue.get_ref(), type_of(calendar.get_ref()));
+                    findings.error(calendar.span(), message, hint.clone());
+                    continue;
+                };
+                let queue = At { value: queue.get_ref().clone().into_owned(), span: queue.span() };
+                if queues.iter().all(|own| own.value != queue.value) {
+                    let message = format!("{what}: schedule names queue '{}', which is none of theirs", queue.value);
+                    let nearest = suggest(&queue.value, queues.iter().map(|own| own.value.as_str()));
+                    findings.error(queue.span.clone(), message, nearest);
+                }
+                schedule.queues.push((queue, At { value: name.clone().into_owned(), span: calendar.span() }));
+            }
+            schedule
+        }
+        other => {
+            findings.error(value.span(), format!("{what}: schedule is {}", type_of(other)), hint);
+            Schedule::default()
+        }
+    }
+}
+
+/// `call_preference = "queue_order"`.
+fn read_call_preference(table: &mut Table<'_>, findings: &mut Findings<'_>) -> CallPreference {
+    one_of("call_preference", &CallPreference::ALL, CallPreference::name, table, findings)
+}
+
+/// A key whose value is one of several words.
+fn one_of<T: Copy + Default>(
+    key: &'static str,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+    table: &mut Table<'_>,
+    findings: &mut Findings<'_>,
+) -> T {
+    let Some(given) = table.text(key, findings) else { return T::default() };
+    let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
+    let known = all.iter().copied().find(|one| name(*one) == given.value);
+    known.unwrap_or_else(|| {
+        let nearest = suggest(&given.value, names.iter().copied());
+        let hint = nearest.unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
+        findings.error(given.span, format!("{}: {key} cannot be '{}'", table.what, given.value), hint);
+        T::default()
+    })
 }
 
 /// `skills = ["billing"]` gives the highest level; `skills = { billing = 3 }` says which.
@@ -178,58 +272,82 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     if let Some(Err(fault)) = id.as_ref().map(|id| check_id(&id.value)) {
         findings.error(table.span.clone(), fault, None);
     }
-    let mut seconds = |key, low: i64, high: i64, default: u64, findings: &mut Findings<'_>| {
+    let usual = Queue::new(id.as_ref().map_or("", |id| &id.value).into());
+    let mut seconds = |key, low: i64, high: i64, default: Duration, findings: &mut Findings<'_>| {
         let given = table.integer(key, low..=high, findings);
-        Duration::from_secs(given.map_or(default, |seconds| seconds.value.unsigned_abs()))
+        given.map_or(default, |seconds| Duration::from_secs(seconds.value.unsigned_abs()))
     };
-    let ring_timeout = seconds("ring_timeout_s", 3, 300, 20, findings);
-    let wrap_up = seconds("wrap_up_s", 0, 3_600, 10, findings);
-    let answer_within = seconds("answer_within_s", 1, 3_600, 20, findings);
-    let retry_delay = seconds("retry_delay_s", 1, 600, 10, findings);
-    let announce_position = seconds("announce_position_s", 0, 3_600, 60, findings);
+    let ring_timeout = seconds("ring_timeout_s", 3, 300, usual.ring_timeout, findings);
+    let wrap_up = seconds("wrap_up_s", 0, 3_600, usual.wrap_up, findings);
+    let answer_within = seconds("answer_within_s", 1, 3_600, usual.answer_within, findings);
+    let retry_delay = seconds("retry_delay_s", 1, 600, usual.retry_delay, findings);
+    let announce_position = seconds("announce_position_s", 0, 3_600, usual.announce_position, findings);
     let priority_step = table.integer("priority_step_s", 0..=86_400, findings);
     let widen = read_widen(&mut table, findings);
-    let choice = read_choice(&mut table, findings);
-    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings).map_or(1, |count| count.value);
-    let max_no_answer = table.integer("max_no_answer", 1..=100, findings).map_or(2, |count| count.value);
+    let choice = one_of("choice", &Choice::ALL, Choice::name, &mut table, findings);
+    let occupancy_band = read_band(&mut table, findings);
+    let ring_at_once = table.integer("ring_at_once", 1..=MOST_AT_ONCE, findings);
+    let max_no_answer = table.integer("max_no_answer", 1..=100, findings);
     let music = table.text("music", findings);
+    let (comfort, said) = read_comfort(&mut table, findings);
+    let music_resumes = table.flag("music_resumes", findings).map_or(usual.music_resumes, |flag| flag.value);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
     let what = format!("{}: callback", table.what);
-    let (callback, calendar) = match table.table("callback", findings) {
+    let (callback, calendars) = match table.table("callback", findings) {
         Some(rules) => read_callback(rules, what, findings),
-        None => (CallbackRules::default(), None),
+        None => (CallbackRules::default(), Vec::new()),
     };
     table.finish(findings);
     let id = id?;
     let queue = Queue {
         callback,
-        id: QueueId::from(id.value.as_str()),
         ring_timeout,
         wrap_up,
         answer_within,
         priority_step: priority_step.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs())),
         widen,
         choice,
-        ring_at_once: usize::try_from(ring_at_once).unwrap_or(1),
-        max_no_answer: u32::try_from(max_no_answer).unwrap_or(2),
+        ring_at_once: ring_at_once.and_then(|count| count.value.try_into().ok()).unwrap_or(usual.ring_at_once),
+        max_no_answer: max_no_answer.and_then(|count| count.value.try_into().ok()).unwrap_or(usual.max_no_answer),
         retry_delay,
-        music: music.as_ref().map_or_else(|| "music/default".to_owned(), |music| music.value.clone()),
+        music: music.as_ref().map_or_else(|| usual.music.clone(), |music| music.value.clone()),
         announce_position,
+        occupancy_band,
+        comfort,
+        music_resumes,
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
+        id: usual.id,
     };
-    Some(QueueDraft { queue, id, music, calendar })
+    Some(QueueDraft { queue, id, music, said, calendars })
 }
 
-/// `choice = "longest_idle"`.
-fn read_choice(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Choice {
-    let Some(given) = table.text("choice", findings) else { return Choice::default() };
-    let names = Choice::ALL.map(Choice::name);
-    let known = Choice::ALL.into_iter().find(|choice| choice.name() == given.value);
-    known.unwrap_or_else(|| {
-        let hint = suggest(&given.value, names).unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
-        findings.error(given.span, format!("{}: choice cannot be '{}'", table.what, given.value), hint);
-        Choice::default()
-    })
+/// `comfort = [{ prompt = "please-wait", after_s = 20, every_s = 60 }]`, and what it says where.
+fn read_comfort(table: &mut Table<'_>, findings: &mut Findings<'_>) -> (Vec<Comfort>, Vec<At<Words>>) {
+    let Some(given) = table.value("comfort") else { return Default::default() };
+    let read = value_of(given.get_ref()).ok_or_else(|| format!("is {}", type_of(given.get_ref())));
+    let list = read.and_then(|value| comforts(&value)).unwrap_or_else(|fault| {
+        findings.error(given.span(), format!("{}: comfort {fault}", table.what), None);
+        Vec::new()
+    });
+    let places = given.get_ref().as_array().into_iter().flat_map(|items| items.iter().map(Spanned::span));
+    let said = list.iter().zip(places).map(|(comfort, span)| At { value: comfort.words.clone(), span }).collect();
+    (list, said)
+}
+
+/// `occupancy_band = [60, 80]`.
+fn read_band(table: &mut Table<'_>, findings: &mut Findings<'_>) -> (u8, u8) {
+    let Some(value) = table.value("occupancy_band") else { return OCCUPANCY_BAND };
+    let percent =
+        |item: &toml::Spanned<DeValue<'_>>| integer_of(item.get_ref()).and_then(|number| u8::try_from(number).ok());
+    let given: Option<Vec<u8>> = value.get_ref().as_array().and_then(|items| items.iter().map(percent).collect());
+    match given.as_deref() {
+        Some(&[low, high]) if low < high && high <= 100 => (low, high),
+        _ => {
+            let message = format!("{}: occupancy_band is to be two whole percentages, the lower one first", table.what);
+            findings.error(value.span(), message, "write occupancy_band = [60, 80]".to_owned());
+            OCCUPANCY_BAND
+        }
+    }
 }
 
 /// `widen = [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]`.
@@ -242,16 +360,12 @@ fn read_widen(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<Widenin
     })
 }
 
-/// `[queue.callback]`.
-fn read_callback(
-    mut table: Table<'_>,
-    what: String,
-    findings: &mut Findings<'_>,
-) -> (CallbackRules, Option<At<String>>) {
+/// `[queue.callback]`, with the places of the calendars it names.
+fn read_callback(mut table: Table<'_>, what: String, findings: &mut Findings<'_>) -> (CallbackRules, Vec<At<String>>) {
     table.what = what;
     let mut rules = CallbackRules::default();
-    let calendar = table.text("calendar", findings);
-    rules.calendar = calendar.as_ref().map(|calendar| calendar.value.clone());
+    let mut calendars: Vec<At<String>> = table.text("calendar", findings).into_iter().collect();
+    rules.calendar = calendars.first().map(|calendar| calendar.value.clone());
     let mut seconds = |key, range, into: &mut Duration, findings: &mut Findings<'_>| {
         if let Some(given) = table.integer(key, range, findings) {
             *into = Duration::from_secs(given.value.unsigned_abs());
@@ -260,14 +374,44 @@ fn read_callback(
     seconds("retry_s", 10..=86_400, &mut rules.retry, findings);
     seconds("retry_busy_s", 10..=86_400, &mut rules.retry_busy, findings);
     seconds("ring_timeout_s", 5..=120, &mut rules.ring_timeout, findings);
+    seconds("idle_s", 0..=3_600, &mut rules.idle, findings);
+    seconds("hold_back_s", 0..=86_400, &mut rules.hold_back, findings);
+    rules.cold = one_of("cold", &Cold::ALL, Cold::name, &mut table, findings);
     if let Some(attempts) = table.integer("attempts", 1..=20, findings) {
         rules.attempts = u32::try_from(attempts.value).unwrap_or(rules.attempts);
     }
     if let Some(most) = table.integer("most", 0..=10_000, findings) {
         rules.most = usize::try_from(most.value).unwrap_or(rules.most);
     }
+    if let Some(abandoned) = table.table("abandoned", findings) {
+        let what = format!("{}: abandoned", table.what);
+        rules.abandoned = read_abandoned(abandoned, what, &mut calendars, findings);
+    }
     table.finish(findings);
-    (rules, calendar)
+    (rules, calendars)
+}
+
+/// `[queue.callback.abandoned]`. Who did not ask to be called back is not rung at any hour.
+fn read_abandoned(
+    mut table: Table<'_>,
+    what: String,
+    calendars: &mut Vec<At<String>>,
+    findings: &mut Findings<'_>,
+) -> Option<AbandonedRule> {
+    table.what = what;
+    if !table.has("after_s") {
+        table.missing("after_s", findings);
+    }
+    let after = table.integer("after_s", 1..=3_600, findings);
+    let calendar = table.text("calendar", findings);
+    if calendar.is_none() && calendars.is_empty() {
+        let hint = "give it a calendar of the hours in which people may be rung who have not asked for it".to_owned();
+        findings.error(table.span.clone(), format!("{}: no calendar says when", table.what), hint);
+    }
+    table.finish(findings);
+    let name = calendar.as_ref().map(|calendar| calendar.value.clone());
+    calendars.extend(calendar);
+    Some(AbandonedRule { after: Duration::from_secs(after?.value.unsigned_abs()), calendar: name })
 }
 
 pub(super) fn read_expert(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<ExpertDraft> {

@@ -153,6 +153,12 @@ struct Queue {
     /// The position is announced this often; never when 0.
     #[schemars(range(min = 0, max = 3_600))]
     announce_position_s: Option<u32>,
+    /// What else is said to those who wait, each thing for the first time after so long and then again and again. One at a
+    /// time: [{ prompt = "please-wait", after_s = 20, every_s = 60 }, { say = "estimate", after_s = 45 }].
+    #[schemars(length(max = 10))]
+    comfort: Option<Vec<Comfort>>,
+    /// After something was said the music goes on from where it was; from its beginning when false.
+    music_resumes: Option<bool>,
     /// Unanswered calls in a row after which an agent counts as not responding.
     #[schemars(range(min = 1, max = 100))]
     max_no_answer: Option<u32>,
@@ -178,8 +184,15 @@ struct Queue {
     /// Callers waiting at once; the next one leaves with result `full`.
     #[schemars(range(min = 1, max = 1_000_000))]
     max_waiting: Option<u32>,
+    /// What share of their time, in percent, the queue's agents may well handle contacts: [60, 80]. Above it they get no
+    /// cold work.
+    #[schemars(length(equal = 2))]
+    occupancy_band: Option<Vec<Percent>>,
     callback: Option<Callback>,
 }
+
+#[derive(JsonSchema)]
+struct Percent(#[schemars(range(min = 0, max = 100))] u8);
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
@@ -188,6 +201,35 @@ enum Choice {
     LeastOccupied,
     BestSkill,
     RoundRobin,
+}
+
+/// With `prompt` or with `say`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Comfort {
+    /// A prompt, or several, one after the other.
+    prompt: Option<Prompts>,
+    /// The place in the queue, or how long the rest of the wait will probably be.
+    say: Option<Said>,
+    #[schemars(range(min = 0, max = 86_400))]
+    after_s: u32,
+    /// Only once where it is not given.
+    #[schemars(range(min = 5, max = 86_400))]
+    every_s: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Prompts {
+    One(String),
+    Several(#[schemars(length(min = 1, max = 10))] Vec<String>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Said {
+    Position,
+    Estimate,
 }
 
 #[derive(JsonSchema)]
@@ -220,6 +262,35 @@ struct Callback {
     #[schemars(range(min = 0, max = 10_000))]
     most: Option<u32>,
     /// Customers are rung within the hours of this calendar; at any time where none is named.
+    calendar: Option<Name>,
+    /// Which call-backs are cold work; "unplaced" where it is not given: those asked for on the web and those of callers
+    /// who gave up. With "all" also those that keep a caller's place, with "none" no call-back is.
+    cold: Option<Cold>,
+    /// Cold work goes to agents who have been idle for so long.
+    #[schemars(range(min = 0, max = 3_600))]
+    idle_s: Option<u32>,
+    /// Cold work is held back for so long at most; then it is served like any caller.
+    #[schemars(range(min = 0, max = 86_400))]
+    hold_back_s: Option<u32>,
+    abandoned: Option<Abandoned>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Cold {
+    None,
+    Unplaced,
+    All,
+}
+
+/// Callers who gave up are called back. One of the two calendars is needed.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Abandoned {
+    /// Who waited for so long.
+    #[schemars(range(min = 1, max = 3_600))]
+    after_s: u32,
+    /// The hours in which people may be rung who have not asked for it, besides those of all call-backs.
     calendar: Option<Name>,
 }
 
@@ -285,10 +356,30 @@ struct Agent {
     contact: Option<String>,
     /// In order of preference.
     queues: Option<Vec<String>>,
+    /// The calendar in whose hours they are a member of their queues, as "mornings"; or for some of them only:
+    /// { sales = "mornings" }. Always where none is given.
+    schedule: Option<Schedule>,
+    /// What they go by, of calls of the same priority: "greatest_need" (whoever has waited longest, measured by the
+    /// queue's target) where it is not given, or "queue_order" (the queue that stands first in queues).
+    call_preference: Option<CallPreference>,
     /// ["billing"], or with levels from 1 to 5: { billing = 3 }.
     skills: Option<Skills>,
     codecs: Option<Vec<Codec>>,
     language: Option<Language>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Schedule {
+    All(Name),
+    Queues(BTreeMap<String, Name>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum CallPreference {
+    GreatestNeed,
+    QueueOrder,
 }
 
 #[derive(JsonSchema)]
@@ -442,7 +533,7 @@ mod tests {
 
     /// Every kind of table.
     const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
-        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[speech]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
+        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[speech]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[queue.callback.abandoned]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
         expect = {}\n";
@@ -463,6 +554,7 @@ mod tests {
             "inputs: x" => (plan, "/definitions/declaration".to_owned()),
             "calendar: holiday" => (configuration, "/definitions/Holiday".to_owned()),
             "queue: callback" => (configuration, "/definitions/Callback".to_owned()),
+            "queue: callback: abandoned" => (configuration, "/definitions/Abandoned".to_owned()),
             "trunk: register" => (configuration, "/definitions/Register".to_owned()),
             kind => {
                 let (first, rest) = kind.split_at(1);

@@ -12,7 +12,7 @@ use super::*;
 use crate::demand::Widening;
 use crate::findings::Finding;
 use crate::ids::{AgentId, Language};
-use crate::settings::{Choice, Codec, Transport};
+use crate::settings::{CallPreference, Choice, Codec, Cold, Transport};
 
 const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
                     [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
@@ -191,6 +191,44 @@ fn skills_have_the_highest_level_unless_they_say_another() {
 }
 
 #[test]
+fn schedules_are_of_all_queues_or_of_some() {
+    let project = Project::new();
+    let calendar = "[[calendar]]\nid = 'am'\ntime_zone = 'UTC'\nhours = { mon-fri = '08:00-12:00' }\n";
+    let text = format!(
+        "{calendar}[[queue]]\nid = 'a'\n[[queue]]\nid = 'b'\n[[agent]]\nid = '1'\npassword = 'p'\nqueues = ['a', 'b']\n\
+         schedule = 'am'\n[[agent]]\nid = '2'\npassword = 'q'\nqueues = ['a', 'b']\nschedule = {{ b = 'am' }}\n\
+         call_preference = 'queue_order'\n"
+    );
+    let settings = project.load(&text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).settings;
+    let schedules = |n: usize| {
+        let agent = &settings.agents[n];
+        agent.schedules.iter().map(|(queue, calendar)| format!("{queue} {calendar}")).collect::<Vec<_>>()
+    };
+    assert_eq!((schedules(0), schedules(1)), (vec!["a am".to_owned(), "b am".to_owned()], vec!["b am".to_owned()]));
+    let preferences: Vec<CallPreference> = settings.agents.iter().map(|agent| agent.call_preference).collect();
+    assert_eq!(preferences, [CallPreference::GreatestNeed, CallPreference::QueueOrder]);
+}
+
+#[test]
+fn cold_work_and_the_calling_back_of_who_gave_up_are_read() {
+    let project = Project::new();
+    let calendar = "[[calendar]]\nid = 'am'\ntime_zone = 'UTC'\nhours = { mon-fri = '08:00-12:00' }\n";
+    let text = format!(
+        "{calendar}[[queue]]\nid = 'a'\noccupancy_band = [50, 75]\n[queue.callback]\ncold = 'all'\nidle_s = 20\n\
+         hold_back_s = 60\n[queue.callback.abandoned]\nafter_s = 30\ncalendar = 'am'\n[[queue]]\nid = 'b'\n"
+    );
+    let settings = project.load(&text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).settings;
+    let (a, b) = (&settings.queues[0], &settings.queues[1]);
+    assert_eq!((a.occupancy_band, b.occupancy_band), ((50, 75), (60, 80)));
+    let seconds = Duration::from_secs;
+    assert_eq!((a.callback.cold, a.callback.idle, a.callback.hold_back), (Cold::All, seconds(20), seconds(60)));
+    assert_eq!((b.callback.cold, b.callback.idle, b.callback.hold_back), (Cold::Unplaced, seconds(3), seconds(900)));
+    let abandoned = a.callback.abandoned.as_ref().expect("a rule");
+    assert_eq!((abandoned.after, abandoned.calendar.as_deref()), (seconds(30), Some("am")));
+    assert_eq!(b.callback.abandoned, None, "nobody is rung who has not asked for it");
+}
+
+#[test]
 fn the_rules_by_which_a_queue_distributes_are_read() {
     let project = Project::new();
     let text = "[[queue]]\nid = 'a'\nchoice = 'least_occupied'\nring_at_once = 3\npriority_step_s = 0\n\
@@ -294,7 +332,25 @@ fn every_fault_is_found_at_its_place() {
         (format!("{queue}ring_timeout = 20"), (4, 1), "did you mean 'ring_timeout_s'?"),
         (format!("{queue}[queue.callback]\ncalendar = 'hours'"), (5, 12), "there is no calendar 'hours'"),
         (format!("{queue}[queue.callback]\nretry = 60"), (5, 1), "did you mean 'retry_s'?"),
+        (format!("{queue}[queue.callback]\ncold = 'unplace'"), (5, 8), "did you mean 'unplaced'?"),
+        (format!("{queue}[queue.callback.abandoned]\nafter_s = 30"), (4, 1), "no calendar says when"),
+        (format!("{queue}[queue.callback.abandoned]\ncalendar = 'am'"), (5, 12), "there is no calendar 'am'"),
+        (format!("{queue}[queue.callback]\ncalendar = 'x'\n[queue.callback.abandoned]"), (6, 1), "after_s is missing"),
+        (format!("{queue}occupancy_band = [80, 60]"), (4, 18), "two whole percentages"),
+        (format!("{queue}{agent}queues = ['sales']\nschedule = 'am'"), (8, 12), "there is no calendar 'am'"),
+        (format!("{queue}{agent}queues = ['sales']\nschedule = {{ salse = 'am' }}"), (8, 14), "did you mean 'sales'?"),
+        (format!("{queue}{agent}queues = ['sales']\nschedule = 7"), (8, 12), "schedule is a whole number"),
+        (format!("{agent}call_preference = 'queue'"), (5, 19), "did you mean 'queue_order'?"),
         (format!("{queue}[queue.callback]\nattempts = 0"), (5, 12), "from 1 to 20"),
+        (format!("{queue}comfort = 5"), (4, 11), "it is to be a list"),
+        (format!("{queue}comfort = [{{ say = 'estimate' }}]"), (4, 11), "an entry without after_s"),
+        (
+            format!(
+                "{queue}comfort = [{{ say = 'estimate', after_s = 20 }}, {{ prompt = 'please-wiat', after_s = 20 }}]"
+            ),
+            (4, 48),
+            "comfort: there is no prompt 'please-wiat' in language 'en' (did you mean 'please-wait'?)",
+        ),
         (format!("{queue}music = 'music/jazz'"), (4, 9), "there is no music 'music/jazz'"),
         ("[[agent]]\nid = '1'".into(), (2, 1), "neither password nor contact"),
         ("[[agent]]\nid = '1'\npassword = ''".into(), (4, 12), "password is empty"),
@@ -362,10 +418,30 @@ fn findings_of_all_files_come_at_once() {
 #[test]
 fn what_is_probably_a_slip_is_a_warning() {
     let project = Project::new();
-    let text = "[[queue]]\nid = 'lonely'\n[[agent]]\nid = '600'\npassword = '600'\n";
+    let text = "[[queue]]\nid = 'lonely'\n[[queue]]\nid = 'many'\nring_at_once = 2\n\
+                [[agent]]\nid = '600'\npassword = '600'\nqueues = ['many']\n";
     let warnings = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings))).warnings;
-    let words = ["has no agents", "also a number of plan", "is the id"];
+    let words = ["has no agents", "ring_at_once is 2, and it has 1 agent (", "also a number of plan", "is the id"];
     assert!(words.iter().all(|word| lines(&warnings).contains(word)), "{}", lines(&warnings));
+}
+
+#[test]
+fn a_queue_that_nobody_is_ever_a_member_of_is_a_warning() {
+    let project = Project::new();
+    let centre = |hours: &str, second: &str| {
+        let text = format!(
+            "[[calendar]]\nid = 'never'\ntime_zone = 'UTC'\n{hours}[[queue]]\nid = 'sales'\n[[agent]]\nid = '1'\n\
+             password = 'p'\nqueues = ['sales']\nschedule = 'never'\n{second}"
+        );
+        let loaded = project.load(&text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+        lines(&loaded.warnings)
+    };
+    let warned = centre("", "");
+    assert!(warned.contains("queue 'sales' has agents by schedules that never open"), "{warned}");
+    let open = centre("exceptions = { '2026-12-25' = '09:00-12:00' }\n", "");
+    assert!(!open.contains("never open"), "{open}");
+    let staffed = centre("", "[[agent]]\nid = '2'\npassword = 'q'\nqueues = ['sales']\n");
+    assert!(!staffed.contains("never open"), "{staffed}");
 }
 
 #[test]

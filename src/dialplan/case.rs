@@ -202,7 +202,7 @@ fn read_case(mut table: Table<'_>, numbers: &[Pattern], findings: &mut Findings<
     case
 }
 
-const QUEUE_WORDS: [&str; 4] = ["answered", "full", "left:0", "timed_out"];
+const QUEUE_WORDS: [&str; 5] = ["answered", "full", "left:0", "timed_out", "too_long"];
 const TRANSFER_WORDS: [&str; 5] = ["answered", "busy", "declined", "no_answer", "unreachable"];
 
 fn read_time(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Wall {

@@ -75,7 +75,7 @@ impl Checker<'_> {
             Kind::Integer { .. } => *of == Type::Integer,
             Kind::Choices | Kind::Values => matches!(of, Type::Map(_)),
             Kind::Skills => matches!(of, Type::Map(_) | Type::List(_)),
-            Kind::Widening => matches!(of, Type::List(_)),
+            Kind::Widening | Kind::Comforts => matches!(of, Type::List(_)),
             Kind::Prompt | Kind::Lists => of.is_text() || matches!(of, Type::List(_)),
             _ => of.is_text(),
         };

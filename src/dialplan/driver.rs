@@ -364,12 +364,13 @@ impl Driver<'_> {
     }
 }
 
-/// `answered`, `full`, `timed_out`, or `left:0` with the key that the caller leaves by.
+/// `answered`, `full`, `timed_out`, `too_long`, or `left:0` with the key that the caller leaves by.
 pub fn queue_outcome(word: &str) -> Option<QueueOutcome> {
     match word {
         "answered" => Some(QueueOutcome::Answered),
         "full" => Some(QueueOutcome::Full),
         "timed_out" => Some(QueueOutcome::TimedOut),
+        "too_long" => Some(QueueOutcome::TooLong),
         word => {
             let mut keys = word.strip_prefix("left:")?.chars();
             let key = Digit::new(keys.next()?)?;

@@ -9,6 +9,7 @@ use toml::de::DeValue;
 use super::computed::expression_of;
 use super::condition::Computed;
 use super::declared::{Declared, signatures};
+use super::distribution;
 use super::draft::{NumberDraft, PlanDraft};
 use super::load::{Signature, check_variable};
 use super::nested::Nested;
@@ -20,7 +21,9 @@ use crate::bridge::Digit;
 use crate::demand::widened;
 use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, PlanId, QueueId, ServiceId, Skill};
-use crate::ivr::{Kind, Module, Names, Need, Pattern, Value, consent_prompt, outside, skills_of, widenings};
+use crate::ivr::{
+    Kind, Module, Names, Need, Pattern, Value, comforts, consent_prompt, outside, skills_of, unsayable, widenings,
+};
 
 /// A key of a menu has at most so many digits.
 const LONGEST_CHOICE: usize = 8;
@@ -110,6 +113,7 @@ pub(super) fn check_inputs(
         check_offer(*module, &given, &place, findings);
         check_needed(*module, &given, &place, findings);
         check_widening(&fixed, place.clone(), findings);
+        distribution::check(*module, &fixed, checker.names, &place, findings);
         checker.check_skilled(*module, &fixed, &place, findings);
         checker.check_request(*module, &fixed, place, findings);
     }
@@ -356,6 +360,18 @@ impl<'a> Checker<'a> {
                     return None;
                 }
             }
+            (Kind::Comforts, DeValue::Array(items)) => {
+                let list = comforts(&value_of(value.get_ref())?).map_err(|fault| {
+                    findings.error(span, format!("{name} {fault}"), None);
+                });
+                for (comfort, item) in list.ok()?.iter().zip(items.iter()) {
+                    comfort.words.prompts().iter().for_each(|name| self.check_prompt(name, item.span(), findings));
+                    let mut languages = self.languages.iter();
+                    if let Some(fault) = languages.find_map(|one| unsayable(&comfort.words, one, self.names)) {
+                        findings.error(item.span(), fault, None);
+                    }
+                }
+            }
             (Kind::Choices, DeValue::Table(_)) => return self.check_choices(name, value, findings),
             (kind, DeValue::String(text)) if is_word(kind) => self.check_word(name, kind, text, span, findings)?,
             (kind, other) => {
@@ -463,7 +479,7 @@ impl<'a> Checker<'a> {
         // What is asked for in the end counts.
         let steps = fixed.get("widen").and_then(|rule| widenings(rule).ok()).unwrap_or_default();
         let wanted = steps.last().map_or_else(|| asked.clone(), |step| widened(&asked, step.level));
-        if !members.iter().any(|agent| wanted.iter().all(|(skill, level)| agent.get(skill) >= Some(level))) {
+        if !members.values().any(|agent| wanted.iter().all(|(skill, level)| agent.get(skill) >= Some(level))) {
             let wanted: Vec<&str> = asked.keys().map(Skill::as_str).collect();
             let message = format!("no agent of queue '{queue}' has the skills {} as asked", wanted.join(", "));
             findings.warning(
@@ -593,6 +609,7 @@ fn is_word(kind: Kind) -> bool {
             | Kind::Choices
             | Kind::Skills
             | Kind::Widening
+            | Kind::Comforts
             | Kind::Template
             | Kind::Values
             | Kind::Fields

@@ -6,6 +6,7 @@ mod case;
 mod computed;
 mod condition;
 mod declared;
+mod distribution;
 mod draft;
 pub mod driver;
 mod evaluate;

@@ -192,6 +192,7 @@ impl Run {
         let world = World { plans, queues, now };
         if input == Event::Start {
             if self.steps == 0 {
+                self.desk.began_at = Some(now.instant);
                 self.advance(&world);
             }
             return;

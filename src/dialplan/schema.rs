@@ -231,6 +231,27 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
                 },
             },
         }),
+        Kind::Comforts => json!({
+            "type": "array",
+            "maxItems": 10,
+            "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["after_s"],
+                "oneOf": [{ "required": ["prompt"] }, { "required": ["say"] }],
+                "properties": {
+                    "prompt": {
+                        "anyOf": [
+                            { "type": "string" },
+                            { "type": "array", "minItems": 1, "maxItems": 10, "items": { "type": "string" } },
+                        ],
+                    },
+                    "say": { "enum": ["position", "estimate"] },
+                    "after_s": { "type": "integer", "minimum": 0, "maximum": 86_400 },
+                    "every_s": { "type": "integer", "minimum": 5, "maximum": 86_400 },
+                },
+            },
+        }),
         Kind::Service => named("The name of a service.", known(|names| texts(names.services.keys()))),
         Kind::Template => json!({ "type": "string" }),
         Kind::Values => json!({ "type": "object" }),
@@ -303,7 +324,7 @@ fn test_schema() -> Json {
             ((*what).to_owned(), form)
         })
         .collect();
-    let outcome = json!({ "type": "string", "pattern": "^(answered|full|timed_out|left:[0-9*#])$" });
+    let outcome = json!({ "type": "string", "pattern": "^(answered|full|timed_out|too_long|left:[0-9*#])$" });
     let count = json!({ "type": "integer", "minimum": 0 });
     let standing = json!({
         "type": "object",

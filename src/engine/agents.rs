@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::calls::EndReason;
 use super::{Engine, LogLevel, Timer};
-use crate::bridge::{Latch, MediaCommand, PlayItem};
+use crate::bridge::{Latch, MediaCommand};
 use crate::call::{Leg, NewLeg, Offer, Phase};
-use crate::dialplan::{Names, QueueOutcome, RunInput, TransferOutcome};
-use crate::ids::{AgentId, CallId, Language, LegId};
+use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
+use crate::ids::{AgentId, CallId, LegId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
@@ -17,7 +17,6 @@ use crate::settings::Codec;
 use crate::sip::Destination;
 use crate::sip::message::{Headers, Host, NameAddr, SipUri, Uri};
 use crate::sip::ua::Invite;
-use crate::spoken::{Amount, Kind, Said};
 use crate::time::Now;
 use crate::trace::Decision;
 
@@ -207,27 +206,15 @@ impl Engine {
     /// The caller and the one on `leg`, who has answered, talk from now on.
     pub(super) fn connect(&mut self, id: CallId, leg: LegId, told: RunInput, now: Now) {
         self.callbacks.kept(id);
+        self.recovered(id, now);
         self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         live.call.talk(leg, now);
         self.unwritten.insert(id);
         self.timers.clear(&Timer::Dial(id));
-        self.timers.clear(&Timer::Wait(id));
+        self.wait_no_longer(id);
         self.wire(id, now);
         self.run_plan(id, told, now);
-    }
-
-    /// Tells the caller who waits where they stand.
-    pub(super) fn announce_position(&mut self, id: CallId, position: usize, now: Now) {
-        let Some(live) = self.calls.get_mut(&id) else { return };
-        let language = live.call.language.clone();
-        let prompts = position_prompts(position, &language, self.plans.names(), now);
-        let items = prompts.into_iter().map(|name| PlayItem::Prompt { name, language: language.clone() }).collect();
-        let mut out = Vec::new();
-        if let Some(leg) = live.call.caller_mut().filter(|leg| leg.is_up()) {
-            leg.announce(items, &mut self.next_play, &mut out);
-        }
-        out.into_iter().for_each(|command| self.media(command));
     }
 
     /// Agents whose phone stands at a fixed address are there from the start.
@@ -237,14 +224,6 @@ impl Engine {
             self.acd.set_reachable(&agent.id, true, now);
         }
     }
-}
-
-/// The prompts that say a position; where the language has no words for it, only that one waits.
-fn position_prompts(position: usize, language: &Language, names: &Names, now: Now) -> Vec<String> {
-    let said = Said { kind: Kind::Position, set: None };
-    let place = Amount::Integer(i64::try_from(position).unwrap_or(i64::MAX));
-    let prompts = names.spoken(language).and_then(|table| said.prompts(place, table, now.wall));
-    prompts.unwrap_or_else(|| vec!["please-wait".to_owned()])
 }
 
 /// The codec that the caller speaks comes first, so that nothing need be transcoded.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::callbacks::Wish;
 use super::{Command, Engine, Journal};
+use crate::callback::Wished;
 use crate::caller::CallerNumber;
 use crate::dialplan::CallBackOutcome;
 use crate::findings::suggest;
@@ -56,6 +57,7 @@ impl Engine {
         }
         let wish = Wish {
             call: None,
+            by: Wished::OnTheWeb,
             number: number.clone(),
             queue: queue.clone(),
             demand: Default::default(),
@@ -123,19 +125,24 @@ impl Engine {
 
     fn pause_reason(&self, reason: Option<String>) -> Result<String, ApiError> {
         let known = &self.settings.pause_reasons;
-        match reason {
-            Some(reason) if known.contains(&reason) => Ok(reason),
-            other => Err(refusal(
-                422,
-                "unknown_reason",
-                match other {
-                    Some(reason) => {
-                        format!("pause reason '{reason}' is not configured; use one of {}", known.join(", "))
-                    }
-                    None => format!("a pause needs a reason; use one of {}", known.join(", ")),
-                },
-            )),
+        let message = match reason {
+            Some(reason) if known.contains(&reason) => return Ok(reason),
+            Some(reason) => format!("pause reason '{reason}' is not configured{}", self.reasons(Some(&reason))),
+            None => format!("a pause needs a reason{}", self.reasons(None)),
+        };
+        Err(refusal(422, "unknown_reason", message))
+    }
+
+    /// The nearest pause reason, where one is meant, and all that there are.
+    fn reasons(&self, meant: Option<&str>) -> String {
+        let known = &self.settings.pause_reasons;
+        if known.is_empty() {
+            return "; list them in relais.toml: pause_reasons = [\"break\"]".to_owned();
         }
+        let known = known.iter().map(String::as_str);
+        let nearest = meant.and_then(|meant| suggest(meant, known.clone())).filter(|hint| hint.starts_with("did"));
+        let begin = nearest.map_or("; use".to_owned(), |hint| format!("; {hint} Use"));
+        format!("{begin} one of {}", known.collect::<Vec<_>>().join(", "))
     }
 
     fn change_agent(&mut self, agent: &AgentId, wanted: Wanted, now: Now) -> Result<Value, ApiError> {

@@ -1,21 +1,25 @@
 //! Call-backs: promised to a caller or on the web, they stand in the queue for the caller. When their turn comes an agent
 //! is reserved, the customer is rung through a trunk and says by a key that a person is there; then the agent is rung as
 //! for any caller who waits.
+//!
+//! Who gives up in a queue whose rules say so (`abandoned`) is promised one as well, unless the number is withheld or no
+//! trunk may dial it. It is taken back when they ring again and somebody answers; it gives no place back.
 
 use std::time::Duration;
 
 use super::calls::EndReason;
 use super::plan::visit;
+use super::waiting::WaitTerms;
 use super::{Engine, Live, LogLevel, Timer};
 use crate::bridge::{Digit, MediaCommand, PlayItem};
 use crate::call::{Call, NewCall, Phase};
-use crate::callback::{AttemptFailure, Callback, CallbackState, Origin};
+use crate::callback::{AttemptFailure, Callback, CallbackState, Origin, Wished};
 use crate::demand::Demand;
 use crate::dialplan::{CallBackOutcome, RunInput};
 use crate::ids::{CallId, CallbackId, Language, PlayId, QueueId, TrunkId};
 use crate::queue::{Medium, NoAnswer, TakenBack};
 use crate::record::{Outcome, Party, PathStep, QueueVisit};
-use crate::settings::CallbackRules;
+use crate::settings::{CallbackRules, Cold};
 use crate::time::{Instant, Now, Wall};
 
 /// One that cannot be kept now, as its queue is closed or its centre is full, is looked at again after this.
@@ -33,6 +37,7 @@ const MAX_FORWARDS: u8 = 70;
 /// What is asked for.
 pub(super) struct Wish {
     pub call: Option<CallId>,
+    pub by: Wished,
     /// In one form.
     pub number: String,
     pub queue: QueueId,
@@ -64,9 +69,10 @@ impl Engine {
     fn wish_of(&self, id: CallId, queue: &QueueId, number: Option<String>, now: Now) -> Option<Wish> {
         let call = &self.calls.get(&id)?.call;
         let number = self.settings.numbering.read(number.as_deref().unwrap_or(&call.from)).into_text();
-        let waited = call.queued_at.map_or(Duration::ZERO, |since| now.instant.since(since));
+        let waited = call.queued_at.map_or(Duration::ZERO, |since| now.instant.since(since) + call.demand.counted);
         Some(Wish {
             call: Some(id),
+            by: Wished::InCall,
             number: Some(number).filter(|number| !number.is_empty())?,
             queue: queue.clone(),
             demand: if call.queue.as_ref() == Some(queue) { call.demand.clone() } else { Demand::default() },
@@ -91,6 +97,7 @@ impl Engine {
         let callback = Callback {
             id: CallbackId::new(now.wall.as_millisecond(), self.random_bits()),
             call_id: wish.call,
+            wished: wish.by,
             number: wish.number,
             queue: wish.queue,
             demand: wish.demand,
@@ -120,8 +127,15 @@ impl Engine {
         while let Some(callback) = self.callbacks.due(now.instant) {
             let contact = CallId::new(now.wall.as_millisecond(), self.random_bits());
             let since = since(callback.waiting_since, now);
-            let takes = self.is_open(&callback.queue, now.wall) && !self.draining;
-            if takes && self.acd.enqueue_callback(contact, &callback.queue, &callback.demand, since, now).is_ok() {
+            let Callback { queue, demand, .. } = &callback;
+            let stands = self.may_ring(&callback, now.wall) && {
+                let taken = match self.is_cold(&callback) {
+                    true => self.acd.enqueue_cold_callback(contact, queue, demand, since, now),
+                    false => self.acd.enqueue_callback(contact, queue, demand, since, now),
+                };
+                taken.is_ok()
+            };
+            if stands {
                 self.callbacks.queued(callback.id, contact);
             } else {
                 self.callbacks.defer(callback.id, LOOK_AGAIN, now);
@@ -129,10 +143,62 @@ impl Engine {
         }
     }
 
-    /// Whether customers are called back for this queue now.
-    fn is_open(&self, queue: &QueueId, at: Wall) -> bool {
-        let calendar = self.callback_rules(queue).and_then(|rules| rules.calendar);
-        calendar.is_none_or(|name| self.plans.names().calendars.get(&name).is_some_and(|calendar| calendar.is_open(at)))
+    fn is_cold(&self, callback: &Callback) -> bool {
+        match self.callback_rules(&callback.queue).map(|rules| rules.cold).unwrap_or_default() {
+            Cold::None => false,
+            Cold::Unplaced => callback.wished != Wished::InCall,
+            Cold::All => true,
+        }
+    }
+
+    /// Whether the customer may be rung now: within the hours of the queue's rules, and where nobody asked for it in those
+    /// for that; and not while they ring us.
+    fn may_ring(&self, callback: &Callback, at: Wall) -> bool {
+        let Some(rules) = self.callback_rules(&callback.queue).filter(|_| !self.draining) else { return false };
+        let unasked = callback.wished == Wished::Abandoned;
+        if unasked && (rules.abandoned.is_none() || self.is_on_the_line(&callback.number)) {
+            return false;
+        }
+        let own = rules.abandoned.and_then(|abandoned| abandoned.calendar).filter(|_| unasked);
+        rules.calendar.into_iter().chain(own).all(|name| {
+            let calendar = self.plans.names().calendars.get(&name);
+            calendar.is_some_and(|calendar| calendar.is_open(at))
+        })
+    }
+
+    /// A call of theirs is up.
+    fn is_on_the_line(&self, number: &str) -> bool {
+        let theirs = |call: &Call| !call.outgoing && call.ending.is_none() && self.number_of(call) == number;
+        self.calls.values().any(|live| theirs(&live.call))
+    }
+
+    /// In one form; empty where it is withheld.
+    pub(super) fn number_of(&self, call: &Call) -> String {
+        self.settings.numbering.read(&call.from).into_text()
+    }
+
+    /// The caller hung up in a queue. Where its rules say so they are called back.
+    pub(super) fn recover_abandoned(&mut self, id: CallId, now: Now) {
+        let Some(live) = self.calls.get(&id).filter(|live| !live.call.outgoing) else { return };
+        let (Some(queue), Some(since)) = (live.call.queue.clone(), live.call.queued_at) else { return };
+        let Some(rule) = self.callback_rules(&queue).and_then(|rules| rules.abandoned) else { return };
+        if !live.owed && now.instant.since(since) < rule.after {
+            return;
+        }
+        let Some(wish) = self.wish_of(id, &queue, None, now) else { return };
+        if self.promise(Wish { by: Wished::Abandoned, ..wish }, now).is_ok() {
+            self.log(LogLevel::Info, format!("call {id}: the caller gave up in queue {queue} and is called back"));
+        }
+    }
+
+    /// A caller has been answered: nobody need ring them because they gave up before.
+    pub(super) fn recovered(&mut self, id: CallId, now: Now) {
+        let Some(call) = self.calls.get(&id).map(|live| &live.call).filter(|call| !call.outgoing) else { return };
+        if self.callbacks.is_empty() {
+            return;
+        }
+        let taken = self.callbacks.take_back_abandoned(&self.number_of(call));
+        self.drop_promises(taken, now);
     }
 
     /// An agent is reserved: the customer is rung, unless that is being done.
@@ -142,7 +208,7 @@ impl Engine {
         }
         let Some(callback) = self.callbacks.of_contact(contact).cloned() else { return self.acd.leave(contact, now) };
         let full = self.calls.len() >= self.settings.sip.max_calls || self.ports.len() < 2;
-        if full || self.draining || !self.is_open(&callback.queue, now.wall) {
+        if full || !self.may_ring(&callback, now.wall) {
             self.acd.leave(contact, now);
             return self.callbacks.defer(callback.id, LOOK_AGAIN, now);
         }
@@ -271,16 +337,17 @@ impl Engine {
     /// A person is there. From now on this is a caller who waits, at the head where the place is.
     fn customer_confirmed(&mut self, id: CallId, now: Now) {
         self.timers.clear(&Timer::Plan(id));
+        let Some(queue) = self.calls.get(&id).and_then(|live| live.call.queue.clone()) else { return };
+        let waiting = self.waiting(id, &queue, WaitTerms::default(), now);
         let Some(live) = self.calls.get_mut(&id) else { return };
-        let Some(queue) = live.call.queue.clone() else { return };
-        let music = self.settings.queues.iter().find(|known| known.id == queue).map(|queue| queue.music.clone());
         let demand = live.call.demand.clone();
         // The estimate was told to a caller who would wait on the line.
         let visit = visit(&self.acd, &self.settings, &queue, &demand, now.instant, now);
         live.call.visits.push(QueueVisit { estimate_ms: None, ..visit });
-        live.call.enter_queue(&queue, demand, music.as_deref().unwrap_or("music/default"), Vec::new(), now);
+        live.call.enter_queue(waiting, demand, now);
         self.unwritten.insert(id);
         self.wire(id, now);
+        self.watch_wait(id, now);
         if let Some(agent) = self.acd.reached(id, now) {
             self.ring_agent(id, &agent, now);
         }
@@ -298,15 +365,20 @@ impl Engine {
         }
     }
 
-    /// The same caller rang in and goes into the same queue: they get the place, and nobody calls back.
+    /// The same caller rang in and goes into the same queue: they get the place, and nobody calls back. Who had given up
+    /// gets no place, and is called back after all if they give up again.
     pub(super) fn take_back_promise(&mut self, id: CallId, queue: &QueueId, now: Now) -> Option<Instant> {
         if self.callbacks.is_empty() || self.callbacks.of_contact(id).is_some() {
             return None;
         }
-        let from = self.calls.get(&id)?.call.from.clone();
-        let number = self.settings.numbering.read(&from).into_text();
+        let number = self.number_of(&self.calls.get(&id)?.call);
         let taken = self.callbacks.take_back(&number, Some(queue));
-        let place = taken.iter().map(|taken| since(taken.waiting_since, now)).min();
+        let asked = taken.iter().filter(|taken| taken.wished != Wished::Abandoned);
+        let place = asked.map(|taken| since(taken.waiting_since, now)).min();
+        let owed = taken.iter().any(|taken| taken.wished == Wished::Abandoned);
+        if let Some(live) = self.live(id) {
+            live.owed |= owed;
+        }
         self.drop_promises(taken, now);
         place
     }

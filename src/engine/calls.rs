@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rand_core::RngCore;
 
 use super::incoming::{Dialled, Source};
-use super::{Engine, FINISH_WAIT, Journal, Live, Timer};
+use super::{Engine, FINISH_WAIT, Journal, Live, LostPlace, Timer};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
 use crate::call::{self, Call, Ending, Leg, LegState, NewLeg, Phase};
 use crate::callback::Origin;
@@ -214,6 +214,8 @@ impl Engine {
             return;
         }
         let answered = live.call.answered_at.is_some();
+        let gave_up = reason.outcome == Outcome::Abandoned && reason.by == Party::Caller;
+        let gave_up = gave_up && matches!(live.call.phase, Phase::Queued(_));
         live.call.stop_waiting(now);
         live.call.leave_visit(visit_end(&reason, live.call.outgoing), now);
         live.call.ending = Some(Ending {
@@ -233,9 +235,12 @@ impl Engine {
         }
         self.attempt_over(id, &phase, now);
         self.acd.leave(id, now);
+        if gave_up {
+            self.recover_abandoned(id, now);
+        }
         self.timers.clear(&Timer::Plan(id));
         self.timers.clear(&Timer::History(id));
-        self.timers.clear(&Timer::Wait(id));
+        self.wait_no_longer(id);
         self.timers.clear(&Timer::Dial(id));
         self.timers.set(Timer::Finish(id), now.instant + FINISH_WAIT);
         self.changed.insert(id);
@@ -316,11 +321,24 @@ impl Engine {
         self.draining = true;
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
+            if let Some(place) = self.place_of(id, now) {
+                self.journal(Journal::LostPlace(place));
+            }
             let handled = self.calls.get(&id).is_some_and(|live| live.call.handled);
             let outcome = if handled { Outcome::Handled } else { Outcome::Failed };
             // Q.850 cause 41: temporary failure.
             self.end_call(id, EndReason { outcome, by: Party::System, q850: 41, status: 503 }, now);
         }
+    }
+
+    /// Of a caller who waits in a queue: what they regain when they ring the next process.
+    fn place_of(&self, id: CallId, now: Now) -> Option<LostPlace> {
+        let call = &self.calls.get(&id)?.call;
+        let Phase::Queued(waiting) = &call.phase else { return None };
+        let waited = jiff::SignedDuration::try_from(now.instant.since(call.queued_at?)).ok()?;
+        let waiting_since = now.wall.checked_sub(waited).ok()?;
+        let (from, queue) = (call.from.clone(), waiting.queue.clone());
+        Some(LostPlace { from, queue, waiting_since, lost_at: now.wall })
     }
 
     /// Re-computes who hears whom.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Engine};
+use super::{Command, Engine, LostPlace};
 use crate::call::{Call, LegState};
 use crate::callback::Callback;
 use crate::ids::{CallId, LegId, QueueId, RecordingId};
@@ -26,6 +26,8 @@ pub enum Journal {
         from: String,
         since: Wall,
     },
+    /// Who waits when everything is stopped.
+    LostPlace(LostPlace),
     Ended(Box<CallRecord>),
     /// The agent's wrap-up for this call is over.
     WrapUp {

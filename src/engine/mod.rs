@@ -14,10 +14,12 @@ mod pairs;
 mod plan;
 mod recordings;
 mod registration;
+mod schedules;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod trunks;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,9 +30,10 @@ use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
-use crate::call::{Call, FIRST_ENGINE_PLAY, Phase};
+use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::callback::Callback;
 use crate::caller::CallerFacts;
+use crate::comfort::Words;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
@@ -168,6 +171,10 @@ enum Timer {
     Plan(CallId),
     /// The longest wait that the plan allows in a queue.
     Wait(CallId),
+    /// Something is to be said to one who waits.
+    Comfort(CallId),
+    /// Whether the estimate of one who waits is still within what the plan allows.
+    Look(CallId),
     /// A directly dialled party has rung long enough.
     Dial(CallId),
     /// The last figures of a call's media have not come; the record is written without them.
@@ -177,6 +184,8 @@ enum Timer {
     LookUp(ServerId),
     Options(TargetId),
     Register(TrunkId),
+    /// A calendar that agents' schedules name opens or closes.
+    Schedules,
 }
 
 /// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
@@ -234,6 +243,8 @@ struct Live {
     plans: Arc<Plans>,
     /// A number outside that is being reached.
     outgoing: Option<Outgoing>,
+    /// They had given up before, and would have been called back.
+    owed: bool,
     /// The position in a queue that was published last.
     shown: Option<usize>,
     written: Written,
@@ -241,7 +252,7 @@ struct Live {
 
 impl Live {
     fn new(call: Call, run: Option<Run>, plans: Arc<Plans>) -> Live {
-        Live { call, run, plans, outgoing: None, shown: None, written: Written::default() }
+        Live { call, run, plans, outgoing: None, owed: false, shown: None, written: Written::default() }
     }
 
     /// Why the call went the way it did, so far.
@@ -304,6 +315,7 @@ impl Engine {
             entered: Vec::new(),
             commands: VecDeque::new(),
         };
+        engine.keep_schedules(now);
         engine.reach_fixed_phones(now);
         engine.watch_trunks(now);
         engine.settle(now);
@@ -343,6 +355,11 @@ impl Engine {
         self.commands.pop_front()
     }
 
+    /// Those that are up, or whose record is still to be written.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             calls: self.calls.len(),
@@ -379,12 +396,15 @@ impl Engine {
             match timer {
                 Timer::Plan(call) => self.plan_timed_out(call, now),
                 Timer::Wait(call) => self.wait_is_over(call, now),
+                Timer::Comfort(call) => self.comfort_is_due(call, now),
+                Timer::Look(call) => self.look_at_estimate(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::History(call) => self.history_told(call, None, now),
                 Timer::LookUp(server) => self.look_up(server, now),
                 Timer::Options(target) => self.ask_options(target, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
+                Timer::Schedules => self.keep_schedules(now),
             }
         }
     }
@@ -434,7 +454,7 @@ impl Engine {
         match event {
             AcdEvent::Offer { contact, agent, reason } => self.offered(contact, &agent, *reason, now),
             AcdEvent::Withdraw { contact, agent } => self.offer_withdrawn(contact, &agent, now),
-            AcdEvent::Announce { contact, position } => self.announce_position(contact, position, now),
+            AcdEvent::Announce { contact, .. } => self.say(contact, Words::Position, now),
             AcdEvent::WrappedUp { contact, acw } => {
                 self.journal(Journal::WrapUp { call: contact, acw_ms: crate::call::millis(acw) });
             }
@@ -457,27 +477,15 @@ impl Engine {
     }
 
     fn reload(&mut self, settings: Arc<Settings>, plans: Arc<Plans>, now: Now) {
-        self.acd.configure(&settings.queues, &settings.agents, now);
+        let hours = schedules::hours(&settings, &plans, &Default::default(), now);
+        self.acd.reconfigure(&settings.queues, &settings.agents, hours, now);
         self.commands.push_back(Command::Configured(settings.clone()));
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         self.plans = plans;
+        self.wake_for_schedules(now);
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
-        self.play_new_music(now);
-    }
-
-    /// Who waits hears the music that their queue has now.
-    fn play_new_music(&mut self, now: Now) {
-        let mut waiting = Vec::new();
-        for live in self.calls.values_mut() {
-            let Phase::Queued { queue, music, .. } = &mut live.call.phase else { continue };
-            let new = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| &queue.music);
-            if let Some(new) = new.filter(|new| *new != music) {
-                music.clone_from(new);
-                waiting.push(live.call.id);
-            }
-        }
-        waiting.into_iter().for_each(|call| self.wire(call, now));
+        self.wait_by_new_settings(&before, now);
     }
 
     /// The live call, and the engine's parts that act on it, apart from each other.

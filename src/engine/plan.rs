@@ -2,9 +2,10 @@
 
 use super::calls::EndReason;
 use super::recordings::Message;
-use super::{Engine, LogLevel, PLACE_KEPT, Timer};
+use super::waiting::WaitTerms;
+use super::{Engine, LogLevel, LostPlace, PLACE_KEPT, Timer};
 use crate::bridge::{Digit, MediaCommand, RecordTerms, Sources};
-use crate::call::{Phase, millis};
+use crate::call::{Call, Phase, millis};
 use crate::demand::Demand;
 use crate::dialplan::{QueueFigures, QueueOutcome, Queues, RunAction, RunInput, Target};
 use crate::ids::{CallId, QueueId};
@@ -75,11 +76,11 @@ impl Engine {
                 let sources = if on { Sources::from_slice(&[leg]) } else { Sources::new() };
                 self.media(MediaCommand::Hear { leg, sources });
             }
-            RunAction::Distribute { queue, demand, max_wait, leave } => {
+            RunAction::Distribute { queue, demand, max_wait, max_estimate, leave, comfort } => {
                 if let Some(limit) = max_wait {
                     self.timers.set(Timer::Wait(id), now.instant + limit);
                 }
-                self.distribute(id, &queue, demand, leave, now);
+                self.distribute(id, &queue, demand, WaitTerms { max_estimate, leave, comfort }, now);
             }
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
@@ -107,23 +108,26 @@ impl Engine {
         }
     }
 
-    fn distribute(&mut self, id: CallId, queue: &QueueId, demand: Demand, leave: Vec<Digit>, now: Now) {
+    fn distribute(&mut self, id: CallId, queue: &QueueId, mut demand: Demand, terms: WaitTerms, now: Now) {
         let promised = self.take_back_promise(id, queue, now);
         let regained = self.regained_place(id, queue, now).into_iter().chain(promised).min();
+        let waiting = self.waiting(id, queue, terms, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
-        let music = self.settings.queues.iter().find(|known| known.id == *queue).map(|queue| queue.music.clone());
+        let stands_since = stands_since(&live.call, since, &mut demand, now);
         live.call.visits.push(visit(&self.acd, &self.settings, queue, &demand, since, now));
-        live.call.enter_queue(queue, demand.clone(), music.as_deref().unwrap_or("music/default"), leave, now);
+        live.call.enter_queue(waiting, demand.clone(), now);
         self.wire(id, now);
-        match self.acd.enqueue(id, queue, &demand, since, now) {
+        match self.acd.enqueue(id, queue, &demand, stands_since, now) {
+            Ok(()) if self.is_too_long_at_entry(id, now) => self.leave_by_estimate(id, now),
             Ok(()) => {
-                let waited = i64::try_from(millis(now.instant.since(since))).unwrap_or(0);
+                let waited = i64::try_from(millis(now.instant.since(stands_since))).unwrap_or(0);
                 let since = now.wall - jiff::SignedDuration::from_millis(waited);
                 if let Some(live) = self.live(id) {
                     live.written.place = Some((queue.clone(), since));
                 }
                 self.unwritten.insert(id);
+                self.watch_wait(id, now);
             }
             Err(error) => {
                 let outcome = match error {
@@ -138,7 +142,7 @@ impl Engine {
 
     /// The plan's longest wait is over.
     pub(super) fn wait_is_over(&mut self, id: CallId, now: Now) {
-        if self.calls.get(&id).is_some_and(|live| matches!(live.call.phase, Phase::Queued { .. })) {
+        if self.calls.get(&id).is_some_and(|live| matches!(live.call.phase, Phase::Queued(_))) {
             self.leave_queue(id, QueueOutcome::TimedOut, now);
         }
     }
@@ -147,7 +151,7 @@ impl Engine {
     pub(super) fn caller_digit(&mut self, id: CallId, digit: Digit, now: Now) {
         let Some(live) = self.calls.get(&id) else { return };
         match &live.call.phase {
-            Phase::Queued { leave, .. } if leave.contains(&digit) => {
+            Phase::Queued(waiting) if waiting.leave.contains(&digit) => {
                 self.leave_queue(id, QueueOutcome::Left(digit), now);
             }
             Phase::Plan => self.run_plan(id, RunInput::Digit(digit), now),
@@ -157,8 +161,8 @@ impl Engine {
     }
 
     /// The call is out of its queue unanswered; the plan goes on.
-    fn leave_queue(&mut self, id: CallId, outcome: QueueOutcome, now: Now) {
-        self.timers.clear(&Timer::Wait(id));
+    pub(super) fn leave_queue(&mut self, id: CallId, outcome: QueueOutcome, now: Now) {
+        self.wait_no_longer(id);
         self.acd.overflow(id, now);
         if let Some(live) = self.live(id) {
             live.call.phase = Phase::Plan;
@@ -170,25 +174,59 @@ impl Engine {
 
     /// When the same caller lost a place in this queue by a crash, within the last five minutes.
     fn regained_place(&mut self, id: CallId, queue: &QueueId, now: Now) -> Option<Instant> {
-        let from = self.calls.get(&id)?.call.from.clone();
+        let from = self.number_of(&self.calls.get(&id)?.call);
         let kept = jiff::SignedDuration::try_from(PLACE_KEPT).ok()?;
         self.lost_places.retain(|place| now.wall.duration_since(place.lost_at) <= kept);
-        let at = self.lost_places.iter().position(|place| place.from == from && place.queue == *queue)?;
+        // Who withholds the number may be anybody.
+        let theirs = |place: &LostPlace| {
+            !from.is_empty() && self.settings.numbering.read(&place.from).into_text() == from && place.queue == *queue
+        };
+        let at = self.lost_places.iter().position(theirs)?;
         let place = self.lost_places.remove(at);
         let waited = now.wall.duration_since(place.waiting_since).unsigned_abs();
         Some(now.instant - waited)
     }
 
     /// Puts a caller who lost their agent by a fault back into the queue, at the place they had.
-    pub(super) fn requeue(&mut self, id: CallId, now: Now) -> bool {
+    pub(super) fn requeue(&mut self, id: CallId, lost: Lost, now: Now) -> bool {
         let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
         let Some(call) = with_agent else { return false };
         let (Some(queue), demand) = (call.queue.clone(), call.demand.clone()) else { return false };
-        self.acd.talk_ended(id, now);
-        self.log(LogLevel::Warn, format!("call {id}: the agent's phone was lost; the caller is back in queue {queue}"));
-        self.distribute(id, &queue, demand, Vec::new(), now);
+        let why = match lost {
+            Lost::Phone => {
+                self.acd.talk_ended(id, now);
+                "the agent's phone was lost"
+            }
+            Lost::AtOnce => {
+                self.acd.gone_at_once(id, now);
+                "the agent's phone answered and hung up at once"
+            }
+        };
+        self.log(LogLevel::Warn, format!("call {id}: {why}; the caller is back in queue {queue}"));
+        self.distribute(id, &queue, demand, WaitTerms::default(), now);
         true
     }
+}
+
+/// How a caller comes to be without an agent though neither ended the talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It sends nothing any more, or cannot be reached.
+    Phone,
+    /// It answered and hung up before anybody can have said a word.
+    AtOnce,
+}
+
+/// Since when the caller stands in line, who has been in queues since `since`: what came before counts as far as the plan
+/// says, once, and not what a regained place has in it already. `demand` then says how much that is.
+fn stands_since(call: &Call, since: Instant, demand: &mut Demand, now: Now) -> Instant {
+    let counted = match call.queued_at {
+        Some(_) => demand.counted.max(call.demand.counted),
+        None => demand.counted.saturating_sub(now.instant.since(since)),
+    };
+    let stands_since = since - counted;
+    demand.counted = since.since(stands_since);
+    stands_since
 }
 
 /// The entry into a queue, for the record.
@@ -208,6 +246,7 @@ pub(super) fn visit(
     QueueVisit {
         queue: queue.clone(),
         waiting_since: Wall::from_millisecond(waiting_since).unwrap_or(now.wall),
+        counted_ms: millis(demand.counted),
         wait_ms: None,
         end: None,
         agent: None,

@@ -1,10 +1,13 @@
 //! What the user agent tells about the sessions of the legs.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::calls::EndReason;
+use super::plan::Lost;
 use super::{Engine, LogLevel};
-use crate::bridge::{Digit, MediaCommand};
+use crate::bridge::Digit;
 use crate::call::{LegState, Phase};
 use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};
@@ -13,6 +16,9 @@ use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
 use crate::sip::ua::{EndCause, Sdp};
 use crate::time::Now;
+
+/// A phone that answers and hangs up within this time has not given its agent time for a word.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 impl Engine {
     fn leg_of(&self, session: SessionId) -> Option<(CallId, LegId)> {
@@ -180,7 +186,10 @@ impl Engine {
         if leg == live.call.caller {
             self.party_left(call, by, q850, now);
         } else if live.call.partner(leg).is_some() {
-            self.partner_left(call, by, q850, by_peer, now);
+            let at_once = by == Party::Agent && live.call.legs.get(&leg).is_some_and(|leg| leg.clock.total() < AT_ONCE);
+            if !(at_once && self.requeue(call, Lost::AtOnce, now)) {
+                self.partner_left(call, by, q850, by_peer, now);
+            }
         } else {
             self.phone_failed(call, leg, NoAnswer::HungUpWhileRinging, now);
         }
@@ -192,7 +201,7 @@ impl Engine {
         if by_peer && self.plan_goes_on(call, now) {
             return;
         }
-        if by_peer || !self.requeue(call, now) {
+        if by_peer || !self.requeue(call, Lost::Phone, now) {
             self.party_left(call, by, q850, now);
         }
     }
@@ -303,10 +312,9 @@ impl Engine {
         let Some(call) = self.legs.get(&leg).copied() else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(found) = live.call.legs.get_mut(&leg) else { return };
-        let mut out: Vec<MediaCommand> = Vec::new();
-        let ours = found.play_ended(play, &mut self.next_play, &mut out);
-        out.into_iter().for_each(|command| self.media(command));
-        if !ours && !self.question_ended(call, play, now) {
+        if found.play_ended(play) {
+            self.say_next(call, now);
+        } else if !self.question_ended(call, play, now) {
             self.run_plan(call, RunInput::PlayEnded(play), now);
         }
     }

@@ -263,6 +263,69 @@ mod tests {
         assert_eq!(told(&calendar, "2026-03-28T23:00:00+01:00"), "closed hours 2026-04-05T02:10:00+02:00");
     }
 
+    /// In Paris; the clocks go back on 25 October 2026 and forward on 29 March 2026.
+    #[test]
+    fn the_next_change_is_the_next_moment_at_which_it_opens_or_closes() {
+        let mut calendar = support();
+        calendar.holidays = of_country("fr").unwrap();
+        let changes = |calendar: &Calendar, at: &str| {
+            let next = calendar.changes_after(at.parse().unwrap());
+            next.map(|at| calendar.local(at)).unwrap_or_default()
+        };
+        for (at, next) in [
+            ("2026-11-25T08:00:00+01:00", "2026-11-25T09:00:00+01:00"),
+            ("2026-11-25T09:00:00+01:00", "2026-11-25T18:00:00+01:00"),
+            ("2026-11-27T18:00:00+01:00", "2026-11-30T09:00:00+01:00"),
+            ("2026-12-26T11:00:00+01:00", "2026-12-26T12:00:00+01:00"),
+            // Over a change of the clocks the hours are those of the local clock.
+            ("2026-03-27T18:00:00+01:00", "2026-03-30T09:00:00+02:00"),
+        ] {
+            assert_eq!(changes(&calendar, at), next, "{at}");
+        }
+        // Joined ranges do not close between them, and a night ends on the next day.
+        let mut nights = Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() };
+        nights.weekly[5] = vec![Hours::parse("20:00-24:00").unwrap()];
+        nights.weekly[6] = vec![Hours::parse("00:00-01:00").unwrap(), Hours::parse("22:00-02:30").unwrap()];
+        assert_eq!(changes(&nights, "2026-11-28T20:30:00+01:00"), "2026-11-29T01:00:00+01:00");
+        assert_eq!(changes(&nights, "2026-11-29T23:00:00+01:00"), "2026-11-30T02:30:00+01:00");
+        // What closes within the hour that does not exist closes with the jump; in the one that comes twice it is open
+        // twice.
+        let mut early = Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() };
+        early.weekly[6] = vec![Hours::parse("01:00-02:30").unwrap()];
+        assert_eq!(changes(&early, "2026-03-29T01:30:00+01:00"), "2026-03-29T03:00:00+02:00");
+        assert_eq!(changes(&early, "2026-10-25T01:30:00+02:00"), "2026-10-25T02:30:00+02:00");
+        assert_eq!(changes(&early, "2026-10-25T02:30:00+02:00"), "2026-10-25T02:00:00+01:00");
+        assert_eq!(changes(&early, "2026-10-25T02:00:00+01:00"), "2026-10-25T02:30:00+01:00");
+        let always = Calendar {
+            weekly: [const { Vec::new() }; 7].map(|_: Vec<Hours>| vec![Hours::parse("00:00-24:00").unwrap()]),
+            ..early.clone()
+        };
+        assert_eq!(changes(&always, "2026-11-25T08:00:00+01:00"), "", "it is open for ever");
+    }
+
+    /// Every minute of the days around both changes of the clocks.
+    #[test]
+    fn between_two_changes_nothing_changes() {
+        let mut calendar = support();
+        calendar.weekly[5] = vec![Hours::parse("22:00-02:30").unwrap()];
+        calendar.weekly[6] = vec![Hours::parse("02:15-02:45").unwrap(), Hours::parse("03:30-24:00").unwrap()];
+        for day in ["2026-03-28T00:00:00Z", "2026-10-24T00:00:00Z", "2026-12-25T00:00:00Z"] {
+            let mut at: Wall = day.parse().unwrap();
+            let end = at + jiff::SignedDuration::from_hours(72);
+            while at < end {
+                let next = calendar.changes_after(at).unwrap();
+                let open = calendar.is_open(at);
+                let mut minute = at;
+                while minute < next.min(end) {
+                    assert_eq!(calendar.is_open(minute), open, "{minute}, between {at} and {next}");
+                    minute += jiff::SignedDuration::from_mins(1);
+                }
+                assert_ne!(calendar.is_open(next), open, "{next} is no change");
+                at = next;
+            }
+        }
+    }
+
     #[test]
     fn what_never_opens_says_nothing_of_an_opening() {
         let never =

@@ -1,5 +1,7 @@
 //! `distribute`: puts the caller into a queue, where an agent is found.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::spec::{Ends, Input, Kind, Need, Output, OutputKind, Spec};
@@ -57,6 +59,30 @@ pub const SPEC: Spec = Spec {
             doc: "how long to wait before the next level runs; for ever where it is not given",
         },
         Input {
+            name: "max_estimate_s",
+            kind: Kind::Integer { min: 1, max: 86_400 },
+            need: Need::Optional,
+            doc: "the next level runs where the estimated wait, the middle of its range, is longer than this: at the entry, or when the rest of it has been longer by a quarter for 15 s; never where it is not known, and of one queue only once in a call",
+        },
+        Input {
+            name: "waited_since",
+            kind: Kind::Word(&["queue", "answer", "call"]),
+            need: Need::Text("queue"),
+            doc: "from when on the caller counts as waiting: the first entry into a queue, the answer, or the beginning of the call; an hour before the first entry at most",
+        },
+        Input {
+            name: "waited_s",
+            kind: Kind::Integer { min: 0, max: 3_600 },
+            need: Need::Integer(0),
+            doc: "seconds before the first entry that count as waiting; the longer of this and waited_since",
+        },
+        Input {
+            name: "comfort",
+            kind: Kind::Comforts,
+            need: Need::Optional,
+            doc: "what is said over the music, each thing at its own times: prompts, or the position, or the estimate of the rest; the queue's own list where it is not given",
+        },
+        Input {
             name: "leave",
             kind: Kind::Keys,
             need: Need::Optional,
@@ -66,14 +92,17 @@ pub const SPEC: Spec = Spec {
     outputs: &[
         Output {
             name: "result",
-            kind: OutputKind::Word(&["full", "timed_out", "left", "no_such_queue"]),
-            doc: "why nobody answered: `full`, `timed_out`, `left`, `no_such_queue`",
+            kind: OutputKind::Word(&["full", "timed_out", "too_long", "left", "no_such_queue"]),
+            doc: "why nobody answered: `full`, `timed_out`, `too_long` (by the estimate), `left`, `no_such_queue`",
         },
         Output { name: "key", kind: OutputKind::Text, doc: "the key the caller left by, or an empty text" },
     ],
     ends: Ends::WhenAnswered,
     free_inputs: false,
 };
+
+/// Beyond it, time before the first entry into a queue does not count as waiting.
+const LONGEST_COUNTED: Duration = Duration::from_secs(3_600);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Distribute {}
@@ -85,16 +114,33 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
     // From here on the queue decides what the call was.
     step.desk.served = false;
     step.answer();
+    let counted = counted(inputs, step);
     step.ask(Action::Distribute {
         queue: QueueId::from(queue),
-        demand: demand(inputs),
+        demand: Demand { counted, ..demand_of(inputs) },
         max_wait: inputs.seconds("max_wait_s"),
+        max_estimate: inputs.seconds("max_estimate_s"),
         leave: inputs.keys("leave"),
+        comfort: inputs.comforts("comfort"),
     });
     Started::Running(Activity::Distribute(Distribute {}))
 }
 
-fn demand(inputs: &Inputs) -> Demand {
+/// Time before the first entry into a queue that counts as waiting.
+fn counted(inputs: &Inputs, step: &mut Step<'_>) -> Duration {
+    let now = step.now;
+    let entered = *step.desk.queued_at.get_or_insert(now);
+    let since = match inputs.text("waited_since") {
+        Some("answer") => step.desk.answered_at,
+        Some("call") => step.desk.began_at,
+        _ => None,
+    };
+    let before = since.map_or(Duration::ZERO, |since| entered.since(since));
+    before.max(inputs.seconds("waited_s").unwrap_or_default()).min(LONGEST_COUNTED)
+}
+
+/// What a rule asks of the distributor, of inputs of this module.
+pub fn demand_of(inputs: &Inputs) -> Demand {
     let priority = inputs.integer("priority").and_then(|priority| i32::try_from(priority).ok());
     let preferred = inputs.text("prefer_agent").map(|agent| agent.strip_prefix("agent:").unwrap_or(agent));
     let prefer_agent = preferred.filter(|agent| !agent.is_empty()).map(|agent| PreferredAgent {
@@ -107,6 +153,7 @@ fn demand(inputs: &Inputs) -> Demand {
         priority: priority.unwrap_or(0),
         prefer_skills: inputs.skills("prefer_skills"),
         prefer_agent,
+        counted: Duration::ZERO,
     }
 }
 
@@ -120,6 +167,7 @@ impl Distribute {
             QueueOutcome::Full => Some(unanswered("full", "")),
             QueueOutcome::NoSuchQueue => Some(unanswered("no_such_queue", "")),
             QueueOutcome::TimedOut => Some(unanswered("timed_out", "")),
+            QueueOutcome::TooLong => Some(unanswered("too_long", "")),
             QueueOutcome::Left(digit) => {
                 step.desk.chose = true;
                 Some(unanswered("left", &digit.key().to_string()))

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::calendar::Calendar;
+use super::comforts::comforts;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
 use crate::caller::{NumberList, Numbering};
+use crate::comfort::Comfort;
 use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, QueueId, ServiceId, Skill};
 use crate::spoken::Table;
@@ -155,8 +157,8 @@ const WIDENING: &str = "{ after_s = 30, level = 2 }, with level 0 for whoever is
 pub struct Names {
     pub default_language: Option<Language>,
     pub queues: BTreeSet<QueueId>,
-    /// What each agent of a queue is good at, with the level.
-    pub members: BTreeMap<QueueId, Vec<BTreeMap<Skill, u8>>>,
+    /// The agents of each queue, with what each is good at and the level.
+    pub members: BTreeMap<QueueId, BTreeMap<AgentId, BTreeMap<Skill, u8>>>,
     pub calendars: BTreeMap<String, Calendar>,
     pub agents: BTreeSet<AgentId>,
     /// What agents are good at.
@@ -250,6 +252,11 @@ impl Inputs {
     /// Steps at which less is asked for; `None` where nothing is given.
     pub fn widenings(&self, name: &str) -> Option<Vec<Widening>> {
         self.get(name).and_then(|value| widenings(value).ok())
+    }
+
+    /// What is said to one who waits; `None` where nothing is given.
+    pub fn comforts(&self, name: &str) -> Option<Vec<Comfort>> {
+        self.get(name).and_then(|value| comforts(value).ok())
     }
 
     pub fn keys(&self, name: &str) -> Vec<Digit> {

@@ -5,6 +5,7 @@ mod announce;
 mod answer;
 mod calendar;
 mod callback;
+mod comforts;
 mod deter;
 mod distribute;
 mod echo;
@@ -42,6 +43,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Digit, PlayItem};
+use crate::comfort::Comfort;
 use crate::demand::Demand;
 use crate::ids::{AgentId, PlayId, QueueId};
 use crate::record::Outcome;
@@ -50,7 +52,9 @@ use crate::views::RecordingWish;
 pub use answer::{Answer, Field, Fields, LookUpResult};
 pub use calendar::{COUNTRIES, Calendar, Holiday, Hours, Opening, Reason, YearlyDay, easter, of_country};
 pub use callback::CallBackOutcome;
+pub use comforts::{comforts, unsayable};
 pub use deter::Farewell;
+pub use distribute::demand_of;
 pub use guide::{example, guide, section};
 pub use http::{HttpRequest, Method};
 pub use inputs::{Inputs, Names, Value, skills as skills_of, widenings};
@@ -121,6 +125,8 @@ pub enum QueueOutcome {
     NoSuchQueue,
     /// Waited as long as the plan allows.
     TimedOut,
+    /// Would probably wait longer than the plan allows.
+    TooLong,
     /// The caller pressed one of the keys that leave the queue.
     Left(Digit),
 }
@@ -173,8 +179,12 @@ pub enum Action {
         demand: Demand,
         /// Report `TimedOut` after this long unanswered; wait for ever when `None`.
         max_wait: Option<Duration>,
+        /// Report `TooLong` where the rest of the wait will probably be longer.
+        max_estimate: Option<Duration>,
         /// Keys that leave the queue, reported as `Left`.
         leave: Vec<Digit>,
+        /// What is said meanwhile; by the queue's own list when `None`.
+        comfort: Option<Vec<Comfort>>,
     },
     /// Ring the target and connect; the answer is `Event::Transferred`. Where the call is not answered yet the caller
     /// is sent 180, and 200 when the target answers.

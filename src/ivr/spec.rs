@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::comforts::comforts;
 use super::inputs::{Value, skills, widenings};
 use crate::bridge::Digit;
 
@@ -138,6 +139,8 @@ pub enum Kind {
     Skills,
     /// How less is asked for as time goes by: `[{ after_s = 30, level = 2 }]`.
     Widening,
+    /// What is said to one who waits: `[{ prompt = "please-wait", after_s = 20, every_s = 60 }]`.
+    Comforts,
     /// An HTTP service of the configuration.
     Service,
     /// A text with expressions in braces: `/customers/{call.from}`.
@@ -170,6 +173,7 @@ impl Kind {
             Kind::Pattern => "\"NNNN\"".into(),
             Kind::Skills => "[\"billing\"]".into(),
             Kind::Widening => "[{ after_s = 30, level = 2 }]".into(),
+            Kind::Comforts => "[{ prompt = \"greeting\", after_s = 20, every_s = 60 }]".into(),
             Kind::Service => "\"crm\"".into(),
             Kind::Template => "\"/customers/{call.from}\"".into(),
             Kind::Values => "{ number = { cel = \"call.from\" } }".into(),
@@ -199,6 +203,11 @@ impl Kind {
                 "a list of skills, as [\"billing\"], or a table with the least level of each, as { billing = 3 }".into()
             }
             Kind::Widening => "a list of steps, as [{ after_s = 30, level = 2 }, { after_s = 60, level = 0 }]".into(),
+            Kind::Comforts => {
+                "a list of what is said and when, as [{ prompt = \"please-wait\", after_s = 20, every_s = \
+                               60 }, { say = \"estimate\", after_s = 45 }]"
+                    .into()
+            }
             Kind::Service => "the name of a service".into(),
             Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
             Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
@@ -225,6 +234,7 @@ impl Kind {
             (Kind::Word(words), Value::Text(text)) => words.contains(&text.as_str()),
             (Kind::Skills, value) => skills(value).is_some(),
             (Kind::Widening, value) => widenings(value).is_ok(),
+            (Kind::Comforts, value) => comforts(value).is_ok(),
             (Kind::Flag | Kind::Integer { .. } | Kind::Choices, _) => false,
             (_, value) => value.as_text().is_some(),
         }

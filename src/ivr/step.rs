@@ -70,6 +70,10 @@ pub struct Caller {
 pub struct Desk {
     pub language: Language,
     pub answered: bool,
+    /// When the plan began, when the call was answered, and when the caller first came to a queue.
+    pub began_at: Option<Instant>,
+    pub answered_at: Option<Instant>,
+    pub queued_at: Option<Instant>,
     /// The caller chose something of a menu or typed something that was asked for.
     pub chose: bool,
     /// The caller has been given what they called for, and is with nobody.
@@ -95,6 +99,9 @@ impl Desk {
         Desk {
             language,
             answered: false,
+            began_at: None,
+            answered_at: None,
+            queued_at: None,
             chose: false,
             served: false,
             deterred: false,
@@ -132,6 +139,7 @@ impl Step<'_> {
     pub fn answer(&mut self) {
         if !self.desk.answered {
             self.desk.answered = true;
+            self.desk.answered_at = Some(self.now);
             self.ask(Action::Answer);
         }
     }
@@ -139,11 +147,7 @@ impl Step<'_> {
     /// Answers, and plays prompts one after the other: in the caller's language, or in one of their own as `fr:hello`.
     pub fn play(&mut self, prompts: &[String], repeat: bool) -> PlayId {
         let language = self.desk.language.clone();
-        let item = |prompt: &String| match prompt.split_once(':') {
-            Some((language, name)) => PlayItem::Prompt { name: name.to_owned(), language: Language::from(language) },
-            None => PlayItem::Prompt { name: prompt.clone(), language: language.clone() },
-        };
-        self.play_items(prompts.iter().map(item).collect(), repeat)
+        self.play_items(prompts.iter().map(|prompt| PlayItem::prompt(prompt, &language)).collect(), repeat)
     }
 
     pub fn play_items(&mut self, items: Vec<PlayItem>, repeat: bool) -> PlayId {

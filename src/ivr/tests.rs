@@ -389,7 +389,9 @@ fn distribute_answers_and_says_what_became_of_the_caller() {
         queue: "sales".into(),
         demand: Demand { skills: [("billing".into(), 1)].into(), priority: 2, ..Demand::default() },
         max_wait: Some(Duration::from_secs(90)),
+        max_estimate: None,
         leave: vec![Digit::new('*').unwrap()],
+        comfort: None,
     };
     assert_eq!(bench.actions(), [Action::Answer, expected]);
     bench.give(Event::Queued(QueueOutcome::Left(Digit::new('*').unwrap())));

@@ -48,6 +48,8 @@ pub(super) struct Leg {
     /// The legs to which this one's packets are relayed.
     pub relay_to: SmallVec<[u32; 4]>,
     pub play: Option<Playing>,
+    /// What repeats, while something is said over it.
+    pub aside: Option<Playing>,
     pub keys: Option<Box<Keys>>,
     /// Where the wheel called last.
     pub called: Instant,

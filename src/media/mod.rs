@@ -200,6 +200,7 @@ impl Media {
             MediaCommand::Configure { leg, .. }
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
+            | MediaCommand::Interject { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
             | MediaCommand::PauseRecord { leg, .. }
             | MediaCommand::StopRecord { leg, .. }

@@ -19,7 +19,7 @@ use rand_core::{RngCore, SeedableRng};
 use smallvec::SmallVec;
 
 use crate::audio::Mixer;
-use crate::bridge::{Digit, MediaCommand, MediaEvent, MediaPort, PlayItem, RtpStats, Sources, Stream};
+use crate::bridge::{Digit, MediaCommand, MediaEvent, MediaPort, RtpStats, Sources, Stream};
 use crate::ids::{CallId, Language, LegId, PlayId};
 use crate::rtp::{EventReceiver, ReceiveStats, RtcpTimer};
 use crate::settings::Codec;
@@ -207,7 +207,12 @@ impl<Io: MediaIo> Worker<Io> {
             MediaCommand::Open { leg, call, port } => self.open(leg, call, port, now),
             MediaCommand::Configure { leg, stream } => self.configure(leg, *stream, now),
             MediaCommand::Hear { leg, sources } => self.hear(leg, sources),
-            MediaCommand::Play { leg, play, items, repeat } => self.play(leg, play, items, repeat, now),
+            MediaCommand::Play { leg, play, items, repeat } => {
+                self.play(leg, Playing::new(play, items, repeat), false, now);
+            }
+            MediaCommand::Interject { leg, play, items } => {
+                self.play(leg, Playing::new(play, items, false), true, now);
+            }
             MediaCommand::StopPlay { leg, play } => self.stop_play(leg, play),
             MediaCommand::SendDigit { leg, digit, duration } => self.send_digit(leg, digit, duration, now),
             MediaCommand::Record { leg, recording, terms } => self.record(leg, recording, terms, now),
@@ -282,6 +287,7 @@ impl<Io: MediaIo> Worker<Io> {
             hearing: Hearing::Nothing,
             relay_to: SmallVec::new(),
             play: None,
+            aside: None,
             keys: None,
             called: Instant(0),
             out,
@@ -319,7 +325,7 @@ impl<Io: MediaIo> Worker<Io> {
         if let Some(keys) = &mut leg.keys {
             keys.change_codec(codec);
         }
-        if let Some(play) = &mut leg.play {
+        for play in leg.play.iter_mut().chain(&mut leg.aside) {
             play.encode(codec, &mut self.studio, self.prompts.as_ref());
         }
         self.changed.push(leg.call);
@@ -335,14 +341,19 @@ impl<Io: MediaIo> Worker<Io> {
         self.changed.push(call);
     }
 
-    fn play(&mut self, id: LegId, play: PlayId, items: Vec<PlayItem>, repeat: bool, now: Instant) {
+    /// `over`: what repeats goes on afterwards.
+    fn play(&mut self, id: LegId, mut new: Playing, over: bool, now: Instant) {
         let Some(&place) = self.places.get(&id) else { return };
         let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
-        let mut playing = Playing::new(play, items, repeat);
         if let Some(stream) = &leg.stream {
-            playing.encode(stream.codec, &mut self.studio, self.prompts.as_ref());
+            new.encode(stream.codec, &mut self.studio, self.prompts.as_ref());
         }
-        leg.play = Some(playing);
+        let replaced = leg.play.replace(new);
+        leg.aside = match replaced.filter(Playing::repeats) {
+            _ if !over => None,
+            Some(repeats) => Some(repeats),
+            None => leg.aside.take(),
+        };
         self.wake(place, now);
     }
 
@@ -350,7 +361,9 @@ impl<Io: MediaIo> Worker<Io> {
         let Some(&place) = self.places.get(&id) else { return };
         let Some(leg) = self.leg_mut(place) else { return };
         if leg.play.as_ref().is_some_and(|playing| playing.play == play) {
-            leg.play = None;
+            leg.play = leg.aside.take();
+        } else {
+            leg.aside.take_if(|aside| aside.play == play);
         }
     }
 

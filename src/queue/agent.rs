@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::occupancy::Work;
 use super::queues::QueueIndex;
+use super::schedules::Membership;
 use super::skills::Skills;
 use super::{Cause, Wanted};
 use crate::ids::{AgentId, CallId, QueueId};
@@ -98,8 +99,12 @@ pub(super) struct Idle {
 pub(super) struct Agent {
     pub(super) id: AgentId,
     pub(super) name: String,
-    /// In order of preference.
+    /// The queues they are to serve, in order of preference.
+    pub(super) memberships: Vec<Membership>,
+    /// Of those, the ones of which they are a member now, in the same order; and the others.
     pub(super) queues: Vec<QueueIndex>,
+    pub(super) off_schedule: Vec<QueueIndex>,
+    pub(super) preference: settings::CallPreference,
     pub(super) skills: Skills,
     pub(super) reachable: bool,
     pub(super) duty: Duty,
@@ -138,7 +143,10 @@ impl Agent {
         Agent {
             id: settings.id.clone(),
             name: settings.name.clone(),
+            memberships: Vec::new(),
             queues: Vec::new(),
+            off_schedule: Vec::new(),
+            preference: settings.call_preference,
             skills: Skills::new(),
             reachable: false,
             duty: Duty::WithoutPhone(Resume::Available),

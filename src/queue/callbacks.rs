@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::callback::{AttemptFailure, Callback, CallbackState};
+use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
 use crate::ids::{CallId, CallbackId, QueueId};
 use crate::settings::CallbackRules;
 use crate::time::{Deadlines, Instant, Now, Wall};
@@ -31,6 +31,7 @@ pub enum CallbackError {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TakenBack {
     pub waiting_since: Wall,
+    pub wished: Wished,
     /// What stands in the queue, or is being dialled.
     pub contact: Option<CallId>,
 }
@@ -51,11 +52,16 @@ struct Open {
 }
 
 impl Callbacks {
-    /// Takes a promise on. A second one for the same number and queue is the first.
+    /// Takes a promise on. A second one for the same number and queue is the first; but what the customer wishes for
+    /// themselves takes the place of what they did not.
     pub fn promise(&mut self, new: Callback, rules: &CallbackRules, now: Now) -> Result<CallbackId, CallbackError> {
         let of_queue = || self.open.values().filter(|open| open.callback.queue == new.queue);
         if let Some(known) = of_queue().find(|open| open.callback.number == new.number) {
-            return Ok(known.callback.id);
+            let id = known.callback.id;
+            if known.callback.wished == Wished::Abandoned && new.wished != Wished::Abandoned {
+                self.wished_for(id, new);
+            }
+            return Ok(id);
         }
         if of_queue().count() >= rules.most || self.open.len() >= MOST {
             return Err(CallbackError::Full { queue: new.queue, most: rules.most });
@@ -64,6 +70,15 @@ impl Callbacks {
         self.take_in(new, now);
         self.note(id);
         Ok(id)
+    }
+
+    fn wished_for(&mut self, id: CallbackId, new: Callback) {
+        if let Some(open) = self.open.get_mut(&id) {
+            let Callback { id, state, attempts, not_before, last_failure, .. } = open.callback;
+            let not_before = not_before.max(new.not_before);
+            open.callback = Callback { id, state, attempts, not_before, last_failure, ..new };
+            self.note(id);
+        }
     }
 
     /// Those that a former process left. What it was dialling is dialled again.
@@ -162,9 +177,17 @@ impl Callbacks {
         ids.into_iter().filter_map(|id| self.cancel(id)).collect()
     }
 
+    /// Somebody has answered them: takes back what was promised to the number because its caller gave up, in all queues.
+    pub fn take_back_abandoned(&mut self, number: &str) -> Vec<TakenBack> {
+        let theirs = |open: &&Open| open.callback.number == number && open.callback.wished == Wished::Abandoned;
+        let ids: Vec<CallbackId> = self.open.values().filter(theirs).map(|open| open.callback.id).collect();
+        ids.into_iter().filter_map(|id| self.cancel(id)).collect()
+    }
+
     pub fn cancel(&mut self, id: CallbackId) -> Option<TakenBack> {
         let open = self.open.get(&id)?;
-        let taken = TakenBack { waiting_since: open.callback.waiting_since, contact: open.contact };
+        let Callback { waiting_since, wished, .. } = open.callback;
+        let taken = TakenBack { waiting_since, wished, contact: open.contact };
         self.end(id, CallbackState::Cancelled);
         Some(taken)
     }
@@ -221,6 +244,7 @@ mod tests {
             retry_busy: Duration::from_secs(120),
             ring_timeout: Duration::from_secs(30),
             most: 3,
+            ..CallbackRules::default()
         }
     }
 
@@ -236,6 +260,7 @@ mod tests {
         Callback {
             id: CallbackId(n),
             call_id: None,
+            wished: Wished::InCall,
             number: number.to_owned(),
             queue: "sales".into(),
             demand: Demand::default(),
@@ -366,7 +391,11 @@ mod tests {
             assert_eq!(callbacks.take_back("+33155501", Some(&"support".into())), []);
             let taken = callbacks.take_back("+33155501", Some(&"sales".into()));
             let contact = (stage > 0).then_some(CallId(11));
-            assert_eq!(taken, [TakenBack { waiting_since: at(7).wall, contact }], "stage {stage}");
+            assert_eq!(
+                taken,
+                [TakenBack { waiting_since: at(7).wall, wished: Wished::InCall, contact }],
+                "stage {stage}"
+            );
             assert_eq!(states(&mut callbacks).last().map(|told| told.1), Some(Cancelled));
             assert!(callbacks.is_empty() && callbacks.poll_timeout().is_none());
         }

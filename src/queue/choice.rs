@@ -39,6 +39,8 @@ struct Search<'a> {
     acd: &'a Acd,
     contact: &'a Contact,
     by_level: bool,
+    /// Who has been idle for a shorter time cannot be had.
+    idle_since: Option<Instant>,
     start: Rank,
     now: Instant,
     most: usize,
@@ -58,6 +60,7 @@ impl Acd {
             acd: self,
             contact,
             by_level: queue.settings.choice == Choice::BestSkill,
+            idle_since: contact.cold.then(|| queue.idle_since(now)),
             start: queue.round_begins(),
             now,
             most,
@@ -100,6 +103,7 @@ impl Acd {
             idle_ms: millis(now.since(agent.idle_since)),
             occupancy: (choice == Choice::LeastOccupied).then(|| rounded(agent.work.share(now))),
             fit: looked_at_fit.then(|| fit(&agent.skills, contact, choice == Choice::BestSkill)),
+            schedule: contact.queue.and_then(|queue| agent.schedule_of(queue)).cloned(),
         })
     }
 }
@@ -146,7 +150,12 @@ impl<'a> Search<'a> {
             }
             let Some(agent) = self.acd.agents.get(&rank.idle.agent) else { continue };
             let known = self.first.iter().any(|known| known.rank == rank);
-            if known || !meet(&agent.skills, &self.contact.asked) || self.contact.is_barred(rank.idle.agent, self.now) {
+            let rests = self.idle_since.is_some_and(|since| rank.idle.since > since);
+            if known
+                || rests
+                || !meet(&agent.skills, &self.contact.asked)
+                || self.contact.is_barred(rank.idle.agent, self.now)
+            {
                 continue;
             }
             let fitting = Fitting { fit: Reverse(fit(&agent.skills, self.contact, self.by_level)), ..best };

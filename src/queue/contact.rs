@@ -68,6 +68,8 @@ pub(super) enum Stage {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Contact {
     pub(super) medium: Medium,
+    /// Cold work that is held back until agents have time for it.
+    pub(super) cold: bool,
     /// Was a call-back until the customer picked up.
     pub(super) called_back: bool,
     /// `None` for a call that goes straight to one agent.
@@ -96,6 +98,7 @@ impl Contact {
         let asked = demand.skills.clone();
         Contact {
             medium,
+            cold: false,
             called_back: false,
             queue,
             demand,
@@ -127,6 +130,11 @@ impl Contact {
             self.asked = widened(&self.demand.skills, step.level);
         }
         None
+    }
+
+    /// How long it has waited in queues: without what counts besides for its place.
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        now.since(self.place.since).saturating_sub(self.demand.counted)
     }
 
     /// The agents who are reserved for it.

@@ -1,10 +1,13 @@
 //! What contacts go through: the queue, offers, the talk.
 
+use std::time::Duration;
+
 use smallvec::smallvec;
 
 use super::agent::{AgentIndex, Duty};
 use super::contact::{Contact, Medium, Place, Stage};
 use super::error::nearest;
+use super::queues::Queue;
 use super::{Acd, AcdEvent, AgentError, Cause, EnqueueError, NoAnswer, Timer};
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
@@ -13,7 +16,8 @@ use crate::views::AgentState;
 
 impl Acd {
     /// Puts a contact in line and offers it at once where an agent is free; otherwise its position is announced.
-    /// `waiting_since` lies before `now` when a place is regained or kept.
+    /// `waiting_since` lies before `now` when a place is regained or kept, or when time before the queue counts
+    /// (`Demand::counted`).
     pub fn enqueue(
         &mut self,
         contact: CallId,
@@ -22,7 +26,7 @@ impl Acd {
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
-        self.line_up(contact, queue, demand, waiting_since, Medium::Voice, now)
+        self.line_up(contact, queue, demand, waiting_since, (Medium::Voice, false), now)
     }
 
     /// Puts a call-back in line. It is offered to an agent like anybody; the one who is reserved is not rung before
@@ -35,7 +39,20 @@ impl Acd {
         waiting_since: Instant,
         now: Now,
     ) -> Result<(), EnqueueError> {
-        self.line_up(contact, queue, demand, waiting_since, Medium::Callback, now)
+        self.line_up(contact, queue, demand, waiting_since, (Medium::Callback, false), now)
+    }
+
+    /// The same for one that nobody waits for on the line: it is held back until agents have time for it. An agent whom
+    /// it prefers is not waited for.
+    pub fn enqueue_cold_callback(
+        &mut self,
+        contact: CallId,
+        queue: &QueueId,
+        demand: &Demand,
+        waiting_since: Instant,
+        now: Now,
+    ) -> Result<(), EnqueueError> {
+        self.line_up(contact, queue, demand, waiting_since, (Medium::Callback, true), now)
     }
 
     fn line_up(
@@ -44,7 +61,7 @@ impl Acd {
         queue: &QueueId,
         demand: &Demand,
         waiting_since: Instant,
-        medium: Medium,
+        (medium, cold): (Medium, bool),
         now: Now,
     ) -> Result<(), EnqueueError> {
         if self.contacts.contains_key(&contact) {
@@ -69,25 +86,31 @@ impl Acd {
         if let Some(at) = fresh.widen(now.instant) {
             self.timers.set(Timer::Widen(contact), at);
         }
-        if let Some((agent, wait)) = self.preferred(&fresh) {
+        let hold_back = entered.settings.callback.hold_back;
+        fresh.cold = cold && !hold_back.is_zero();
+        if fresh.cold {
+            self.timers.set(Timer::HeldBack(contact), now.instant + hold_back);
+        } else if let Some((agent, wait)) = self.preferred(&fresh) {
             fresh.held_for = Some(agent);
             self.timers.set(Timer::Preferred(contact), now.instant + wait);
         }
         let Some(entered) = self.queues.get_mut(&index) else { return Ok(()) };
-        entered.line.insert(place);
-        entered.unoffered.insert(place, &fresh.asked, fresh.held_for);
+        if !fresh.cold {
+            entered.line.insert(place);
+        }
+        entered.open(&fresh);
         entered.contacts += 1;
         match medium {
             Medium::Voice => entered.voice_comes(&place),
             Medium::Callback => entered.callbacks += 1,
         }
         self.changed_queues.insert(index);
+        let held_back = fresh.cold;
         self.contacts.insert(contact, fresh);
+        self.keep_looking(index, now);
         self.offer_contact(contact, now);
-        if !self.is_offered(contact)
-            && let Some(entered) = self.queues.get_mut(&index)
-        {
-            entered.flow.begin(now.instant);
+        if !held_back && !self.is_offered(contact) {
+            self.note_waiting(contact, now);
         }
         self.announce_unless_offered(contact, now);
         Ok(())
@@ -96,7 +119,9 @@ impl Acd {
     /// The customer of a call-back is on the line: from now on the contact is a caller who waits at the same place. Gives
     /// the agent who is reserved, to be rung; without one an `Offer` follows.
     pub fn reached(&mut self, id: CallId, now: Now) -> Option<AgentId> {
-        let contact = self.contacts.get_mut(&id).filter(|contact| contact.medium == Medium::Callback)?;
+        self.contacts.get(&id).filter(|contact| contact.medium == Medium::Callback)?;
+        self.admit(id, now);
+        let contact = self.contacts.get_mut(&id)?;
         contact.medium = Medium::Voice;
         contact.called_back = true;
         let (agent, queue_index) = (contact.offered_to().first().copied(), contact.queue?);
@@ -105,6 +130,13 @@ impl Acd {
         queue.voice_comes(&contact.place);
         let ring_timeout = queue.settings.ring_timeout;
         self.changed_queues.insert(queue_index);
+        if agent.is_none() {
+            // It was held back, and somebody may be free.
+            self.offer_contact(id, now);
+            if !self.is_offered(id) {
+                self.note_waiting(id, now);
+            }
+        }
         self.announce_unless_offered(id, now);
         let agent = self.agents.get(&agent?)?.id.clone();
         self.timers.set(Timer::Ring(id), now.instant + ring_timeout);
@@ -170,7 +202,7 @@ impl Acd {
     pub fn agent_ringing(&mut self, contact: CallId, agent: &AgentId, now: Now) {
         let Some(index) = self.rung_for(contact, agent) else { return };
         if self.agents.get(&index).is_some_and(|agent| agent.duty == Duty::Reserved(contact)) {
-            self.change(index, |agent| agent.enter(Duty::Ringing(contact), Cause::PhoneRang, now));
+            self.change(index, now, |agent| agent.enter(Duty::Ringing(contact), Cause::PhoneRang, now));
         }
     }
 
@@ -188,13 +220,13 @@ impl Acd {
         {
             queue.line.remove(&talking.place);
             queue.voices.remove(&talking.place.waited());
-            let waited = now.instant.since(talking.place.since);
+            let waited = talking.waited(now.instant);
             queue.flow.answered(waited, queue.line.len() > 0, now.instant);
             queue.figures.handled += 1;
             queue.figures.in_time += u64::from(waited <= queue.settings.answer_within);
             self.changed_queues.insert(queue_index);
         }
-        self.change(index, |agent| {
+        self.change(index, now, |agent| {
             agent.enter(Duty::Talking(contact), Cause::Answered, now);
             agent.unanswered = 0;
             agent.handled += 1;
@@ -213,17 +245,27 @@ impl Acd {
     /// Caller and agent have parted: the agent wraps up for the queue's time, then is available, or what they asked
     /// for meanwhile. The contact is no longer known here.
     pub fn talk_ended(&mut self, contact: CallId, now: Now) {
+        self.part(contact, Queue::wrap_up, now);
+    }
+
+    /// The same where the agent was gone as soon as they had answered: as after any offer that came to nothing, they are
+    /// offered no other before the queue's `retry_delay` is over.
+    pub fn gone_at_once(&mut self, contact: CallId, now: Now) {
+        self.part(contact, |queue| queue.wrap_up().max(queue.retry_delay()), now);
+    }
+
+    fn part(&mut self, contact: CallId, wrap_up: impl FnOnce(&Queue) -> Duration, now: Now) {
         let Some(index) = self.talks_with(contact) else { return };
         let Some(ended) = self.contacts.remove(&contact) else { return };
         let queue_index = ended.queue;
         let wrap_up = queue_index.and_then(|index| self.queues.get_mut(&index)).map(|queue| {
             queue.contacts -= 1;
-            queue.settings.wrap_up
+            wrap_up(queue)
         });
         match wrap_up {
             Some(wrap_up) => {
                 let duty = Duty::WrapUp { contact, since: now.instant };
-                self.change(index, |agent| agent.enter(duty, Cause::TalkEnded, now));
+                self.change(index, now, |agent| agent.enter(duty, Cause::TalkEnded, now));
                 if wrap_up.is_zero() {
                     self.end_wrap_up(index, now);
                 } else {
@@ -243,7 +285,7 @@ impl Acd {
             false => (Duty::Talking(contact), Cause::Resumed),
         };
         if self.agents.get(&index).is_some_and(|agent| agent.duty != duty) {
-            self.change(index, |agent| agent.enter(duty, cause, now));
+            self.change(index, now, |agent| agent.enter(duty, cause, now));
         }
     }
 
@@ -263,7 +305,7 @@ impl Acd {
         let mut seizing = Contact::new(None, Medium::Voice, Demand::default(), place, now);
         seizing.stage = Stage::Offered(smallvec![index]);
         self.contacts.insert(contact, seizing);
-        self.change(index, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
+        self.change(index, now, |agent| agent.enter(Duty::Reserved(contact), Cause::Offered, now));
         Ok(())
     }
 
@@ -307,7 +349,7 @@ impl Acd {
         }
     }
 
-    fn announces(&self, contact: CallId) -> Option<std::time::Duration> {
+    fn announces(&self, contact: CallId) -> Option<Duration> {
         let queue = self.contacts.get(&contact).filter(|contact| contact.medium == Medium::Voice)?.queue?;
         self.queues.get(&queue)?.announce_every()
     }
@@ -336,16 +378,15 @@ impl Acd {
     }
 
     fn clear_timers(&mut self, contact: CallId) {
-        for timer in
-            [Timer::Ring, Timer::Retry, Timer::Preferred, Timer::Widen, Timer::Announce].map(|timer| timer(contact))
-        {
+        let kinds = [Timer::Ring, Timer::Retry, Timer::Preferred, Timer::Widen, Timer::HeldBack, Timer::Announce];
+        for timer in kinds.map(|timer| timer(contact)) {
             self.timers.clear(&timer);
         }
     }
 
     /// The contact is not offered to this agent any more. When it was the last one it waits again at its place, or, as a
     /// direct call, is forgotten.
-    pub(super) fn offer_no_longer(&mut self, id: CallId, index: AgentIndex) {
+    pub(super) fn offer_no_longer(&mut self, id: CallId, index: AgentIndex, now: Now) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let Stage::Offered(agents) = &mut contact.stage else { return };
         agents.retain(|agent| *agent != index);
@@ -358,7 +399,11 @@ impl Acd {
             return;
         };
         contact.stage = Stage::Waiting;
-        queue.unoffered.insert(contact.place, &contact.asked, contact.held_for);
+        queue.open(contact);
+        if let Some(queue) = contact.queue {
+            self.changed_queues.insert(queue);
+            self.keep_looking(queue, now);
+        }
     }
 
     /// Out of the queue without an answer.
@@ -369,7 +414,7 @@ impl Acd {
         if let Some(queue) = self.queues.get_mut(&queue_index) {
             queue.line.remove(&contact.place);
             queue.voices.remove(&contact.place.waited());
-            queue.unoffered.remove(&contact.place, &contact.asked, contact.held_for);
+            queue.close(&contact);
             queue.contacts -= 1;
             match contact.medium {
                 Medium::Callback => queue.callbacks = queue.callbacks.saturating_sub(1),
@@ -377,10 +422,13 @@ impl Acd {
                 Medium::Voice if elsewhere || contact.called_back => queue.figures.overflowed += 1,
                 Medium::Voice => queue.figures.abandoned += 1,
             }
-            let waited = now.instant.since(contact.place.since);
-            queue.flow.left(waited, queue.line.len() > 0, now.instant);
+            if !contact.cold {
+                let waited = contact.waited(now.instant);
+                queue.flow.left(waited, queue.line.len() > 0, now.instant);
+            }
             self.changed_queues.insert(queue_index);
         }
+        self.keep_looking(queue_index, now);
         self.close_if_drained(queue_index);
     }
 
@@ -390,7 +438,7 @@ impl Acd {
     }
 
     fn offer_failed(&mut self, id: CallId, index: AgentIndex, why: NoAnswer, now: Now) {
-        self.offer_no_longer(id, index);
+        self.offer_no_longer(id, index, now);
         let Some(contact) = self.contacts.get_mut(&id) else {
             return self.release(index, Cause::OfferFailed(why), now);
         };
@@ -411,7 +459,7 @@ impl Acd {
         if rests {
             self.timers.set(Timer::Rest(index), until);
         }
-        self.change(index, |agent| {
+        self.change(index, now, |agent| {
             agent.enter(duty.clone(), Cause::OfferFailed(why), now);
             agent.resting = rests;
         });

@@ -23,7 +23,7 @@ use super::contact::{Contact, Stage};
 use super::reference::Reference;
 use super::skills::meet;
 use super::tests::{agent, queue};
-use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Medium, NoAnswer, Skills, Timer, Wanted};
+use super::{Acd, AcdCounts, AcdEvent, EnqueueError, Hours, Medium, NoAnswer, Skills, Timer, Wanted};
 use crate::demand::{Demand, PreferredAgent, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
@@ -52,7 +52,8 @@ struct History {
 #[derive(Debug)]
 enum Step {
     Enqueue(CallId, QueueId, Demand, Duration),
-    Promise(CallId, QueueId, Demand, Duration),
+    /// Cold, or with a place.
+    Promise(CallId, QueueId, Demand, Duration, bool),
     Reached(CallId),
     Leave(CallId),
     Overflow(CallId),
@@ -60,11 +61,13 @@ enum Step {
     Answered(CallId, AgentId),
     Failed(CallId, AgentId, NoAnswer),
     TalkEnded(CallId),
+    GoneAtOnce(CallId),
     Hold(CallId, bool),
     Reachable(AgentId, bool),
     SetState(AgentId, Wanted),
     Seize(AgentId, CallId),
-    Configure(Vec<settings::Queue>, Vec<settings::Agent>),
+    Configure(Vec<settings::Queue>, Vec<settings::Agent>, BTreeMap<String, Hours>),
+    SetHours(BTreeMap<String, Hours>),
     Wait(Duration),
     WaitForTimeout,
     Restore,
@@ -137,7 +140,7 @@ impl History {
                 let waited = Duration::from_secs([0, 0, 0, 5, 60][self.below(5)]);
                 let demand = demand(&mut self.rng);
                 match self.below(4) {
-                    0 => Step::Promise(id, queue, demand, waited),
+                    0 => Step::Promise(id, queue, demand, waited, self.below(3) > 0),
                     _ => Step::Enqueue(id, queue, demand, waited),
                 }
             }
@@ -163,7 +166,8 @@ impl History {
                 let contact = self.some_offered().unwrap_or(contact);
                 Step::Failed(contact, self.some_rung(contact).unwrap_or(agent), why)
             }
-            54..60 => Step::TalkEnded(self.some_talking().unwrap_or(contact)),
+            54..59 => Step::TalkEnded(self.some_talking().unwrap_or(contact)),
+            59 => Step::GoneAtOnce(self.some_talking().unwrap_or(contact)),
             60..63 => Step::Hold(self.some_talking().unwrap_or(contact), self.below(2) == 0),
             63..68 => Step::Reachable(agent, self.below(3) > 0),
             68..76 => {
@@ -182,10 +186,12 @@ impl History {
             }
             78..80 => {
                 let (queues, agents) = configuration(&mut self.rng);
-                Step::Configure(queues, agents)
+                Step::Configure(queues, agents, hours(&mut self.rng, self.now))
             }
             80..88 => Step::WaitForTimeout,
-            88..90 => Step::Restore,
+            88 => Step::Restore,
+            89 | 90 => Step::SetHours(hours(&mut self.rng, self.now)),
+            91 if self.below(3) == 0 => Step::Wait(Duration::from_secs(30 + self.below(400) as u64)),
             _ if self.coarse => Step::Wait(Duration::from_secs(self.below(4) as u64)),
             _ => Step::Wait(Duration::from_nanos(self.rng.next_u64() % 5_000_000_000)),
         }
@@ -241,12 +247,16 @@ impl History {
                     EnqueueError::Full { .. } => "full",
                     EnqueueError::AlreadyWaiting { .. } => "already",
                 });
-                same("enqueue", got, reference.enqueue(*contact, queue, demand, since, false, now))?;
+                same("enqueue", got, reference.enqueue(*contact, queue, demand, since, (false, false), now))?;
             }
-            Step::Promise(contact, queue, demand, waited) => {
+            Step::Promise(contact, queue, demand, waited, cold) => {
                 let since = now.instant - *waited;
-                let got = acd.enqueue_callback(*contact, queue, demand, since, now).is_ok();
-                same("promise", got, reference.enqueue(*contact, queue, demand, since, true, now).is_ok())?;
+                let got = match cold {
+                    true => acd.enqueue_cold_callback(*contact, queue, demand, since, now),
+                    false => acd.enqueue_callback(*contact, queue, demand, since, now),
+                };
+                let expected = reference.enqueue(*contact, queue, demand, since, (true, *cold), now);
+                same("promise", got.is_ok(), expected.is_ok())?;
             }
             Step::Reached(contact) => {
                 same("reached", acd.reached(*contact, now), reference.reached(*contact, now))?;
@@ -275,6 +285,10 @@ impl History {
                 acd.talk_ended(*contact, now);
                 reference.talk_ended(*contact, now);
             }
+            Step::GoneAtOnce(contact) => {
+                acd.gone_at_once(*contact, now);
+                reference.gone_at_once(*contact, now);
+            }
             Step::Hold(contact, on) => {
                 acd.hold(*contact, *on, now);
                 reference.hold(*contact, *on, now);
@@ -290,9 +304,13 @@ impl History {
             Step::Seize(agent, contact) => {
                 same("seize", acd.seize(agent, *contact, now).is_ok(), reference.seize(agent, *contact, now))?;
             }
-            Step::Configure(queues, agents) => {
-                acd.configure(queues, agents, now);
-                reference.configure(queues, agents, now);
+            Step::Configure(queues, agents, hours) => {
+                acd.reconfigure(queues, agents, hours.clone(), now);
+                reference.reconfigure(queues, agents, hours.clone(), now);
+            }
+            Step::SetHours(hours) => {
+                acd.set_hours(hours.clone(), now);
+                reference.set_hours(hours.clone(), now);
             }
             Step::Wait(time) => self.wait(now.instant + *time),
             Step::WaitForTimeout => {
@@ -398,7 +416,21 @@ fn demand(rng: &mut ChaCha12Rng) -> Demand {
             agent: ["1", "2", "3", "4", "5", "nobody"][rng.next_u32() as usize % 6].into(),
             wait: Duration::from_secs([0, 3, 10, 30][rng.next_u32() as usize % 4]),
         }),
+        counted: Duration::ZERO,
     }
+}
+
+/// Two calendars that schedules name, open or closed; of one nothing may be known.
+fn hours(rng: &mut ChaCha12Rng, now: Now) -> BTreeMap<String, Hours> {
+    let mut hours = BTreeMap::new();
+    for name in ["mornings", "evenings"] {
+        let drawn = rng.next_u32();
+        let changes_at = now.wall + jiff::SignedDuration::from_secs(i64::from(drawn % 5_000));
+        if drawn % 7 > 0 {
+            hours.insert(name.to_owned(), Hours { open: drawn % 2 == 0, changes_at: Some(changes_at) });
+        }
+    }
+    hours
 }
 
 /// Up to three queues and seven agents, drawn anew.
@@ -434,9 +466,20 @@ fn configuration(rng: &mut ChaCha12Rng) -> (Vec<settings::Queue>, Vec<settings::
     }
     for agent in &mut agents {
         agent.skills = skills(rng, &[0, 1, 2, 3, 5]);
+        agent.call_preference = settings::CallPreference::ALL[rng.next_u32() as usize % 2];
+        for queue in &agent.queues {
+            let calendar = ["", "", "mornings", "evenings"][rng.next_u32() as usize % 4];
+            if !calendar.is_empty() {
+                agent.schedules.insert(queue.clone(), calendar.to_owned());
+            }
+        }
     }
     for queue in &mut queues {
         queue.widen = widening(rng);
+        let mut pick = |of: &[u64]| of[rng.next_u32() as usize % of.len()];
+        queue.occupancy_band = [(60, 80), (10, 30), (0, 1)][pick(&[0, 1, 2]) as usize];
+        queue.callback.idle = Duration::from_secs(pick(&[0, 1, 3, 10]));
+        queue.callback.hold_back = Duration::from_secs(pick(&[0, 5, 40, 300]));
         queue.choice = settings::Choice::ALL[rng.next_u32() as usize % 4];
     }
     (queues, agents)
@@ -483,6 +526,8 @@ impl Acd {
                 Timer::Rest(index) => self.agents.get(index).is_some_and(|agent| agent.resting),
                 Timer::Ring(id) => matches!(stage(id), Some(Stage::Offered(_))),
                 Timer::Preferred(id) => stage(id) == Some(&Stage::Waiting) && self.contacts[id].held_for.is_some(),
+                Timer::HeldBack(id) => self.contacts.get(id).is_some_and(|contact| contact.cold),
+                Timer::Cold(index) => self.queues.get(index).is_some_and(|queue| !queue.held_back.is_empty()),
                 Timer::Retry(id) | Timer::Widen(id) | Timer::Announce(id) => {
                     matches!(stage(id), Some(Stage::Waiting | Stage::Offered(_)))
                 }
@@ -502,7 +547,8 @@ impl Acd {
                     contact.queue == Some(*index) && matches!(contact.stage, Stage::Talking(_)) == talking
                 })
             };
-            if queue.line.iter().count() != here(false).count()
+            let cold = here(false).filter(|contact| contact.cold).count();
+            if queue.line.iter().count() + cold != here(false).count()
                 || queue.contacts != here(false).count() + here(true).count()
             {
                 return Err(format!("queue {name} miscounts its contacts"));
@@ -520,7 +566,12 @@ impl Acd {
             if figures.offered != figures.handled + left + queue.callers() as u64 {
                 return Err(format!("queue {name}: {figures:?} with {} waiting", queue.line.len()));
             }
-            for contact in here(false).filter(|contact| contact.stage == Stage::Waiting) {
+            let held_back = here(false).filter(|contact| contact.cold && contact.stage == Stage::Waiting);
+            if queue.held_back != held_back.map(|contact| contact.place).collect() {
+                return Err(format!("queue {name} holds back {:?}", queue.held_back));
+            }
+            let waits = |contact: &&Contact| contact.stage == Stage::Waiting && !contact.cold;
+            for contact in here(false).filter(waits) {
                 let free = |agent: &&super::agent::Agent| {
                     agent.duty == Duty::Available && !agent.resting && agent.queues.contains(index)
                 };

@@ -26,6 +26,9 @@ impl Acd {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.stage == Stage::Waiting) else { return };
         let Some(queue_index) = contact.queue else { return };
         let Some(queue) = self.queues.get(&queue_index) else { return };
+        if contact.cold && !queue.has_time_for_cold_work() {
+            return;
+        }
         let preferred = contact.held_for;
         let can_be_had = |agent: &AgentIndex| self.agents.get(agent).is_some_and(|agent| agent.listed.is_some());
         if preferred.is_some_and(|agent| !can_be_had(&agent)) {
@@ -72,7 +75,8 @@ impl Acd {
         now: Now,
     ) -> Option<Box<Decision>> {
         let agent = self.agents.get(&agent)?.id.clone();
-        Decision::new(now.wall, queue.settings.id.clone(), agent, rule, candidates.iter().cloned()).map(Box::new)
+        let decision = Decision::new(now.wall, queue.settings.id.clone(), agent, rule, candidates.iter().cloned())?;
+        Some(Box::new(Decision { off_schedule: queue.agents_off_schedule, ..decision }))
     }
 
     /// The first contacts that the agent can be offered, in order.
@@ -82,7 +86,7 @@ impl Acd {
             let Some(queue) = self.queues.get(queue_index) else { continue };
             for places in queue.unoffered.groups_for(index, &agent.skills) {
                 for place in places {
-                    let claim = Claim::new(*place, *queue_index, queue, preference);
+                    let claim = Claim::new(*place, *queue_index, queue).of_agent(preference, agent.preference);
                     let at = first.partition_point(|earlier| earlier.is_before(&claim, now));
                     if at >= KEPT {
                         // Who comes later in the group is further back still.
@@ -113,7 +117,7 @@ impl Acd {
     pub(super) fn offer_all(&mut self, now: Now) {
         let mut waiting: Vec<Claim> = Vec::new();
         for (index, queue) in &self.queues {
-            waiting.extend(queue.unoffered.iter().map(|place| Claim::new(*place, *index, queue, 0)));
+            waiting.extend(queue.unoffered.iter().map(|place| Claim::new(*place, *index, queue)));
         }
         self.offer_in_order(waiting, now);
     }
@@ -131,16 +135,21 @@ impl Acd {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let Some(queue) = self.queues.get_mut(&queue_index) else { return };
         contact.stage = Stage::Offered(offers.iter().map(|(index, _)| *index).collect());
-        queue.unoffered.remove(&contact.place, &contact.asked, contact.held_for.take());
+        queue.close(contact);
+        contact.held_for = None;
         queue.served_last = Some(*last);
         self.timers.clear(&Timer::Preferred(id));
+        let is_cold = contact.cold;
         // A customer is rung first, and the agent only when somebody is there.
         if contact.medium == Medium::Voice {
             self.timers.set(Timer::Ring(id), now.instant + queue.settings.ring_timeout);
         }
+        if is_cold {
+            self.keep_looking(queue_index, now);
+        }
         for (index, reason) in offers {
             self.events.push_back(AcdEvent::Offer { contact: id, agent: reason.agent.clone(), reason });
-            self.change(index, |agent| agent.enter(Duty::Reserved(id), Cause::Offered, now));
+            self.change(index, now, |agent| agent.enter(Duty::Reserved(id), Cause::Offered, now));
         }
     }
 }

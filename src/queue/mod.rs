@@ -2,7 +2,7 @@
 //!
 //! A contact that comes is offered to the available agent of its queue whom the queue's rule puts first (`choice`). An
 //! agent who comes free takes, of all their queues, the contact with the highest aged priority, then the largest ratio
-//! of the time waited to its queue's target, then the longest wait (`order`). Idle time counts across queues; it runs
+//! of the time waited to its queue's target, then the longest wait; or goes by the order of their queues (`order`). Idle time counts across queues; it runs
 //! from log-in, end of wrap-up or end of pause, and an offer that failed does not interrupt it. Equal idle times: who
 //! logged in first, then a number drawn from the seed. Every offer comes with its reason.
 //!
@@ -19,15 +19,23 @@
 //! | `Timeout`, `Declined`, `HungUpWhileRinging` | yes | after `retry_delay` | at once |
 //! | `Busy`, `Unreachable` | no: it is the phone, not the person | after `retry_delay` | after `retry_delay` |
 //!
+//! An agent whose phone answers and hangs up at once is wrapping up for `retry_delay` at least, and the contact, which the
+//! engine queues again, goes to another.
+//!
 //! `max_no_answer` unanswered contacts in a row make the agent `not_responding` until they ask to be available (zero:
 //! never). From the second in a row on they rest for `retry_delay`, so that a phone which refuses by itself is not
 //! offered the whole queue within a second. An answered contact starts the count anew.
 //!
+//! An agent may be a member of a queue in the hours of a calendar only (`schedules`). Call-backs that nobody waits for on
+//! the line are cold work: they are held back until agents have time (`cold`).
+//!
 //! Every decision looks at the head of ordered sets; none walks over all agents or all contacts.
 
 mod agent;
+mod busy;
 mod callbacks;
 mod choice;
+mod cold;
 mod contact;
 mod contacts;
 mod error;
@@ -39,6 +47,7 @@ mod occupancy;
 mod order;
 mod patience;
 mod queues;
+mod schedules;
 mod shifts;
 mod skills;
 mod staff;
@@ -54,9 +63,10 @@ use serde::{Deserialize, Serialize};
 pub use callbacks::{CallbackError, Callbacks, TakenBack};
 pub use contact::Medium;
 pub use error::{AgentError, EnqueueError};
+pub use schedules::Hours;
 pub use skills::Skills;
 
-pub use crate::shift::{Cause, NoAnswer};
+pub use crate::shift::{Cause, NoAnswer, Wanted};
 
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
@@ -66,15 +76,6 @@ use crate::trace::Decision;
 use agent::{Agent, AgentIndex};
 use contact::Contact;
 use queues::{Queue, QueueIndex};
-
-/// What an agent, or somebody for them, asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
-    Available,
-    /// With a reason of the operator's list, which the engine checks.
-    Paused(String),
-    LoggedOut,
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AcdEvent {
@@ -118,7 +119,11 @@ enum Timer {
     Retry(CallId),
     Preferred(CallId),
     Widen(CallId),
+    /// It has been held back for long enough.
+    HeldBack(CallId),
     Announce(CallId),
+    /// Whether agents of a queue have time for cold work.
+    Cold(QueueIndex),
 }
 
 /// What is alive, for leak checks.
@@ -154,6 +159,12 @@ pub struct Acd {
     queues: BTreeMap<QueueIndex, Queue>,
     queue_index: HashMap<QueueId, QueueIndex>,
     contacts: HashMap<CallId, Contact>,
+    /// What the calendars say that schedules name.
+    hours: BTreeMap<String, Hours>,
+    /// When occupancies are measured next; `None` while they stand still.
+    measure_at: Option<Instant>,
+    /// When an agent last went into another state.
+    staff_changed: Instant,
     timers: Deadlines<Timer>,
     next_agent: u32,
     next_queue: u32,
@@ -173,6 +184,9 @@ impl Acd {
             queues: BTreeMap::new(),
             queue_index: HashMap::new(),
             contacts: HashMap::new(),
+            hours: BTreeMap::new(),
+            measure_at: None,
+            staff_changed: now.instant,
             timers: Deadlines::default(),
             next_agent: 0,
             next_queue: 0,
@@ -187,10 +201,11 @@ impl Acd {
 
     /// When to call `handle_timeout` at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.measure_at).min()
     }
 
     pub fn handle_timeout(&mut self, now: Now) {
+        self.measure(now);
         while let Some(timer) = self.timers.expire(now.instant) {
             match timer {
                 Timer::WrapUp(agent) => self.end_wrap_up(agent, now),
@@ -199,7 +214,9 @@ impl Acd {
                 Timer::Retry(contact) => self.retry(contact, now),
                 Timer::Preferred(contact) => self.prefer_no_longer(contact, now),
                 Timer::Widen(contact) => self.widen(contact, now),
+                Timer::HeldBack(contact) => self.hold_back_no_longer(contact, now),
                 Timer::Announce(contact) => self.announce(contact, now),
+                Timer::Cold(queue) => self.offer_cold(queue, now),
             }
         }
     }

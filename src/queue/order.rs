@@ -1,5 +1,9 @@
 //! Who of those that wait is next: by aged priority, then by the ratio of the time waited to the queue's target, then by
-//! the time waited.
+//! the time waited. That is the greatest need, and what agents go by unless they are to go by the order of their queues.
+//!
+//! By the order of queues: first the aged priority in whole steps, rounded down; then the queue that stands first with the
+//! agent; and only then the need as above. So a caller of a later queue waits while others of an earlier one have the same
+//! priority, and passes those who come when one step more has been waited for: nobody starves, where priorities age.
 //!
 //! Priorities age: one step of priority is worth a certain wait, so that whoever waited since s has at the time t the
 //! priority p + (t - s) / step. All of a queue age alike, so the order within it is that of s - p * step, a time before
@@ -12,6 +16,7 @@ use std::time::Duration;
 
 use super::contact::Place;
 use super::queues::{Queue, QueueIndex};
+use crate::settings::CallPreference;
 use crate::time::Instant;
 use crate::trace::{Rule, rounded};
 
@@ -20,8 +25,9 @@ use crate::trace::{Rule, rounded};
 pub(super) struct Claim {
     pub(super) place: Place,
     pub(super) queue: QueueIndex,
-    /// Where the queue stands in the agent's own order.
+    /// Where the queue stands in the agent's own order, and whether they go by it.
     preference: usize,
+    by_queue: bool,
     step: Option<Duration>,
     target: Duration,
     /// The step is so many targets, the same number in every queue.
@@ -29,15 +35,24 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    pub(super) fn new(place: Place, queue: QueueIndex, of: &Queue, preference: usize) -> Claim {
+    /// As all agents see it alike.
+    pub(super) fn new(place: Place, queue: QueueIndex, of: &Queue) -> Claim {
         let ages_by_target = of.settings.priority_step.is_none();
         let (step, target) = (of.priority_step(), of.settings.answer_within);
-        Claim { place, queue, preference, step, target, ages_by_target }
+        Claim { place, queue, preference: 0, by_queue: false, step, target, ages_by_target }
+    }
+
+    /// As an agent sees it with whom the queue stands at this place.
+    pub(super) fn of_agent(self, preference: usize, goes_by: CallPreference) -> Claim {
+        Claim { preference, by_queue: goes_by == CallPreference::QueueOrder, ..self }
     }
 
     /// `Less` is served first; and why.
     pub(super) fn compare(&self, other: &Claim, now: Instant) -> (Ordering, Rule) {
+        let by_queue = |order: Ordering| if self.by_queue { order } else { Ordering::Equal };
         let ways = [
+            (Rule::Priority, by_queue(other.whole_priority(now).cmp(&self.whole_priority(now)))),
+            (Rule::QueuePreference, by_queue(self.preference.cmp(&other.preference))),
             (Rule::Priority, other.priority_above(self, now)),
             (Rule::ServiceLevel, other.ratio_above(self, now)),
             (Rule::LongestWait, self.place.since.cmp(&other.place.since)),
@@ -75,6 +90,12 @@ impl Claim {
             Some(step) => (priority * step + nanos(self.waited(now)), step),
             None => (priority, 1),
         }
+    }
+
+    /// In whole steps.
+    fn whole_priority(&self, now: Instant) -> i128 {
+        let (priority, of) = self.aged_priority(now);
+        priority.div_euclid(of)
     }
 
     fn priority_above(&self, other: &Claim, now: Instant) -> Ordering {

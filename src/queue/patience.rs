@@ -14,14 +14,16 @@ impl Acd {
     /// The contact has waited long enough to ask for less.
     pub(super) fn widen(&mut self, id: CallId, now: Now) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let before = contact.asked.clone();
+        let queue = contact.queue.and_then(|index| self.queues.get_mut(&index));
+        let mut queue = queue.filter(|_| contact.stage == Stage::Waiting);
+        if let Some(queue) = &mut queue {
+            queue.close(contact);
+        }
         if let Some(at) = contact.widen(now.instant) {
             self.timers.set(Timer::Widen(id), at);
         }
-        let queue = contact.queue.and_then(|index| self.queues.get_mut(&index));
-        if let Some(queue) = queue.filter(|_| contact.stage == Stage::Waiting) {
-            queue.unoffered.remove(&contact.place, &before, contact.held_for);
-            queue.unoffered.insert(contact.place, &contact.asked, contact.held_for);
+        if let Some(queue) = queue {
+            queue.open(contact);
         }
         self.offer_contact(id, now);
     }
@@ -51,11 +53,17 @@ impl Acd {
     pub(super) fn open_to_all(&mut self, id: CallId) {
         self.timers.clear(&Timer::Preferred(id));
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Some(agent) = contact.held_for.take() else { return };
+        if contact.held_for.is_none() {
+            return;
+        }
         let queue = contact.queue.and_then(|index| self.queues.get_mut(&index));
-        if let Some(queue) = queue.filter(|_| contact.stage == Stage::Waiting) {
-            queue.unoffered.remove(&contact.place, &contact.asked, Some(agent));
-            queue.unoffered.insert(contact.place, &contact.asked, None);
+        let mut queue = queue.filter(|_| contact.stage == Stage::Waiting);
+        if let Some(queue) = &mut queue {
+            queue.close(contact);
+        }
+        contact.held_for = None;
+        if let Some(queue) = queue {
+            queue.open(contact);
         }
     }
 
@@ -66,7 +74,7 @@ impl Acd {
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get(queue_index) else { continue };
             let held = queue.unoffered.held_for(index);
-            waiting.extend(held.map(|place| Claim::new(*place, *queue_index, queue, 0)));
+            waiting.extend(held.map(|place| Claim::new(*place, *queue_index, queue)));
         }
         if waiting.is_empty() {
             return;

@@ -1,18 +1,20 @@
 //! Queues, and the configuration of queues and agents.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, AgentIndex};
+use super::busy::Busy;
 use super::contact::{Contact, Medium, Place, Stage, Waited};
 use super::flow::Flow;
 use super::idle::{IdleAgents, Rank};
 use super::line::Line;
+use super::schedules::Membership;
 use super::skills::Unoffered;
-use super::{Acd, Timer};
+use super::{Acd, Cause, Hours, Timer};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings::{self, Choice};
 use crate::time::Now;
@@ -42,7 +44,7 @@ pub(super) struct Queue {
     pub(super) settings: settings::Queue,
     /// The configuration no longer knows this queue; those who wait are still served by the agents it had.
     pub(super) draining: bool,
-    /// Everyone who waits, also those who are being offered.
+    /// Everyone who waits, also those who are being offered; but what is held back.
     pub(super) line: Line,
     /// Of those, the call-backs.
     pub(super) callbacks: usize,
@@ -50,6 +52,8 @@ pub(super) struct Queue {
     pub(super) voices: BTreeSet<Waited>,
     /// Those who wait and are not being offered.
     pub(super) unoffered: Unoffered,
+    /// Cold work that waits until agents have time for it; it does not stand in line.
+    pub(super) held_back: BTreeSet<Place>,
     /// Agents who can be offered a contact, the first one first.
     pub(super) idle: IdleAgents,
     /// Who was offered a contact of this queue last.
@@ -58,6 +62,9 @@ pub(super) struct Queue {
     pub(super) contacts: usize,
     pub(super) agents_available: u64,
     pub(super) agents_logged_in: u64,
+    /// Logged in, and outside the hours in which they are members.
+    pub(super) agents_off_schedule: u64,
+    pub(super) busy: Busy,
     pub(super) figures: Figures,
     pub(super) flow: Flow,
 }
@@ -78,11 +85,14 @@ impl Queue {
             callbacks: 0,
             voices: BTreeSet::new(),
             unoffered: Unoffered::default(),
+            held_back: BTreeSet::new(),
             idle: IdleAgents::default(),
             served_last: None,
             contacts: 0,
             agents_available: 0,
             agents_logged_in: 0,
+            agents_off_schedule: 0,
+            busy: Busy::default(),
             figures: Figures::default(),
             flow: Flow::default(),
         }
@@ -112,17 +122,30 @@ impl Queue {
     }
 
     /// The worth of a step has changed: everybody stands anew.
-    fn reorder(&mut self, contacts: &mut HashMap<CallId, Contact>) {
+    fn reorder(&mut self, own: QueueIndex, contacts: &mut HashMap<CallId, Contact>) {
         let step = self.priority_step();
         for place in std::mem::take(&mut self.line).iter() {
             let Some(contact) = contacts.get_mut(&place.contact) else { continue };
+            if contact.stage == Stage::Waiting {
+                self.close(contact);
+            }
             contact.place = place.with_step(step);
             self.line.insert(contact.place);
             if contact.stage == Stage::Waiting {
-                self.unoffered.remove(place, &contact.asked, contact.held_for);
-                self.unoffered.insert(contact.place, &contact.asked, contact.held_for);
+                self.open(contact);
             }
         }
+        for contact in contacts.values_mut().filter(|contact| contact.cold && contact.queue == Some(own)) {
+            let held_back = self.held_back.remove(&contact.place);
+            contact.place = contact.place.with_step(step);
+            if held_back {
+                self.held_back.insert(contact.place);
+            }
+        }
+    }
+
+    pub(super) fn wrap_up(&self) -> Duration {
+        self.settings.wrap_up
     }
 
     pub(super) fn retry_delay(&self) -> Duration {
@@ -137,6 +160,18 @@ impl Queue {
 }
 
 impl Acd {
+    /// Takes in changed settings, with what the calendars say that they name.
+    pub fn reconfigure(
+        &mut self,
+        queues: &[settings::Queue],
+        agents: &[settings::Agent],
+        hours: BTreeMap<String, Hours>,
+        now: Now,
+    ) {
+        self.hours = hours;
+        self.configure(queues, agents, now);
+    }
+
     /// Takes in changed settings. Who waits keeps waiting and agents keep their state. A queue that is gone takes
     /// nobody new and is served by the agents it had until it is empty; an agent who is gone ends the present talk and
     /// its wrap-up.
@@ -180,8 +215,9 @@ impl Acd {
         let Some(queue) = self.queues.get_mut(&index) else { return };
         let (step, choice) = (queue.priority_step(), queue.settings.choice);
         queue.settings = settings.clone();
+        self.changed_queues.insert(index);
         if queue.priority_step() != step {
-            queue.reorder(&mut self.contacts);
+            queue.reorder(index, &mut self.contacts);
         }
         if queue.settings.choice != choice {
             queue.idle = IdleAgents::default();
@@ -209,26 +245,32 @@ impl Acd {
             Some(index) => *index,
             None => self.new_agent(settings, now),
         };
-        let mut queues: Vec<QueueIndex> = Vec::new();
-        for queue in settings.queues.iter().filter_map(|id| self.queue_index.get(id)) {
-            if !queues.contains(queue) {
-                queues.push(*queue);
+        let mut memberships: Vec<Membership> = Vec::new();
+        for id in &settings.queues {
+            let Some(queue) = self.queue_index.get(id).copied() else { continue };
+            if memberships.iter().all(|known| known.queue != queue) {
+                memberships.push(Membership { queue, schedule: settings.schedules.get(id).cloned() });
             }
         }
         let Some(agent) = self.agents.get(&index) else { return };
         let before = (agent.queues.clone(), agent.skills.clone());
-        for queue in &agent.queues {
-            if !queues.contains(queue) && self.queues.get(queue).is_some_and(|queue| queue.draining) {
-                queues.push(*queue);
+        for kept in &agent.memberships {
+            let is_new = memberships.iter().all(|known| known.queue != kept.queue);
+            if is_new && self.queues.get(&kept.queue).is_some_and(|queue| queue.draining) {
+                memberships.push(kept.clone());
             }
         }
-        self.change(index, |agent| {
+        let (queues, off_schedule) = self.by_schedule(&memberships);
+        self.change(index, now, |agent| {
             agent.name.clone_from(&settings.name);
+            agent.memberships = memberships;
             agent.queues = queues;
+            agent.off_schedule = off_schedule;
+            agent.preference = settings.call_preference;
             agent.skills.clone_from(&settings.skills);
             agent.leaving = false;
         });
-        self.note_membership(index, &before, now);
+        self.note_membership(index, &before, Cause::Configured, now);
     }
 
     fn new_agent(&mut self, settings: &settings::Agent, now: Now) -> AgentIndex {
@@ -242,15 +284,20 @@ impl Acd {
 
     /// The configuration no longer knows the agent.
     fn dismiss(&mut self, index: AgentIndex, now: Now) {
-        self.withdraw(index);
-        self.change(index, |agent| agent.leaving = true);
+        self.withdraw(index, now);
+        let schedules = self.agents.get(&index).map(|agent| self.by_schedule(&agent.memberships));
+        self.change(index, now, |agent| {
+            (agent.queues, agent.off_schedule) = schedules.unwrap_or_default();
+            agent.leaving = true;
+        });
         if !self.agents.get(&index).is_some_and(Agent::is_with_contact) {
             self.remove_agent(index, now);
         }
     }
 
     pub(super) fn remove_agent(&mut self, index: AgentIndex, now: Now) {
-        self.leave_queues(index);
+        self.leave_queues(index, now);
+        self.measure_later(now.instant);
         self.timers.clear(&Timer::Rest(index));
         self.timers.clear(&Timer::WrapUp(index));
         self.changed_agents.remove(&index);
@@ -269,9 +316,14 @@ impl Acd {
             self.queue_index.remove(&queue.settings.id);
         }
         self.changed_queues.remove(&index);
-        for (agent_index, agent) in self.agents.iter_mut().filter(|(_, agent)| agent.queues.contains(&index)) {
-            agent.queues.retain(|queue| *queue != index);
-            self.changed_agents.insert(*agent_index);
+        for (agent_index, agent) in &mut self.agents {
+            let before = agent.memberships.len();
+            agent.memberships.retain(|member| member.queue != index);
+            if agent.memberships.len() != before {
+                agent.queues.retain(|queue| *queue != index);
+                agent.off_schedule.retain(|queue| *queue != index);
+                self.changed_agents.insert(*agent_index);
+            }
         }
     }
 }

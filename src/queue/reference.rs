@@ -1,15 +1,17 @@
 //! A slow, obvious model of the distributor: flat lists, and every decision looks at everything. It must decide as the
 //! real one does; `histories` runs both beside each other.
 
+mod busy;
 mod choosing;
+mod configuring;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
-use rand_core::{RngCore, SeedableRng};
+use rand_core::SeedableRng;
 
-use super::{AcdEvent, NoAnswer, Skills, Wanted};
+use super::{AcdEvent, Hours, NoAnswer, Skills, Wanted};
 use crate::demand::{Demand, Widening};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
@@ -20,7 +22,11 @@ use crate::views::{AgentState, AgentView, QueueView};
 pub struct Agent {
     id: AgentId,
     name: String,
+    /// All, with the calendars that some of them go by.
+    members: Vec<(QueueId, Option<String>)>,
+    /// Those of now.
     queues: Vec<QueueId>,
+    prefers: settings::CallPreference,
     skills: Skills,
     number: usize,
     tie: u64,
@@ -65,6 +71,8 @@ pub struct Contact {
     /// A call-back whose customer has not picked up; and one whose customer has.
     callback: bool,
     called_back: bool,
+    /// Held back until agents have time, at most until then.
+    cold_until: Option<Instant>,
     rings_until: Option<Instant>,
     announce_at: Option<Instant>,
     /// By `Agent::number`: one who was deleted and comes back is somebody new.
@@ -74,6 +82,11 @@ pub struct Contact {
 pub struct Queue {
     settings: settings::Queue,
     deleted: bool,
+    number: usize,
+    /// When what is held back is looked at next.
+    cold_at: Option<Instant>,
+    /// The occupancy at the last whole minute.
+    share: Option<f64>,
     /// By `Agent::number`.
     served_last: Option<usize>,
     /// Offered, handled, abandoned, overflowed.
@@ -87,6 +100,9 @@ pub struct Reference {
     pub queues: Vec<Queue>,
     arrivals: usize,
     agents_ever: usize,
+    queues_ever: usize,
+    hours: BTreeMap<String, Hours>,
+    log: busy::Log,
     pub events: Vec<AcdEvent>,
 }
 
@@ -101,6 +117,9 @@ impl Reference {
             queues: Vec::new(),
             arrivals: 0,
             agents_ever: 0,
+            queues_ever: 0,
+            hours: BTreeMap::new(),
+            log: busy::Log::new(now.instant),
             events: Vec::new(),
         };
         model.configure(queues, agents, now);
@@ -138,6 +157,7 @@ impl Reference {
     /// To one of those who are rung at once.
     fn offer(&mut self, id: CallId, agent: &AgentId, rule: Rule, candidates: Vec<Candidate>, now: Now) {
         let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
+        let off_schedule = self.off_schedule(&queue);
         let number = self.agent(agent).number;
         let ring = self.queue(&queue).settings.ring_timeout;
         self.queue(&queue).served_last = Some(number);
@@ -145,24 +165,27 @@ impl Reference {
         contact.agents.push(agent.clone());
         contact.waits_for = None;
         contact.rings_until = (!contact.callback).then_some(now.instant + ring);
-        let reason = Decision::new(now.wall, queue, agent.clone(), rule, candidates).expect("a candidate");
+        let reason = Decision::new(now.wall, queue.clone(), agent.clone(), rule, candidates).expect("a candidate");
+        let reason = Decision { off_schedule, ..reason };
+        self.keep_looking(&queue, now);
         self.events.push(AcdEvent::Offer { contact: id, agent: agent.clone(), reason: Box::new(reason) });
         self.state(agent, AgentState::Reserved, now);
         self.agent(agent).contact = Some(id);
     }
 
     /// This agent is not rung for it any more. Whether the contact is still there; a direct call is not.
-    fn offer_no_longer(&mut self, id: CallId, agent: &AgentId) -> bool {
+    fn offer_no_longer(&mut self, id: CallId, agent: &AgentId, now: Now) -> bool {
         let contact = self.contact(id).expect("a contact");
         contact.agents.retain(|other| other != agent);
         if contact.agents.is_empty() {
             contact.rings_until = None;
         }
-        let stays = contact.queue.is_some();
-        if !stays {
-            self.contacts.retain(|contact| contact.id != id);
+        let queue = contact.queue.clone();
+        match &queue {
+            Some(queue) => self.keep_looking(queue, now),
+            None => self.contacts.retain(|contact| contact.id != id),
         }
-        stays
+        queue.is_some()
     }
 
     fn take_back(&mut self, id: CallId, agents: Vec<AgentId>, now: Now) {
@@ -181,7 +204,7 @@ impl Reference {
         queue: &QueueId,
         demand: &Demand,
         since: Instant,
-        callback: bool,
+        (callback, cold): (bool, bool),
         now: Now,
     ) -> Result<(), &'static str> {
         if self.contact(id).is_some() {
@@ -198,6 +221,8 @@ impl Reference {
         known.figures.0 += u64::from(!callback);
         let widen = demand.widen.clone().unwrap_or_else(|| known.settings.widen.clone());
         let announce = if callback { Duration::ZERO } else { known.settings.announce_position };
+        let hold_back = known.settings.callback.hold_back;
+        let cold_until = (cold && !hold_back.is_zero()).then_some(now.instant + hold_back);
         let since = since.min(now.instant);
         self.contacts.push(Contact {
             id,
@@ -214,15 +239,21 @@ impl Reference {
             talking: false,
             callback,
             called_back: false,
+            cold_until,
             rings_until: None,
             announce_at: (announce > Duration::ZERO).then_some(now.instant + announce),
             barred: BTreeMap::new(),
         });
         self.widen(id, now);
         let contact = self.contacts.iter().find(|contact| contact.id == id).expect("a contact");
-        let preferred = demand.prefer_agent.as_ref().filter(|preferred| self.can_wait_for(contact, &preferred.agent));
+        let preferred = demand
+            .prefer_agent
+            .as_ref()
+            .filter(|_| cold_until.is_none())
+            .filter(|preferred| self.can_wait_for(contact, &preferred.agent));
         let waits_for = preferred.map(|preferred| (preferred.agent.clone(), now.instant + preferred.wait));
         self.contact(id).expect("a contact").waits_for = waits_for;
+        self.keep_looking(queue, now);
         self.contact_looks(id, now);
         if announce > Duration::ZERO && self.contact(id).is_some_and(|contact| contact.agents.is_empty()) {
             let position = self.position(id, now).expect("a position");
@@ -235,15 +266,22 @@ impl Reference {
     pub fn reached(&mut self, id: CallId, now: Now) -> Option<AgentId> {
         let contact = self.contact(id).filter(|contact| contact.callback)?;
         contact.callback = false;
+        contact.cold_until = None;
         contact.called_back = true;
         let (agent, queue) = (contact.agents.first().cloned(), contact.queue.clone().expect("a queue"));
+        self.keep_looking(&queue, now);
         self.queue(&queue).figures.0 += 1;
         let settings = self.queue(&queue).settings.clone();
         let announce = settings.announce_position;
         let contact = self.contact(id).expect("a contact");
         contact.announce_at = (announce > Duration::ZERO).then_some(now.instant + announce);
-        contact.rings_until = agent.is_some().then_some(now.instant + settings.ring_timeout);
-        if agent.is_none() && announce > Duration::ZERO {
+        if agent.is_some() {
+            contact.rings_until = Some(now.instant + settings.ring_timeout);
+        } else {
+            self.contact_looks(id, now);
+        }
+        let offered = self.contact(id).is_some_and(|contact| !contact.agents.is_empty());
+        if !offered && announce > Duration::ZERO {
             let position = self.position(id, now).expect("a position");
             self.events.push(AcdEvent::Announce { contact: id, position });
         }
@@ -263,7 +301,9 @@ impl Reference {
 
     pub fn position(&self, id: CallId, now: Now) -> Option<usize> {
         let queue = self.contacts.iter().find(|contact| contact.id == id)?.queue.clone()?;
-        let waiting = self.in_order(self.waiting(&queue), now);
+        let mut waiting = self.waiting(&queue);
+        waiting.retain(|contact| contact.cold_until.is_none());
+        let waiting = self.in_order(waiting, now);
         waiting.iter().position(|contact| contact.id == id).map(|before| before + 1)
     }
 
@@ -277,6 +317,7 @@ impl Reference {
             let figures = &mut self.queue(queue).figures;
             let left = if elsewhere || contact.called_back { &mut figures.3 } else { &mut figures.2 };
             *left += u64::from(!contact.callback);
+            self.keep_looking(queue, now);
         }
         self.forget_drained();
         self.take_back(id, contact.agents, now);
@@ -326,7 +367,7 @@ impl Reference {
 
     fn failed(&mut self, id: CallId, agent: &AgentId, why: NoAnswer, now: Now) {
         self.state(agent, AgentState::Available, now);
-        if self.offer_no_longer(id, agent) {
+        if self.offer_no_longer(id, agent, now) {
             let queue = self.contact(id).and_then(|contact| contact.queue.clone()).expect("a queue");
             let queue = self.queue(&queue).settings.clone();
             let until = now.instant + queue.retry_delay.max(Duration::from_secs(1));
@@ -347,12 +388,22 @@ impl Reference {
     }
 
     pub fn talk_ended(&mut self, id: CallId, now: Now) {
+        self.part(id, false, now);
+    }
+
+    pub fn gone_at_once(&mut self, id: CallId, now: Now) {
+        self.part(id, true, now);
+    }
+
+    fn part(&mut self, id: CallId, at_once: bool, now: Now) {
         let Some(at) = self.contacts.iter().position(|contact| contact.id == id && contact.talking) else { return };
         let contact = self.contacts.remove(at);
         let agent = contact.agents.first().expect("an agent").clone();
         match contact.queue {
             Some(queue) => {
-                let wrap_up = self.queue(&queue).settings.wrap_up;
+                let settings = &self.queue(&queue).settings;
+                let rest = settings.retry_delay.max(Duration::from_secs(1));
+                let wrap_up = if at_once { settings.wrap_up.max(rest) } else { settings.wrap_up };
                 self.state(&agent, AgentState::WrapUp, now);
                 self.agent(&agent).wrap_up = Some((now.instant, now.instant + wrap_up));
                 if wrap_up.is_zero() {
@@ -440,6 +491,7 @@ impl Reference {
             talking: false,
             callback: false,
             called_back: false,
+            cold_until: None,
             rings_until: None,
             announce_at: None,
             barred: BTreeMap::new(),
@@ -450,14 +502,14 @@ impl Reference {
     }
 
     /// Takes an offer back; gives the contact that must look for another agent.
-    fn withdraw(&mut self, id: &AgentId) -> Option<CallId> {
+    fn withdraw(&mut self, id: &AgentId, now: Now) -> Option<CallId> {
         let agent = self.agent(id);
         if !matches!(agent.state, AgentState::Reserved | AgentState::Ringing) {
             return None;
         }
         let contact = agent.contact.expect("a contact");
         self.events.push(AcdEvent::Withdraw { contact, agent: id.clone() });
-        self.offer_no_longer(contact, id).then_some(contact)
+        self.offer_no_longer(contact, id, now).then_some(contact)
     }
 
     pub fn set_reachable(&mut self, id: &AgentId, reachable: bool, now: Now) {
@@ -476,7 +528,7 @@ impl Reference {
             AgentState::NotResponding => (AgentState::NotResponding, None),
             AgentState::Available | AgentState::Reserved | AgentState::Ringing => (AgentState::Available, None),
         };
-        let contact = self.withdraw(id);
+        let contact = self.withdraw(id, now);
         self.work_as(id, state, reason, now);
         if let Some(contact) = contact {
             self.contact_looks(contact, now);
@@ -509,7 +561,7 @@ impl Reference {
         if agent.state == AgentState::LoggedOut && wanted != Wanted::LoggedOut {
             agent.logged_in = now.instant;
         }
-        let contact = self.withdraw(id);
+        let contact = self.withdraw(id, now);
         match wanted {
             Wanted::Available => {
                 self.agent(id).unanswered = 0;
@@ -522,104 +574,6 @@ impl Reference {
             self.contact_looks(contact, now);
         }
         true
-    }
-
-    pub fn configure(&mut self, queues: &[settings::Queue], agents: &[settings::Agent], now: Now) {
-        for known in &mut self.queues {
-            known.deleted = !queues.iter().any(|queue| queue.id == known.settings.id);
-        }
-        for queue in queues {
-            match self.queues.iter_mut().find(|known| known.settings.id == queue.id) {
-                Some(known) => known.settings = queue.clone(),
-                None => self.queues.push(Queue {
-                    settings: queue.clone(),
-                    deleted: false,
-                    served_last: None,
-                    figures: (0, 0, 0, 0),
-                }),
-            }
-            for contact in &mut self.contacts {
-                let waits = contact.queue.as_ref() == Some(&queue.id) && !contact.talking && !contact.callback;
-                if waits && contact.announce_at.is_none() && queue.announce_position > Duration::ZERO {
-                    contact.announce_at = Some(now.instant + queue.announce_position);
-                }
-            }
-        }
-        let deleted: Vec<QueueId> =
-            self.queues.iter().filter(|queue| queue.deleted).map(|queue| queue.settings.id.clone()).collect();
-        let gone: Vec<AgentId> = self
-            .agents
-            .iter()
-            .filter(|known| !agents.iter().any(|agent| agent.id == known.id))
-            .map(|known| known.id.clone())
-            .collect();
-        for settings in agents {
-            if !self.agents.iter().any(|agent| agent.id == settings.id) {
-                self.hire(settings, now);
-            }
-            let known = self.agent(&settings.id);
-            let keeps: Vec<QueueId> = known.queues.iter().filter(|queue| deleted.contains(queue)).cloned().collect();
-            known.skills = settings.skills.clone();
-            known.queues = settings.queues.iter().cloned().chain(keeps).collect();
-            known.deleted = false;
-        }
-        for id in gone {
-            self.withdraw(&id);
-            let agent = self.agent(&id);
-            agent.deleted = true;
-            if !matches!(agent.state, AgentState::Talking | AgentState::Holding | AgentState::WrapUp) {
-                self.agents.retain(|agent| agent.id != id);
-            }
-        }
-        self.wait_in_vain(now);
-        self.forget_drained();
-        let waiting =
-            self.contacts.iter().filter(|contact| contact.queue.is_some() && contact.agents.is_empty()).collect();
-        let waiting: Vec<CallId> = self.in_order(waiting, now).iter().map(|contact| contact.id).collect();
-        for contact in waiting {
-            if self.contact(contact).is_some_and(|contact| contact.agents.is_empty()) {
-                self.contact_looks(contact, now);
-            }
-        }
-    }
-
-    fn hire(&mut self, settings: &settings::Agent, now: Now) {
-        self.agents_ever += 1;
-        let tie = self.rng.next_u64();
-        self.agents.push(Agent {
-            id: settings.id.clone(),
-            name: settings.name.clone(),
-            queues: Vec::new(),
-            skills: Skills::new(),
-            number: self.agents_ever,
-            tie,
-            reachable: false,
-            state: AgentState::LoggedOut,
-            reason: None,
-            since: now.wall,
-            contact: None,
-            out: false,
-            resume: (AgentState::Available, None),
-            idle_since: now.instant,
-            logged_in: now.instant,
-            unanswered: 0,
-            rests_until: None,
-            wanted: None,
-            wrap_up: None,
-            deleted: false,
-            handled: 0,
-            spells: Vec::new(),
-        });
-    }
-
-    fn forget_drained(&mut self) {
-        let contacts = &self.contacts;
-        let used = |queue: &Queue| contacts.iter().any(|contact| contact.queue.as_ref() == Some(&queue.settings.id));
-        self.queues.retain(|queue| !queue.deleted || used(queue));
-        let names: Vec<QueueId> = self.queues.iter().map(|queue| queue.settings.id.clone()).collect();
-        for agent in &mut self.agents {
-            agent.queues.retain(|queue| names.contains(queue));
-        }
     }
 
     /// Everything with a deadline, as (time, kind, whose); the kinds in the order in which equals are handled.
@@ -635,8 +589,10 @@ impl Reference {
             all.extend(contact.barred.values().min().map(|at| (*at, 3, contact.id.0)));
             all.extend(contact.waits_for.as_ref().map(|(_, until)| (*until, 4, contact.id.0)));
             all.extend(contact.widens_at.map(|at| (at, 5, contact.id.0)));
-            all.extend(contact.announce_at.map(|at| (at, 6, contact.id.0)));
+            all.extend(contact.cold_until.map(|at| (at, 6, contact.id.0)));
+            all.extend(contact.announce_at.map(|at| (at, 7, contact.id.0)));
         }
+        all.extend(self.queues.iter().filter_map(|queue| Some((queue.cold_at?, 8, queue.number as u128))));
         all
     }
 
@@ -645,6 +601,7 @@ impl Reference {
     }
 
     pub fn handle_timeout(&mut self, now: Now) {
+        self.measure(now.instant);
         while let Some((_, kind, whose)) = self.deadlines().into_iter().min().filter(|(at, _, _)| *at <= now.instant) {
             let number = whose as usize;
             let agent =
@@ -678,6 +635,8 @@ impl Reference {
                         self.contact_looks(CallId(whose), now);
                     }
                 }
+                (6, _) => self.hold_back_no_longer(CallId(whose), now),
+                (8, _) => self.look_at_cold(number, now),
                 _ => {
                     let position = self.position(CallId(whose), now).expect("a position");
                     let queue = self.contact(CallId(whose)).and_then(|contact| contact.queue.clone()).expect("a queue");
@@ -698,6 +657,8 @@ impl Reference {
             reason: agent.reason.clone(),
             since: agent.since,
             queues: agent.queues.clone(),
+            skills: agent.skills.clone(),
+            schedules: self.schedules(agent),
             call_id: agent.contact,
             reachable: agent.reachable,
             handled: agent.handled,
@@ -715,10 +676,14 @@ impl Reference {
             let logged_in = members().filter(|agent| agent.state != AgentState::LoggedOut).count();
             QueueView {
                 waiting: self.callers(&id) as u64,
+                callbacks_held_back: self.held_back(&id).len() as u64,
                 callbacks: (waiting.len() - self.callers(&id)) as u64,
                 longest_waiting_since: waiting.iter().find(|contact| !contact.callback).map(|c| c.since_wall),
                 agents_available: available as u64,
                 agents_logged_in: logged_in as u64,
+                agents_off_schedule: self.off_schedule(&id),
+                occupancy: queue.share,
+                occupancy_band: queue.band(),
                 offered: queue.figures.0,
                 handled: queue.figures.1,
                 abandoned: queue.figures.2,

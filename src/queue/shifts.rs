@@ -51,17 +51,32 @@ impl Acd {
                 Duty::WithoutPhone(resume) => Some(resume.clone()),
                 _ => None,
             },
+            wanted: agent.wanted.clone(),
         })
     }
 
-    /// The configuration has given an agent who is logged in other queues or skills.
-    pub(super) fn note_membership(&mut self, index: AgentIndex, before: &(Vec<QueueIndex>, Skills), now: Now) {
+    /// What the agent has asked for takes effect after the talk; should the process not live to see it, the next one does.
+    pub(super) fn note_wish(&mut self, index: AgentIndex, now: Now) {
+        if let Some(change) = self.change_of(index, false) {
+            let change = AgentChange { at: now.wall, cause: Cause::Asked, ..change };
+            self.events.push_back(AcdEvent::Entered(Box::new(change)));
+        }
+    }
+
+    /// An agent who is logged in has other queues or skills now.
+    pub(super) fn note_membership(
+        &mut self,
+        index: AgentIndex,
+        before: &(Vec<QueueIndex>, Skills),
+        cause: Cause,
+        now: Now,
+    ) {
         let Some(agent) = self.agents.get(&index).filter(|agent| agent.duty.is_logged_in()) else { return };
         if agent.queues == before.0 && agent.skills == before.1 {
             return;
         }
         if let Some(change) = self.change_of(index, true) {
-            let change = AgentChange { at: now.wall, cause: Cause::Configured, ..change };
+            let change = AgentChange { at: now.wall, cause, ..change };
             self.events.push_back(AcdEvent::Entered(Box::new(change)));
         }
     }
@@ -78,13 +93,14 @@ impl Acd {
                 queue: None,
                 member_of: None,
                 resume: None,
+                wanted: None,
             };
             self.events.push_back(AcdEvent::Entered(Box::new(change)));
         }
     }
 
     /// Agents are again as a former process left them: who had logged out stays so, a pause goes on with its reason, a
-    /// wrap-up to its end. Whose phone has yet to register is that when it does.
+    /// wrap-up to its end; what was asked for during a talk has come, since the talk is over. Whose phone has yet to register is that when it does.
     pub fn take_up(&mut self, left: &[AgentChange], now: Now) {
         for change in left {
             let Some(index) = self.agent_index.get(&change.agent).copied() else { continue };
@@ -120,8 +136,9 @@ impl Acd {
         }
         if let Some(agent) = self.agents.get_mut(&index) {
             agent.serves.clone_from(&change.queue);
+            agent.wanted.clone_from(&change.wanted);
         }
-        self.change(index, |agent| agent.enter(Duty::WrapUp { contact, since }, Cause::TakenUp, now));
+        self.change(index, now, |agent| agent.enter(Duty::WrapUp { contact, since }, Cause::TakenUp, now));
         self.timers.set(Timer::WrapUp(index), since + wrap_up);
         true
     }

@@ -47,7 +47,11 @@ impl Acd {
         }
         match (&agent.duty, wanted) {
             (Duty::Talking(_) | Duty::Holding(_), wanted) => {
-                agent.wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);
+                let wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);
+                if agent.wanted != wanted {
+                    agent.wanted = wanted;
+                    self.note_wish(index, now);
+                }
             }
             (Duty::WrapUp { .. }, wanted) => {
                 agent.wanted = Some(wanted).filter(|wanted| *wanted != Wanted::Available);
@@ -100,7 +104,7 @@ impl Acd {
 
     /// Leaves `available`, or an offer, for something that takes no contacts.
     fn stop_working(&mut self, index: AgentIndex, duty: Duty, cause: Cause, now: Now) {
-        let contact = self.withdraw(index);
+        let contact = self.withdraw(index, now);
         self.begin(index, duty, cause, now);
         if let Some(contact) = contact {
             self.offer_contact(contact, now);
@@ -108,10 +112,10 @@ impl Acd {
     }
 
     /// Takes the offer to this agent back. Gives the contact, which may have to look for another.
-    pub(super) fn withdraw(&mut self, index: AgentIndex) -> Option<CallId> {
+    pub(super) fn withdraw(&mut self, index: AgentIndex, now: Now) -> Option<CallId> {
         let contact = self.agents.get(&index)?.duty.offered()?;
         self.told_to_stop(contact, index);
-        self.offer_no_longer(contact, index);
+        self.offer_no_longer(contact, index, now);
         Some(contact)
     }
 
@@ -125,7 +129,7 @@ impl Acd {
                 agent.idle_since = now.instant;
             });
         }
-        self.change(index, |agent| {
+        self.change(index, now, |agent| {
             agent.enter(duty, cause, now);
             agent.resting = false;
         });
@@ -135,13 +139,13 @@ impl Acd {
     /// After this change the agent takes the first of all who wait, or else is listed as idle: putting them into the
     /// sets of all their queues and skills, and out again, would cost more than the decision.
     pub(super) fn come_free(&mut self, index: AgentIndex, now: Now, change: impl FnOnce(&mut Agent)) {
-        self.change(index, |agent| {
+        self.change(index, now, |agent| {
             change(agent);
             agent.looking = true;
         });
         self.employ(index, now);
         if self.agents.get(&index).is_some_and(|agent| agent.looking) {
-            self.change(index, |agent| agent.looking = false);
+            self.change(index, now, |agent| agent.looking = false);
         }
     }
 
@@ -174,21 +178,22 @@ impl Acd {
     }
 
     /// Every change that decides whether an agent can be chosen, or is counted, goes through here.
-    pub(super) fn change(&mut self, index: AgentIndex, change: impl FnOnce(&mut Agent)) {
-        self.leave_queues(index);
+    pub(super) fn change(&mut self, index: AgentIndex, now: Now, change: impl FnOnce(&mut Agent)) {
+        self.leave_queues(index, now);
         if let Some(agent) = self.agents.get_mut(&index) {
             let was_in = agent.duty.is_logged_in();
             change(agent);
             self.note_entered(index, was_in);
         }
-        self.join_queues(index);
+        self.join_queues(index, now);
         self.changed_agents.insert(index);
+        self.measure_later(now.instant);
     }
 
-    pub(super) fn leave_queues(&mut self, index: AgentIndex) {
+    pub(super) fn leave_queues(&mut self, index: AgentIndex, now: Now) {
         let Some(agent) = self.agents.get_mut(&index) else { return };
         let listed = agent.listed.take();
-        let (available, logged_in) = agent.counts();
+        let ((available, logged_in), busy) = (agent.counts(), agent.busy_counts());
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = &listed {
@@ -196,14 +201,20 @@ impl Acd {
             }
             queue.agents_available -= available;
             queue.agents_logged_in -= logged_in;
+            queue.busy.part(busy, now.instant);
+            self.changed_queues.insert(*queue_index);
+        }
+        for queue_index in &agent.off_schedule {
+            let Some(queue) = self.queues.get_mut(queue_index) else { continue };
+            queue.agents_off_schedule -= logged_in;
             self.changed_queues.insert(*queue_index);
         }
     }
 
-    fn join_queues(&mut self, index: AgentIndex) {
+    fn join_queues(&mut self, index: AgentIndex, now: Now) {
         let Some(agent) = self.agents.get_mut(&index) else { return };
         agent.listed = agent.idle(index);
-        let (available, logged_in) = agent.counts();
+        let ((available, logged_in), busy) = (agent.counts(), agent.busy_counts());
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = agent.listed {
@@ -211,6 +222,12 @@ impl Acd {
             }
             queue.agents_available += available;
             queue.agents_logged_in += logged_in;
+            queue.busy.join(busy, now.instant);
+            self.changed_queues.insert(*queue_index);
+        }
+        for queue_index in &agent.off_schedule {
+            let Some(queue) = self.queues.get_mut(queue_index) else { continue };
+            queue.agents_off_schedule += logged_in;
             self.changed_queues.insert(*queue_index);
         }
     }

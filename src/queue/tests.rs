@@ -2,7 +2,9 @@
 
 mod at_once;
 mod choice;
+mod cold;
 mod order;
+mod schedules;
 mod shifts;
 mod skilled;
 mod widening;
@@ -10,27 +12,17 @@ mod widening;
 use std::time::Duration;
 
 use super::*;
-use crate::demand::Demand;
+use crate::demand::{Demand, PreferredAgent};
 use crate::settings::Codec;
 use crate::trace::{Candidate, Rule, rounded};
 use crate::views::AgentState;
 
 pub fn queue(id: &str) -> settings::Queue {
     settings::Queue {
-        id: QueueId::from(id),
         ring_timeout: Duration::from_secs(15),
         wrap_up: Duration::from_secs(5),
-        max_no_answer: 2,
-        answer_within: Duration::from_secs(20),
-        priority_step: None,
-        widen: Vec::new(),
-        choice: settings::Choice::LongestIdle,
-        ring_at_once: 1,
-        retry_delay: Duration::from_secs(10),
-        music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
-        max_waiting: None,
-        callback: settings::CallbackRules::default(),
+        ..settings::Queue::new(id.into())
     }
 }
 
@@ -41,6 +33,8 @@ pub fn agent(id: &str, queues: &[&str]) -> settings::Agent {
         password: None,
         contact: None,
         queues: queues.iter().map(|queue| QueueId::from(*queue)).collect(),
+        schedules: Default::default(),
+        call_preference: Default::default(),
         skills: Skills::new(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),

@@ -3,9 +3,10 @@
 use super::agent::Duty;
 use std::time::Duration;
 
+use super::contact::Stage;
 use super::queues::Queue;
 use super::{Acd, AcdCounts, Cause, Load};
-use crate::ids::{AgentId, QueueId};
+use crate::ids::{AgentId, CallId, QueueId};
 use crate::time::Now;
 use crate::views::{AgentView, QueueView};
 
@@ -33,6 +34,8 @@ impl Acd {
             },
             since: agent.since,
             queues: queues.map(|queue| queue.settings.id.clone()).collect(),
+            skills: agent.skills.clone(),
+            schedules: self.schedule_views(agent),
             call_id: agent.duty.contact(),
             reachable: agent.reachable,
             handled: agent.handled,
@@ -51,9 +54,13 @@ impl Acd {
             id: queue.settings.id.clone(),
             waiting: queue.callers() as u64,
             callbacks: queue.callbacks as u64,
+            callbacks_held_back: queue.held_back.len() as u64,
             longest_waiting_since: longest.map(|contact| contact.since),
             agents_available: queue.agents_available,
             agents_logged_in: queue.agents_logged_in,
+            agents_off_schedule: queue.agents_off_schedule,
+            occupancy: queue.busy.share(),
+            occupancy_band: queue.occupancy_band(),
             offered: queue.figures.offered,
             handled: queue.figures.handled,
             abandoned: queue.figures.abandoned,
@@ -82,6 +89,13 @@ impl Acd {
             (_, 1.., 0) => Some((Duration::ZERO, Duration::ZERO)),
             (_, _, ahead) => queue.flow.estimate(ahead, now.instant),
         }
+    }
+
+    /// How long one who waits will probably wait on; `None` where that is not known, and for one who is being offered.
+    pub fn remaining(&self, contact: CallId, now: Now) -> Option<(Duration, Duration)> {
+        let waiting = self.contacts.get(&contact).filter(|contact| contact.stage == Stage::Waiting)?;
+        let queue = self.queues.get(&waiting.queue?).filter(|queue| queue.agents_logged_in > 0)?;
+        queue.flow.estimate(queue.line.position(&waiting.place)?.saturating_sub(1), now.instant)
     }
 
     pub fn counts(&self) -> AcdCounts {

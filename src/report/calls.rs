@@ -212,6 +212,7 @@ fn visits(record: &CallRecord) -> Vec<QueueVisit> {
     vec![QueueVisit {
         queue: queue.clone(),
         waiting_since: record.started_at,
+        counted_ms: 0,
         wait_ms: Some(wait_ms),
         end: Some(end),
         agent: record.agent.clone(),

@@ -33,33 +33,13 @@ fn morning(interval: Interval, by: By) -> Query {
 fn call(started: &str, outcome: Outcome) -> CallRecord {
     let started_at = at(started);
     CallRecord {
-        call_id: CallId::new(started_at.as_millisecond(), 1),
-        trunk: None,
-        outgoing: false,
-        from: "33155501".to_owned(),
-        to: "610".to_owned(),
-        started_at,
         answered_at: Some(started_at),
         ended_at: Some(started_at + SignedDuration::from_secs(300)),
         outcome: Some(outcome),
         ended_by: Some(Party::Caller),
         sip_status: Some(200),
         q850: Some(16),
-        queue: None,
-        agent: None,
-        wait_ms: None,
-        talk_ms: None,
-        hold_ms: None,
-        acw_ms: None,
-        transfers: 0,
-        recording: None,
-        survey: None,
-        disposition: None,
-        resolved: None,
-        visits: Vec::new(),
-        path: Vec::new(),
-        trace: Default::default(),
-        legs: Vec::new(),
+        ..CallRecord::new(CallId::new(started_at.as_millisecond(), 1), "33155501", "610", started_at)
     }
 }
 
@@ -67,6 +47,7 @@ fn visit(queue: &str, wait_s: u64, end: VisitEnd) -> QueueVisit {
     QueueVisit {
         queue: queue.into(),
         waiting_since: at("2026-11-25T09:00:00Z"),
+        counted_ms: 0,
         wait_ms: Some(wait_s * 1_000),
         end: Some(end),
         agent: (end == VisitEnd::Answered).then(|| "201".into()),
@@ -114,6 +95,7 @@ fn change(time: &str, state: AgentState, cause: Cause) -> AgentChange {
         queue: None,
         member_of: None,
         resume: None,
+        wanted: None,
     }
 }
 

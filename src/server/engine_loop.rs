@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 use super::execute::Shells;
 use crate::bridge::MediaEvent;
 use crate::engine::{Engine, Input};
+use crate::inputs::InputLog;
 use crate::net::NetEvent;
 use crate::outbox::Bell;
 use crate::time::{Instant, Now};
@@ -57,6 +58,8 @@ pub struct EngineLoop {
     pub clock: Clock,
     pub meters: Meters,
     pub stop: Arc<AtomicBool>,
+    /// Where what comes in is recorded, as long as it is.
+    pub recorded: Option<InputLog>,
 }
 
 impl EngineLoop {
@@ -70,6 +73,7 @@ impl EngineLoop {
             }
         }
         self.shells.close();
+        self.recorded.into_iter().for_each(InputLog::close);
     }
 
     /// Sleeps until a channel has something or the engine wants to be called.
@@ -116,14 +120,17 @@ impl EngineLoop {
         }
     }
 
-    fn handle(&mut self, input: Input) {
+    pub fn handle(&mut self, input: Input) {
         let now = self.clock.now();
+        if self.recorded.as_ref().is_some_and(|log| !log.take(&input, now)) {
+            self.recorded = None;
+        }
         self.engine.handle_input(input, now);
         self.carry_out();
         self.meters.engine_turn.record(self.clock.now().instant.since(now.instant));
     }
 
-    pub fn carry_out(&mut self) {
+    fn carry_out(&mut self) {
         let wall = self.clock.now().wall;
         while let Some(command) = self.engine.poll_command() {
             if self.shells.execute(command, wall) {

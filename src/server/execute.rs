@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::engine::{Command, Input, Journal, LogLevel, ServerId, Told};
+use crate::engine::{Command, Input, Journal, LogLevel, LostPlace, ServerId, Told};
 use crate::ids::RequestId;
 use crate::media::Media;
 use crate::net::{Net, Resolver};
@@ -112,6 +112,9 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Began(record) => Entry::Began(record),
         Journal::Progress { call, progress } => Entry::Progress { call_id: call, progress },
         Journal::Queued { call, queue, from, since } => Entry::Queued { call_id: call, queue, from, since },
+        Journal::LostPlace(LostPlace { from, queue, waiting_since, lost_at }) => {
+            Entry::LostPlace { from, queue, waiting_since, lost_at }
+        }
         Journal::Ended(record) => Entry::Ended(record),
         Journal::Recording(recording) => Entry::Recording(recording),
         Journal::RecordingDeleted(recording_id) => Entry::RecordingDeleted { recording_id },

@@ -10,7 +10,7 @@ mod reports;
 mod signals;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::config::{self, Overrides};
 use crate::engine::{Engine, Input, LostPlace};
 use crate::findings::Finding;
+use crate::inputs::{BeginError, InputLog, Start};
 use crate::media::{Media, MediaSettings};
 use crate::net::{Net, Resolver};
 use crate::outbox::{Bell, Outbox};
@@ -28,6 +29,7 @@ use crate::outside::Outside;
 use crate::prompts::{Library, Shelf};
 use crate::settings::Settings;
 use crate::store::{History, Store};
+use crate::time::Now;
 use crate::views::ReloadBy;
 use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Today, Tokens, Views};
@@ -69,8 +71,16 @@ impl ServerError {
     }
 }
 
+/// Where all that goes into the engine is to be written, for a replay.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    pub file: PathBuf,
+    /// Its largest size, in octets.
+    pub most: u64,
+}
+
 /// Runs until it is told to stop and the last call has ended.
-pub fn run(config: &Path, overrides: &Overrides) -> Result<(), ServerError> {
+pub fn run(config: &Path, overrides: &Overrides, recording: Option<&Recording>) -> Result<(), ServerError> {
     let watcher = Watcher::new(config);
     let loaded = config::load(config, overrides).map_err(ServerError::Config)?;
     std::fs::create_dir_all(&loaded.settings.data)
@@ -80,7 +90,7 @@ pub fn run(config: &Path, overrides: &Overrides) -> Result<(), ServerError> {
         .enable_all()
         .build()
         .map_err(ServerError::runtime)?;
-    let served = runtime.block_on(serve(config, overrides, loaded, watcher));
+    let served = runtime.block_on(serve(config, overrides, recording, loaded, watcher));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
 }
@@ -88,6 +98,7 @@ pub fn run(config: &Path, overrides: &Overrides) -> Result<(), ServerError> {
 async fn serve(
     config: &Path,
     overrides: &Overrides,
+    recording: Option<&Recording>,
     loaded: config::Loaded,
     watcher: Watcher,
 ) -> Result<(), ServerError> {
@@ -130,17 +141,19 @@ async fn serve(
     let mut listening = (*settings).clone();
     listening.sip.listen = net.listening().to_vec();
     let settings = Arc::new(listening);
-    let mut engine = Engine::new(settings.clone(), Arc::new(loaded.plans), seed, clock.now());
+    let start = Start { settings: settings.clone(), plans: Arc::new(loaded.plans), seed };
+    let now = clock.now();
+    let mut engine = Engine::new(start.settings.clone(), start.plans.clone(), start.seed, now);
     engine.publish_all();
+    let recorded = recording.map(|wanted| record(wanted, start, now)).transpose()?.flatten();
     let lost = recovered.lost_places.into_iter().map(|place| LostPlace {
         from: place.from,
         queue: place.queue,
         waiting_since: place.waiting_since,
         lost_at: place.lost_at,
     });
-    engine.handle_input(Input::LostPlaces(lost.collect()), clock.now());
-    engine.handle_input(Input::Callbacks(recovered.callbacks), clock.now());
-    engine.handle_input(Input::Agents(recovered.agents), clock.now());
+    let left =
+        [Input::LostPlaces(lost.collect()), Input::Callbacks(recovered.callbacks), Input::Agents(recovered.agents)];
 
     let stop = Arc::new(AtomicBool::new(false));
     let counted =
@@ -170,9 +183,9 @@ async fn serve(
         net: net_inputs,
     };
     let (ended, mut engine_ended) = oneshot::channel();
-    let mut engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop };
+    let mut engine_loop = EngineLoop { engine, inputs, shells, clock, meters: meters.clone(), stop, recorded };
     // What the last process left is seen by the first who asks.
-    engine_loop.carry_out();
+    left.into_iter().for_each(|input| engine_loop.handle(input));
     let thread = std::thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || {
@@ -225,6 +238,23 @@ async fn serve(
     // What still reads the API is given the web shell's own time to end.
     let _ = tokio::time::timeout(Duration::from_secs(2), web).await;
     thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()))
+}
+
+/// A file that is there already is no reason not to take calls: a restart by a supervisor comes with the same arguments.
+fn record(wanted: &Recording, start: Start, now: Now) -> Result<Option<InputLog>, ServerError> {
+    let file = wanted.file.display();
+    match InputLog::begin(&wanted.file, wanted.most, start, now) {
+        Ok(log) => {
+            let most = wanted.most >> 20;
+            tracing::warn!("all inputs are recorded in {file}, up to {most} MiB: callers' numbers and keys among them");
+            Ok(Some(log))
+        }
+        Err(error @ BeginError::Present(_)) => {
+            tracing::warn!("inputs are not recorded: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(ServerError::runtime(error)),
+    }
 }
 
 /// A bounded queue into the engine's thread.

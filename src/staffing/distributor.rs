@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::scenario::{Kind, Scenario};
-use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, EnqueueError};
 use crate::settings;
@@ -48,8 +47,7 @@ impl Distributor {
     /// False: the queue is full.
     pub fn enqueue(&mut self, call: CallId, kind: &Kind, now: Now) -> Result<bool, EnqueueError> {
         let Some(queue) = self.queues.get(kind.queue) else { return Ok(false) };
-        let demand = Demand { skills: kind.skills.clone(), ..Demand::default() };
-        match self.acd.enqueue(call, queue, &demand, now.instant, now) {
+        match self.acd.enqueue(call, queue, &kind.demand, now.instant, now) {
             Ok(()) => Ok(true),
             Err(EnqueueError::Full { .. }) => Ok(false),
             Err(refused) => Err(refused),

@@ -178,10 +178,11 @@ impl Recording {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demand::Demand;
 
     fn call(entered: u64, waited: u64, end: RecordedEnd) -> RecordedCall {
         let entered = Instant(0) + Duration::from_secs(entered);
-        let kind = Kind { queue: 0, skills: BTreeMap::new() };
+        let kind = Kind { queue: 0, demand: Demand::default() };
         RecordedCall { kind, entered, waited: Duration::from_secs(waited), end }
     }
 
@@ -230,7 +231,7 @@ mod tests {
     #[test]
     fn each_kind_is_kept_once_in_the_order_of_its_first_call() {
         let of = |queue, entered| RecordedCall {
-            kind: Kind { queue, skills: BTreeMap::new() },
+            kind: Kind { queue, demand: Demand::default() },
             ..call(entered, 0, handled(60))
         };
         let recording = Recording::new(vec![of(0, 30), of(2, 10), of(0, 20), of(2, 40)]).unwrap();

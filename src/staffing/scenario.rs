@@ -1,6 +1,7 @@
 //! What is played: who is there, and who calls.
 
 use super::{RandomCalls, Recording};
+use crate::demand::{Demand, PreferredAgent};
 use crate::ids::{AgentId, QueueId};
 use crate::queue::Skills;
 use crate::settings;
@@ -24,7 +25,7 @@ pub enum Calls {
 pub struct Kind {
     /// Its place in `Scenario::queues`.
     pub queue: usize,
-    pub skills: Skills,
+    pub demand: Demand,
 }
 
 impl Scenario {
@@ -36,7 +37,7 @@ impl Scenario {
 
     pub(super) fn kinds(&self) -> Vec<Kind> {
         match &self.calls {
-            Calls::Random(_) => vec![Kind { queue: 0, skills: Skills::new() }],
+            Calls::Random(_) => vec![Kind { queue: 0, demand: Demand::default() }],
             Calls::Recorded(recording) => recording.kinds().to_vec(),
         }
     }
@@ -46,9 +47,17 @@ impl Scenario {
         let queue = self.queues.get(kind.queue).map(|queue| &queue.id);
         let can = move |agent: &&settings::Agent| {
             queue.is_some_and(|queue| agent.queues.contains(queue))
-                && kind.skills.iter().all(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
+                && kind.demand.skills.iter().all(|(skill, least)| agent.skills.get(skill) >= Some(least))
         };
         self.agents.iter().filter(can).map(|agent| &agent.id)
+    }
+
+    /// Who is waited for before such a call is offered to others, and for how long: one who serves its queue.
+    pub(super) fn waits_for<'k>(&self, kind: &'k Kind) -> Option<&'k PreferredAgent> {
+        let preferred = kind.demand.prefer_agent.as_ref()?;
+        let queue = &self.queues.get(kind.queue)?.id;
+        let agent = self.agents.iter().find(|agent| agent.id == preferred.agent)?;
+        agent.queues.contains(queue).then_some(preferred)
     }
 }
 
@@ -86,6 +95,8 @@ fn agent(number: u32, queue: &QueueId) -> settings::Agent {
         password: None,
         contact: None,
         queues: vec![queue.clone()],
+        schedules: Default::default(),
+        call_preference: Default::default(),
         skills: Skills::new(),
         codecs: Vec::new(),
         language: "en".into(),

@@ -22,6 +22,7 @@ use super::distributor::Distributor;
 use super::estimate::MOST_BATCHES;
 use super::outcome::{Batch, Promise, Tally};
 use super::scenario::{Calls, Kind, Scenario};
+use crate::demand::PreferredAgent;
 use crate::ids::{AgentId, CallId};
 use crate::queue::EnqueueError;
 use crate::time::{Deadlines, Instant, Now, Wall};
@@ -128,6 +129,8 @@ struct Run<'s> {
     next_caller: Option<Caller>,
     calls: u128,
     kinds: Vec<Line<'s>>,
+    /// The places of those of whom calls wait.
+    occupied: BTreeSet<usize>,
     waiting: HashMap<CallId, Waiting>,
     talking: HashMap<CallId, AgentId>,
     busy: HashSet<AgentId>,
@@ -139,6 +142,8 @@ struct Run<'s> {
 struct Line<'s> {
     kind: Kind,
     agents: Vec<&'s AgentId>,
+    /// For so long they are offered to this agent alone.
+    waits_for: Option<PreferredAgent>,
     /// In order of arrival.
     waiting: BTreeSet<CallId>,
 }
@@ -156,7 +161,8 @@ impl<'s> Run<'s> {
         let now = Now { instant: Instant(0), wall: Wall::UNIX_EPOCH };
         let line = |kind: Kind| {
             let agents = scenario.agents_for(&kind).collect();
-            Line { kind, agents, waiting: BTreeSet::new() }
+            let waits_for = scenario.waits_for(&kind).cloned();
+            Line { kind, agents, waits_for, waiting: BTreeSet::new() }
         };
         let mut run = Run {
             scenario,
@@ -167,6 +173,7 @@ impl<'s> Run<'s> {
             next_caller: None,
             calls: 0,
             kinds: scenario.kinds().into_iter().map(line).collect(),
+            occupied: BTreeSet::new(),
             waiting: HashMap::new(),
             talking: HashMap::new(),
             busy: HashSet::new(),
@@ -274,14 +281,20 @@ impl<'s> Run<'s> {
         if has_to_wait {
             self.count(caller.kind, batch, |batch| batch.promised(promise));
         }
-        if let Some(line) = self.kinds.get_mut(caller.kind) {
-            line.waiting.insert(call);
-        }
-        self.waiting.insert(call, Waiting { caller, promise, batch });
         if let Some(patience) = caller.patience {
             self.steps.set(Step::WaitsNoLonger(call), caller.at + patience);
         }
+        self.wait_begins(call, Waiting { caller, promise, batch });
         Ok(())
+    }
+
+    fn wait_begins(&mut self, call: CallId, waiting: Waiting) {
+        let kind = waiting.caller.kind;
+        if let Some(line) = self.kinds.get_mut(kind) {
+            line.waiting.insert(call);
+            self.occupied.insert(kind);
+        }
+        self.waiting.insert(call, waiting);
     }
 
     fn has_idle_agent(&self, line: &Line<'_>) -> bool {
@@ -292,6 +305,9 @@ impl<'s> Run<'s> {
         let over = self.waiting.remove(&call)?;
         if let Some(line) = self.kinds.get_mut(over.caller.kind) {
             line.waiting.remove(&call);
+            if line.waiting.is_empty() {
+                self.occupied.remove(&over.caller.kind);
+            }
         }
         Some(over)
     }
@@ -335,14 +351,28 @@ impl<'s> Run<'s> {
     }
 
     fn check_idleness(&self) -> Result<(), Fault> {
-        if self.waiting.is_empty() {
+        if self.busy.len() == self.scenario.agents.len() {
             return Ok(());
         }
-        let idle = self.kinds.iter().filter(|line| !line.waiting.is_empty() && self.has_idle_agent(line));
-        match idle.map(|line| line.waiting.len()).sum::<usize>() {
+        let lines = self.occupied.iter().filter_map(|kind| self.kinds.get(*kind));
+        match lines.map(|line| self.kept_waiting(line)).sum() {
             0 => Ok(()),
             waiting => Err(Fault::IdleAgents { waiting }),
         }
+    }
+
+    /// The calls that wait although somebody could take them.
+    fn kept_waiting(&self, line: &Line<'_>) -> usize {
+        if !self.has_idle_agent(line) {
+            return 0;
+        }
+        let Some(PreferredAgent { agent, wait }) = &line.waits_for else { return line.waiting.len() };
+        if line.agents.contains(&agent) && !self.busy.contains(agent) {
+            return line.waiting.len();
+        }
+        let came = |call: &CallId| self.waiting.get(call).map(|waiting| waiting.caller.at);
+        let open = |call: &&CallId| came(call).is_some_and(|at| self.now.instant.since(at) > *wait);
+        line.waiting.iter().filter(open).count()
     }
 
     fn queue(&self, kind: usize) -> Option<usize> {

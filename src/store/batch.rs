@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{Connection, QueryBuilder, SqliteConnection};
 
 use super::entry::Entry;
-use super::{agents, callbacks, contacts, recordings};
+use super::{LostPlace, agents, callbacks, contacts, database, recordings};
 use crate::ids::{CallId, QueueId};
 use crate::record::{CallRecord, Disposition, Progress, SurveyAnswer};
 use crate::shift::AgentChange;
@@ -97,6 +97,11 @@ impl<'a> Batch<'a> {
                     let known = self.running(connection, *call_id).await?;
                     known.place = Some((from.clone(), queue.clone(), *since));
                 }
+            }
+            Entry::LostPlace { queue, from, waiting_since, lost_at } => {
+                let (waiting_since, lost_at) = (*waiting_since, *lost_at);
+                let place = LostPlace { from: from.clone(), queue: queue.clone(), waiting_since, lost_at };
+                database::remember_place(connection, &place).await?;
             }
             Entry::Began(_) | Entry::Progress { .. } => {}
             Entry::Ended(record) => self.records.push(record),

@@ -195,13 +195,9 @@ async fn close_cut_off(
             record.queue = Some(QueueId::from(queue.as_str()));
             let waited = at.duration_since(since).as_millis();
             record.wait_ms = record.wait_ms.or(Some(u64::try_from(waited).unwrap_or(0)));
-            sqlx::query("INSERT INTO lost_place (caller, queue, waiting_since, lost_at) VALUES (?, ?, ?, ?)")
-                .bind(from)
-                .bind(queue)
-                .bind(since.to_string())
-                .bind(at.to_string())
-                .execute(&mut *transaction)
-                .await?;
+            let queue = QueueId::from(queue.as_str());
+            let place = LostPlace { from, queue, waiting_since: since, lost_at: at };
+            remember_place(&mut transaction, &place).await?;
         }
         record.recording = recordings::of_call(&mut transaction, row.try_get(4)?).await?;
         record.cut_off(at);
@@ -212,6 +208,17 @@ async fn close_cut_off(
     let lost_places = fresh_places(&mut transaction).await?;
     transaction.commit().await?;
     Ok((cut_off, lost_places))
+}
+
+pub(super) async fn remember_place(connection: &mut SqliteConnection, place: &LostPlace) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO lost_place (caller, queue, waiting_since, lost_at) VALUES (?, ?, ?, ?)")
+        .bind(&place.from)
+        .bind(place.queue.as_str())
+        .bind(place.waiting_since.to_string())
+        .bind(place.lost_at.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The places that may still be regained; the others are deleted.

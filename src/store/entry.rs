@@ -25,6 +25,13 @@ pub enum Entry {
         from: String,
         since: Wall,
     },
+    /// Who waited in a queue when the process was stopped: the next one gives the place back.
+    LostPlace {
+        queue: QueueId,
+        from: String,
+        waiting_since: Wall,
+        lost_at: Wall,
+    },
     /// A call is over.
     Ended(Box<CallRecord>),
     /// An agent has wrapped up a call; several wrap-ups of one call add up. May come before `Ended`.
@@ -69,6 +76,7 @@ impl Entry {
             Entry::Began(_) | Entry::Progress { .. } | Entry::Queued { .. } | Entry::ToldOf { .. } => false,
             Entry::Recording(recording) => recording.state != RecordingState::Open,
             Entry::Ended(_)
+            | Entry::LostPlace { .. }
             | Entry::Completed { .. }
             | Entry::Callback(_)
             | Entry::Told { .. }
@@ -85,6 +93,7 @@ impl Entry {
             Entry::Began(record) | Entry::Ended(record) => &mut record.legs,
             Entry::Progress { progress, .. } => &mut progress.legs,
             Entry::Queued { .. }
+            | Entry::LostPlace { .. }
             | Entry::Completed { .. }
             | Entry::Recording(_)
             | Entry::RecordingDeleted { .. }

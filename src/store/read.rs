@@ -145,6 +145,7 @@ impl Overlay {
                 Entry::Began(_)
                 | Entry::Progress { .. }
                 | Entry::Queued { .. }
+                | Entry::LostPlace { .. }
                 | Entry::Recording(_)
                 | Entry::RecordingDeleted { .. }
                 | Entry::Callback(_)

@@ -30,33 +30,15 @@ use crate::record::{LegRecord, Outcome, Party, Progress};
 fn record(n: u64) -> CallRecord {
     let started_at = Wall::from_millisecond(1_760_000_000_000 + n as i64 * 10).unwrap();
     CallRecord {
-        call_id: CallId::new(started_at.as_millisecond(), n.into()),
         trunk: Some("acme".into()),
-        outgoing: false,
-        from: format!("+3315550{n}"),
-        to: "610".to_owned(),
-        started_at,
         answered_at: Some(started_at),
-        ended_at: None,
-        outcome: None,
-        ended_by: None,
         sip_status: Some(200),
-        q850: None,
-        queue: None,
-        agent: None,
-        wait_ms: None,
-        talk_ms: None,
-        hold_ms: None,
-        acw_ms: None,
-        transfers: 0,
-        recording: None,
-        survey: None,
-        disposition: None,
-        resolved: None,
-        visits: Vec::new(),
-        path: Vec::new(),
-        trace: Default::default(),
-        legs: Vec::new(),
+        ..CallRecord::new(
+            CallId::new(started_at.as_millisecond(), n.into()),
+            &format!("+3315550{n}"),
+            "610",
+            started_at,
+        )
     }
 }
 

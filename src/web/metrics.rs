@@ -31,6 +31,7 @@ pub const RECORDS_WAITING: &str = "relais_records_waiting";
 pub const RECORDS_MEMORY: &str = "relais_records_memory_bytes";
 pub const RECORDS_LOST: &str = "relais_records_lost_total";
 pub const DATABASE_FAILURES: &str = "relais_database_failures_total";
+pub const TODAY_MISSED: &str = "relais_today_facts_missed_total";
 pub const RELOADS_TAKEN: &str = "relais_reloads_taken_total";
 pub const RELOADS_REFUSED: &str = "relais_reloads_refused_total";
 pub const FILES_REFUSED: &str = "relais_files_refused";
@@ -81,6 +82,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (RECORDS_WRITTEN, "Entries of call records written to the database."),
     (RECORDS_LOST, "Entries of call records that fitted neither spool nor memory; should be 0."),
     (DATABASE_FAILURES, "Attempts to write to the database that failed."),
+    (TODAY_MISSED, "Calls and changes of agents that are missing in the figures of today; should be 0."),
     (RELOADS_TAKEN, "Times the configuration was taken anew."),
     (RELOADS_REFUSED, "Times the configuration was read anew and refused."),
     (ENGINE_REFUSED, "Requests refused because the engine had too much to do."),
@@ -171,6 +173,7 @@ pub struct Meters {
 impl Meters {
     pub fn register() -> Meters {
         gauge(WEBHOOKS_WAITING).set(0.0);
+        counter(TODAY_MISSED).increment(0);
         Meters {
             sip_received: counter(SIP_RECEIVED),
             sip_sent: counter(SIP_SENT),

@@ -82,7 +82,7 @@ pub struct Wanted {
 #[utoipa::path(get, path = "/reports", params(Wanted), responses(
     (status = 200, description = "`{from, to, interval, by, rows, totals, figures}`, or CSV", content_type = "application/json"),
     (status = 400, description = "A parameter that is not understood", body = super::refusal::ErrorBody),
-    (status = 404, description = "No such queue or agent", body = super::refusal::ErrorBody),
+    (status = 404, description = "No such queue, agent or skill", body = super::refusal::ErrorBody),
     (status = 422, description = "Too much for one report", body = super::refusal::ErrorBody),
     (status = 503, description = "Other reports are being made", body = super::refusal::ErrorBody)))]
 pub(super) async fn reports(
@@ -148,13 +148,18 @@ fn known(context: &Context, query: &report::Query) -> Result<(), Refusal> {
     let names: Vec<String> = match query.by {
         By::Queue => context.views.queues().into_iter().map(|queue| queue.id.to_string()).collect(),
         By::Agent => context.views.agents().into_iter().map(|agent| agent.id.to_string()).collect(),
-        By::Skill | By::Number | By::All => return Ok(()),
+        By::Skill => {
+            let agents = context.views.agents();
+            agents.iter().flat_map(|agent| agent.skills.keys()).map(ToString::to_string).collect()
+        }
+        By::Number | By::All => return Ok(()),
     };
     if names.contains(only) {
         return Ok(());
     }
     let (by, hint) = (query.by.name(), suggestion(only, names.iter().map(String::as_str)));
-    let message = format!("there is no {by} '{}'{hint}; GET {PREFIX}/{by}s lists them", quoted(only));
+    let list = if query.by == By::Skill { "agent" } else { by };
+    let message = format!("there is no {by} '{}'{hint}; GET {PREFIX}/{list}s lists them", quoted(only));
     Err(Refusal::not_found(&format!("unknown_{by}"), message))
 }
 

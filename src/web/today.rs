@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
+use super::metrics::TODAY_MISSED;
 use crate::record::CallRecord;
 use crate::report::{By, Interval, Query, ReportError, Sums, Tally, Terms, figures_of};
 use crate::shift::AgentChange;
@@ -50,6 +51,8 @@ impl Today {
         let mut facts = lock(&self.facts);
         if facts.len() < MOST_FACTS {
             facts.push(fact);
+        } else {
+            missed(1);
         }
     }
 
@@ -113,20 +116,10 @@ impl Today {
             Some(day) => day,
             None => self.begin(now)?,
         };
-        for fact in facts {
-            match fact {
-                Fact::Ended(record) => {
-                    // One that came in yesterday is of no line of today.
-                    current.queues.call(&record)?;
-                    current.agents.call(&record)?;
-                }
-                Fact::Agents(changes) => {
-                    for change in changes {
-                        current.queues.agent(change.clone())?;
-                        current.agents.agent(change)?;
-                    }
-                }
-            }
+        let untaken: Vec<ReportError> = facts.into_iter().filter_map(|fact| current.add(fact).err()).collect();
+        if let Some(error) = untaken.first() {
+            tracing::error!("missing in the figures of the day: {} calls or changes of agents: {error}", untaken.len());
+            missed(untaken.len());
         }
         if now >= current.until {
             let (from, until) = self.bounds(now)?;
@@ -134,9 +127,10 @@ impl Today {
             let agents = current.agents.next(query(By::Agent, from, until, &self.zone))?;
             current = Day { until, queues, agents };
         }
-        current.queues.settle(now)?;
-        current.agents.settle(now)?;
-        Ok(day.insert(current))
+        let day = day.insert(current);
+        day.queues.settle(now)?;
+        day.agents.settle(now)?;
+        Ok(day)
     }
 
     fn begin(&self, now: Wall) -> Result<Day, ReportError> {
@@ -144,6 +138,24 @@ impl Today {
         let tally = |by| Tally::new(query(by, from, until, &self.zone));
         Ok(Day { until, queues: tally(By::Queue)?, agents: tally(By::Agent)? })
     }
+}
+
+impl Day {
+    /// What cannot be added leaves the rest of the day as it is.
+    fn add(&mut self, fact: Fact) -> Result<(), ReportError> {
+        match fact {
+            // One that came in yesterday is of no line of today.
+            Fact::Ended(record) => self.queues.call(&record).and(self.agents.call(&record)),
+            Fact::Agents(changes) => changes
+                .into_iter()
+                .map(|change| self.queues.agent(change.clone()).and(self.agents.agent(change)))
+                .fold(Ok(()), Result::and),
+        }
+    }
+}
+
+fn missed(facts: usize) {
+    metrics::counter!(TODAY_MISSED).increment(facts as u64);
 }
 
 fn query(by: By, from: Wall, until: Wall, zone: &TimeZone) -> Query {
@@ -178,4 +190,48 @@ pub fn of_agent(sums: Option<&Sums>) -> Map<String, Value> {
     let mut figures = of_queue(sums);
     figures.retain(|name, _| OF_AGENTS.contains(&name.as_str()));
     figures
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+    use crate::ids::CallId;
+    use crate::record::{Outcome, QueueVisit, VisitEnd};
+    use crate::report::MOST_CELLS;
+
+    fn waited_in(queue: &str, at: Wall) -> CallRecord {
+        let visit = QueueVisit {
+            queue: queue.into(),
+            waiting_since: at,
+            counted_ms: 0,
+            wait_ms: Some(1_000),
+            end: Some(VisitEnd::Answered),
+            agent: None,
+            target_ms: 20_000,
+            skills: Default::default(),
+            estimate_ms: None,
+        };
+        let outcome = Some(Outcome::Handled);
+        CallRecord { outcome, visits: vec![visit], ..CallRecord::new(CallId(1), "33155501", "610", at) }
+    }
+
+    #[test]
+    fn one_record_too_many_costs_the_day_no_other() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let at: Wall = "2026-03-02T09:00:00Z".parse().unwrap();
+        let today = Today::new(TimeZone::UTC);
+        metrics::with_local_recorder(&recorder, || {
+            today.ended(&waited_in("sales", at));
+            (1..=MOST_CELLS).for_each(|n| today.ended(&waited_in(&format!("queue-{n}"), at)));
+            today.settle(at);
+            today.ended(&waited_in("sales", at));
+            today.ended(&waited_in("another", at));
+            let queues = today.queues(at);
+            assert_eq!((queues.len(), queues["sales"].handled), (MOST_CELLS, 2));
+        });
+        let page = recorder.handle().render();
+        assert!(page.lines().any(|line| line == format!("{TODAY_MISSED} 2")), "{page}");
+    }
 }

@@ -7,6 +7,7 @@ mod people;
 #[path = "../support/provider.rs"]
 mod provider;
 mod providers;
+mod recorded;
 mod truth;
 mod world;
 

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha12Rng;
 use relais::bridge::{
     Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, Recorded, RecordingEvent, RtpStats, Sources,
 };
+use relais::call::FIRST_ENGINE_PLAY;
 use relais::ids::{CallId, LegId, PlayId, RecordingId};
 use relais::time::Instant;
 
@@ -21,6 +22,8 @@ struct Ear {
     call: CallId,
     sources: Sources,
     play: Option<PlayId>,
+    /// What is said over it.
+    said: Option<PlayId>,
     /// What offer and answer last said: whether we may send there. `None` before the first.
     send: Option<bool>,
 }
@@ -79,7 +82,7 @@ impl Media {
                 if !self.ever.insert(*leg) {
                     return Err(format!("leg {leg} is opened twice"));
                 }
-                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, send: None };
+                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, said: None, send: None };
                 self.open.insert(*leg, ear);
             }
             MediaCommand::Close { leg } => {
@@ -92,14 +95,32 @@ impl Media {
                 self.later(now, 31, MediaEvent::Ports(vec![port]));
             }
             MediaCommand::Play { leg, play, repeat, .. } => {
-                self.ear(*leg)?.play = Some(*play);
+                let ear = self.ear(*leg)?;
+                let engines = play.0 >= FIRST_ENGINE_PLAY;
+                if engines && !repeat && ear.said.is_some() {
+                    return Err(format!("leg {leg} is told two things at once"));
+                }
+                (ear.play, ear.said) = match engines && !repeat {
+                    true => (None, Some(*play)),
+                    false => (Some(*play), None),
+                };
                 if !repeat {
                     let event = MediaEvent::PlayEnded { leg: *leg, play: *play };
                     self.later(now, 100 + below(rng, 4_000), event);
                 }
             }
+            MediaCommand::Interject { leg, play, .. } => {
+                let ear = self.ear(*leg)?;
+                if ear.said.is_some() || ear.play.is_none() {
+                    return Err(format!("leg {leg} is told something over {:?} and {:?}", ear.play, ear.said));
+                }
+                ear.said = Some(*play);
+                self.later(now, 100 + below(rng, 4_000), MediaEvent::PlayEnded { leg: *leg, play: *play });
+            }
             MediaCommand::StopPlay { leg, play } => {
-                self.ear(*leg)?.play.take_if(|running| running == play);
+                let ear = self.ear(*leg)?;
+                ear.play.take_if(|running| running == play);
+                ear.said.take_if(|running| running == play);
             }
             MediaCommand::Hear { leg, sources } => {
                 let call = self.ear(*leg)?.call;
@@ -199,7 +220,7 @@ impl Media {
 
     /// Whether a prompt or music is heard.
     pub fn plays(&self, leg: LegId) -> bool {
-        self.open.get(&leg).is_some_and(|ear| ear.play.is_some())
+        self.open.get(&leg).is_some_and(|ear| ear.play.is_some() || ear.said.is_some())
     }
 
     /// The caller whose far end is this port presses a key.
@@ -230,7 +251,8 @@ impl Media {
                     if !self.recordings.contains_key(recording) => {}
                 MediaEvent::PlayEnded { leg, play } => {
                     let ear = self.open.get_mut(leg);
-                    if ear.is_some_and(|ear| ear.play.take_if(|running| running == play).is_some()) {
+                    let ends = |running: &mut Option<PlayId>| running.take_if(|running| running == play).is_some();
+                    if ear.is_some_and(|ear| ends(&mut ear.said) || ends(&mut ear.play)) {
                         return Some(event);
                     }
                 }

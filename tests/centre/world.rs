@@ -9,9 +9,11 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 use relais::bridge::MediaEvent;
+use relais::comfort::{Comfort, Words};
 use relais::dialplan::Plans;
 use relais::engine::{Command, Counts, Engine, Input, Journal};
 use relais::ids::{AgentId, CallId, CallbackId, RecordingId, RequestId};
+use relais::inputs::Start;
 use relais::record::{Party, RecordingState};
 use relais::settings::{Choice, Settings, Transport};
 use relais::sip::message::Message;
@@ -67,10 +69,38 @@ pub struct World {
     pub narrate: bool,
     /// Serialise and restore the engine every so many steps.
     pub snapshot_every: Option<u64>,
+    /// What the engine began with, and all it was told, where that is wanted.
+    pub began_with: (Start, Now),
+    pub told: Option<Vec<(Input, Now)>>,
+}
+
+/// What is said to those who wait; much of it at one time.
+fn comfort() -> Vec<Comfort> {
+    let say = |words, after, every: Option<u64>| Comfort {
+        words,
+        after: Duration::from_secs(after),
+        every: every.map(Duration::from_secs),
+    };
+    let prompts = |names: &[&str]| Words::Prompts(names.iter().map(|name| (*name).to_owned()).collect());
+    vec![
+        say(prompts(&["please-wait"]), 3, Some(15)),
+        say(Words::Estimate, 3, Some(20)),
+        say(prompts(&["all-busy", "please-wait"]), 0, None),
+        say(Words::Position, 10, Some(30)),
+    ]
 }
 
 impl World {
     pub fn new(seed: u64) -> World {
+        World::made(seed, None)
+    }
+
+    /// Keeps all that the engine is told.
+    pub fn recorded(seed: u64) -> World {
+        World::made(seed, Some(Vec::new()))
+    }
+
+    fn made(seed: u64, told: Option<Vec<(Input, Now)>>) -> World {
         let mut rng = ChaCha12Rng::seed_from_u64(seed);
         let start: Wall = "2026-11-25T10:00:00Z".parse().expect("a time");
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/demo/relais.toml");
@@ -79,6 +109,8 @@ impl World {
         for queue in &mut loaded.settings.queues {
             queue.choice = Choice::ALL[seed as usize % Choice::ALL.len()];
             queue.ring_at_once = [1, 1, 1, 2, 3][seed as usize % 5];
+            queue.music_resumes = !seed.is_multiple_of(3);
+            queue.comfort = comfort();
         }
         let now = Now { instant: Instant(0), wall: start };
         let mut engine_seed = [0; 32];
@@ -86,7 +118,8 @@ impl World {
         let without_provider = loaded.settings.clone();
         providers::add_to(&mut loaded.settings);
         let plans = Arc::new(providers::add_plans(&loaded.plans));
-        let engine = Engine::new(Arc::new(loaded.settings), plans.clone(), engine_seed, now);
+        let begin = Start { settings: Arc::new(loaded.settings), plans: plans.clone(), seed: engine_seed };
+        let engine = Engine::new(begin.settings.clone(), begin.plans.clone(), begin.seed, now);
         let network = Network::new(&mut rng);
         let providers = Providers::new(Instant(0) + WITHOUT_PROVIDER, &mut rng);
         let (media, ports) = Media::new();
@@ -116,9 +149,11 @@ impl World {
             steps: 0,
             narrate: false,
             snapshot_every: None,
+            began_with: (begin, now),
+            told,
             rng,
         };
-        world.engine.handle_input(Input::Media(ports), now);
+        world.tell(Input::Media(ports));
         world.populate();
         world
     }
@@ -298,13 +333,21 @@ impl World {
         if self.narrate && !matches!(input, Input::Sip { .. } | Input::Time) {
             println!("{:>10.3} {input:?}", self.now.0 as f64 / 1e9);
         }
-        self.engine.handle_input(input, self.at());
+        self.tell(input);
         self.drain()?;
         self.providers.check(self.line().sound, self.now)?;
         let mut counts = self.engine.counts();
         // The trunk's own; at the end of the run there must be none.
         counts.timers = counts.timers.saturating_sub(providers::TIMERS);
         self.truth.check(&counts, &self.media, &self.sides, self.line(), self.now)
+    }
+
+    fn tell(&mut self, input: Input) {
+        let at = self.at();
+        if let Some(told) = &mut self.told {
+            told.push((input.clone(), at));
+        }
+        self.engine.handle_input(input, at);
     }
 
     fn line(&self) -> Line {

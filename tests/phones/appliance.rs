@@ -52,7 +52,7 @@ pub fn project() -> &'static Path {
 
 /// The binary under test: what RELAIS_BIN names (a release build is quicker to start and keeps better time), else the one
 /// that was built with the tests.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     std::env::var_os("RELAIS_BIN").map_or_else(|| env!("CARGO_BIN_EXE_relais").into(), PathBuf::from)
 }
 
@@ -61,11 +61,12 @@ pub struct Setup {
     config: PathBuf,
     rtp_ports: u16,
     data: Option<PathBuf>,
+    record_inputs: Option<PathBuf>,
 }
 
 impl Setup {
     pub fn new(config: &Path) -> Setup {
-        Setup { config: config.to_owned(), rtp_ports: 2000, data: None }
+        Setup { config: config.to_owned(), rtp_ports: 2000, data: None, record_inputs: None }
     }
 
     /// An even number: each leg takes two.
@@ -76,6 +77,11 @@ impl Setup {
     /// A folder of the test's own.
     pub fn data(self, data: &Path) -> Setup {
         Setup { data: Some(data.to_owned()), ..self }
+    }
+
+    /// For `relais replay`.
+    pub fn record_inputs(self, file: &Path) -> Setup {
+        Setup { record_inputs: Some(file.to_owned()), ..self }
     }
 
     /// Starts it and waits for `ready`.
@@ -103,7 +109,7 @@ impl Appliance {
         let (sip, web) = (local(free_port()), local(free_port()));
         // Far from the ports above and from the ephemeral ones; the appliance goes round those in use.
         let low = 10_000 + (std::process::id() % 4000) as u16 * 2;
-        let arguments = [
+        let mut arguments = vec![
             "run".into(),
             format!("--config={}", setup.config.display()),
             format!("--sip=udp:{sip}"),
@@ -112,8 +118,8 @@ impl Appliance {
             format!("--web={web}"),
             format!("--data={}", data.display()),
         ];
-        let mut appliance =
-            Appliance { sip, web, data, arguments: arguments.into(), child: None, folder, _alone: alone };
+        arguments.extend(setup.record_inputs.map(|file| format!("--record-inputs={}", file.display())));
+        let mut appliance = Appliance { sip, web, data, arguments, child: None, folder, _alone: alone };
         appliance.spawn();
         appliance
     }

@@ -29,9 +29,11 @@ mod menu;
 mod outside;
 mod recordings;
 mod reload;
+mod replayed;
 mod torture;
 mod transport;
 mod trunk;
+mod waiting;
 
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ const AGENT_HZ: u32 = 770;
 const CALLER_HZ: u32 = 430;
 
 /// A copy of the demo that may be changed.
-fn copy_of_the_demo(folder: &Path) -> PathBuf {
+pub fn copy_of_the_demo(folder: &Path) -> PathBuf {
     let demo = project().join("deploy/demo");
     let to = folder.join("deploy/demo");
     fs::create_dir_all(to.join("plans")).expect("a folder");
@@ -34,7 +34,7 @@ fn copy_of_the_demo(folder: &Path) -> PathBuf {
     to.join("relais.toml")
 }
 
-fn change(path: &Path, from: &str, to: &str) {
+pub fn change(path: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(path).expect("a file");
     assert!(text.contains(from), "{} has no {from}", path.display());
     fs::write(path, text.replace(from, to)).expect("a writable file");

@@ -10,8 +10,9 @@ use std::time::Duration;
 use super::SimulateArgs;
 use crate::cli::demand::Patience;
 use crate::cli::{count, plain, progress::Progress};
+use crate::demand::Demand;
 use crate::ids::QueueId;
-use crate::queue::Skills;
+use crate::ivr::{Inputs, Module, Value, demand_of};
 use crate::record::{CallRecord, Outcome, Party};
 use crate::settings;
 use crate::staffing::{Calls, Kind, RecordedCall, RecordedEnd, Recording, Scenario};
@@ -75,7 +76,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
     let Calls::Recorded(recording) = &scenario.calls else { return Ok(()) };
     for kind in recording.kinds().iter().filter(|kind| scenario.agents_for(kind).next().is_none()) {
         let queue = scenario.queues.get(kind.queue).map(|queue| queue.id.as_str()).unwrap_or_default();
-        let skills: Vec<String> = kind.skills.iter().map(|(skill, least)| format!("{skill} {least}")).collect();
+        let skills: Vec<String> = kind.demand.skills.iter().map(|(skill, least)| format!("{skill} {least}")).collect();
         let asked = if skills.is_empty() { String::new() } else { format!(" that ask for {}", skills.join(", ")) };
         let nobody = format!("no agent can take the calls of queue '{queue}'{asked}");
         if recording.patience().is_none() {
@@ -113,7 +114,7 @@ fn read_file(path: &Path, mut each: impl FnMut(CallRecord) -> ControlFlow<()>) -
 /// The calls of some queues in some time, as they are gathered.
 struct Wanted<'q> {
     queues: &'q [settings::Queue],
-    /// Agents have no skills, so none are asked for.
+    /// Agents have no skills and are nobody in particular, so neither is asked for.
     alike: bool,
     from: Option<Wall>,
     to: Option<Wall>,
@@ -135,9 +136,10 @@ impl Wanted<'_> {
             *self.others.entry(id.clone()).or_default() += 1;
             return Ok(());
         };
-        let skills = if self.alike { Skills::new() } else { skills(record) };
+        let asked = demand(record);
+        let demand = if self.alike { Demand { priority: asked.priority, ..Demand::default() } } else { asked };
         let entered = Instant(u64::try_from(entered.as_nanosecond()).unwrap_or_default());
-        self.calls.push(RecordedCall { kind: Kind { queue, skills }, entered, waited, end });
+        self.calls.push(RecordedCall { kind: Kind { queue, demand }, entered, waited, end });
         match self.calls.len() {
             0..=MOST_CALLS => Ok(()),
             _ => Err(format!("more than {MOST_CALLS} calls are too many for one run; choose fewer by --from and --to")),
@@ -175,11 +177,13 @@ impl Wanted<'_> {
     }
 }
 
-/// What a caller asked the agent of the last queue to be good at.
-fn skills(record: &CallRecord) -> Skills {
-    let last = record.trace.levels.iter().rfind(|level| distributes(level));
-    let skills = last.and_then(|level| level.inputs.get("skills")).cloned();
-    skills.and_then(|skills| serde_json::from_value(skills).ok()).unwrap_or_default()
+/// What was asked for in the last queue.
+fn demand(record: &CallRecord) -> Demand {
+    let Some(last) = record.trace.levels.iter().rfind(|level| distributes(level)) else { return Demand::default() };
+    let given = |(name, value): (&String, &serde_json::Value)| {
+        Some((name.clone(), serde_json::from_value::<Value>(value.clone()).ok()?))
+    };
+    demand_of(&Inputs { module: Module::Distribute, values: last.inputs.iter().filter_map(given).collect() })
 }
 
 fn distributes(level: &LevelTrace) -> bool {
@@ -214,11 +218,11 @@ fn wait(record: &CallRecord, wrap_up: Duration) -> Option<Wait> {
             let entered = first.or_else(|| before(ended_at, wait));
             let waited =
                 entered.and_then(|entered| Duration::try_from(next.unwrap_or(ended_at).duration_since(entered)).ok());
-            let full =
-                last.and_then(|last| levels.get(last)).is_some_and(|level| level.result.as_deref() == Some("full"));
+            let result = last.and_then(|last| levels.get(last)).and_then(|level| level.result.as_deref());
+            let turned_away = matches!(result, Some("full" | "too_long"));
             let end = match record.outcome {
                 Some(Outcome::Failed) => RecordedEnd::CutShort,
-                _ if full => RecordedEnd::CutShort,
+                _ if turned_away => RecordedEnd::CutShort,
                 Some(Outcome::Abandoned) if next.is_none() => RecordedEnd::Abandoned,
                 _ => RecordedEnd::Elsewhere,
             };
@@ -239,6 +243,7 @@ fn before(at: Wall, wait: Duration) -> Option<Wall> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demand::{PreferredAgent, Widening};
     use crate::ids::CallId;
     use crate::store::{Entry, Store};
 
@@ -263,33 +268,13 @@ mod tests {
     /// Ten seconds of a menu, then the queue until second 50.
     fn record(outcome: Outcome) -> CallRecord {
         let mut record = CallRecord {
-            call_id: CallId::new(at(0).as_millisecond(), 1),
-            trunk: Some("acme".into()),
-            from: "+33155501".to_owned(),
-            to: "610".to_owned(),
-            started_at: at(0),
             answered_at: Some(at(0)),
             ended_at: Some(at(50)),
-            outgoing: false,
             outcome: Some(outcome),
             ended_by: Some(Party::Caller),
-            sip_status: Some(200),
-            q850: None,
             queue: Some("sales".into()),
-            agent: None,
             wait_ms: Some(40_000),
-            visits: Vec::new(),
-            talk_ms: None,
-            hold_ms: None,
-            acw_ms: None,
-            transfers: 0,
-            recording: None,
-            survey: None,
-            disposition: None,
-            resolved: None,
-            path: Vec::new(),
-            trace: Default::default(),
-            legs: Vec::new(),
+            ..CallRecord::new(CallId::new(at(0).as_millisecond(), 1), "+33155501", "610", at(0))
         };
         record.trace.levels = vec![level(0, "menu", Some("chosen")), level(10, "distribute", None)];
         record
@@ -322,6 +307,8 @@ mod tests {
         assert_eq!(taken(&left), (10, 25, RecordedEnd::Elsewhere));
         left.trace.levels[1].result = Some("full".to_owned());
         assert_eq!(taken(&left).2, RecordedEnd::CutShort);
+        left.trace.levels[1].result = Some("too_long".to_owned());
+        assert_eq!(taken(&left).2, RecordedEnd::CutShort);
         let untraced = CallRecord { trace: Default::default(), ..record(Outcome::Abandoned) };
         assert_eq!(taken(&untraced), (10, 40, RecordedEnd::Abandoned));
         let never_queued = CallRecord { wait_ms: None, ..record(Outcome::SelfService) };
@@ -347,20 +334,9 @@ mod tests {
 
     fn queue(id: &str) -> settings::Queue {
         settings::Queue {
-            id: id.into(),
             ring_timeout: Duration::from_secs(15),
             wrap_up: Duration::from_secs(5),
-            max_no_answer: 2,
-            answer_within: Duration::from_secs(20),
-            priority_step: None,
-            widen: Vec::new(),
-            choice: settings::Choice::LongestIdle,
-            ring_at_once: 1,
-            retry_delay: Duration::from_secs(10),
-            music: "music/default".to_owned(),
-            announce_position: Duration::from_secs(30),
-            max_waiting: None,
-            callback: settings::CallbackRules::default(),
+            ..settings::Queue::new(id.into())
         }
     }
 
@@ -387,14 +363,27 @@ mod tests {
     }
 
     #[test]
-    fn skills_are_those_of_the_last_queue_and_no_matter_where_agents_are_alike() {
+    fn what_was_asked_for_is_that_of_the_last_queue_and_but_for_priority_no_matter_where_agents_are_alike() {
         let queues = [queue("support"), queue("sales")];
-        let mut skilled = handled();
-        skilled.trace.levels[1].inputs.insert("skills".into(), serde_json::json!({ "french": 3 }));
-        for (alike, skills) in [(false, Skills::from([("french".into(), 3)])), (true, Skills::new())] {
+        let mut asking = handled();
+        let inputs = serde_json::json!({
+            "skills": { "french": 3 }, "priority": 2, "prefer_agent": "agent:203", "prefer_skills": ["billing"],
+            "widen": [{ "after_s": 30, "level": 0 }],
+        });
+        asking.trace.levels[1].inputs = serde_json::from_value(inputs).unwrap();
+        let prefer_agent = Some(PreferredAgent { agent: "203".into(), wait: Duration::from_secs(30) });
+        let whole = Demand {
+            skills: [("french".into(), 3)].into(),
+            widen: Some(vec![Widening { after: Duration::from_secs(30), level: 0 }]),
+            priority: 2,
+            prefer_skills: [("billing".into(), 1)].into(),
+            prefer_agent,
+            counted: Duration::ZERO,
+        };
+        for (alike, demand) in [(false, whole), (true, Demand { priority: 2, ..Demand::default() })] {
             let mut wanted = Wanted { alike, ..wanted(&queues) };
-            wanted.take(&skilled).unwrap();
-            assert_eq!(wanted.recording(None).unwrap().kinds(), [Kind { queue: 1, skills }]);
+            wanted.take(&asking).unwrap();
+            assert_eq!(wanted.recording(None).unwrap().kinds(), [Kind { queue: 1, demand }]);
         }
     }
 

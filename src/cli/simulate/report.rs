@@ -296,27 +296,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::queue::Skills;
+    use crate::demand::Demand;
     use crate::settings;
     use crate::staffing::{Kind, Profile, RandomCalls, RecordedCall, RecordedEnd, Recording, run};
     use crate::time::Instant;
 
     fn queue() -> settings::Queue {
         settings::Queue {
-            id: QueueId::from("sales"),
             ring_timeout: Duration::from_secs(15),
             wrap_up: Duration::from_secs(5),
-            max_no_answer: 2,
-            answer_within: Duration::from_secs(20),
-            priority_step: None,
-            widen: Vec::new(),
-            choice: settings::Choice::LongestIdle,
-            ring_at_once: 1,
-            retry_delay: Duration::from_secs(10),
-            music: "music/default".to_owned(),
-            announce_position: Duration::from_secs(30),
-            max_waiting: None,
-            callback: settings::CallbackRules::default(),
+            ..settings::Queue::new("sales".into())
         }
     }
 
@@ -354,7 +343,7 @@ mod tests {
     /// A call every 30 s, to these queues in turn.
     fn recorded(queues: &[usize]) -> Recording {
         let call = |nth: usize| RecordedCall {
-            kind: Kind { queue: queues[nth % queues.len()], skills: Skills::new() },
+            kind: Kind { queue: queues[nth % queues.len()], demand: Demand::default() },
             entered: Instant(0) + Duration::from_secs(30 * nth as u64),
             waited: Duration::from_secs(25),
             end: if nth % 10 == 9 { RecordedEnd::Abandoned } else { RecordedEnd::Handled(Duration::from_secs(120)) },

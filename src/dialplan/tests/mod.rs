@@ -28,6 +28,7 @@ fn prompts() -> std::collections::BTreeSet<String> {
 }
 
 fn names() -> Names {
+    let members = [("201".into(), [("billing".into(), 3)].into()), ("202".into(), [].into())].into();
     let agents = ["201", "202", "a1", "a42", "a500"];
     let mut calendars = std::collections::BTreeMap::from([
         ("support".to_owned(), Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() }),
@@ -47,7 +48,7 @@ fn names() -> Names {
         default_language: Some(Language::from("en")),
         queues: ["sales", "support", "bench", "slow", "priority"].map(Into::into).into(),
         agents: agents.map(Into::into).into(),
-        members: [("sales".into(), vec![[("billing".into(), 3)].into(), [].into()])].into(),
+        members: [("sales".into(), members)].into(),
         skills: ["billing".into()].into(),
         allowed: vec!["+33".to_owned()],
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),

@@ -263,6 +263,7 @@ fn a_key_that_is_left_leaves_the_queue_where_it_may() {
     );
     let (course, trace) = play(&plans, |scenario| scenario.digits = "*".into());
     assert_eq!((course.levels(), trace.levels[0].result.as_deref()), (vec!["q", "end"], Some("left")));
+    assert_eq!(queue_outcome("too_long"), Some(QueueOutcome::TooLong));
     assert_eq!(queue_outcome("left:*"), Some(QueueOutcome::Left(Digit::new('*').unwrap())));
     assert_eq!(queue_outcome("left:12"), None);
 }

@@ -147,6 +147,24 @@ fn a_step_of_widening_that_comes_too_late_is_a_warning() {
 }
 
 #[test]
+fn what_a_queue_can_never_give_is_a_warning() {
+    for (inputs, told) in [
+        ("prefer_agent = 'a42', prefer_s = 5", "agent 'a42' is preferred and is not of queue 'sales'"),
+        ("prefer_agent = '202', prefer_s = 5", ""),
+        ("prefer_agent = '201', prefer_s = 20, max_wait_s = 20", "no other agent is ever rung"),
+        ("prefer_agent = '201', prefer_s = 20, max_wait_s = 21", ""),
+        ("skills = { billing = 3 }, widen = [{ after_s = 5, level = 3 }]", "after 5 s to level 3 asks for no less"),
+        ("skills = { billing = 3 }, widen = [{ after_s = 5, level = 2 }]", ""),
+    ] {
+        let rule = format!("module = \"distribute\"\nin = {{ queue = 'sales', {inputs} }}");
+        let warnings = lines(plans(&plan(&rule)).warnings());
+        let distribute: Vec<&String> = warnings.iter().filter(|line| line.contains("distribute: ")).collect();
+        assert!(distribute.len() == usize::from(!told.is_empty()), "{inputs}: {warnings:?}");
+        assert!(distribute.iter().all(|line| line.contains(told)), "{inputs}: {warnings:?}");
+    }
+}
+
+#[test]
 fn computed_inputs_are_checked_for_what_they_are() {
     let cases = [
         ("{ queue = 'sales', max_wait_s = { cel = \"open\" } }", "max_wait_s is a text; it is to be a whole number"),
@@ -174,6 +192,20 @@ fn computed_inputs_are_checked_for_what_they_are() {
             "{ queue = 'sales', skills = ['billing'], widen = 30 }",
             "widen is a whole number; it is to be a list of steps",
         ),
+        ("{ queue = 'sales', comfort = [{ prompt = 'nothing', after_s = 9 }] }", "there is no prompt 'nothing'"),
+        ("{ queue = 'sales', comfort = [{ say = 'estimate', after = 9 }] }", "comfort has an entry with 'after'"),
+        ("{ queue = 'sales', comfort = [{ say = 'estimate' }] }", "an entry without after_s"),
+        ("{ queue = 'sales', comfort = [{ after_s = 9 }] }", "both or none of prompt and say"),
+        ("{ queue = 'sales', comfort = [{ prompt = [], after_s = 9 }] }", "neither a name nor a list of 1 to 10 names"),
+        (
+            "{ queue = 'sales', comfort = [{ say = 'time', after_s = 9 }] }",
+            "says neither \"position\" nor \"estimate\"",
+        ),
+        ("{ queue = 'sales', comfort = [{ say = 'position', after_s = 9, every_s = 4 }] }", "from 5 to 86400"),
+        ("{ queue = 'sales', comfort = 'please-wait' }", "comfort is a text; it is to be a list of what is said"),
+        ("{ queue = 'sales', max_estimate_s = 0 }", "max_estimate_s is out of range"),
+        ("{ queue = 'sales', waited_since = 'noon' }", "waited_since"),
+        ("{ queue = 'sales', waited_s = 3601 }", "waited_s is out of range; it goes from 0 to 3600"),
         ("{ queue = 'sales', prefer_agent = '299' }", "there is no agent '299'"),
         ("{ queue = 'sales', prefer_skills = ['biling'] }", "no agent has the skill 'biling'"),
         ("{ queue = 'sales', skills = 'billing' }", "skills is a text; it is to be a list of skills"),

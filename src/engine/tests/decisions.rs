@@ -2,32 +2,21 @@
 
 use super::dial_out::{CALLER, acme, from_caller, sdp};
 use super::*;
-use crate::settings::Choice;
 use crate::trace::{Decision, Rule};
 use crate::views::CallTrace;
 
-const PHONES: [&str; 2] = ["192.0.2.61:5060", "192.0.2.62:5060"];
+pub(super) const PHONES: [&str; 2] = ["192.0.2.61:5060", "192.0.2.62:5060"];
 const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\n[[level.rule]]\n\
     module = 'distribute'\nin = { queue = 'sales', priority = 3, prefer_agent = '202' }\n[[level]]\nname = 'end'\n[[level.rule]]\n\
     module = 'hangup'\n";
 
 /// Agents 201 and 202 of the queue `sales`, whose phones always stand at `PHONES`.
-fn centre() -> Settings {
+pub(super) fn centre() -> Settings {
     let queue = settings::Queue {
-        id: "sales".into(),
         ring_timeout: seconds(15.0),
         wrap_up: Duration::ZERO,
-        answer_within: seconds(20.0),
-        priority_step: None,
-        widen: Vec::new(),
-        choice: Choice::LongestIdle,
-        ring_at_once: 1,
-        max_no_answer: 2,
-        retry_delay: seconds(10.0),
-        music: "music/default".to_owned(),
         announce_position: Duration::ZERO,
-        max_waiting: None,
-        callback: Default::default(),
+        ..settings::Queue::new("sales".into())
     };
     let agent = |(id, phone): (&str, &str)| settings::Agent {
         id: id.into(),
@@ -35,6 +24,8 @@ fn centre() -> Settings {
         password: None,
         contact: Some(format!("sip:{id}@{phone}")),
         queues: vec!["sales".into()],
+        schedules: Default::default(),
+        call_preference: Default::default(),
         skills: Default::default(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),

@@ -1,10 +1,15 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
+mod api;
 mod decisions;
 mod dial_out;
+mod lying;
 mod outside;
+mod recovery;
+mod schedules;
 mod sessions;
 mod trunks;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,12 +20,27 @@ use super::*;
 use crate::caller::Numbering;
 use crate::findings::Source;
 use crate::ids::Language;
-use crate::ivr::Names;
+use crate::ivr::{Calendar, Hours as Opening, Names};
 use crate::record::CallRecord;
 use crate::settings::{self, Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
 use crate::sip::message::{Method, Request, Response};
+use crate::spoken::{Base, Draft, Set, Table, parse_rule};
 
 const HERE: &str = "127.0.0.1:5060";
+
+const PROMPTS: [&str; 5] = ["greeting", "goodbye", "please-wait", "wait-between", "wait-and"];
+
+/// A language of a few numbers, for minutes and places in a queue.
+fn words() -> Table {
+    let set = |rules: &[(&str, &str)]| {
+        let rule = |(base, text): &(&str, &str)| (Base::parse(base).unwrap(), parse_rule(text).unwrap());
+        Set { rules: rules.iter().map(rule).collect(), ..Set::default() }
+    };
+    let number = set(&[("0", "none"), ("1", "one"), ("2", "two"), ("3", "three"), ("4", "many")]);
+    let (minutes, position) = (set(&[("0", "=number minutes")]), set(&[("1", "first"), ("2", "place =number")]));
+    let sets = [("number", number), ("minutes", minutes), ("position", position)];
+    Draft { sets: sets.map(|(name, set)| (name.to_owned(), set)).into(), ..Draft::default() }.build().unwrap()
+}
 
 /// The engine, and what it did that the test has not looked at yet.
 struct Bench {
@@ -76,6 +96,15 @@ fn settings() -> Settings {
     }
 }
 
+/// Open at these hours of these days, in Paris.
+fn hours(days: &str, hours: &str) -> Calendar {
+    let mut calendar = Calendar { time_zone: "Europe/Paris".to_owned(), ..Calendar::default() };
+    for day in Calendar::days(days).unwrap() {
+        calendar.weekly[day] = vec![Opening::parse(hours).unwrap()];
+    }
+    calendar
+}
+
 fn trunk(id: &str) -> Trunk {
     Trunk {
         id: id.into(),
@@ -101,19 +130,26 @@ impl Bench {
 
     /// With one plan file, if any.
     fn with_plan(settings: Settings, plan: &str) -> Bench {
+        Bench::begin(settings, plan, &[], "2026-11-25T10:00:00Z")
+    }
+
+    /// The same with calendars, at another time.
+    fn begin(settings: Settings, plan: &str, calendars: &[(&str, Calendar)], at: &str) -> Bench {
         let names = Names {
             default_language: Some(settings.language.clone()),
             queues: settings.queues.iter().map(|queue| queue.id.clone()).collect(),
             agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
             experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),
             allowed: settings.trunks.iter().flat_map(|trunk| trunk.allow.clone()).collect(),
-            prompts: [(settings.language.clone(), ["greeting".to_owned(), "goodbye".to_owned()].into())].into(),
+            calendars: calendars.iter().map(|(name, calendar)| ((*name).to_owned(), calendar.clone())).collect(),
+            prompts: [(settings.language.clone(), PROMPTS.map(str::to_owned).into())].into(),
+            spoken: [(settings.language.clone(), words())].into(),
             ..Names::default()
         };
         let source = Source { path: "plans/front.toml".to_owned(), text: plan.to_owned() };
         let sources = if plan.is_empty() { Vec::new() } else { vec![source] };
         let plans = Plans::load(sources, names).unwrap_or_else(|findings| panic!("{findings:?}"));
-        let now = Now { instant: Instant(1_000_000_000), wall: "2026-11-25T10:00:00Z".parse().unwrap() };
+        let now = Now { instant: Instant(1_000_000_000), wall: at.parse().unwrap() };
         let engine = Engine::new(Arc::new(settings), Arc::new(plans), [7; 32], now);
         let (sent, logs, resolves, media, records, other) = Default::default();
         let mut bench = Bench { engine, now, sent, logs, resolves, media, records, other };

@@ -45,6 +45,42 @@ impl Calendar {
         TimeZone::get(&self.time_zone).is_ok_and(|zone| self.state(zone.to_datetime(at)).0)
     }
 
+    /// When it next opens or closes after a moment; `None` where it does not within 400 days.
+    pub fn changes_after(&self, now: Wall) -> Option<Wall> {
+        let zone = TimeZone::get(&self.time_zone).ok()?;
+        let open = |at: Wall| self.state(zone.to_datetime(at)).0;
+        let (is_open, end) = (open(now), now.checked_add(SignedDuration::from_hours(24 * HORIZON_DAYS)).ok()?);
+        let changes = |at: &Wall| *at > now && *at <= end && open(*at) != is_open;
+        let jump = zone.following(now).map(|change| change.timestamp()).take_while(|at| *at <= end).find(changes);
+        let mut date = zone.to_datetime(now).date();
+        for _ in 0..=HORIZON_DAYS {
+            let first = self.turns(date).flat_map(|minute| moments(date, minute, &zone)).filter(changes).min();
+            if let Some(first) = first {
+                return Some(jump.map_or(first, |jump| jump.min(first)));
+            }
+            date = date.tomorrow().ok()?;
+        }
+        jump
+    }
+
+    /// The minutes of a day at which it may open or close: where hours begin and end, those of the night before included,
+    /// and midnight.
+    fn turns(&self, date: Date) -> impl Iterator<Item = u16> {
+        let today = self.day(date).0.iter();
+        let today = today.flat_map(|hours| [Some(hours.from), (!hours.is_overnight()).then_some(hours.to)]);
+        let yesterday = date.yesterday().map(|date| self.day(date).0).unwrap_or_default();
+        let night = yesterday.iter().filter(|hours| hours.is_overnight()).map(|hours| hours.to);
+        // The end of the day is the next one's midnight.
+        today.flatten().chain(night).chain([0]).filter(|minute| *minute < Hours::DAY)
+    }
+
+    /// Whether there is a day on which it opens at all.
+    pub fn ever_opens(&self) -> bool {
+        self.weekly.iter().any(|hours| !hours.is_empty())
+            || self.exceptions.values().any(|hours| !hours.is_empty())
+            || self.holidays.iter().any(|holiday| !holiday.hours.is_empty())
+    }
+
     /// The hours of a day and what gave them: exceptions come before holidays, and these before the week.
     fn day(&self, date: Date) -> (&[Hours], Reason<'_>) {
         if let Some(hours) = self.exceptions.get(&date) {
@@ -78,10 +114,7 @@ impl Calendar {
 
     /// A closed calendar opens where a range of hours begins, or where the clock jumps into one.
     fn next_opening(&self, now: Wall, zone: &TimeZone) -> Option<Wall> {
-        let ever = self.weekly.iter().any(|hours| !hours.is_empty())
-            || self.exceptions.values().any(|hours| !hours.is_empty())
-            || self.holidays.iter().any(|holiday| !holiday.hours.is_empty());
-        if !ever {
+        if !self.ever_opens() {
             return None;
         }
         let end = now.checked_add(SignedDuration::from_hours(24 * HORIZON_DAYS)).ok()?;

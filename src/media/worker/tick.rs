@@ -54,7 +54,9 @@ impl<Io: MediaIo> Worker<Io> {
             None => play_turn(leg, packet.get_mut(Header::LEN..Header::LEN + octets).unwrap_or_default()),
         };
         let length = match turn {
-            Turn::Done => return self.end_play(place),
+            // What was set aside goes on in the same turn.
+            Turn::Done if self.end_play(place) => return self.leg_turn(place, due),
+            Turn::Done => return,
             Turn::Again => None,
             Turn::Whole(length) => Some(length),
             Turn::Audio(filled) => {
@@ -70,16 +72,20 @@ impl<Io: MediaIo> Worker<Io> {
         self.wheel.schedule(leg_entry(place), next);
     }
 
-    fn end_play(&mut self, place: u32) {
-        let Some(leg) = self.leg_mut(place) else { return };
+    /// Whether something plays on.
+    fn end_play(&mut self, place: u32) -> bool {
+        let Some(leg) = self.leg_mut(place) else { return false };
         let id = leg.id;
-        if let Some(ended) = leg.play.take() {
+        let ended = std::mem::replace(&mut leg.play, leg.aside.take());
+        let goes_on = leg.play.is_some();
+        if let Some(ended) = ended {
             self.tell(MediaEvent::PlayEnded { leg: id, play: ended.play });
             // Freed between ticks. More than a list of them end only while nobody settles.
             if self.ended.len() < self.ended.capacity() {
                 self.ended.push(ended);
             }
         }
+        goes_on
     }
 
     /// The rest of the last packet of a play is silence.

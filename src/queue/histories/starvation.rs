@@ -1,11 +1,15 @@
 //! Nobody starves: no agent is offered a contact while another waits that they could be offered as well and that stands
 //! before it, with the priority that it has gained by waiting.
 //!
+//! Who goes by the order of their queues passes nobody who has a whole step of priority more. What is held back as cold
+//! work may be passed, until its time is over.
+//!
 //! A bound of the wait follows. In a queue where a step of priority is worth the time s, one who has waited since t with
 //! the priority p is passed only by contacts of a priority q that came before t + (q - p) * s; q is 100 at most. All
 //! who come later are served after it by every agent who could serve it.
 
 use super::*;
+use crate::settings::CallPreference;
 
 impl Acd {
     /// Those who wait and are not being offered.
@@ -24,7 +28,12 @@ impl Acd {
             let (Some(taken), Some(index)) = (self.contacts.get(taken), self.agent_index.get(agent)) else { continue };
             for passed in waiting.iter().filter(|contact| self.could_have(*index, contact, now)) {
                 let (ahead, behind) = (self.gained(passed, now), self.gained(taken, now));
-                if ahead > behind + 1e-6 {
+                let passes = match self.agents[index].preference {
+                    CallPreference::GreatestNeed => ahead > behind + 1e-6,
+                    // Who has a whole step more is not passed.
+                    CallPreference::QueueOrder => (ahead - 1e-6).floor() > (behind + 1e-6).floor(),
+                };
+                if passes {
                     let (id, priority) = (passed.place.contact, passed.demand.priority);
                     return Err(format!(
                         "agent {agent} is offered {} of {behind}, and {id} of {ahead} ({priority}) waits on",
@@ -44,6 +53,7 @@ impl Acd {
                 && (&still.asked, still.held_for, &still.barred) == (&contact.asked, contact.held_for, &contact.barred)
         });
         unchanged
+            && !contact.cold
             && contact.queue.is_some_and(|queue| agent.queues.contains(&queue))
             && meet(&agent.skills, &contact.asked)
             && contact.held_for.is_none_or(|preferred| preferred == index)

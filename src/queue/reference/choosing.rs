@@ -6,15 +6,19 @@ use std::time::Duration;
 use super::{Agent, Contact, Queue, Reference};
 use crate::demand::Widening;
 use crate::ids::{AgentId, CallId, Skill};
-use crate::settings::{self, Choice};
+use crate::settings::{self, CallPreference, Choice};
 use crate::time::{Instant, Now};
 use crate::trace::{Candidate, Rule, rounded};
-use crate::views::AgentState;
+use crate::views::{AgentState, OccupancyBand};
 
 /// In nanoseconds.
 const HALF_HOUR: u64 = 1_800_000_000_000;
 
 impl Agent {
+    fn schedule_of(&self, contact: &Contact) -> Option<String> {
+        self.members.iter().find(|(queue, _)| Some(queue) == contact.queue.as_ref())?.1.clone()
+    }
+
     /// All that was handled: a nanosecond of the n-th half hour of the clock counts 2^n.
     fn work(&self) -> u128 {
         let mut work = 0;
@@ -86,6 +90,7 @@ impl Looks<'_> {
             idle_ms: now.since(agent.idle_since).as_millis() as u64,
             occupancy: (self.choice() == Choice::LeastOccupied).then(|| rounded(agent.share(now))),
             fit: by_fit.then(|| self.fit(agent)),
+            schedule: agent.schedule_of(self.contact),
         }
     }
 }
@@ -95,10 +100,17 @@ impl Reference {
         agent.state == AgentState::Available
             && agent.rests_until.is_none()
             && contact.agents.is_empty()
+            && contact.cold_until.is_none_or(|_| self.is_long_idle(agent, contact, now))
             && contact.waits_for.as_ref().is_none_or(|(preferred, _)| *preferred == agent.id)
             && contact.queue.as_ref().is_some_and(|queue| agent.queues.contains(queue))
             && contact.asked.iter().all(|(skill, least)| agent.skills.get(skill).unwrap_or(&0) >= least)
             && contact.barred.get(&agent.number).is_none_or(|until| *until <= now.instant)
+    }
+
+    /// Long enough for cold work.
+    fn is_long_idle(&self, agent: &Agent, contact: &Contact, now: Now) -> bool {
+        let idle = self.settings_of(contact).callback.idle.as_nanos();
+        u128::from(agent.idle_since.0) + idle <= u128::from(now.instant.0)
     }
 
     /// Less is asked for when a step of the rule is due.
@@ -149,6 +161,9 @@ impl Reference {
         if !contact.agents.is_empty() || contact.queue.is_none() {
             return;
         }
+        if contact.cold_until.is_some() && self.queue_of(contact).band() == Some(OccupancyBand::Above) {
+            return;
+        }
         let preferred = contact.waits_for.as_ref().map(|(agent, _)| agent.clone());
         if let Some(preferred) = &preferred {
             let there = |agent: &Agent| agent.id == *preferred && self.may_meet(agent, contact, now);
@@ -187,16 +202,26 @@ impl Reference {
         let Some(agent) = self.agents.iter().find(|agent| agent.id == *id) else { return };
         let mut contacts: Vec<&Contact> =
             self.contacts.iter().filter(|contact| self.may_meet(agent, contact, now)).collect();
+        contacts.retain(|contact| contact.cold_until.is_none());
         let preference =
             |contact: &Contact| agent.queues.iter().position(|queue| Some(queue) == contact.queue.as_ref());
+        let whole = |contact: &Contact| {
+            let (priority, of) = self.aged_priority(contact, now);
+            priority.div_euclid(of)
+        };
+        let ways = |a: &Contact, b: &Contact| {
+            let by_queue =
+                [(Rule::Priority, whole(b).cmp(&whole(a))), (Rule::QueuePreference, preference(a).cmp(&preference(b)))];
+            let first = by_queue.into_iter().filter(|_| agent.prefers == CallPreference::QueueOrder);
+            first.chain(self.ways(a, b, now)).collect::<Vec<_>>()
+        };
         contacts.sort_by(|a, b| {
-            let ways = self.ways(a, b, now);
-            let by_wait = ways.iter().fold(Ordering::Equal, |order, (_, way)| order.then(*way));
+            let by_wait = ways(a, b).iter().fold(Ordering::Equal, |order, (_, way)| order.then(*way));
             by_wait.then(preference(a).cmp(&preference(b))).then(a.arrival.cmp(&b.arrival))
         });
         let Some(first) = contacts.first() else { return };
         let rule = contacts.get(1).map_or(Rule::OnlyOne, |next| {
-            let decides = self.ways(first, next, now).into_iter().find(|(_, way)| way.is_lt());
+            let decides = ways(first, next).into_iter().find(|(_, way)| way.is_lt());
             let by_target = |contact| self.settings_of(contact).priority_step.is_none();
             match decides {
                 Some((Rule::Priority, _)) if first.demand.priority == next.demand.priority => {

@@ -218,3 +218,92 @@ fn a_call_back_keeps_its_priority_with_its_place() {
     assert_eq!((centre.position(9), centre.position(2)), (Some(1), Some(2)));
     assert_eq!(next(&mut centre), (9, Rule::Priority));
 }
+
+/// As `busy`, but the agent goes by the order of the queues.
+fn by_queue_order(queues: Vec<settings::Queue>) -> Centre {
+    let mut centre = busy(queues);
+    centre.agents[0].call_preference = settings::CallPreference::QueueOrder;
+    centre.acd.configure(&centre.queues, &centre.agents, centre.now);
+    centre
+}
+
+#[test]
+fn who_goes_by_the_order_of_queues_takes_the_first_queue_of_equal_priorities() {
+    // After 50 s support has the larger ratio and the longer wait.
+    let comes_to_both = |centre: &mut Centre| {
+        comes(centre, 2, "support", &wants(0));
+        centre.pass(50.0);
+        comes(centre, 3, "sales", &wants(0));
+        centre.pass(5.0);
+        next(centre)
+    };
+    let queues = || vec![queue("sales"), queue("support")];
+    assert_eq!(comes_to_both(&mut busy(queues())), (2, Rule::ServiceLevel));
+    assert_eq!(comes_to_both(&mut by_queue_order(queues())), (3, Rule::QueuePreference));
+}
+
+#[test]
+fn a_higher_priority_outdoes_the_order_of_queues() {
+    let mut centre = by_queue_order(vec![queue("sales"), queue("support")]);
+    comes(&mut centre, 2, "sales", &wants(0));
+    comes(&mut centre, 3, "support", &wants(1));
+    assert_eq!(next(&mut centre), (3, Rule::Priority));
+}
+
+#[test]
+fn a_whole_step_of_waiting_outdoes_the_order_of_queues() {
+    for (waited, first) in [(59.9, 3), (60.0, 2)] {
+        let mut centre = by_queue_order(vec![stepped("sales", 60), stepped("support", 60)]);
+        comes(&mut centre, 2, "support", &wants(0));
+        centre.pass(waited);
+        comes(&mut centre, 3, "sales", &wants(0));
+        assert_eq!(next(&mut centre).0, first, "after {waited} s");
+    }
+}
+
+/// Another caller of the first queue always waits. The one of the second is passed for a step and a talk.
+#[test]
+fn nobody_starves_for_the_order_of_queues() {
+    let mut centre = by_queue_order(vec![
+        settings::Queue { wrap_up: Duration::ZERO, ..stepped("sales", 60) },
+        settings::Queue { wrap_up: Duration::ZERO, ..stepped("support", 60) },
+    ]);
+    comes(&mut centre, 2, "support", &wants(0));
+    let came = centre.now.instant;
+    let mut contact = 1;
+    for talk in 3..40 {
+        comes(&mut centre, talk, "sales", &wants(0));
+        centre.pass(20.0);
+        centre.ends(contact);
+        if centre.events().contains(&"offer 2 to 201".to_owned()) {
+            let waited = centre.now.instant.since(came);
+            assert!((60..=100).contains(&waited.as_secs()), "{waited:?}");
+            return;
+        }
+        contact = (3..40).find(|known| !centre.acd.offered_agents(CallId(*known)).is_empty()).expect("an offer");
+        centre.answers(contact);
+    }
+    panic!("the caller of the second queue starves");
+}
+
+/// One agent; a caller who spent 100 s with a bot comes after one who did not, and is served first.
+#[test]
+fn time_before_the_queue_counts_for_the_place_and_not_for_the_figures() {
+    let mut centre = Centre::sales(&["201"]);
+    centre.calls(1);
+    centre.answers(1);
+    centre.calls(2);
+    centre.pass(5.0);
+    let counted = Duration::from_secs(100);
+    let demand = Demand { counted, ..Demand::default() };
+    let since = centre.now.instant - counted;
+    centre.acd.enqueue(CallId(3), &"sales".into(), &demand, since, centre.now).unwrap();
+    assert_eq!((centre.position(3), centre.position(2)), (Some(1), Some(2)));
+    centre.pass(10.0);
+    centre.ends(1);
+    centre.pass(5.0);
+    assert_eq!(centre.acd.offered_agents(CallId(3)).len(), 1);
+    centre.answers(3);
+    // Both were answered within the 20 s of the queue: the first at once, this one after 15 s.
+    assert_eq!(centre.acd.load("sales", centre.now).unwrap().service_level, Some(1.0));
+}

@@ -154,3 +154,59 @@ fn what_brings_an_agent_back_is_told_by_the_state() {
     let (changes, _) = told(&mut centre);
     assert_eq!(changes.last().and_then(AgentChange::resumes), None, "who logs out stays out");
 }
+
+#[test]
+fn what_was_asked_for_during_a_talk_outlives_the_process() {
+    let mut centre = Centre::sales(&["201", "202", "203"]);
+    let lunch = || Wanted::Paused("lunch".to_owned());
+    for contact in 1..=3 {
+        centre.calls(contact);
+        centre.answers(contact);
+    }
+    let _ = told(&mut centre);
+    centre.pass(10.0);
+    centre.asks("201", lunch());
+    centre.asks("202", Wanted::LoggedOut);
+    centre.asks("203", lunch());
+    centre.pass(1.0);
+    centre.asks("203", Wanted::Available);
+    let (left, _) = told(&mut centre);
+    let told_of = |change: &AgentChange| (change.agent.to_string(), change.state, change.cause, change.wanted.clone());
+    let asked = |agent: &str, wanted| (agent.to_owned(), AgentState::Talking, Cause::Asked, wanted);
+    assert_eq!(
+        left.iter().map(told_of).collect::<Vec<_>>(),
+        [
+            asked("201", Some(lunch())),
+            asked("202", Some(Wanted::LoggedOut)),
+            asked("203", Some(lunch())),
+            asked("203", None),
+        ]
+    );
+    let last = [left[0].clone(), left[1].clone(), left[3].clone()];
+    // The store closes what was open; before any phone registers the process may die once more.
+    let stopped: Vec<AgentChange> = last.iter().map(|change| change.stopped(centre.now.wall)).collect();
+    for left in [last.to_vec(), stopped] {
+        let mut next = next_process(&centre, &left, 20, &["201"]);
+        ["202", "203"].iter().for_each(|agent| next.phone(agent, true));
+        let states = ["201", "202", "203"].map(|agent| next.state(agent));
+        assert_eq!(states, [AgentState::Paused, AgentState::LoggedOut, AgentState::Available]);
+        assert_eq!(next.acd.agent_view(&"201".into()).unwrap().reason.as_deref(), Some("lunch"));
+    }
+}
+
+#[test]
+fn what_was_asked_for_comes_after_a_wrap_up_that_the_death_of_the_process_interrupted() {
+    let mut centre = Centre::sales(&["201"]);
+    centre.calls(1);
+    centre.answers(1);
+    centre.asks("201", Wanted::Paused("lunch".to_owned()));
+    centre.ends(1);
+    let (left, _) = told(&mut centre);
+    let last = &left[left.len() - 1..];
+    assert_eq!(last[0].state, AgentState::WrapUp);
+    let mut next = next_process(&centre, last, 2, &["201"]);
+    assert_eq!(next.state("201"), AgentState::WrapUp);
+    next.pass(3.1);
+    assert_eq!(next.state("201"), AgentState::Paused);
+    assert_eq!(next_process(&centre, last, 60, &["201"]).state("201"), AgentState::Paused);
+}

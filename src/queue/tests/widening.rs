@@ -100,5 +100,5 @@ fn nothing_is_left_of_a_rule_when_the_contact_is_answered_or_gone() {
     asks(&mut centre, 2, 4, None);
     centre.answers(1);
     centre.leaves(2);
-    assert_eq!(centre.acd.poll_timeout(), None);
+    assert_eq!(centre.acd.timers.next(), None);
 }

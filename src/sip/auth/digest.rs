@@ -92,6 +92,28 @@ impl Fields {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+
+    /// What these fields of an answer prove, if `password` is its user's. `None`: a field is missing, or of a kind that
+    /// is not known here.
+    pub fn proof<'a>(&'a self, realm: &'a str, method: &'a str, password: &'a str) -> Option<Proof<'a>> {
+        let quality = match self.get("qop") {
+            None => None,
+            Some(qop) if qop.eq_ignore_ascii_case("auth") => Some((self.get("nc")?, self.get("cnonce")?)),
+            Some(_) => return None,
+        };
+        let algorithm = Algorithm::named(self.get("algorithm"))?;
+        let (user, nonce, uri) = (self.get("username")?, self.get("nonce")?, self.get("uri")?);
+        Some(Proof { algorithm, user, realm, password, method, uri, nonce, quality })
+    }
+
+    /// The header value with another `response`.
+    pub fn with_response(&self, response: &str) -> String {
+        let fields = self.0.iter().map(|(name, value)| match name.as_str() {
+            "response" => format!("response={}", quoted(response)),
+            name => format!("{name}={}", quoted(value)),
+        });
+        format!("Digest {}", fields.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// A token or a quoted string, and what follows it.

@@ -2,6 +2,7 @@
 
 mod client;
 mod digest;
+mod disguise;
 mod resource;
 mod server;
 #[cfg(test)]
@@ -9,4 +10,5 @@ mod tests;
 
 pub use client::authorize;
 pub use digest::Algorithm;
+pub use disguise::disguise;
 pub use server::{Authenticator, Verdict};

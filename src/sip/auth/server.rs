@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::digest::{Algorithm, Fields, Proof, quoted};
+use super::digest::{Algorithm, Fields, quoted};
 use super::resource::is_same_resource;
 use crate::sip::message::{Headers, Request};
 use crate::time::{Deadlines, Instant};
@@ -86,43 +86,21 @@ impl Authenticator {
         password: Option<&str>,
         now: Instant,
     ) -> Judgement {
-        let (Some(name), Some(nonce), Some(uri), Some(response)) =
-            (fields.get("username"), fields.get("nonce"), fields.get("uri"), fields.get("response"))
-        else {
-            return Judgement::Bad;
-        };
-        let Some(algorithm) = Algorithm::named(fields.get("algorithm")) else { return Judgement::Bad };
-        let quality = match fields.get("qop") {
-            None => None,
-            Some(qop) if qop.eq_ignore_ascii_case("auth") => match (fields.get("nc"), fields.get("cnonce")) {
-                (Some(nc), Some(cnonce)) => Some((nc, cnonce)),
-                _ => return Judgement::Bad,
-            },
-            Some(_) => return Judgement::Bad,
-        };
-        let Some(number) = self.nonce_number(nonce, now) else { return Judgement::Stale };
         let method = request.method.to_string();
-        let proof = Proof {
-            algorithm,
-            user: name,
-            realm: &self.realm,
-            // Nobody's password: no text that comes in over a wire has this character.
-            password: password.unwrap_or("\u{0}"),
-            method: &method,
-            uri,
-            nonce,
-            quality,
-        };
+        // Nobody's password: no text that comes in over a wire has this character.
+        let proof = fields.proof(&self.realm, &method, password.unwrap_or("\u{0}"));
+        let (Some(proof), Some(response)) = (proof, fields.get("response")) else { return Judgement::Bad };
+        let Some(number) = self.nonce_number(proof.nonce, now) else { return Judgement::Stale };
         let expected = proof.response();
         let right = bool::from(expected.as_bytes().ct_eq(response.to_ascii_lowercase().as_bytes()));
-        if !right || password.is_none() || name != user {
+        if !right || password.is_none() || proof.user != user {
             return Judgement::Bad;
         }
         // Only now: who does not know the password learns nothing.
-        if !is_same_resource(uri, &request.uri, &self.realm) {
+        if !is_same_resource(proof.uri, &request.uri, &self.realm) {
             return Judgement::Elsewhere;
         }
-        let count = match quality {
+        let count = match proof.quality {
             None => 1,
             Some((nc, _)) => u32::from_str_radix(nc, 16).unwrap_or(0),
         };

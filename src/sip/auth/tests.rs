@@ -328,3 +328,49 @@ fn challenges_that_cannot_be_answered_are_not() {
     ]);
     assert_eq!(strongest.unwrap().get("algorithm"), Some("SHA-256"));
 }
+
+#[test]
+fn a_disguised_request_gets_the_same_verdict_by_the_stand_in_and_holds_nothing_of_the_password() {
+    const STAND_IN: &str = "not recorded";
+    // The verdict on what is told apart must not depend on the password that it is checked against.
+    for (user, typed, expected) in
+        [("201", "secret", "accepted"), ("201", "guess", "refused"), ("201", STAND_IN, "refused")]
+    {
+        for lines in
+            ["", "Authorization: Basic c2VjcmV0\r\n", "Proxy-Authorization: Digest realm=\"x\", response=\"ab\"\r\n"]
+        {
+            let mut server = Authenticator::new(REALM.to_owned(), [7; 32]);
+            let value = answer(&mut server, user, typed, at(1)).1;
+            let text = String::from_utf8(register(user, Some(&value)).to_bytes().to_vec()).unwrap();
+            let text = text.replace("Content-Length", &format!("{lines}Content-Length"));
+            let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else { panic!("{text}") };
+            let mut disguised = request.clone();
+            disguise(&mut disguised, REALM, STAND_IN, |name| (name == "201").then_some("secret"));
+            let snapshot = serde_json::to_string(&server).unwrap();
+            let judge = |request: &Request, password| {
+                let mut server: Authenticator = serde_json::from_str(&snapshot).unwrap();
+                match server.verify(request, user, Some(password), at(1)) {
+                    Verdict::Accepted => "accepted",
+                    Verdict::Challenge(_) => "challenge",
+                    Verdict::Refused => "refused",
+                    Verdict::Misdirected => "misdirected",
+                }
+            };
+            assert_eq!(judge(&request, "secret"), expected, "{typed} {lines}");
+            assert_eq!(judge(&disguised, STAND_IN), expected, "{typed} {lines}: {disguised:?}");
+            let response = digest::Fields::parse(&value).and_then(|fields| fields.get("response").map(str::to_owned));
+            let written = String::from_utf8(disguised.to_bytes().to_vec()).unwrap();
+            for hidden in [response.as_deref().unwrap(), "c2VjcmV0", "response=\"ab\""] {
+                assert!(!written.contains(hidden), "{hidden} is in {written}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_request_without_credentials_is_not_touched_by_the_disguise() {
+    let mut request = register("201", None);
+    let before = request.clone();
+    disguise(&mut request, REALM, "not recorded", |_| Some("secret"));
+    assert_eq!(request, before);
+}

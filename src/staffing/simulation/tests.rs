@@ -2,6 +2,7 @@
 
 use super::super::{Outcome, Performance, Profile, RandomCalls, RecordedCall, RecordedEnd, Recording};
 use super::*;
+use crate::demand::{Demand, PreferredAgent};
 use crate::ids::QueueId;
 use crate::queue::Skills;
 use crate::settings;
@@ -10,20 +11,9 @@ const AHT: f64 = 240.0;
 
 fn queue() -> settings::Queue {
     settings::Queue {
-        id: QueueId::from("sales"),
         ring_timeout: Duration::from_secs(15),
         wrap_up: Duration::from_secs(5),
-        max_no_answer: 2,
-        answer_within: Duration::from_secs(20),
-        priority_step: None,
-        widen: Vec::new(),
-        choice: settings::Choice::LongestIdle,
-        ring_at_once: 1,
-        retry_delay: Duration::from_secs(10),
-        music: "music/default".to_owned(),
-        announce_position: Duration::from_secs(30),
-        max_waiting: None,
-        callback: settings::CallbackRules::default(),
+        ..settings::Queue::new("sales".into())
     }
 }
 
@@ -135,7 +125,7 @@ fn how_far_it_is_grows_up_to_the_whole() {
 /// One agent: the first call is answered at once, the second when the first is over, the third gives up.
 fn recording() -> Recording {
     let seconds = Duration::from_secs;
-    let kind = Kind { queue: 0, skills: Skills::new() };
+    let kind = Kind { queue: 0, demand: Demand::default() };
     let call = |entered, waited, end| RecordedCall {
         kind: kind.clone(),
         entered: Instant(0) + seconds(entered),
@@ -184,7 +174,7 @@ fn recorded_calls_go_to_the_agents_of_their_queue_who_have_the_skills() {
         ..Scenario::alike(queue(), 1, Calls::Recorded(recording()), 1).agents[0].clone()
     };
     let call = |queue, skills: &Skills, entered, handling| RecordedCall {
-        kind: Kind { queue, skills: skills.clone() },
+        kind: Kind { queue, demand: Demand { skills: skills.clone(), ..Demand::default() } },
         entered: Instant(0) + Duration::from_secs(entered),
         waited: Duration::ZERO,
         end: RecordedEnd::Handled(Duration::from_secs(handling)),
@@ -237,8 +227,7 @@ fn begun(scenario: &Scenario) -> Run<'_> {
 fn waits(run: &mut Run<'_>, call: CallId) {
     let handling = Duration::from_secs(60);
     let caller = Caller { at: Instant(0), kind: 0, handling, patience: None, goes_elsewhere: false };
-    run.waiting.insert(call, Waiting { caller, promise: None, batch: None });
-    run.kinds[0].waiting.insert(call);
+    run.wait_begins(call, Waiting { caller, promise: None, batch: None });
 }
 
 #[test]
@@ -271,4 +260,44 @@ fn what_a_distributor_must_never_do_is_noticed() {
     let mut invented = begun(&scenario);
     waits(&mut invented, first);
     assert_eq!(invented.agent_answers(first, agent.clone()), Err(Fault::OfferNotValid { call: first, agent }));
+}
+
+/// One agent, busy until second 200; three calls wait, of whom the last has the highest priority.
+#[test]
+fn recorded_calls_are_served_by_their_priority() {
+    let call = |priority, entered, handling| RecordedCall {
+        kind: Kind { queue: 0, demand: Demand { priority, ..Demand::default() } },
+        entered: Instant(0) + Duration::from_secs(entered),
+        waited: Duration::ZERO,
+        end: RecordedEnd::Handled(Duration::from_secs(handling)),
+    };
+    // Waits of 190 + 10, 180 + 110, and 170 s where the last one comes first; 190, 280 and 370 s in the order of arrival.
+    let waits = |priority| {
+        let calls = vec![call(0, 0, 200), call(0, 10, 100), call(0, 20, 100), call(priority, 30, 10)];
+        let calls = Calls::Recorded(Recording::new(calls).unwrap());
+        play(&Scenario::alike(queue(), 1, calls, 1)).asa_s.value * 4.0
+    };
+    assert_eq!(waits(9).round(), 200.0 + 290.0 + 170.0);
+    assert_eq!(waits(0).round(), 190.0 + 280.0 + 370.0);
+}
+
+/// Agent 1 talks until second 60 when a call comes that prefers them; agent 2 is idle all the time.
+#[test]
+fn recorded_calls_wait_for_their_preferred_agent_and_no_longer() {
+    let call = |prefers: Option<(&str, u64)>, entered, handling| {
+        let prefer =
+            |(agent, wait): (&str, u64)| PreferredAgent { agent: agent.into(), wait: Duration::from_secs(wait) };
+        RecordedCall {
+            kind: Kind { queue: 0, demand: Demand { prefer_agent: prefers.map(prefer), ..Demand::default() } },
+            entered: Instant(0) + Duration::from_secs(entered),
+            waited: Duration::ZERO,
+            end: RecordedEnd::Handled(Duration::from_secs(handling)),
+        }
+    };
+    for (wait, waited) in [(0, 0.0), (20, 20.0), (100, 50.0)] {
+        let calls = vec![call(Some(("1", 0)), 0, 60), call(Some(("1", wait)), 10, 30)];
+        let calls = Calls::Recorded(Recording::new(calls).unwrap());
+        let outcome = play(&Scenario::alike(queue(), 2, calls, 1));
+        assert_eq!(outcome.asa_s.value * 2.0, waited, "who waits up to {wait} s");
+    }
 }

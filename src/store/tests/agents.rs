@@ -15,6 +15,7 @@ fn change(agent: &str, second: i64, state: AgentState, cause: Cause) -> AgentCha
         queue: None,
         member_of: None,
         resume: None,
+        wanted: None,
     }
 }
 

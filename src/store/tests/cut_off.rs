@@ -184,3 +184,22 @@ fn a_cut_off_call_is_closed_when_the_process_was_last_alive_and_its_place_is_tol
     let (_, recovered) = Store::open(killed.path()).unwrap();
     assert_eq!(recovered.lost_places, [], "it is regained once");
 }
+
+#[test]
+fn a_place_lost_when_the_process_was_stopped_is_told_to_the_next() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(data.path()).unwrap();
+    let now = Wall::from_millisecond(Wall::now().as_millisecond()).unwrap();
+    let old = now - jiff::SignedDuration::from_mins(16);
+    let lost =
+        |from: &str, lost_at| LostPlace { from: from.to_owned(), queue: "sales".into(), waiting_since: old, lost_at };
+    store.append(began(1));
+    store.append(queued(1));
+    for LostPlace { from, queue, waiting_since, lost_at } in [lost("1", now), lost("2", old)] {
+        store.append(Entry::LostPlace { from, queue, waiting_since, lost_at });
+    }
+    store.append(end(1));
+    store.close();
+    let (_, recovered) = Store::open(data.path()).unwrap();
+    assert_eq!((recovered.cut_off, recovered.lost_places), (Vec::new(), vec![lost("1", now)]));
+}

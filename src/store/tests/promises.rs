@@ -1,7 +1,7 @@
 //! Call-backs outlive the process.
 
 use super::*;
-use crate::callback::{Callback, CallbackState};
+use crate::callback::{Callback, CallbackState, Wished};
 use crate::ids::CallbackId;
 
 fn promised(n: u128, state: CallbackState, attempts: u32) -> Callback {
@@ -9,6 +9,7 @@ fn promised(n: u128, state: CallbackState, attempts: u32) -> Callback {
     Callback {
         id: CallbackId(n),
         call_id: Some(record(1).call_id),
+        wished: Wished::InCall,
         number: format!("+3315550{n}"),
         queue: "sales".into(),
         demand: Default::default(),

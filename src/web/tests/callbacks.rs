@@ -98,6 +98,7 @@ async fn what_is_promised_is_listed_until_it_is_over() {
     let view = |n: u128, state| CallbackView {
         callback_id: CallbackId(n),
         call_id: None,
+        wished: crate::callback::Wished::OnTheWeb,
         number: "+33155501".into(),
         queue: "sales".into(),
         state,

@@ -54,6 +54,7 @@ async fn what_is_not_understood_is_named_with_the_nearest() {
         ("by=agent&queue=sales", 400, "bad_filter", "leave one of them out"),
         ("queue=sales&agent=201", 400, "bad_filter", "no more"),
         ("queue=salse", 404, "unknown_queue", "did you mean 'sales'?"),
+        ("skill=frensh", 404, "unknown_skill", "did you mean 'french'?"),
         ("agent=2O1", 404, "unknown_agent", "did you mean '201'?"),
         ("to=2027-01-010", 400, "bad_to", "'to' is '2027-01-010'"),
         ("from=2024-01-01&to=2026-01-01&interval=15", 422, "report_too_large", "interval=day"),
@@ -82,6 +83,7 @@ async fn queues_show_the_figures_of_today() {
     let visit = QueueVisit {
         queue: "sales".into(),
         waiting_since: now,
+        counted_ms: 0,
         wait_ms: Some(21_000),
         end: Some(VisitEnd::Answered),
         agent: Some("201".into()),

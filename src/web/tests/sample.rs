@@ -27,6 +27,8 @@ pub fn agent(id: &str) -> AgentView {
         reason: None,
         since: at(),
         queues: vec![QueueId::from("sales")],
+        skills: [("french".into(), 4)].into(),
+        schedules: Vec::new(),
         call_id: None,
         reachable: true,
         handled: 3,
@@ -38,9 +40,13 @@ pub fn queue(id: &str) -> QueueView {
         id: QueueId::from(id),
         waiting: 2,
         callbacks: 0,
+        callbacks_held_back: 0,
         longest_waiting_since: Some(at()),
         agents_available: 1,
         agents_logged_in: 2,
+        agents_off_schedule: 0,
+        occupancy: None,
+        occupancy_band: None,
         offered: 10,
         handled: 7,
         abandoned: 1,
@@ -72,12 +78,7 @@ pub fn call(id: u128) -> CallView {
 
 pub fn record(call: &CallView) -> CallRecord {
     CallRecord {
-        call_id: call.call_id,
-        outgoing: false,
         trunk: call.trunk.clone(),
-        from: call.from.clone(),
-        to: call.to.clone(),
-        started_at: call.started_at,
         answered_at: call.answered_at,
         ended_at: Some(at()),
         outcome: Some(Outcome::Handled),
@@ -89,16 +90,7 @@ pub fn record(call: &CallView) -> CallRecord {
         wait_ms: Some(1200),
         talk_ms: Some(30_000),
         hold_ms: Some(0),
-        acw_ms: None,
-        transfers: 0,
-        recording: None,
-        survey: None,
-        disposition: None,
-        resolved: None,
-        visits: Vec::new(),
-        path: Vec::new(),
-        trace: Default::default(),
-        legs: Vec::new(),
+        ..CallRecord::new(call.call_id, &call.from, &call.to, call.started_at)
     }
 }
 

@@ -210,3 +210,82 @@ fn the_same_inputs_and_seed_give_the_same_packets() {
     assert_eq!(run(3), run(3));
     assert_ne!(run(3), run(4));
 }
+
+/// What is heard of leg 1 in so long, to the octet.
+fn heard(bench: &mut Bench, ms: u64) -> Vec<u8> {
+    bench.run(ms);
+    bench.sent_by(1).iter().flat_map(|packet| packet.payload().to_vec()).collect()
+}
+
+fn interject(bench: &mut Bench, play: u64, name: &str) {
+    let items = vec![prompt(name)];
+    bench.command(MediaCommand::Interject { leg: LegId(1), play: PlayId(play), items });
+}
+
+#[test]
+fn music_goes_on_from_where_it_was_after_something_was_said_over_it() {
+    let mut whole = Bench::with_legs(&[1]);
+    whole.play(1, 1, vec![prompt("count"), prompt("count")], true);
+    let music = heard(&mut whole, 600);
+    let mut bench = Bench::with_legs(&[1]);
+    bench.play(1, 1, vec![prompt("count"), prompt("count")], true);
+    let before = heard(&mut bench, 200);
+    interject(&mut bench, 9, "short");
+    let mut after = heard(&mut bench, 300);
+    assert_eq!(ended(&mut bench), [9]);
+    // Of a prompt that fills no whole number of packets, the rest is silence.
+    let said = after.drain(..after.iter().position(|octet| *octet == music[before.len()]).unwrap()).count();
+    assert!(said.is_multiple_of(160) && said >= 160, "{said}");
+    let both = [before, after].concat();
+    assert!(both.len() > 3_000);
+    assert_eq!(both, music[..both.len()]);
+}
+
+#[test]
+fn what_is_said_over_music_is_replaced_by_what_is_said_next_and_the_music_waits() {
+    let mut bench = Bench::with_legs(&[1]);
+    bench.play(1, 1, vec![prompt("count")], true);
+    bench.run(40);
+    interject(&mut bench, 8, "count");
+    bench.run(40);
+    interject(&mut bench, 9, "short");
+    bench.run(1_000);
+    assert_eq!(ended(&mut bench), [9]);
+    bench.sent_by(1);
+    assert_eq!(heard(&mut bench, 200).len(), 1600, "the music is heard");
+    bench.command(MediaCommand::StopPlay { leg: LegId(1), play: PlayId(1) });
+    assert!(heard(&mut bench, 200).is_empty());
+}
+
+#[test]
+fn music_that_is_stopped_while_something_is_said_over_it_does_not_come_back() {
+    for stopped in [[1, 9], [9, 1]] {
+        let mut bench = Bench::with_legs(&[1]);
+        bench.play(1, 1, vec![prompt("count")], true);
+        bench.run(40);
+        interject(&mut bench, 9, "count");
+        bench.run(40);
+        bench.sent_by(1);
+        for play in stopped {
+            bench.command(MediaCommand::StopPlay { leg: LegId(1), play: PlayId(play) });
+        }
+        assert!(heard(&mut bench, 400).is_empty(), "{stopped:?}");
+        assert!(ended(&mut bench).is_empty());
+    }
+    let mut bench = Bench::with_legs(&[1]);
+    bench.play(1, 1, vec![prompt("count")], true);
+    interject(&mut bench, 9, "short");
+    bench.command(MediaCommand::StopPlay { leg: LegId(1), play: PlayId(1) });
+    bench.run(400);
+    bench.sent_by(1);
+    assert_eq!((ended(&mut bench), heard(&mut bench, 200)), (vec![9], vec![]));
+}
+
+#[test]
+fn said_over_nothing_it_is_a_play_like_any_other() {
+    let mut bench = Bench::with_legs(&[1]);
+    interject(&mut bench, 9, "short");
+    bench.run(400);
+    bench.sent_by(1);
+    assert_eq!((ended(&mut bench), heard(&mut bench, 200)), (vec![9], vec![]));
+}

@@ -1,0 +1,64 @@
+//! What is taken out before anything is written down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Happening, Start};
+use crate::engine::Input;
+use crate::settings::Settings;
+use crate::sip::auth::disguise;
+use crate::sip::message::Message;
+
+/// In the place of every password.
+const STAND_IN: &str = "not recorded";
+
+/// The passwords that the engine goes by now.
+#[derive(Default)]
+pub(super) struct Secrets {
+    realm: String,
+    passwords: HashMap<String, String>,
+}
+
+impl Secrets {
+    /// What may be written down of this. Reloads change the passwords that the next ones are judged by.
+    pub(super) fn remove(&mut self, happening: Happening) -> Happening {
+        match happening {
+            Happening::Start(start) => {
+                // The engine keeps the realm that it began with.
+                self.realm.clone_from(&start.settings.sip.domain);
+                let settings = self.take_out(&start.settings);
+                Happening::Start(Box::new(Start { settings, ..*start }))
+            }
+            Happening::Input(Input::Reload { settings, plans }) => {
+                Happening::Input(Input::Reload { settings: self.take_out(&settings), plans })
+            }
+            Happening::Input(Input::Sip { flow, mut message }) => {
+                if let Message::Request(request) = &mut *message {
+                    disguise(request, &self.realm, STAND_IN, |user| self.passwords.get(user).map(String::as_str));
+                }
+                Happening::Input(Input::Sip { flow, message })
+            }
+            other => other,
+        }
+    }
+
+    fn take_out(&mut self, settings: &Settings) -> Arc<Settings> {
+        let mut settings = settings.clone();
+        self.passwords.clear();
+        for agent in &mut settings.agents {
+            // Who has no password cannot register, in the replay as well.
+            if let Some(password) = &mut agent.password {
+                let own = std::mem::replace(password, STAND_IN.to_owned());
+                self.passwords.insert(agent.id.to_string(), own);
+            }
+        }
+        for credentials in settings.trunks.iter_mut().filter_map(|trunk| trunk.register.as_mut()) {
+            STAND_IN.clone_into(&mut credentials.password);
+        }
+        for service in &mut settings.services {
+            // Only the shell that asks sends them.
+            service.headers.clear();
+        }
+        Arc::new(settings)
+    }
+}
