@@ -75,7 +75,14 @@ pub struct CallRecord {
     pub talk_ms: Option<u64>,
     pub hold_ms: Option<u64>,
     pub acw_ms: Option<u64>,
+    /// How often an agent handed the caller over.
     pub transfers: u32,
+    /// How often an agent asked another, or an expert.
+    #[serde(default)]
+    pub consults: u32,
+    /// The transfers, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handed_over: Vec<HandOver>,
     /// The message that the caller left, else the recording of the call.
     pub recording: Option<RecordingId>,
     /// What the caller answered to surveys; null until then.
@@ -133,6 +140,30 @@ pub struct QueueVisit {
     /// The range in which the wait would probably lie, as it was estimated at the entry; null where it was not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_ms: Option<(u64, u64)>,
+}
+
+/// How an agent handed the caller over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandOverKind {
+    /// Without a word before.
+    Blind,
+    /// After asking, or while it still rang.
+    Supervised,
+    /// By leaving a conference.
+    Conference,
+}
+
+/// One transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOver {
+    #[serde(with = "millis")]
+    pub at: Wall,
+    pub kind: HandOverKind,
+    /// Who handed over: what follows is not theirs.
+    pub by: Option<AgentId>,
+    /// `expert:301`, `agent:205`, `queue:support`, a number; null for a conference that went on.
+    pub to: Option<String>,
 }
 
 /// What an agent says of a call; the last word counts.
@@ -272,6 +303,8 @@ impl CallRecord {
             hold_ms: None,
             acw_ms: None,
             transfers: 0,
+            consults: 0,
+            handed_over: Vec::new(),
             recording: None,
             survey: None,
             disposition: None,

@@ -49,6 +49,8 @@ pub enum Cause {
     Offered,
     PhoneRang,
     Answered,
+    /// A colleague handed a call over to them.
+    HandedOver,
     Held,
     Resumed,
     OfferFailed(NoAnswer),

@@ -120,7 +120,12 @@ pub enum CallState {
     Ivr,
     Queued,
     Talking,
+    /// The caller waits with music, or hears it ring where they are handed over to.
     Holding,
+    /// The agent asks another; the caller waits with music, or the others go on talking.
+    Consulting,
+    /// Three or more talk.
+    Conference,
     /// Everybody has been told; the record is being written.
     Ending,
 }
@@ -148,7 +153,31 @@ pub struct CallView {
     pub position: Option<u64>,
     #[schema(value_type = Option<String>)]
     pub agent: Option<AgentId>,
+    /// Where the agent's question to another stands.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consult: Option<ConsultView>,
     pub legs: Vec<LegView>,
+}
+
+/// The one who is asked by the agent of a call, or to whom the caller is handed over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ConsultView {
+    /// `expert:301`, `agent:205`, `tel:+33…`
+    pub to: String,
+    pub state: ConsultState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsultState {
+    /// It rings there; the agent hears it.
+    Ringing,
+    /// Agent and asked talk apart.
+    Private,
+    /// The agent is back with the caller; the asked waits.
+    Swapped,
+    /// The agent has handed over and gone; the caller hears it ring there.
+    HandingOver,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -157,7 +186,11 @@ pub struct LegView {
     pub leg_id: LegId,
     pub role: Party,
     pub address: String,
+    /// By their own phone.
     pub on_hold: bool,
+    /// Nobody hears this leg.
+    #[serde(default)]
+    pub muted: bool,
 }
 
 /// A call-back, from the promise to its end.
@@ -334,9 +367,57 @@ pub enum ApiRequest {
         recording: RecordingId,
         by: String,
     },
+    /// What an agent does with the talk of a call. `by` is the agent who asks; `None` for other roles, who may name the
+    /// agent's `leg`.
+    Steer {
+        call: CallId,
+        by: Option<AgentId>,
+        leg: Option<LegId>,
+        action: Steering,
+    },
+    /// A supervisor listens in on a talk, by the phone at this SIP address.
+    Supervise {
+        call: CallId,
+        mode: SupervisionMode,
+        phone: String,
+    },
     /// The decisions of a call that is up, as `CallTrace`.
     Trace {
         call: CallId,
+    },
+}
+
+/// How a supervisor takes part in a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SupervisionMode {
+    /// Hears all, is heard by nobody.
+    Listen,
+    /// Is heard by the agent alone.
+    Whisper,
+    /// Is heard by all whom the agent hears.
+    Barge,
+}
+
+/// What can be done with a talk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Steering {
+    Hold,
+    Resume,
+    /// Nobody hears the agent, or they are heard again.
+    Mute(bool),
+    /// `expert:301`, `agent:205`, `tel:+33…`
+    Consult {
+        to: String,
+    },
+    Swap,
+    Complete,
+    Cancel,
+    Conference,
+    /// Also `queue:support`, there with a priority.
+    Transfer {
+        to: String,
+        priority: Option<i32>,
     },
 }
 

@@ -65,6 +65,16 @@ struct Sink {
 }
 
 impl MediaIo for Sink {
+    type Sockets = ();
+
+    fn take(&mut self, _: u32) -> Option<()> {
+        Some(())
+    }
+
+    fn put(&mut self, _: u32, (): ()) -> bool {
+        true
+    }
+
     fn open(&mut self, _: u32, _: MediaPort) -> bool {
         true
     }

@@ -22,6 +22,11 @@ pub enum MediaCommand {
         call: CallId,
         port: MediaPort,
     },
+    /// The leg is one of another call from now on, with whatever its far end is sent going on without a break.
+    Move {
+        leg: LegId,
+        call: CallId,
+    },
     /// What offer and answer agreed on; may come again at any time (hold, codec change, new address).
     Configure {
         leg: LegId,
@@ -59,6 +64,10 @@ pub enum MediaCommand {
         digit: Digit,
         duration: Duration,
     },
+    /// From now on nobody is sent this leg's keys; they are told as before.
+    KeepKeys {
+        leg: LegId,
+    },
     /// Writes down what the leg's far end says and, where the terms say so, what it is sent, until `StopRecord`, the
     /// longest time of the terms or the end of the leg. `RecordingEvent::Ended` or `Failed` follows in every case.
     Record {
@@ -82,6 +91,28 @@ pub enum MediaCommand {
     Close {
         leg: LegId,
     },
+}
+
+impl MediaCommand {
+    /// The leg that it is about.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            MediaCommand::Open { leg, .. }
+            | MediaCommand::Move { leg, .. }
+            | MediaCommand::Configure { leg, .. }
+            | MediaCommand::Hear { leg, .. }
+            | MediaCommand::Play { leg, .. }
+            | MediaCommand::Interject { leg, .. }
+            | MediaCommand::StopPlay { leg, .. }
+            | MediaCommand::SendDigit { leg, .. }
+            | MediaCommand::KeepKeys { leg }
+            | MediaCommand::Record { leg, .. }
+            | MediaCommand::PauseRecord { leg, .. }
+            | MediaCommand::StopRecord { leg, .. }
+            | MediaCommand::Close { leg } => Some(*leg),
+            MediaCommand::DiscardRecording(_) => None,
+        }
+    }
 }
 
 /// What is to be recorded of a leg.

@@ -14,6 +14,10 @@ pub enum Activity {
     Apart,
     Talk,
     Hold,
+    /// In private with the one asked, or waiting for them to answer.
+    Consult,
+    /// With two others or more.
+    Conference,
 }
 
 /// A stop-watch with one total an activity.
@@ -23,6 +27,8 @@ pub struct LegClock {
     since: Instant,
     talk: Duration,
     hold: Duration,
+    consult: Duration,
+    conference: Duration,
 }
 
 impl LegClock {
@@ -33,6 +39,8 @@ impl LegClock {
             Activity::Apart => {}
             Activity::Talk => self.talk += spent,
             Activity::Hold => self.hold += spent,
+            Activity::Consult => self.consult += spent,
+            Activity::Conference => self.conference += spent,
         }
         self.activity = next;
         self.since = now;
@@ -46,9 +54,17 @@ impl LegClock {
         millis(self.hold)
     }
 
+    pub fn consult_ms(&self) -> u64 {
+        millis(self.consult)
+    }
+
+    pub fn conference_ms(&self) -> u64 {
+        millis(self.conference)
+    }
+
     /// All the time with somebody.
     pub fn total(&self) -> Duration {
-        self.talk + self.hold
+        self.talk + self.hold + self.consult + self.conference
     }
 }
 
@@ -62,14 +78,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn talk_and_hold_are_counted_apart() {
+    fn what_a_leg_does_is_counted_apart() {
         let at = |ms: u64| Instant(ms * 1_000_000);
         let mut clock = LegClock::default();
         clock.switch(Activity::Talk, at(1_000));
         clock.switch(Activity::Hold, at(4_000));
         clock.switch(Activity::Talk, at(5_500));
         clock.switch(Activity::Apart, at(6_000));
-        clock.switch(Activity::Apart, at(9_000));
+        clock.switch(Activity::Consult, at(9_000));
+        clock.switch(Activity::Conference, at(9_700));
+        clock.switch(Activity::Apart, at(9_900));
+        clock.switch(Activity::Apart, at(20_000));
         assert_eq!((clock.talk_ms(), clock.hold_ms()), (3_500, 1_500));
+        assert_eq!((clock.consult_ms(), clock.conference_ms()), (700, 200));
     }
 }

@@ -44,6 +44,8 @@ pub struct Leg {
     pub latch: Latch,
     pub state: LegState,
     pub held_by_peer: bool,
+    /// Nobody hears this leg.
+    pub muted: bool,
     pub joined_at: Option<Wall>,
     pub left_at: Option<Wall>,
     pub clock: LegClock,
@@ -81,6 +83,7 @@ impl Leg {
             latch: new.latch,
             state: LegState::Ringing,
             held_by_peer: false,
+            muted: false,
             joined_at: None,
             left_at: None,
             clock: LegClock::default(),
@@ -109,10 +112,24 @@ impl Leg {
         }
     }
 
+    /// The leg goes over to another call, where it begins anew but for its session and media. This one stays for the record.
+    pub fn move_away(&mut self, now: Now) -> Leg {
+        let moved = Leg { clock: LegClock::default(), joined_at: Some(now.wall), ..self.clone() };
+        self.leave(now);
+        // Its figures are those of the other call.
+        self.rtp = Some(RtpStats::default());
+        moved
+    }
+
     /// Takes over what offer and answer agreed on.
     pub fn configure(&mut self, agreed: &Agreed) -> MediaCommand {
         self.held_by_peer = agreed.held_by_peer;
         MediaCommand::Configure { leg: self.id, stream: Box::new(stream_of(agreed, self.latch)) }
+    }
+
+    /// Whether this leg hears that one.
+    pub fn hears(&self, other: LegId) -> bool {
+        self.is_up() && self.ear.sources.contains(&other)
     }
 
     /// Changes what this leg hears; gives out only the commands that make the difference.
@@ -186,13 +203,19 @@ impl Leg {
             rtp: self.rtp,
             talk_ms: self.clock.talk_ms(),
             hold_ms: self.clock.hold_ms(),
-            consult_ms: 0,
-            conference_ms: 0,
+            consult_ms: self.clock.consult_ms(),
+            conference_ms: self.clock.conference_ms(),
         }
     }
 
     pub fn view(&self) -> LegView {
-        LegView { leg_id: self.id, role: self.role, address: self.address.clone(), on_hold: self.held_by_peer }
+        LegView {
+            leg_id: self.id,
+            role: self.role,
+            address: self.address.clone(),
+            on_hold: self.held_by_peer,
+            muted: self.muted,
+        }
     }
 }
 

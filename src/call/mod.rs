@@ -2,6 +2,7 @@
 
 mod clock;
 mod leg;
+pub mod talk;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use clock::{Activity, LegClock, millis};
 pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
+pub use talk::Talk;
 
 use std::time::Duration;
 
@@ -17,10 +19,11 @@ use crate::callback::Origin;
 use crate::comfort::Telling;
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
-use crate::record::{CallRecord, Outcome, Party, PathStep, QueueVisit, VisitEnd};
+use crate::record::{CallRecord, HandOver, Outcome, Party, PathStep, QueueVisit, VisitEnd};
 use crate::time::{Instant, Now, Wall};
 use crate::trace::{Decision, Trace};
-use crate::views::{CallState, CallView};
+use crate::views::{CallState, CallView, SupervisionMode};
+use talk::{Hears, Member, State};
 
 /// ETSI TR 101 041-2: the ringing tone most European networks use.
 const RING_BACK: PlayItem =
@@ -45,9 +48,7 @@ pub enum Phase {
         play: Option<PlayId>,
         asked: u32,
     },
-    Talking {
-        leg: LegId,
-    },
+    Talking(Talk),
     /// All legs are told; the record waits for their last figures.
     Ending,
 }
@@ -76,6 +77,13 @@ pub struct Offer {
     pub agent: AgentId,
     /// One leg for each phone of the agent that rings.
     pub legs: Vec<LegId>,
+}
+
+/// A supervisor on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    pub leg: LegId,
+    pub mode: SupervisionMode,
 }
 
 /// How the call ended, once it has.
@@ -145,6 +153,13 @@ pub struct Call {
     pub message: Option<RecordingId>,
     /// Somebody, an agent or one outside, has talked with the caller.
     pub handled: bool,
+    /// Who handed the caller over, and to whom, in order.
+    pub handed_over: Vec<HandOver>,
+    /// How often others were asked.
+    pub consults: u32,
+    /// The agent's phone has asked for a transfer without words: the caller hears it ring there.
+    pub handing_blind: bool,
+    pub listeners: Vec<Listener>,
     /// How many systems a call that goes on from here may pass (RFC 3261 §20.22).
     pub hops_left: u8,
 }
@@ -181,6 +196,10 @@ impl Call {
             recording: None,
             message: None,
             handled: false,
+            handed_over: Vec::new(),
+            consults: 0,
+            handing_blind: false,
+            listeners: Vec::new(),
             hops_left: new.hops_left,
         }
     }
@@ -235,7 +254,13 @@ impl Call {
         self.agent = self.legs.get(&leg).and_then(|leg| leg.agent.clone());
         self.leave_visit(VisitEnd::Answered, now);
         self.handled = true;
-        self.phase = Phase::Talking { leg };
+        let other = Member { leg, agent: self.is_agent(leg) };
+        self.phase = Phase::Talking(Talk::new(self.caller, other));
+    }
+
+    /// Whether the leg is an agent's whom the call was put through to.
+    pub fn is_agent(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| leg.role == Party::Agent)
     }
 
     /// The caller is out of the queue that they waited in, if they did.
@@ -257,71 +282,115 @@ impl Call {
     /// Who talks or is rung now; one who was lost is neither.
     fn present_agent(&self) -> Option<&AgentId> {
         match &self.phase {
-            Phase::Talking { .. } | Phase::Ending => self.agent.as_ref(),
+            Phase::Talking(_) | Phase::Ending => self.agent.as_ref(),
             _ => self.offers.first().map(|offer| &offer.agent),
         }
     }
 
-    /// The two who talk, when they do.
-    fn pair(&self) -> Option<(LegId, LegId)> {
-        match self.phase {
-            Phase::Talking { leg } => Some((self.caller, leg)),
+    /// The talk, while there is one.
+    pub fn talking(&self) -> Option<&Talk> {
+        match &self.phase {
+            Phase::Talking(talk) => Some(talk),
             _ => None,
         }
     }
 
-    /// The one who talks with `leg`.
-    pub fn partner(&self, leg: LegId) -> Option<LegId> {
-        match self.pair()? {
-            (a, b) if a == leg => Some(b),
-            (a, b) if b == leg => Some(a),
+    pub fn talking_mut(&mut self) -> Option<&mut Talk> {
+        match &mut self.phase {
+            Phase::Talking(talk) => Some(talk),
             _ => None,
         }
     }
 
-    /// Whether someone of a talk has put the other on hold.
+    /// Whether the leg has a part in the talk, other than as the caller.
+    pub fn is_partner(&self, leg: LegId) -> bool {
+        leg != self.caller && self.talking().is_some_and(|talk| talk.has(leg))
+    }
+
+    fn holds(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| leg.held_by_peer)
+    }
+
+    /// Whether the caller of a talk hears nobody, by their own doing or another's.
     pub fn on_hold(&self) -> bool {
-        let held = |leg: LegId| self.legs.get(&leg).is_some_and(|leg| leg.held_by_peer);
-        self.pair().is_some_and(|(a, b)| held(a) || held(b))
+        self.talking().is_some_and(|talk| talk.on_hold(|leg| self.holds(leg)))
+    }
+
+    /// Whether the agent is kept from the caller.
+    pub fn agent_holds(&self) -> bool {
+        self.talking().is_some_and(|talk| talk.agent_holds(|leg| self.holds(leg)))
     }
 
     /// Brings every ear and every clock into the state that the phase asks for.
     pub fn wire(&mut self, hold_music: &str, next_play: &mut u64, now: Now) -> Vec<MediaCommand> {
+        let up: Vec<LegId> = self.legs.values().filter(|leg| leg.is_up()).map(|leg| leg.id).collect();
+        let wanted: Vec<(LegId, Ear, Activity)> =
+            up.into_iter().map(|leg| (leg, self.ear_of(leg, hold_music), self.activity_of(leg))).collect();
         let mut out = Vec::new();
-        let pair = self.pair();
-        let language = self.language.clone();
-        let prompt = |name: &str| PlayItem::Prompt { name: name.to_owned(), language: language.clone() };
-        let held: Vec<LegId> = self.legs.values().filter(|leg| leg.held_by_peer).map(|leg| leg.id).collect();
-        let on_hold = self.on_hold();
-        for leg in self.legs.values_mut().filter(|leg| leg.is_up()) {
-            let partner = match pair {
-                Some((a, b)) if a == leg.id => Some(b),
-                Some((a, b)) if b == leg.id => Some(a),
-                _ => None,
-            };
-            let ear = match (partner, &self.phase) {
-                // Whoever was put on hold hears music; whoever holds hears nothing (RFC 3264 §8.4).
-                (Some(partner), _) if held.contains(&partner) => {
-                    Ear { music: Some(prompt(hold_music)), ..Ear::default() }
-                }
-                (Some(partner), _) => Ear { sources: Sources::from_slice(&[partner]), music: None },
-                (None, Phase::Queued(waiting)) if leg.id == self.caller => {
-                    Ear { music: Some(prompt(&waiting.music)), ..Ear::default() }
-                }
-                (None, Phase::Dialling) if leg.id == self.caller => Ear { music: Some(RING_BACK), ..Ear::default() },
-                (None, _) => Ear::default(),
-            };
+        for (id, ear, activity) in wanted {
+            let Some(leg) = self.legs.get_mut(&id) else { continue };
             leg.hear(ear, next_play, &mut out);
-            leg.clock.switch(
-                match partner {
-                    Some(_) if on_hold => Activity::Hold,
-                    Some(_) => Activity::Talk,
-                    None => Activity::Apart,
-                },
-                now.instant,
-            );
+            leg.clock.switch(activity, now.instant);
         }
         out
+    }
+
+    fn activity_of(&self, leg: LegId) -> Activity {
+        self.talking().map_or(Activity::Apart, |talk| talk.activity(leg, |leg| self.holds(leg)))
+    }
+
+    /// Whether a supervisor is on this leg.
+    pub fn listens(&self, leg: LegId) -> bool {
+        self.listeners.iter().any(|listener| listener.leg == leg)
+    }
+
+    /// The supervisors who speak are heard by the agent alone, or by all whom the agent hears.
+    fn with_supervisors(&self, talk: &Talk, leg: LegId, mut ear: Ear) -> Ear {
+        let is_agent = talk.agent() == Some(leg);
+        let speak = |listener: &&Listener| match listener.mode {
+            SupervisionMode::Listen => false,
+            SupervisionMode::Whisper => is_agent,
+            SupervisionMode::Barge => talk.agents_room().contains(&leg),
+        };
+        let up =
+            |listener: &&Listener| self.legs.get(&listener.leg).is_some_and(|leg| leg.is_up() && !leg.held_by_peer);
+        let heard: Sources = self.listeners.iter().filter(speak).filter(up).map(|listener| listener.leg).collect();
+        if !heard.is_empty() {
+            ear.music = None;
+            ear.sources.extend(heard);
+        }
+        ear
+    }
+
+    fn unmuted(&self, sources: Sources) -> Sources {
+        sources.into_iter().filter(|leg| self.legs.get(leg).is_none_or(|leg| !leg.muted)).collect()
+    }
+
+    /// Whoever was put on hold hears music; whoever holds by their phone is sent nothing (RFC 3264 §8.4).
+    fn ear_of(&self, leg: LegId, hold_music: &str) -> Ear {
+        let music = |name: &str| {
+            let item = PlayItem::Prompt { name: name.to_owned(), language: self.language.clone() };
+            Ear { music: Some(item), ..Ear::default() }
+        };
+        let ring_back = || Ear { music: Some(RING_BACK), ..Ear::default() };
+        match &self.phase {
+            Phase::Talking(talk) if self.listens(leg) => {
+                Ear { sources: self.unmuted(talk.agents_room()), ..Ear::default() }
+            }
+            Phase::Talking(talk) => {
+                let ear = match talk.hears(leg, |leg| self.holds(leg)) {
+                    Hears::Voices(sources) => Ear { sources: self.unmuted(sources), music: None },
+                    Hears::Music if self.handing_blind && talk.state() == State::Calling => ring_back(),
+                    Hears::Music => music(hold_music),
+                    Hears::RingBack => ring_back(),
+                    Hears::Nothing => Ear::default(),
+                };
+                self.with_supervisors(talk, leg, ear)
+            }
+            Phase::Queued(waiting) if leg == self.caller => music(&waiting.music),
+            Phase::Dialling if leg == self.caller => ring_back(),
+            _ => Ear::default(),
+        }
     }
 
     /// Whether the last figures of every leg that was up are there.
@@ -329,10 +398,18 @@ impl Call {
         self.legs.values().all(|leg| leg.joined_at.is_none() || leg.rtp.is_some())
     }
 
+    /// What those who answered spent on the call: talking, alone with the caller or with others; and while the caller
+    /// was on hold, asking others among it. What experts do counts for their legs alone, so that nobody is credited with a
+    /// talk that they have handed over.
+    fn handling(&self) -> (u64, u64) {
+        let answered = self.legs.values().filter(|leg| matches!(leg.role, Party::Agent | Party::Outside));
+        answered.map(|leg| &leg.clock).fold((0, 0), |(talk, hold), clock| {
+            (talk + clock.talk_ms() + clock.conference_ms(), hold + clock.hold_ms() + clock.consult_ms())
+        })
+    }
+
     pub fn record(&self) -> CallRecord {
-        let talk = self.legs.values().filter(|leg| leg.role != Party::Caller);
-        let (talk_ms, hold_ms) =
-            talk.fold((0, 0), |(talk, hold), leg| (talk + leg.clock.talk_ms(), hold + leg.clock.hold_ms()));
+        let (talk_ms, hold_ms) = self.handling();
         CallRecord {
             call_id: self.id,
             trunk: self.trunk.clone(),
@@ -352,7 +429,9 @@ impl Call {
             talk_ms: self.handled.then_some(talk_ms),
             hold_ms: self.handled.then_some(hold_ms),
             acw_ms: None,
-            transfers: 0,
+            transfers: u32::try_from(self.handed_over.len()).unwrap_or(u32::MAX),
+            consults: self.consults,
+            handed_over: self.handed_over.clone(),
             recording: self.message.or(self.recording),
             survey: None,
             disposition: None,
@@ -375,8 +454,12 @@ impl Call {
             _ if self.answered_at.is_none() => CallState::Ringing,
             Phase::Plan | Phase::Dialling | Phase::CallingBack | Phase::Confirming { .. } => CallState::Ivr,
             Phase::Queued(_) => CallState::Queued,
-            Phase::Talking { .. } if self.on_hold() => CallState::Holding,
-            Phase::Talking { .. } => CallState::Talking,
+            Phase::Talking(talk) => match talk.state() {
+                State::Calling | State::Private => CallState::Consulting,
+                _ if self.on_hold() => CallState::Holding,
+                _ if talk.together_count() > 2 => CallState::Conference,
+                _ => CallState::Talking,
+            },
         };
         CallView {
             call_id: self.id,
@@ -390,6 +473,7 @@ impl Call {
             queue: self.queue.clone(),
             position: position.map(|position| position as u64),
             agent: self.present_agent().cloned(),
+            consult: None,
             legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }

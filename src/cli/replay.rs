@@ -111,6 +111,9 @@ fn why(decision: &Decision) -> String {
         text.push_str(if n == 0 { "; before " } else { ", " });
         text.push_str(&of(next));
     }
+    if decision.off_schedule > 0 {
+        let _ = write!(text, "; outside their hours: {}", decision.off_schedule);
+    }
     text
 }
 
@@ -121,13 +124,16 @@ fn of(candidate: &Candidate) -> String {
             let waited = seconds(waited_ms);
             format!("{call_id} of {queue} (waited {waited:.1} s, priority {priority}, {ratio} of the target)")
         }
-        Candidate::Agent { agent, idle_ms, occupancy, fit } => {
+        Candidate::Agent { agent, idle_ms, occupancy, fit, schedule } => {
             let mut text = format!("{agent} (idle {:.1} s", seconds(idle_ms));
             if let Some(occupancy) = occupancy {
                 let _ = write!(text, ", occupied {occupancy}");
             }
             if let Some(fit) = fit {
                 let _ = write!(text, ", fit {fit}");
+            }
+            if let Some(schedule) = schedule {
+                let _ = write!(text, ", by schedule {schedule}");
             }
             text + ")"
         }
@@ -273,10 +279,14 @@ mod tests {
     use crate::trace::Rule;
 
     fn decision(agent: &str) -> Decision {
-        let chosen = Candidate::Agent { agent: agent.into(), idle_ms: 3_210, occupancy: None, fit: Some(4) };
-        let next = Candidate::Agent { agent: "a9".into(), idle_ms: 100, occupancy: Some(0.5), fit: None };
+        let by = AgentId::from(agent);
+        let schedule = Some("mornings".to_owned());
+        let chosen = Candidate::Agent { agent: agent.into(), idle_ms: 3_210, occupancy: None, fit: Some(4), schedule };
+        let (agent, occupancy) = ("a9".into(), Some(0.5));
+        let next = Candidate::Agent { agent, idle_ms: 100, occupancy, fit: None, schedule: None };
         let at = "2026-11-25T10:00:00.1234Z".parse().expect("a time");
-        Decision::new(at, "sales".into(), AgentId::from(agent), Rule::LongestIdle, [chosen, next]).expect("a decision")
+        let decision = Decision::new(at, "sales".into(), by, Rule::LongestIdle, [chosen, next]).expect("a decision");
+        Decision { off_schedule: 2, ..decision }
     }
 
     fn record(agent: &str) -> CallRecord {
@@ -293,7 +303,8 @@ mod tests {
     fn a_decision_is_told_with_its_rule_and_those_who_came_next() {
         assert_eq!(
             why(&decision("a1")),
-            "queue sales: agent a1 by longest_idle: a1 (idle 3.2 s, fit 4); before a9 (idle 0.1 s, occupied 0.5)"
+            "queue sales: agent a1 by longest_idle: a1 (idle 3.2 s, fit 4, by schedule mornings); before a9 (idle 0.1 s, \
+             occupied 0.5); outside their hours: 2"
         );
     }
 

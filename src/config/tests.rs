@@ -340,7 +340,7 @@ fn every_fault_is_found_at_its_place() {
         (format!("{queue}{agent}queues = ['sales']\nschedule = 'am'"), (8, 12), "there is no calendar 'am'"),
         (format!("{queue}{agent}queues = ['sales']\nschedule = {{ salse = 'am' }}"), (8, 14), "did you mean 'sales'?"),
         (format!("{queue}{agent}queues = ['sales']\nschedule = 7"), (8, 12), "schedule is a whole number"),
-        (format!("{agent}call_preference = 'queue'"), (5, 19), "did you mean 'queue_order'?"),
+        (format!("{agent}call_preference = 'queue_oder'"), (5, 19), "did you mean 'queue_order'?"),
         (format!("{queue}[queue.callback]\nattempts = 0"), (5, 12), "from 1 to 20"),
         (format!("{queue}comfort = 5"), (4, 11), "it is to be a list"),
         (format!("{queue}comfort = [{{ say = 'estimate' }}]"), (4, 11), "an entry without after_s"),

@@ -50,13 +50,7 @@ impl Engine {
 
     /// Rings every phone of the agent. When none can be rung the distributor is told at once.
     pub(super) fn ring_agent(&mut self, id: CallId, agent: &AgentId, now: Now) {
-        let mut legs = Vec::new();
-        for phone in self.phones(agent).into_iter().take(MAX_PHONES) {
-            match self.invite_agent(id, agent, phone, now) {
-                Some(leg) => legs.push(leg),
-                None => break,
-            }
-        }
+        let legs = self.invite_phones(id, agent, now);
         let Some(live) = self.live(id) else { return self.acd.leave(id, now) };
         if legs.is_empty() {
             self.log(
@@ -68,6 +62,12 @@ impl Engine {
         }
         live.call.offers.push(Offer { agent: agent.clone(), legs });
         self.changed.insert(id);
+    }
+
+    /// An INVITE to each phone of the agent; none where there is no phone or no port.
+    pub(super) fn invite_phones(&mut self, id: CallId, agent: &AgentId, now: Now) -> Vec<LegId> {
+        let phones = self.phones(agent).into_iter().take(MAX_PHONES);
+        phones.map_while(|phone| self.invite_agent(id, agent, phone, now)).collect()
     }
 
     pub(super) fn phones(&self, id: &AgentId) -> Vec<Phone> {
@@ -163,7 +163,10 @@ impl Engine {
 
     /// One phone of an offer refused, or cannot be reached. The agent has failed when it was the last.
     pub(super) fn phone_failed(&mut self, id: CallId, leg: LegId, why: NoAnswer, now: Now) {
-        if self.outside_failed(id, leg, why, now) {
+        if self.supervisor_gone(id, leg, now)
+            || self.asked_failed(id, leg, why, now)
+            || self.outside_failed(id, leg, why, now)
+        {
             return;
         }
         let Some(live) = self.live(id) else { return };
@@ -179,7 +182,10 @@ impl Engine {
 
     /// A phone was picked up: all others that ring for this call stop, caller and agent talk.
     pub(super) fn phone_answered(&mut self, id: CallId, leg: LegId, now: Now) {
-        if self.outside_answered(id, leg, now) {
+        if self.supervisor_answered(id, leg, now)
+            || self.asked_answered(id, leg, now)
+            || self.outside_answered(id, leg, now)
+        {
             return;
         }
         let offer = self.live(id).and_then(|live| live.call.take_offer(leg));
@@ -210,6 +216,7 @@ impl Engine {
         self.answer_caller(id, now);
         let Some(live) = self.live(id) else { return };
         live.call.talk(leg, now);
+        self.keep_keys(id, leg, false);
         self.unwritten.insert(id);
         self.timers.clear(&Timer::Dial(id));
         self.wait_no_longer(id);
@@ -233,7 +240,7 @@ pub(super) fn codecs_for(own: &[Codec], caller: Option<&Leg>) -> Vec<Codec> {
     first.into_iter().chain(own.iter().copied().filter(|codec| Some(*codec) != first)).collect()
 }
 
-fn fixed_phone(contact: &str) -> Option<Phone> {
+pub(super) fn fixed_phone(contact: &str) -> Option<Phone> {
     let uri: Uri = contact.parse().ok()?;
     let Uri::Sip(sip) = &uri else { return None };
     let Host::Address(address) = sip.host else { return None };

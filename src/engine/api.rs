@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::callbacks::Wish;
+use super::consult::Unasked;
 use super::{Command, Engine, Journal};
+use crate::call::talk::{Event, Refused};
 use crate::callback::Wished;
 use crate::caller::CallerNumber;
 use crate::dialplan::CallBackOutcome;
@@ -14,7 +16,7 @@ use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RequestId};
 use crate::queue::Wanted;
 use crate::record::{Disposition, Party};
 use crate::time::{Now, Wall};
-use crate::views::{AgentState, ApiError, ApiRequest, CallTrace, CallbackView, Change};
+use crate::views::{AgentState, ApiError, ApiRequest, CallTrace, CallbackView, Change, Steering};
 
 /// The latest time that a call-back can be asked for.
 const LATEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
@@ -31,6 +33,11 @@ impl Engine {
             ApiRequest::CallBack { number, queue, not_before } => self.api_call_back(&number, queue, not_before, now),
             ApiRequest::CancelCallBack { id } => self.api_cancel(id, now),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
+            ApiRequest::Steer { call, by, leg, action } => self.api_steer(call, by.as_ref(), leg, action, now),
+            ApiRequest::Supervise { call, mode, phone } => self
+                .supervise(call, mode, &phone, now)
+                .map(|leg| json!({ "call_id": call, "leg_id": leg }))
+                .map_err(Into::into),
             ApiRequest::Trace { call } => self.api_trace(call),
         };
         self.commands.push_back(Command::Reply { id, result });
@@ -197,6 +204,76 @@ impl Engine {
         };
         self.hang_up_leg(call, leg, by, 16, now);
         Ok(json!({ "call_id": call, "leg_id": leg }))
+    }
+
+    fn api_steer(
+        &mut self,
+        id: CallId,
+        by: Option<&AgentId>,
+        leg: Option<LegId>,
+        action: Steering,
+        now: Now,
+    ) -> Result<Value, ApiError> {
+        let steers = self.steering_leg(id, by, leg)?;
+        match action {
+            Steering::Hold => self.steer(id, Event::Hold, now)?,
+            Steering::Resume => self.steer(id, Event::Resume, now)?,
+            Steering::Swap => self.steer(id, Event::Swap, now)?,
+            Steering::Complete => self.steer(id, Event::Complete, now)?,
+            Steering::Cancel => self.steer(id, Event::Cancel, now)?,
+            Steering::Conference => self.steer(id, Event::Join, now)?,
+            Steering::Mute(on) => self.mute(id, steers, on, now),
+            Steering::Consult { to } => {
+                let to = self.asking(&to)?;
+                self.consult(id, &to, now)?;
+            }
+            Steering::Transfer { to, priority } => {
+                let to = self.asking(&to)?;
+                self.transfer(id, &to, priority, now)?;
+            }
+        }
+        let live = self.calls.get(&id).ok_or_else(|| unknown_call(id))?;
+        Ok(json!(live.view()))
+    }
+
+    /// The leg of the agent who steers the talk, if that is who asks, or whose leg is named.
+    fn steering_leg(&self, id: CallId, by: Option<&AgentId>, leg: Option<LegId>) -> Result<LegId, ApiError> {
+        let call = &self.calls.get(&id).ok_or_else(|| unknown_call(id))?.call;
+        let talk = call.talking().ok_or(Unasked::NoTalk)?;
+        let steers = talk.agent().ok_or(Unasked::Refused(Refused::NoAgent))?;
+        let agents: Vec<String> = call
+            .legs
+            .values()
+            .filter(|leg| leg.is_up() && call.is_agent(leg.id))
+            .map(|leg| format!("{} ({})", leg.id, leg.address))
+            .collect();
+        match (by, leg) {
+            (Some(agent), _) => {
+                let own = call.legs.get(&steers).and_then(|leg| leg.agent.as_ref()) == Some(agent);
+                if own {
+                    Ok(steers)
+                } else {
+                    Err(refusal(409, "not_steering", "another agent steers this talk now".to_owned()))
+                }
+            }
+            (None, Some(leg)) if leg == steers => Ok(steers),
+            (None, Some(leg)) => {
+                let message = format!("leg {leg} does not steer this talk; leg {steers} does");
+                Err(refusal(409, "not_steering", message))
+            }
+            (None, None) if agents.len() == 1 => Ok(steers),
+            (None, None) => {
+                let message = format!("name the agent's leg as 'leg_id': this call has {}", agents.join(", "));
+                Err(refusal(409, "leg_needed", message))
+            }
+        }
+    }
+
+    fn mute(&mut self, id: CallId, leg: LegId, on: bool, now: Now) {
+        if let Some(leg) = self.live(id).and_then(|live| live.call.legs.get_mut(&leg)) {
+            leg.muted = on;
+        }
+        self.wire(id, now);
     }
 
     fn api_trace(&self, id: CallId) -> Result<Value, ApiError> {

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::calls::EndReason;
+use super::dial_out::Reaching;
 use super::plan::visit;
 use super::waiting::WaitTerms;
 use super::{Engine, Live, LogLevel, Timer};
@@ -219,7 +220,7 @@ impl Engine {
         self.changed.insert(contact);
         self.unwritten.insert(contact);
         self.timers.set(Timer::Dial(contact), now.instant + rules.ring_timeout);
-        if self.reach(contact, &callback.number, Party::Caller, now).is_err() {
+        if self.reach(contact, &callback.number, Party::Caller, Reaching::ForPlan, now).is_err() {
             // Q.850 cause 38: network out of order.
             return self.customer_failed(contact, AttemptFailure::Unreachable, 503, 38, now);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use rand_core::RngCore;
 
+use super::dial_out::Reaching;
 use super::incoming::{Dialled, Source};
 use super::{Engine, FINISH_WAIT, Journal, Live, LostPlace, Timer};
 use crate::bridge::{Latch, MediaCommand, MediaPort};
@@ -154,6 +155,11 @@ impl Engine {
                 self.calls.insert(id, Box::new(Live::new(call, None, plans)));
                 self.dial_agent(id, agent, super::direct::DIAL_TIMEOUT, now);
             }
+            Dialled::Expert(expert) => {
+                self.calls.insert(id, Box::new(Live::new(call, None, plans)));
+                let whom = (Party::Expert, Reaching::ForAgent);
+                self.dial_number(id, expert.as_str(), whom, super::direct::DIAL_TIMEOUT, now);
+            }
         }
     }
 
@@ -234,7 +240,10 @@ impl Engine {
             self.drop_leg(id, leg, &reason, now);
         }
         self.attempt_over(id, &phase, now);
-        self.acd.leave(id, now);
+        self.consultations_over(id, now);
+        if !self.tickets.contains_key(&id) {
+            self.acd.leave(id, now);
+        }
         if gave_up {
             self.recover_abandoned(id, now);
         }
@@ -297,7 +306,9 @@ impl Engine {
         let message = self.settle_recordings(id, now);
         let Some(live) = self.calls.remove(&id) else { return };
         self.timers.clear(&Timer::Finish(id));
+        self.tickets.retain(|_, call| *call != id);
         for leg in live.call.legs.values() {
+            self.timers.clear(&Timer::Keys(id, leg.id));
             self.legs.remove(&leg.id);
             self.sessions.remove(&leg.session);
         }

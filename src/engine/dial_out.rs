@@ -15,7 +15,7 @@ use crate::bridge::MediaCommand;
 use crate::call::{Leg, NewLeg, Phase};
 use crate::callback::Origin;
 use crate::dialplan::{RunInput, TransferOutcome};
-use crate::ids::{AgentId, CallId, LegId, SessionId, TrunkId};
+use crate::ids::{CallId, LegId, SessionId, TrunkId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
@@ -46,8 +46,8 @@ pub(super) struct Outgoing {
 enum Way {
     /// A server of a trunk.
     Server(TargetId),
-    /// A phone of one of our agents.
-    Phone(AgentId, Phone),
+    /// A phone of one of our people, by their id.
+    Phone(String, Phone),
 }
 
 impl Way {
@@ -57,6 +57,15 @@ impl Way {
             Way::Phone(_, phone) => phone.to,
         }
     }
+}
+
+/// For whom a number is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reaching {
+    /// For a caller, by a plan.
+    ForPlan,
+    /// For an agent, who may also call experts.
+    ForAgent,
 }
 
 /// The ways to a number, best first, and what is spoken there.
@@ -94,8 +103,19 @@ impl Forbidden {
 impl Engine {
     /// Rings a number for the caller of a plan, who hears ring-back. What becomes of it is told to the plan.
     pub(super) fn dial_outside(&mut self, id: CallId, number: &str, ring_timeout: Duration, now: Now) {
+        self.dial_number(id, number, (Party::Outside, Reaching::ForPlan), ring_timeout, now);
+    }
+
+    pub(super) fn dial_number(
+        &mut self,
+        id: CallId,
+        number: &str,
+        (role, whom): (Party, Reaching),
+        ring_timeout: Duration,
+        now: Now,
+    ) {
         self.timers.set(Timer::Dial(id), now.instant + ring_timeout);
-        if let Err(outcome) = self.reach(id, number, Party::Outside, now) {
+        if let Err(outcome) = self.reach(id, number, role, whom, now) {
             return self.dial_failed(id, outcome, now);
         }
         let Some(live) = self.live(id) else { return };
@@ -108,8 +128,15 @@ impl Engine {
 
     /// Calls a number for a running call, with a leg of `role`; it is checked here whether it may be called at all. An
     /// answer leads to `outside_answered`, anything else to `outside_failed`.
-    pub(super) fn reach(&mut self, id: CallId, number: &str, role: Party, now: Now) -> Result<(), TransferOutcome> {
-        let Ways { codecs, ways: mut others } = match self.ways_to(id, number, now) {
+    pub(super) fn reach(
+        &mut self,
+        id: CallId,
+        number: &str,
+        role: Party,
+        whom: Reaching,
+        now: Now,
+    ) -> Result<LegId, TransferOutcome> {
+        let Ways { codecs, ways: mut others } = match self.ways_to(id, number, whom, now) {
             Ok(ways) => ways,
             Err(why) => {
                 self.log(LogLevel::Warn, format!("call {id}: {number} is not dialled: {}", why.reason()));
@@ -138,14 +165,17 @@ impl Engine {
             live.call.legs.insert(leg_id, Box::new(leg));
             live.outgoing = Some(outgoing);
         }
-        Ok(())
+        Ok(leg_id)
     }
 
     /// By which trunk a number goes out, at which servers, best first.
-    fn ways_to(&self, id: CallId, number: &str, now: Now) -> Result<Ways, Forbidden> {
+    fn ways_to(&self, id: CallId, number: &str, whom: Reaching, now: Now) -> Result<Ways, Forbidden> {
+        if let Some(ways) = self.expert_ways(number).filter(|_| whom == Reaching::ForAgent) {
+            return Ok(ways);
+        }
         if let Some(agent) = self.extension(number).filter(|_| self.is_calling_back(id)) {
             let phones = self.phones(&agent.id).into_iter();
-            let ways = phones.map(|phone| Way::Phone(agent.id.clone(), phone)).collect();
+            let ways = phones.map(|phone| Way::Phone(agent.id.to_string(), phone)).collect();
             return Ok(Ways { codecs: agent.codecs.clone(), ways });
         }
         if let Some((trunk, target)) = self.way_back(id, number) {
@@ -154,6 +184,14 @@ impl Engine {
         }
         let trunk = self.may_dial(id, number)?;
         Ok(Ways::by_trunk(trunk, self.trunks.ways_out(&trunk.id, now.instant)))
+    }
+
+    /// The way to an expert's own telephone.
+    fn expert_ways(&self, number: &str) -> Option<Ways> {
+        let expert = self.settings.experts.iter().find(|expert| expert.id.as_str() == number)?;
+        let phone = super::agents::fixed_phone(&expert.address);
+        let ways = phone.map(|phone| Way::Phone(expert.id.to_string(), phone)).into_iter().collect();
+        Some(Ways { codecs: vec![Codec::G722, Codec::Pcma, Codec::Pcmu], ways })
     }
 
     /// Who can be called back in house. Who takes calls of queues cannot: they would be both ends of it.
@@ -214,8 +252,8 @@ impl Engine {
                 let from = self.identity_outside(trunk, caller);
                 (uri.clone(), NameAddr::new(uri), from, trunk.register.clone())
             }
-            Way::Phone(agent, phone) => {
-                (phone.uri.clone(), self.own_address(agent.as_str()), self.caller_identity(caller), None)
+            Way::Phone(whose, phone) => {
+                (phone.uri.clone(), self.own_address(whose), self.caller_identity(caller), None)
             }
         };
         let invite = Invite {

@@ -37,6 +37,9 @@ impl Engine {
 
     /// The distributor takes an offer back. One who was dialled by name cannot be had, and the caller is told.
     pub(super) fn offer_withdrawn(&mut self, id: CallId, agent: &AgentId, now: Now) {
+        if let Some(call) = self.tickets.get(&id).copied() {
+            return self.asked_withdrawn(call, id, now);
+        }
         self.stop_ringing(id, agent, now);
         if self.calls.get(&id).is_some_and(|live| live.call.phase == Phase::Dialling) {
             self.dial_failed(id, TransferOutcome::Unreachable, now);

@@ -2,7 +2,7 @@
 
 use super::calls::NewCall;
 use super::{Engine, LogLevel};
-use crate::ids::{AgentId, PlanId, SessionId, TrunkId};
+use crate::ids::{AgentId, ExpertId, PlanId, SessionId, TrunkId};
 use crate::sip::Flow;
 use crate::sip::auth::Verdict;
 use crate::sip::message::{Headers, Request, Uri};
@@ -25,6 +25,8 @@ pub(super) enum Dialled {
     Plan(PlanId),
     /// Only agents reach each other directly.
     Agent(AgentId),
+    /// And experts.
+    Expert(ExpertId),
 }
 
 /// Why an INVITE is turned away.
@@ -58,6 +60,10 @@ impl Engine {
         let source = self.identify(flow, request, now)?;
         if self.draining {
             return Err(Refusal::later());
+        }
+        if let Some(replaces) = request.headers.get("Replaces") {
+            let Source::Agent(agent) = &source else { return Err(Refusal::status(403)) };
+            return self.replace_leg(session, flow, request, replaces, agent, now).map_err(Refusal::status);
         }
         let number = dialled_number(&request.uri).ok_or(Refusal::status(404))?;
         let dialled = self.route(&source, &number).ok_or(Refusal::status(404))?;
@@ -112,9 +118,11 @@ impl Engine {
             Source::Agent(caller) => {
                 let agent =
                     self.settings.agents.iter().find(|agent| agent.id.as_str() == number && agent.id != *caller);
-                match agent {
-                    Some(agent) => Some(Dialled::Agent(agent.id.clone())),
-                    None => self.plans.find(number, &[]).map(Dialled::Plan),
+                let expert = self.settings.experts.iter().find(|expert| expert.id.as_str() == number);
+                match (agent, expert) {
+                    (Some(agent), _) => Some(Dialled::Agent(agent.id.clone())),
+                    (None, Some(expert)) => Some(Dialled::Expert(expert.id.clone())),
+                    (None, None) => self.plans.find(number, &[]).map(Dialled::Plan),
                 }
             }
         }

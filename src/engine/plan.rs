@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    fn distribute(&mut self, id: CallId, queue: &QueueId, mut demand: Demand, terms: WaitTerms, now: Now) {
+    pub(super) fn distribute(&mut self, id: CallId, queue: &QueueId, mut demand: Demand, terms: WaitTerms, now: Now) {
         let promised = self.take_back_promise(id, queue, now);
         let regained = self.regained_place(id, queue, now).into_iter().chain(promised).min();
         let waiting = self.waiting(id, queue, terms, now);
@@ -192,6 +192,7 @@ impl Engine {
         let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
         let Some(call) = with_agent else { return false };
         let (Some(queue), demand) = (call.queue.clone(), call.demand.clone()) else { return false };
+        self.supervision_ends(id, now);
         let why = match lost {
             Lost::Phone => {
                 self.acd.talk_ended(id, now);

@@ -8,6 +8,7 @@ use super::calls::EndReason;
 use super::plan::Lost;
 use super::{Engine, LogLevel};
 use crate::bridge::Digit;
+use crate::call::talk::{Leave, State};
 use crate::call::{LegState, Phase};
 use crate::dialplan::{Run, RunInput};
 use crate::ids::{CallId, LegId, SessionId};
@@ -132,8 +133,8 @@ impl Engine {
     /// holds already.
     pub(super) fn track_hold(&mut self, call: CallId, now: Now) {
         let Some(live) = self.live(call) else { return };
-        if matches!(live.call.phase, Phase::Talking { .. }) {
-            let on_hold = live.call.on_hold();
+        if matches!(live.call.phase, Phase::Talking(_)) {
+            let on_hold = live.call.agent_holds();
             self.acd.hold(call, on_hold, now);
         }
     }
@@ -166,6 +167,8 @@ impl Engine {
         let is_caller = self.calls.get(&call).is_some_and(|live| live.call.caller == leg && live.call.ending.is_none());
         if is_caller {
             self.caller_digit(call, digit, now);
+        } else if self.calls.get(&call).is_some_and(|live| live.call.is_agent(leg) && live.call.is_partner(leg)) {
+            self.agent_key(call, leg, digit, now);
         }
     }
 
@@ -185,11 +188,14 @@ impl Engine {
         let by = if by_peer { role } else { Party::System };
         if leg == live.call.caller {
             self.party_left(call, by, q850, now);
-        } else if live.call.partner(leg).is_some() {
-            let at_once = by == Party::Agent && live.call.legs.get(&leg).is_some_and(|leg| leg.clock.total() < AT_ONCE);
-            if !(at_once && self.requeue(call, Lost::AtOnce, now)) {
-                self.partner_left(call, by, q850, by_peer, now);
+        } else if live.call.is_partner(leg) {
+            let alone = live.call.talking().is_some_and(|talk| talk.state() == State::Talk);
+            let brief = live.call.legs.get(&leg).is_some_and(|leg| leg.clock.total() < AT_ONCE);
+            if by == Party::Agent && alone && brief && self.requeue(call, Lost::AtOnce, now) {
+                return;
             }
+            let how = if by_peer { Leave::HungUp } else { Leave::Lost };
+            self.left_talk(call, leg, how, by, q850, now);
         } else {
             self.phone_failed(call, leg, NoAnswer::HungUpWhileRinging, now);
         }
@@ -197,8 +203,8 @@ impl Engine {
 
     /// The one who talked with the caller is gone. A talk that was ended by will is over for both; a caller whose
     /// agent was lost by a fault goes back to the place they had.
-    fn partner_left(&mut self, call: CallId, by: Party, q850: u8, by_peer: bool, now: Now) {
-        if by_peer && self.plan_goes_on(call, now) {
+    pub(super) fn partner_left(&mut self, call: CallId, by: Party, q850: u8, by_peer: bool, now: Now) {
+        if by_peer && by != Party::Supervisor && by != Party::System && self.plan_goes_on(call, now) {
             return;
         }
         if by_peer || !self.requeue(call, Lost::Phone, now) {
@@ -211,6 +217,7 @@ impl Engine {
         let Some(live) = self.live(call) else { return false };
         let Some(told) = live.run.as_ref().and_then(Run::after_talk) else { return false };
         live.call.phase = Phase::Plan;
+        self.supervision_ends(call, now);
         self.acd.talk_ended(call, now);
         self.wire(call, now);
         self.run_plan(call, told, now);
@@ -241,16 +248,14 @@ impl Engine {
         if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
             return;
         }
-        let is_partner = live.call.partner(leg).is_some();
-        let is_party = leg == live.call.caller || is_partner;
-        let goes_on = leg != live.call.caller && by == Party::Agent;
-        if is_partner && goes_on && live.run.as_ref().is_some_and(|run| run.after_talk().is_some()) {
-            self.drop_leg(call, leg, &EndReason { q850, ..EndReason::normal(Outcome::Handled, by) }, now);
-            self.plan_goes_on(call, now);
-        } else if is_party {
-            self.party_left(call, by, q850, now);
+        if leg == live.call.caller {
+            return self.party_left(call, by, q850, now);
+        }
+        let talks = live.call.is_partner(leg);
+        self.drop_leg(call, leg, &EndReason { q850, ..EndReason::normal(Outcome::Handled, by) }, now);
+        if talks {
+            self.left_talk(call, leg, Leave::HungUp, by, q850, now);
         } else {
-            self.drop_leg(call, leg, &EndReason { q850, ..EndReason::normal(Outcome::Abandoned, by) }, now);
             self.phone_failed(call, leg, NoAnswer::HungUpWhileRinging, now);
         }
     }
@@ -262,13 +267,13 @@ impl Engine {
         if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
             return;
         }
-        let is_partner = leg != live.call.caller && live.call.partner(leg).is_some();
+        let is_partner = live.call.is_partner(leg);
         self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
         // Q.850: recovery on timer expiry.
         let lost = EndReason { q850: 102, ..EndReason::normal(Outcome::Failed, Party::System) };
         if is_partner {
             self.drop_leg(call, leg, &lost, now);
-            self.partner_left(call, lost.by, lost.q850, false, now);
+            self.left_talk(call, leg, Leave::Lost, lost.by, lost.q850, now);
         } else {
             self.hang_up_leg(call, leg, lost.by, lost.q850, now);
         }

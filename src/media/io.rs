@@ -13,6 +13,8 @@ pub enum Flow {
 
 /// Where a worker's packets go. Legs are named by their place in the worker's table.
 pub trait MediaIo {
+    /// A leg's open sockets, on their way to another worker.
+    type Sockets;
     /// Takes the bound sockets of this port into use for the leg in this place; `false` where there are none.
     fn open(&mut self, place: u32, port: MediaPort) -> bool;
     /// The leg's RTP comes from this source and no other from now on; from `None`, from whichever qualifies. Only a help
@@ -20,6 +22,10 @@ pub trait MediaIo {
     fn fix(&mut self, _place: u32, _far_end: Option<SocketAddr>) {}
     /// Sends one datagram without waiting; `false` where the kernel refused it.
     fn send(&mut self, place: u32, flow: Flow, to: SocketAddr, datagram: &[u8]) -> bool;
+    /// Takes the leg's sockets out of use here.
+    fn take(&mut self, place: u32) -> Option<Self::Sockets>;
+    /// Takes another worker's sockets into use; `false` where that cannot be.
+    fn put(&mut self, place: u32, sockets: Self::Sockets) -> bool;
     /// Gives the leg's sockets back to the stock.
     fn close(&mut self, place: u32);
 }

@@ -51,6 +51,8 @@ pub(super) struct Leg {
     /// What repeats, while something is said over it.
     pub aside: Option<Playing>,
     pub keys: Option<Box<Keys>>,
+    /// Nobody is sent the keys of this leg's far end.
+    pub keeps_keys: bool,
     /// Where the wheel called last.
     pub called: Instant,
     pub out: Outgoing,

@@ -6,6 +6,7 @@
 mod error;
 mod io;
 mod leg;
+mod moving;
 mod outgoing;
 mod player;
 mod recorder;
@@ -30,7 +31,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use parking::Handles;
 
 use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
-use crate::ids::Language;
+use crate::ids::{CallId, Language, LegId};
 use crate::outbox::Outbox;
 use crate::prompts::{Library, Shelf as PromptShelf};
 use crate::settings::Codec;
@@ -40,6 +41,7 @@ pub use io::{Flow, MediaIo};
 pub use recorder::{Recorder, relative as recording_file};
 pub use worker::{Setup, Tally, Worker};
 
+use moving::Order;
 use routes::{Load, Routes};
 use sockets::{Shelf, SocketIo};
 use stock::{Chore, Stock};
@@ -126,7 +128,7 @@ pub struct Media {
 
 /// What leads to one thread.
 struct Line {
-    commands: Sender<MediaCommand>,
+    commands: Sender<Order>,
     bell: Arc<Bell>,
     published: Arc<Published>,
     load: Arc<Load>,
@@ -156,6 +158,7 @@ impl Media {
             chores: chores.clone(),
             shelf: shelf.clone(),
             recorder: recorder.clone(),
+            start: std::time::Instant::now(),
         };
         let mut handles = Vec::new();
         let mut threads = Vec::new();
@@ -185,23 +188,50 @@ impl Media {
     /// standstill of seconds, a `Close` is handed in later, an `Open` is answered with `Dead` and `Closed` at once, and
     /// anything else is dropped and counted.
     pub fn send(&self, command: MediaCommand) {
+        if let MediaCommand::Move { leg, call } = command
+            && let Some((from, to)) = self.routes.move_to(leg, call, self.loads())
+            && from != to
+        {
+            return self.pass_on(leg, call, from, to);
+        }
         let Some(number) = self.route(&command) else { return };
         let Some(line) = self.threads.get(number) else { return };
-        match line.commands.try_send(command) {
+        match line.commands.try_send(Order::Command(command)) {
             Ok(()) => line.bell.ring(),
-            Err(TrySendError::Full(command) | TrySendError::Disconnected(command)) => self.refuse(number, command),
+            Err(TrySendError::Full(order) | TrySendError::Disconnected(order)) => {
+                if let Order::Command(command) = order {
+                    self.refuse(number, command);
+                }
+            }
         }
+    }
+
+    /// The leg goes from one thread to another.
+    fn pass_on(&self, leg: LegId, call: CallId, from: usize, to: usize) {
+        let (Some(old), Some(new)) = (self.threads.get(from), self.threads.get(to)) else { return };
+        let (sender, receiver) = bounded(1);
+        let received = new.commands.try_send(Order::Receive { leg, call, from: receiver }).is_ok();
+        let released = old.commands.try_send(Order::Release { leg, to: sender, bell: new.bell.clone() }).is_ok();
+        if !(received && released) {
+            // A thread that stands still: the leg is of no use any more.
+            self.commands_lost.fetch_add(1, Ordering::Relaxed);
+            let _ = self.events.try_send(MediaEvent::Dead { leg });
+        }
+        new.bell.ring();
+        old.bell.ring();
     }
 
     fn route(&self, command: &MediaCommand) -> Option<usize> {
         match command {
             MediaCommand::Open { leg, call, .. } => Some(self.routes.open(*leg, *call, self.loads())),
             MediaCommand::Close { leg } => self.routes.close(*leg, self.loads()),
-            MediaCommand::Configure { leg, .. }
+            MediaCommand::Move { leg, .. }
+            | MediaCommand::Configure { leg, .. }
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Interject { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
+            | MediaCommand::KeepKeys { leg }
             | MediaCommand::PauseRecord { leg, .. }
             | MediaCommand::StopRecord { leg, .. }
             | MediaCommand::SendDigit { leg, .. } => self.routes.of(*leg),
@@ -295,6 +325,8 @@ struct Common {
     chores: Sender<Chore>,
     shelf: Arc<Shelf>,
     recorder: Recorder,
+    /// Instant zero of every thread.
+    start: std::time::Instant,
 }
 
 fn start_thread(
@@ -303,8 +335,8 @@ fn start_thread(
     common: &Common,
     handles: &mut Vec<JoinHandle<()>>,
 ) -> Result<Line, MediaError> {
-    let Common { prompts, events, chores, shelf, recorder } = common;
-    let (commands, orders): (_, Receiver<MediaCommand>) = bounded(COMMANDS);
+    let Common { prompts, events, chores, shelf, recorder, start } = common;
+    let (commands, orders): (_, Receiver<Order>) = bounded(COMMANDS);
     let bell = Arc::new(Bell::new()?);
     let published = Arc::new(Published::default());
     let load = Arc::new(Load::default());
@@ -326,7 +358,7 @@ fn start_thread(
         published: published.clone(),
         load: load.clone(),
     };
-    let thread = Thread::new(io, setup, ends);
+    let thread = Thread::new(io, setup, ends, *start);
     let handle = std::thread::Builder::new()
         .name(format!("rtp-{number}"))
         .spawn(move || thread.run())

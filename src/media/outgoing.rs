@@ -146,6 +146,11 @@ impl Outgoing {
         Some(Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc })
     }
 
+    /// A packet of the source is not relayed on purpose: the next one that is follows ours without a gap.
+    pub fn pause_source(&mut self) {
+        self.origin = None;
+    }
+
     fn change_to(&mut self, leg: u32, source: &Header, now: Instant) -> Option<Origin> {
         let (timestamp, ahead) = self.begin(now)?;
         self.ahead = ahead;

@@ -81,6 +81,19 @@ impl Routes {
         thread
     }
 
+    /// The leg goes over to another call: the thread it was on, and the one it is on from now on.
+    pub fn move_to<'a>(
+        &self,
+        leg: LegId,
+        call: CallId,
+        loads: impl Iterator<Item = &'a Load> + Clone,
+    ) -> Option<(usize, usize)> {
+        let from = self.close(leg, loads.clone())?;
+        // A call that nobody is in yet stays where its first leg was.
+        self.calls.entry(call).or_insert(Call { thread: from, legs: 0 });
+        Some((from, self.open(leg, call, loads)))
+    }
+
     /// Forgets a leg, and its call with the last one; the thread it was on.
     pub fn close<'a>(&self, leg: LegId, mut loads: impl Iterator<Item = &'a Load>) -> Option<usize> {
         let (_, (thread, call)) = self.legs.remove(&leg)?;
@@ -135,6 +148,20 @@ mod tests {
         loads[0].tell(WHOLE);
         assert_eq!(routes.close(LegId(1), loads.iter()), Some(0));
         assert_eq!(routes.open(LegId(2), CallId(2), loads.iter()), 0);
+    }
+
+    #[test]
+    fn a_leg_that_moves_lives_on_the_thread_of_its_new_call() {
+        let (routes, loads) = (Routes::default(), [Load::default(), Load::default()]);
+        assert_eq!(routes.open(LegId(1), CallId(1), loads.iter()), 0);
+        loads[0].tell(FULL);
+        assert_eq!(routes.open(LegId(2), CallId(2), loads.iter()), 1);
+        assert_eq!(routes.move_to(LegId(2), CallId(1), loads.iter()), Some((1, 0)));
+        assert_eq!((routes.of(LegId(2)), routes.move_to(LegId(9), CallId(1), loads.iter())), (Some(0), None));
+        for leg in [1, 2] {
+            routes.close(LegId(leg), loads.iter());
+        }
+        assert!(routes.calls.is_empty() && routes.legs.is_empty());
     }
 
     #[test]

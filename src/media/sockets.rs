@@ -111,7 +111,7 @@ pub(super) enum Ready {
 }
 
 /// A leg's sockets.
-struct Open {
+pub(super) struct Sockets {
     port: MediaPort,
     pair: PortPair,
     /// Where the RTP socket is connected to: the kernel then looks up the route once and not for every packet, and
@@ -119,7 +119,7 @@ struct Open {
     connected: Option<SocketAddr>,
 }
 
-impl Open {
+impl Sockets {
     fn connect(&mut self, far_end: Option<SocketAddr>) {
         // A socket bound to every address would be tied to one by this, and not hear what comes to the others.
         let far_end = far_end.filter(|_| !self.port.0.ip().is_unspecified());
@@ -149,7 +149,7 @@ fn send(socket: &UdpSocket, datagram: &[u8]) -> io::Result<usize> {
 /// The sockets of one thread's legs.
 pub(super) struct SocketIo {
     epoll: OwnedFd,
-    legs: Vec<Option<Open>>,
+    legs: Vec<Option<Sockets>>,
     shelf: Arc<Shelf>,
     chores: Sender<Chore>,
 }
@@ -181,12 +181,12 @@ impl SocketIo {
         self.socket(place, flow)?.recv_from(into).ok()
     }
 
-    fn open_at(&self, place: u32) -> Option<&Open> {
+    fn open_at(&self, place: u32) -> Option<&Sockets> {
         self.legs.get(place as usize)?.as_ref()
     }
 
     fn socket(&self, place: u32, flow: Flow) -> Option<&UdpSocket> {
-        let Open { pair, .. } = self.open_at(place)?;
+        let Sockets { pair, .. } = self.open_at(place)?;
         Some(match flow {
             Flow::Rtp => &pair.rtp,
             Flow::Rtcp => &pair.rtcp,
@@ -200,31 +200,47 @@ impl SocketIo {
         epoll::add(&self.epoll, &pair.rtcp, epoll::EventData::new_u64(number + 1), flags)
     }
 
-    fn give_back(&self, port: MediaPort, pair: PortPair) {
+    fn watch_no_longer(&self, pair: &PortPair) {
         for socket in [&pair.rtp, &pair.rtcp] {
             // A socket that was never watched is not there to be removed.
             let _ = epoll::delete(&self.epoll, socket);
         }
+    }
+
+    fn give_back(&self, port: MediaPort, pair: PortPair) {
+        self.watch_no_longer(&pair);
         let _ = self.chores.send(Chore::Returned { port, pair });
     }
 }
 
 impl MediaIo for SocketIo {
+    type Sockets = Sockets;
+
     fn open(&mut self, place: u32, port: MediaPort) -> bool {
         let Some(pair) = self.shelf.take(port) else { return false };
         if self.shelf.free() < LOW_WATER {
             let _ = self.chores.send(Chore::Refill);
         }
         pair.empty();
-        if self.watch(place, &pair).is_err() {
-            self.give_back(port, pair);
+        self.put(place, Sockets { port, pair, connected: None })
+    }
+
+    fn take(&mut self, place: u32) -> Option<Sockets> {
+        let sockets = self.legs.get_mut(place as usize).and_then(Option::take)?;
+        self.watch_no_longer(&sockets.pair);
+        Some(sockets)
+    }
+
+    fn put(&mut self, place: u32, sockets: Sockets) -> bool {
+        if self.watch(place, &sockets.pair).is_err() {
+            self.give_back(sockets.port, sockets.pair);
             return false;
         }
         if self.legs.len() <= place as usize {
             self.legs.resize_with(place as usize + 1, || None);
         }
         if let Some(slot) = self.legs.get_mut(place as usize) {
-            *slot = Some(Open { port, pair, connected: None });
+            *slot = Some(sockets);
         }
         true
     }
@@ -236,7 +252,7 @@ impl MediaIo for SocketIo {
     }
 
     fn send(&mut self, place: u32, flow: Flow, to: SocketAddr, datagram: &[u8]) -> bool {
-        let Some(Open { pair, connected, .. }) = self.open_at(place) else { return false };
+        let Some(Sockets { pair, connected, .. }) = self.open_at(place) else { return false };
         let sent = match flow {
             Flow::Rtp if *connected == Some(to) => send(&pair.rtp, datagram),
             Flow::Rtp => pair.rtp.send_to(datagram, to),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::moving::Order;
 use super::sockets::{PortPair, Shelf};
 use super::thread::Bell;
 use super::{MediaError, MediaSettings};
@@ -142,7 +143,7 @@ impl Stock {
     }
 
     /// The keeper's thread.
-    pub fn run(mut self, chores: &Receiver<Chore>, threads: &[(Sender<MediaCommand>, Arc<Bell>)]) {
+    pub fn run(mut self, chores: &Receiver<Chore>, threads: &[(Sender<Order>, Arc<Bell>)]) {
         loop {
             match chores.recv_timeout(BEAT) {
                 Ok(chore) => {
@@ -176,14 +177,14 @@ impl Stock {
         true
     }
 
-    fn hand_in(&mut self, threads: &[(Sender<MediaCommand>, Arc<Bell>)]) {
+    fn hand_in(&mut self, threads: &[(Sender<Order>, Arc<Bell>)]) {
         for _ in 0..self.undelivered.len() {
             let Some((number, command)) = self.undelivered.pop_front() else { return };
             let Some((commands, bell)) = threads.get(number) else { continue };
-            match commands.try_send(command) {
+            match commands.try_send(Order::Command(command)) {
                 Ok(()) => bell.ring(),
-                Err(TrySendError::Full(command)) => self.undelivered.push_back((number, command)),
-                Err(TrySendError::Disconnected(_)) => {}
+                Err(TrySendError::Full(Order::Command(command))) => self.undelivered.push_back((number, command)),
+                Err(_) => {}
             }
         }
     }

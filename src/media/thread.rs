@@ -11,11 +11,12 @@ use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::time::{ClockId, Timespec};
 
 use super::MediaError;
+use super::moving::{Arrival, Arrivals, Moved, Order};
 use super::routes::{Load, WHOLE};
 use super::sockets::{Ready, SocketIo};
 use super::stock::Chore;
 use super::worker::{Setup, Tally, Worker};
-use crate::bridge::{MediaCommand, MediaEvent};
+use crate::bridge::MediaEvent;
 use crate::outbox::Outbox;
 use crate::time::Instant;
 
@@ -98,7 +99,7 @@ impl Published {
 
 /// What a thread shares with the rest of the program.
 pub(super) struct Ends {
-    pub commands: Receiver<MediaCommand>,
+    pub commands: Receiver<Order>,
     pub bell: Arc<Bell>,
     pub events: Outbox<MediaEvent>,
     pub chores: Sender<Chore>,
@@ -110,14 +111,17 @@ pub(super) struct Thread {
     worker: Worker<SocketIo>,
     ends: Ends,
     start: std::time::Instant,
+    /// Legs on their way here.
+    arrivals: Arrivals,
     /// When the processor clock was read last, and what it said.
     measured: (Instant, Duration),
 }
 
 impl Thread {
-    pub fn new(io: SocketIo, setup: Setup, ends: Ends) -> Self {
+    /// `start` is instant zero, the same for all threads: legs move between them.
+    pub fn new(io: SocketIo, setup: Setup, ends: Ends, start: std::time::Instant) -> Self {
         let worker = Worker::new(io, setup, Instant(0));
-        Thread { worker, ends, start: std::time::Instant::now(), measured: (Instant(0), Duration::ZERO) }
+        Thread { worker, ends, start, arrivals: Arrivals::default(), measured: (Instant(0), Duration::ZERO) }
     }
 
     pub fn run(mut self) {
@@ -185,8 +189,9 @@ impl Thread {
             && let Ok(command) = self.ends.commands.try_recv()
         {
             obeyed += 1;
-            self.worker.command(command, now);
+            self.carry_out(command, now);
         }
+        self.receive_legs(now);
         self.worker.settle();
         if obeyed > 0 {
             for (name, language) in self.worker.take_missing() {
@@ -194,6 +199,34 @@ impl Thread {
             }
         }
         obeyed == COMMANDS
+    }
+
+    fn carry_out(&mut self, order: Order, now: Instant) {
+        match order {
+            Order::Command(command) => {
+                let command = if self.arrivals.is_empty() { Some(command) } else { self.arrivals.keep(command) };
+                if let Some(command) = command {
+                    self.worker.command(command, now);
+                }
+            }
+            Order::Release { leg, to, bell } => {
+                // A leg that has ended is not sent; the other thread learns it by the end of the channel.
+                if let Some((leg, sockets)) = self.worker.release(leg) {
+                    let _ = to.try_send(Moved { leg, sockets });
+                }
+                drop(to);
+                bell.ring();
+            }
+            Order::Receive { leg, call, from } => self.arrivals.expect(leg, call, from),
+        }
+    }
+
+    fn receive_legs(&mut self, now: Instant) {
+        while let Some(arrival) = self.arrivals.take() {
+            let Arrival::Came { moved, call, commands } = arrival else { continue };
+            self.worker.adopt(moved.leg, moved.sockets, call, now);
+            commands.into_iter().for_each(|command| self.worker.command(command, now));
+        }
     }
 
     /// Hands events to the engine, as many as its queue takes.

@@ -205,6 +205,7 @@ impl<Io: MediaIo> Worker<Io> {
         self.slow.keep_up(now);
         match command {
             MediaCommand::Open { leg, call, port } => self.open(leg, call, port, now),
+            MediaCommand::Move { leg, call } => self.move_to(leg, call),
             MediaCommand::Configure { leg, stream } => self.configure(leg, *stream, now),
             MediaCommand::Hear { leg, sources } => self.hear(leg, sources),
             MediaCommand::Play { leg, play, items, repeat } => {
@@ -215,6 +216,7 @@ impl<Io: MediaIo> Worker<Io> {
             }
             MediaCommand::StopPlay { leg, play } => self.stop_play(leg, play),
             MediaCommand::SendDigit { leg, digit, duration } => self.send_digit(leg, digit, duration, now),
+            MediaCommand::KeepKeys { leg } => self.keep_keys(leg),
             MediaCommand::Record { leg, recording, terms } => self.record(leg, recording, terms, now),
             MediaCommand::PauseRecord { leg, recording, paused } => self.pause_record(leg, recording, paused),
             MediaCommand::StopRecord { leg, recording } => self.stop_record(leg, recording),
@@ -257,10 +259,17 @@ impl<Io: MediaIo> Worker<Io> {
             return;
         }
         let leg = self.new_leg(id, call, now);
+        self.settle_in(place, Box::new(leg));
+    }
+
+    fn settle_in(&mut self, place: u32, leg: Box<Leg>) {
+        let (id, call) = (leg.id, leg.call);
         if place as usize == self.legs.len() {
             self.legs.push(None);
         }
-        self.legs[place as usize] = Some(Box::new(leg));
+        if let Some(slot) = self.legs.get_mut(place as usize) {
+            *slot = Some(leg);
+        }
         self.places.insert(id, place);
         self.calls.entry(call).or_default().push(place);
         let entries = 2 * self.legs.len().max(self.rooms.len());
@@ -268,6 +277,56 @@ impl<Io: MediaIo> Worker<Io> {
         self.slow.grow(self.legs.len());
         self.tally.legs += 1;
         self.changed.push(call);
+    }
+
+    /// The leg belongs to another call from now on, on this same thread.
+    fn move_to(&mut self, id: LegId, call: CallId) {
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.leg_mut(place) else { return };
+        let before = std::mem::replace(&mut leg.call, call);
+        if let Some(places) = self.calls.get_mut(&before) {
+            places.retain(|other| *other != place);
+        }
+        self.calls.entry(call).or_default().push(place);
+        self.changed.extend([before, call]);
+    }
+
+    /// Takes a leg out, to go on elsewhere.
+    pub(super) fn release(&mut self, id: LegId) -> Option<(Box<Leg>, Io::Sockets)> {
+        let place = self.places.remove(&id)?;
+        let mut leg = self.legs.get_mut(place as usize).and_then(Option::take)?;
+        self.wheel.cancel(leg_entry(place));
+        self.slow.cancel(place);
+        self.free_places.push(place);
+        self.tally.legs -= 1;
+        if let Some(places) = self.calls.get_mut(&leg.call) {
+            places.retain(|other| *other != place);
+        }
+        self.changed.push(leg.call);
+        leg.hearing = Hearing::Nothing;
+        leg.relay_to.clear();
+        leg.out.pause_source();
+        Some((leg, self.io.take(place)?))
+    }
+
+    /// Takes in a leg that was released elsewhere.
+    pub(super) fn adopt(&mut self, mut leg: Box<Leg>, sockets: Io::Sockets, call: CallId, now: Instant) {
+        let place = self.free_places.pop().unwrap_or(self.legs.len() as u32);
+        if !self.io.put(place, sockets) {
+            self.free_places.push(place);
+            if place as usize == self.legs.len() {
+                self.legs.push(None);
+            }
+            self.tell(MediaEvent::Dead { leg: leg.id });
+            return self.tell(MediaEvent::Closed { leg: leg.id, stats: leg.figures() });
+        }
+        leg.call = call;
+        let has_stream = leg.stream.is_some();
+        self.settle_in(place, leg);
+        self.wake(place, now);
+        if has_stream {
+            self.begin_reports(place, now);
+        }
     }
 
     fn new_leg(&mut self, id: LegId, call: CallId, now: Instant) -> Leg {
@@ -289,6 +348,7 @@ impl<Io: MediaIo> Worker<Io> {
             play: None,
             aside: None,
             keys: None,
+            keeps_keys: false,
             called: Instant(0),
             out,
             arrivals: ReceiveStats::new(CLOCK_HZ),
@@ -376,6 +436,13 @@ impl<Io: MediaIo> Worker<Io> {
             self.tally.keys_lost += 1;
         }
         self.wake(place, now);
+    }
+
+    fn keep_keys(&mut self, id: LegId) {
+        let Some(&place) = self.places.get(&id) else { return };
+        if let Some(leg) = self.leg_mut(place) {
+            leg.keeps_keys = true;
+        }
     }
 
     fn close(&mut self, id: LegId, now: Instant) {

@@ -74,6 +74,8 @@ pub(super) struct Contact {
     pub(super) called_back: bool,
     /// `None` for a call that goes straight to one agent.
     pub(super) queue: Option<QueueIndex>,
+    /// The queue by whose rule it is wrapped up, of one that was handed over.
+    pub(super) after: Option<QueueIndex>,
     pub(super) demand: Demand,
     /// What an agent must be good at by now.
     pub(super) asked: Skills,
@@ -101,6 +103,7 @@ impl Contact {
             cold: false,
             called_back: false,
             queue,
+            after: None,
             demand,
             asked,
             held_for: None,

@@ -262,6 +262,8 @@ impl Acd {
             queue.contacts -= 1;
             wrap_up(queue)
         });
+        let after = ended.after.and_then(|index| self.queues.get(&index));
+        let wrap_up = wrap_up.or(after.map(|queue| queue.settings.wrap_up));
         match wrap_up {
             Some(wrap_up) => {
                 let duty = Duty::WrapUp { contact, since: now.instant };
@@ -354,7 +356,7 @@ impl Acd {
         self.queues.get(&queue)?.announce_every()
     }
 
-    fn next_arrival(&mut self) -> u64 {
+    pub(super) fn next_arrival(&mut self) -> u64 {
         self.next_arrival += 1;
         self.next_arrival
     }
@@ -363,7 +365,7 @@ impl Acd {
         self.contacts.get(&contact).is_some_and(|contact| !contact.offered_to().is_empty())
     }
 
-    fn talks_with(&self, contact: CallId) -> Option<AgentIndex> {
+    pub(super) fn talks_with(&self, contact: CallId) -> Option<AgentIndex> {
         match self.contacts.get(&contact)?.stage {
             Stage::Talking(index) => Some(index),
             Stage::Waiting | Stage::Offered(_) => None,

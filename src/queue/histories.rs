@@ -426,8 +426,8 @@ fn hours(rng: &mut ChaCha12Rng, now: Now) -> BTreeMap<String, Hours> {
     for name in ["mornings", "evenings"] {
         let drawn = rng.next_u32();
         let changes_at = now.wall + jiff::SignedDuration::from_secs(i64::from(drawn % 5_000));
-        if drawn % 7 > 0 {
-            hours.insert(name.to_owned(), Hours { open: drawn % 2 == 0, changes_at: Some(changes_at) });
+        if !drawn.is_multiple_of(7) {
+            hours.insert(name.to_owned(), Hours { open: drawn.is_multiple_of(2), changes_at: Some(changes_at) });
         }
     }
     hours

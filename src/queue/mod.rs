@@ -40,6 +40,7 @@ mod contact;
 mod contacts;
 mod error;
 mod flow;
+mod handing;
 mod idle;
 mod line;
 mod matching;

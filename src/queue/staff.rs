@@ -166,11 +166,18 @@ impl Acd {
     }
 
     pub(super) fn end_wrap_up(&mut self, index: AgentIndex, now: Now) {
+        if self.break_wrap_up(index, now) {
+            self.free(index, Cause::WrapUpEnded, now);
+        }
+    }
+
+    /// The wrap-up is over; what follows is for the caller of this.
+    pub(super) fn break_wrap_up(&mut self, index: AgentIndex, now: Now) -> bool {
         self.timers.clear(&Timer::WrapUp(index));
-        let Some(agent) = self.agents.get(&index) else { return };
-        let Duty::WrapUp { contact, since } = agent.duty else { return };
+        let Some(agent) = self.agents.get(&index) else { return false };
+        let Duty::WrapUp { contact, since } = agent.duty else { return false };
         self.events.push_back(AcdEvent::WrappedUp { contact, acw: now.instant.since(since) });
-        self.free(index, Cause::WrapUpEnded, now);
+        true
     }
 
     pub(super) fn end_rest(&mut self, index: AgentIndex, now: Now) {

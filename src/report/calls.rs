@@ -167,6 +167,7 @@ fn of_contact(record: &CallRecord) -> Sums {
         hold_ms: record.hold_ms.unwrap_or(0),
         acw_ms: record.acw_ms.unwrap_or(0),
         transfers: u64::from(record.transfers),
+        consultations: u64::from(record.consults),
         judged: u64::from(record.resolved.is_some()),
         judged_resolved: u64::from(record.resolved == Some(true)),
         ..Sums::default()

@@ -135,7 +135,7 @@ figures! {
     unreachable Count "offers that reached no phone" "postes injoignables" "offers whose phone was busy or could not be reached" |s| Some(s.unreachable as f64);
     non_response Share "non-response" "taux de non-réponse" "unanswered / offers" |s| ratio(s.unanswered, s.offers);
     transfers Count "transfers" "transferts" "transfers by agents" |s| Some(s.transfers as f64);
-    consultations Count "consultations" "consultations" "not recorded yet: null, never 0" |_| None;
+    consultations Count "consultations" "consultations" "experts, colleagues and numbers that agents asked during calls" |s| Some(s.consultations as f64);
     fcr Share "first-contact resolution (FCR)" "résolution au premier contact" "survey answers named fcr at the top of their range / all of them; null without one" |s| ratio(s.fcr_resolved, s.fcr_answers);
     fcr_agents Share "first-contact resolution as agents say" "résolution au premier contact selon les agents" "calls whose agent said that they settled the matter / all of which an agent said whether they did; null without one" |s| ratio(s.judged_resolved, s.judged);
     csat Share "satisfaction (CSAT)" "satisfaction (CSAT)" "survey scores named csat in the upper quarter of their range (4 and 5 of 1 to 5) / all of them; null without one" |s| ratio(s.csat_satisfied, s.csat_scores);

@@ -31,7 +31,7 @@ sums! {
     /// Answered waits for which a range had been estimated.
     estimated, estimated_within, estimate_error_ms,
     /// Of calls with an agent.
-    talk_ms, hold_ms, acw_ms, transfers,
+    talk_ms, hold_ms, acw_ms, transfers, consultations,
     /// Scores that callers gave; points are thousandths of the range that was offered.
     csat_scores, csat_satisfied, csat_points, ces_scores, ces_points, fcr_answers, fcr_resolved,
     /// Calls of which the agent said whether they settled the matter, and those that did.

@@ -269,7 +269,7 @@ fn what_callers_said_is_counted_and_what_nobody_said_is_not_known() {
     let rows = report(morning(Interval::Day, By::Queue), &calls, &[])["rows"].clone();
     assert_figures(
         &rows[0],
-        json!({ "csat": null, "fcr": null, "fcr_agents": null, "consultations": null, "estimate_error_ms": null }),
+        json!({ "csat": null, "fcr": null, "fcr_agents": null, "consultations": 0, "estimate_error_ms": null }),
     );
 }
 

@@ -508,7 +508,7 @@ fn readers_beside_the_writer_see_every_ended_call_once() {
             store.append(wrapped_up(n, 1_000));
             ended.store(n + 1, Ordering::Release);
             // As fast as the ring is emptied, so that it goes round without filling memory.
-            wait_until("room in the ring", || counters.waiting.load(Ordering::Relaxed) < 200);
+            wait_until("room in the ring", || counters.waiting.load(Ordering::Relaxed) < 100);
         }
         assert!(reader.join().unwrap() > 3, "the reader read too seldom to prove anything");
     });
@@ -536,7 +536,7 @@ fn the_process_that_is_killed() {
         store.append(wrapped_up(n, 1_000));
         println!("ended {n}");
         // As fast as the ring is emptied: what is in memory only is lost with the process.
-        wait_until("room in the ring", || counters.waiting.load(Ordering::Relaxed) < 200);
+        wait_until("room in the ring", || counters.waiting.load(Ordering::Relaxed) < 100);
     }
 }
 

@@ -28,7 +28,7 @@ pub enum Rule {
     /// Fit for a web page, whose key everybody can read.
     Page,
     Read,
-    /// An agent may change their own state, hang up or record the call they are on, and say what it came to.
+    /// An agent may change their own state, hang up, record or steer the call they are on, and say what it came to.
     Own,
     /// What callers said, what was promised to them, and how others work is not for every agent.
     Staff,
@@ -48,6 +48,16 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/calls/{id}/trace", Rule::Read),
     ("POST", "/calls/{id}/hangup", Rule::Own),
     ("POST", "/calls/{id}/record", Rule::Own),
+    ("POST", "/calls/{id}/supervise", Rule::Staff),
+    ("POST", "/calls/{id}/hold", Rule::Own),
+    ("POST", "/calls/{id}/resume", Rule::Own),
+    ("POST", "/calls/{id}/mute", Rule::Own),
+    ("POST", "/calls/{id}/transfer", Rule::Own),
+    ("POST", "/calls/{id}/consult", Rule::Own),
+    ("POST", "/calls/{id}/consult/swap", Rule::Own),
+    ("POST", "/calls/{id}/consult/complete", Rule::Own),
+    ("POST", "/calls/{id}/consult/cancel", Rule::Own),
+    ("POST", "/calls/{id}/consult/conference", Rule::Own),
     ("POST", "/calls/{id}/disposition", Rule::Own),
     ("GET", "/queues", Rule::Read),
     ("GET", "/agents", Rule::Read),

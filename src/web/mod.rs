@@ -3,6 +3,7 @@
 
 pub mod access;
 mod callbacks;
+mod consult;
 mod events;
 mod extract;
 pub mod live;

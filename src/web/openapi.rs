@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, events, operator, recordings, reports, routes, wrap_up};
+use super::{callbacks, consult, events, operator, recordings, reports, routes, wrap_up};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +33,16 @@ use super::{callbacks, events, operator, recordings, reports, routes, wrap_up};
         routes::create_token,
         routes::delete_token,
         recordings::record,
+        consult::supervise,
+        consult::hold,
+        consult::resume,
+        consult::mute,
+        consult::transfer,
+        consult::consult,
+        consult::swap,
+        consult::complete,
+        consult::cancel,
+        consult::conference,
         wrap_up::dispose,
         recordings::voicemails,
         recordings::audio,

@@ -20,7 +20,9 @@ use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
-use super::{Asked, Context, callbacks, events, metrics, openapi, operator, recordings, reports, today, wrap_up};
+use super::{
+    Asked, Context, callbacks, consult, events, metrics, openapi, operator, recordings, reports, today, wrap_up,
+};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
 use crate::time::Wall;
@@ -43,6 +45,16 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/calls/{id}/trace", get(operator::trace))
         .route("/calls/{id}/hangup", post(hang_up))
         .route("/calls/{id}/record", post(recordings::record))
+        .route("/calls/{id}/supervise", post(consult::supervise))
+        .route("/calls/{id}/hold", post(consult::hold))
+        .route("/calls/{id}/resume", post(consult::resume))
+        .route("/calls/{id}/mute", post(consult::mute))
+        .route("/calls/{id}/transfer", post(consult::transfer))
+        .route("/calls/{id}/consult", post(consult::consult))
+        .route("/calls/{id}/consult/swap", post(consult::swap))
+        .route("/calls/{id}/consult/complete", post(consult::complete))
+        .route("/calls/{id}/consult/cancel", post(consult::cancel))
+        .route("/calls/{id}/consult/conference", post(consult::conference))
         .route("/calls/{id}/disposition", post(wrap_up::dispose))
         .route("/queues", get(queues))
         .route("/agents", get(agents))

@@ -85,6 +85,7 @@ impl Media {
                 let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, said: None, send: None };
                 self.open.insert(*leg, ear);
             }
+            MediaCommand::Move { leg, call } => self.ear(*leg)?.call = *call,
             MediaCommand::Close { leg } => {
                 let port = self.open.remove(leg).ok_or(format!("leg {leg} is closed and was not open"))?.port;
                 let running: Vec<_> =
@@ -138,7 +139,7 @@ impl Media {
                     self.later(now, 5_000 + below(rng, 20_000), MediaEvent::Dead { leg: *leg });
                 }
             }
-            MediaCommand::SendDigit { leg, .. } => {
+            MediaCommand::SendDigit { leg, .. } | MediaCommand::KeepKeys { leg } => {
                 self.ear(*leg)?;
             }
             MediaCommand::Record { leg, recording, terms } => {

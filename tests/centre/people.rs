@@ -209,7 +209,7 @@ impl Side {
             match event {
                 Event::Incoming { session, request, .. } => self.rung(session, &request.body, now, rng),
                 Event::Answered { session, sdp: answer, .. } => self.connected(session, answer, now),
-                Event::Progress { .. } | Event::Confirmed { .. } | Event::Info { .. } => {}
+                Event::Progress { .. } | Event::Confirmed { .. } | Event::Info { .. } | Event::Referred { .. } => {}
                 Event::Reoffered { session, sdp: offer } => {
                     let port = if self.agent.is_some() { 40_000 } else { 20_000 };
                     let _ = offer;

@@ -167,6 +167,7 @@ impl Truth {
             }
             Journal::Recording(_)
             | Journal::RecordingDeleted(_)
+            | Journal::LostPlace(_)
             | Journal::Surveyed { .. }
             | Journal::Disposed { .. }
             | Journal::Told(_) => {}
@@ -292,6 +293,7 @@ impl Truth {
                     }
                     legs => return Err(format!("call {} is a talk of {} legs", call.call_id, legs.len())),
                 },
+                CallState::Consulting | CallState::Conference => {}
                 CallState::Queued => {
                     for leg in &call.legs {
                         if !media.sources(leg.leg_id).is_empty() {

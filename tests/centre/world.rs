@@ -431,6 +431,7 @@ impl World {
             | Journal::Progress { .. }
             | Journal::Queued { .. }
             | Journal::WrapUp { .. }
+            | Journal::LostPlace(_)
             | Journal::Surveyed { .. }
             | Journal::Disposed { .. }
             | Journal::Callback(_)

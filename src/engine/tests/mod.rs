@@ -1,6 +1,7 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
 mod api;
+mod consult;
 mod decisions;
 mod dial_out;
 mod lying;
@@ -10,6 +11,7 @@ mod schedules;
 mod sessions;
 mod trunks;
 mod waiting;
+mod walks;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

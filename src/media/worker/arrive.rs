@@ -65,12 +65,15 @@ impl<Io: MediaIo> Worker<Io> {
             return;
         }
         let digit = take_in(leg, kind, &view, arrival == Arrival::Restarted, now);
-        let (header, octets, id) = (view.header, view.payload.len(), leg.id);
+        let (header, octets, id, keeps) = (view.header, view.payload.len(), leg.id, leg.keeps_keys);
         if let Some((digit, source)) = digit {
             self.tell(MediaEvent::Digit { leg: id, digit, source });
-            if source == DigitSource::TelephoneEvent {
+            if source == DigitSource::TelephoneEvent && !keeps {
                 self.pass_on_key(place, digit, now);
             }
+        }
+        if keeps && kind == Kind::Event {
+            return self.leave_out(place);
         }
         self.relay(place, kind, &header, octets, datagram, now);
     }
@@ -100,6 +103,17 @@ impl<Io: MediaIo> Worker<Io> {
             }
             self.tally.relayed += 1;
             self.send(listener, Flow::Rtp, to, datagram);
+        }
+    }
+
+    /// Those who are relayed this leg's packets do not get this one, and see no gap.
+    fn leave_out(&mut self, place: u32) {
+        let mut at = 0;
+        while let Some(&listener) = self.leg(place).and_then(|leg| leg.relay_to.get(at)) {
+            at += 1;
+            if let Some(leg) = self.leg_mut(listener) {
+                leg.out.pause_source();
+            }
         }
     }
 

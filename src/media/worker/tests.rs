@@ -53,6 +53,18 @@ struct Wire {
 }
 
 impl MediaIo for Wire {
+    type Sockets = ();
+
+    fn take(&mut self, place: u32) -> Option<()> {
+        self.close(place);
+        Some(())
+    }
+
+    fn put(&mut self, place: u32, (): ()) -> bool {
+        self.open.push(place);
+        true
+    }
+
     fn open(&mut self, place: u32, port: MediaPort) -> bool {
         self.open.push(place);
         port.0.port() != 1

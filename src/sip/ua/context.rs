@@ -19,12 +19,12 @@ use crate::sip::{Destination, Flow, Transport};
 use crate::time::{Deadlines, Instant};
 
 /// What we understand inside a dialog (RFC 3261 §20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER";
 /// Outside a dialog there are those too that the engine decides.
 pub(super) const ALLOW_OUTSIDE: &str =
     "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, PUBLISH";
-/// RFC 3262 and RFC 4028.
-pub(super) const SUPPORTED: &str = "100rel, timer";
+/// RFC 3262, RFC 4028, RFC 3891 and RFC 4488.
+pub(super) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 /// What a body may be.
 pub(super) const ACCEPT: &str = "application/sdp, multipart/mixed";
 
@@ -45,6 +45,7 @@ pub(super) enum Purpose {
     Reinvite,
     Update,
     Info,
+    Notify,
     Bye,
 }
 

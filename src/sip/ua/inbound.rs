@@ -29,7 +29,7 @@ impl UserAgent {
                 self.with(session, |session, cx| match purpose {
                     Purpose::Invite => session.on_invite_response(cx, response, flow, id, now),
                     Purpose::Reinvite | Purpose::Update => session.on_our_exchange(cx, response, id, purpose, now),
-                    Purpose::Prack | Purpose::Info | Purpose::Bye => {
+                    Purpose::Prack | Purpose::Info | Purpose::Notify | Purpose::Bye => {
                         session.on_plain_response(cx, response, id, purpose, now);
                     }
                     Purpose::Cancel => {}
@@ -54,7 +54,7 @@ impl UserAgent {
                             Purpose::Invite => session.on_invite_closed(cx, id, why, now),
                             Purpose::Reinvite | Purpose::Update => session.on_our_exchange_closed(cx, id, why, now),
                             Purpose::Info => session.on_info_closed(cx, why, now),
-                            Purpose::Cancel | Purpose::Prack | Purpose::Bye => {}
+                            Purpose::Cancel | Purpose::Prack | Purpose::Notify | Purpose::Bye => {}
                         }
                     });
                 }

@@ -34,6 +34,7 @@ impl Session {
             _ if gone => cx.respond_stateless(&request, request.response(StatusCode::from(481), Some(&self.tag)), flow),
             Method::Invite => self.on_reinvite(cx, request, flow, now),
             Method::Update => self.on_update(cx, request, flow, now),
+            Method::Refer => self.on_refer(cx, request, flow, now),
             method => {
                 let id = cx.transactions.serve(&request, Destination::Flow(flow), ServerUse::Other, now);
                 match method {
@@ -108,7 +109,7 @@ impl Session {
         purpose: Purpose,
         now: Instant,
     ) -> bool {
-        if !matches!(purpose, Purpose::Reinvite | Purpose::Update | Purpose::Info | Purpose::Bye) {
+        if !matches!(purpose, Purpose::Reinvite | Purpose::Update | Purpose::Info | Purpose::Notify | Purpose::Bye) {
             return false;
         }
         let Some(dialog) = &mut self.dialog else { return false };

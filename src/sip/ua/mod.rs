@@ -9,6 +9,7 @@ mod context;
 mod inbound;
 mod indialog;
 mod ours;
+mod refer;
 mod ringing;
 mod session;
 mod single;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use self::context::{Context, Wake};
+pub use self::refer::{Referral, Replaces};
 use self::session::Session;
 use self::single::Singles;
 use super::message::{Headers, Message, Method, NameAddr, Request, Response, StatusCode, Uri};
@@ -121,6 +123,8 @@ pub enum Event {
     OfferRefused { session: SessionId, status: u16 },
     /// INFO in the dialog; it has been answered.
     Info { session: SessionId, content_type: String, body: Bytes },
+    /// The peer asks us to put the call through to somebody else (REFER). Reply with `take_referral` or `tell_of_referral`.
+    Referred { session: SessionId, referral: Box<Referral> },
     /// The session is over; nothing more is sent for it but retransmissions.
     Ended { session: SessionId, cause: EndCause },
     /// A request outside any dialog: REGISTER, OPTIONS, … Reply with `respond`.
@@ -286,6 +290,28 @@ impl UserAgent {
     /// INFO in an answered session; its answer is not told.
     pub fn info(&mut self, session: SessionId, content_type: &str, body: Bytes, now: Instant) {
         self.with(session, |session, cx| session.info(cx, content_type, body, now));
+    }
+
+    /// Takes what a `Referred` asks for: 202, and it is being tried.
+    pub fn take_referral(&mut self, session: SessionId, now: Instant) {
+        self.with(session, |session, cx| session.take_referral(cx, now));
+    }
+
+    /// Refuses what a `Referred` asks for; or, once it is taken, tells how it went (RFC 3515 §2.4.5): a status from 200 on is
+    /// the last word.
+    pub fn tell_of_referral(&mut self, session: SessionId, status: u16, now: Instant) {
+        self.with(session, |session, cx| session.tell_of_referral(cx, status, now));
+    }
+
+    /// The session whose dialog this is, as its other end names it (RFC 3891 §3): our tag and the peer's, whichever way round.
+    pub fn replaced(&self, replaces: &Replaces) -> Option<SessionId> {
+        let found = |ours: &str, theirs: &str| {
+            let id = self.tags.get(ours)?;
+            let dialog = self.sessions.get(id)?.dialog.as_ref()?;
+            (*dialog.call_id == *replaces.call_id && dialog.remote_tag() == Some(theirs)).then_some(*id)
+        };
+        let Replaces { to_tag, from_tag, .. } = replaces;
+        found(to_tag, from_tag).or_else(|| found(from_tag, to_tag))
     }
 
     /// A request outside any dialog; `Response` follows. Contact is added where it is missing. REGISTERs of one address

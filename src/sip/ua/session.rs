@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::calling::Calling;
 use super::context::{ALLOW, ClientUse, Context, Purpose, SUPPORTED, Wake, user_of};
 use super::ours::Ours;
+use super::refer::Referred;
 use super::ringing::Ringing;
 use super::theirs::Theirs;
 use super::{EndCause, Event, Sdp};
@@ -43,6 +44,8 @@ pub(super) struct Session {
     pub ours: Option<Ours>,
     /// Their re-INVITE, UPDATE or PRACK that waits for our answer.
     pub theirs: Option<Box<Theirs>>,
+    /// Their REFER that is under way.
+    pub referred: Option<Box<Referred>>,
     /// An offer that waits for its turn.
     pub queued: Option<Bytes>,
     /// How often a 491 or a 500 with Retry-After put the present offer back.
@@ -146,6 +149,7 @@ impl Session {
             remote_sdp: None,
             ours: None,
             theirs: None,
+            referred: None,
             queued: None,
             put_back: 0,
             unacked: None,

@@ -170,6 +170,8 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
                     ApiRequest::HangUp { .. }
                     | ApiRequest::Record { .. }
+                    | ApiRequest::Steer { .. }
+                    | ApiRequest::Supervise { .. }
                     | ApiRequest::ExtendWrapUp { .. }
                     | ApiRequest::Dispose { .. }
                     | ApiRequest::DeleteRecording { .. }

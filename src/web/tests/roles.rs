@@ -28,9 +28,8 @@ fn expected(method: &str, path: &str) -> [u16; 7] {
             [401, 403, 200, 200, 200, 200, 200]
         }
         ("GET", "/events") => [401, 403, 101, 101, 101, 101, 101],
-        ("POST", "/calls/{id}/hangup" | "/calls/{id}/record" | "/calls/{id}/disposition") => {
-            [401, 403, 200, 403, 200, 200, 200]
-        }
+        ("POST", "/calls/{id}/supervise") => [401, 403, 403, 403, 200, 200, 200],
+        ("POST", path) if path.starts_with("/calls/{id}/") => [401, 403, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 200, 403, 200, 200, 200],
         ("GET", "/voicemails" | "/recordings/{id}" | "/reports") => [401, 403, 403, 403, 200, 200, 200],
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 204, 204, 204],
@@ -46,10 +45,12 @@ fn expected(method: &str, path: &str) -> [u16; 7] {
 
 async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) -> u16 {
     let (id, body) = match path {
-        "/calls/{id}" | "/calls/{id}/trace" => (CALL.to_owned(), None),
-        "/calls/{id}/hangup" => (CALL.to_owned(), None),
         "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
         "/calls/{id}/disposition" => (CALL.to_owned(), Some(r#"{"code":"sale","resolved":true}"#)),
+        "/calls/{id}/supervise" => (CALL.to_owned(), Some(r#"{"mode":"listen","leg":"sip:201@relais.test"}"#)),
+        "/calls/{id}/consult" => (CALL.to_owned(), Some(r#"{"to":"expert:301"}"#)),
+        "/calls/{id}/transfer" => (CALL.to_owned(), Some(r#"{"to":"agent:202"}"#)),
+        path if path.starts_with("/calls/{id}") => (CALL.to_owned(), None),
         "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
         "/callbacks/{id}" => (CALL.to_owned(), None),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),

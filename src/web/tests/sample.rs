@@ -56,7 +56,13 @@ pub fn queue(id: &str) -> QueueView {
 
 /// A caller (leg 1) in talk with agent 201 (leg 2).
 pub fn call(id: u128) -> CallView {
-    let leg = |leg, role, address: &str| LegView { leg_id: LegId(leg), role, address: address.into(), on_hold: false };
+    let leg = |leg, role, address: &str| LegView {
+        leg_id: LegId(leg),
+        role,
+        address: address.into(),
+        on_hold: false,
+        muted: false,
+    };
     CallView {
         call_id: CallId(id),
         state: CallState::Talking,
@@ -69,6 +75,7 @@ pub fn call(id: u128) -> CallView {
         queue: Some(QueueId::from("sales")),
         position: None,
         agent: Some(AgentId::from("201")),
+        consult: None,
         legs: vec![
             leg(1, Party::Caller, "sip:33155501@127.0.0.2:5070"),
             leg(2, Party::Agent, "sip:201@127.0.0.3:5080"),

@@ -290,6 +290,7 @@ fn tell(event: &Event) -> String {
         Event::Reanswered { sdp, .. } => format!("reanswered({})", has_sdp(sdp).trim()),
         Event::OfferRefused { status, .. } => format!("refused {status}"),
         Event::Info { content_type, .. } => format!("info {content_type}"),
+        Event::Referred { referral, .. } => format!("referred {}", referral.to),
         Event::Ended { cause, .. } => format!("ended {cause:?}"),
         Event::Request { request, .. } => format!("request {}", request.method),
         Event::Response { response, .. } => format!("response {}", response.status.code()),

@@ -73,7 +73,7 @@ impl Life {
                 self.live(side, session);
             }
             Event::Progress { session, sdp: Some(Sdp::Offer(_)), .. } => self.plan(side, session, Act::Answer, 0, 100),
-            Event::Progress { .. } | Event::Info { .. } | Event::Confirmed { .. } => {}
+            Event::Progress { .. } | Event::Info { .. } | Event::Confirmed { .. } | Event::Referred { .. } => {}
             Event::Answered { session, sdp, .. } => {
                 self.answered += 1;
                 if let Some(Sdp::Offer(_)) = sdp {
@@ -173,6 +173,7 @@ fn session_of(event: &Event) -> Option<SessionId> {
         | Event::Reanswered { session, .. }
         | Event::OfferRefused { session, .. }
         | Event::Info { session, .. }
+        | Event::Referred { session, .. }
         | Event::Ended { session, .. } => Some(*session),
         Event::Request { .. } | Event::Response { .. } => None,
     }
