@@ -8,12 +8,13 @@ use super::consult::{PLAN, SUPERVISOR, centre};
 use super::dial_out::{CALLER, from_caller, sdp};
 use super::*;
 use crate::bridge::{Digit, DigitSource, PlayItem, RtpStats};
+use crate::call::talk::State;
 use crate::record::{CallRecord, Party};
 use crate::settings::Expert;
 use crate::views::{ApiRequest, CallState, CallView, ConsultState, LegView, Steering, SupervisionMode};
 
 const SECOND_EXPERT: &str = "192.0.2.72:5060";
-/// Run in every test; `RELAIS_WALKS` says another number.
+/// Run in every test; `RELAIS_RUNS` says another number.
 const WALKS: u64 = 600;
 const STEPS: u32 = 25;
 
@@ -311,6 +312,16 @@ impl Walk {
             .as_ref()
             .is_some_and(|consult| matches!(consult.state, ConsultState::Ringing | ConsultState::Private));
         let caller = up.iter().find(|leg| leg.role == Party::Caller);
+        let live = &self.bench.engine.calls[&view.call_id];
+        let rings = matches!(call.talking().map(|talk| talk.state()), Some(State::Calling | State::Handing));
+        if live.asked.is_some() != rings {
+            return Err(format!("it rings for one who is asked: {}, in {view:?}", live.asked.is_some()));
+        }
+        let has_a_part =
+            |leg: &LegView| leg.leg_id == call.caller || call.is_partner(leg.leg_id) || listens(leg.leg_id).is_some();
+        if let Some(leg) = up.iter().find(|leg| !has_a_part(leg)) {
+            return Err(format!("leg {} is up and has no part in {view:?}", leg.leg_id));
+        }
         let hear = |one: LegId, other: LegId| self.ear(one).sources.contains(&other);
         if let (true, Some(caller), Some(agent)) = (apart, caller, steers)
             && (hear(caller.leg_id, agent) || hear(agent, caller.leg_id))
@@ -380,7 +391,7 @@ fn adds_up(record: &CallRecord) -> Result<(), String> {
 
 #[test]
 fn whatever_happens_in_a_talk_nobody_hears_whom_they_should_not_and_nothing_is_left() {
-    let walks = std::env::var("RELAIS_WALKS").ok().and_then(|walks| walks.parse().ok()).unwrap_or(WALKS);
+    let walks = std::env::var("RELAIS_RUNS").ok().and_then(|walks| walks.parse().ok()).unwrap_or(WALKS);
     let one = std::env::var("RELAIS_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     let seeds = one.map_or(0..walks, |seed| seed..seed + 1);
     let mut conferences = 0;
