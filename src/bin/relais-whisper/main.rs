@@ -4,7 +4,8 @@
 mod mel;
 mod text;
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -200,6 +201,17 @@ fn said(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
+/// MKL's integer kernels die of a division by zero on some virtual machines; oneDNN's do not. The library
+/// looks for this variable before `main`, so the worker starts itself anew with it.
+const WITHOUT_MKL: &str = "CT2_USE_MKL";
+
 fn main() -> ExitCode {
+    if std::env::var_os(WITHOUT_MKL).is_none()
+        && let Ok(program) = std::env::current_exe()
+    {
+        let fault = Command::new(program).args(std::env::args_os().skip(1)).env(WITHOUT_MKL, "0").exec();
+        eprintln!("relais-whisper cannot start itself: {fault}");
+        return ExitCode::FAILURE;
+    }
     serve::run(&Arguments::parse(), Model::load)
 }
