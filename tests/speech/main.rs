@@ -2,6 +2,7 @@
 //! installed (deploy/test installs them) and skips itself.
 
 #[path = "../support/audio.rs"]
+#[allow(dead_code, reason = "the tests of the end-pointer use the rest")]
 mod audio;
 #[path = "../support/mod.rs"]
 mod support;

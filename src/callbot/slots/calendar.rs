@@ -25,7 +25,7 @@ fn in_some_days(tokens: &[String], numbers: &[Number], words: &Words, today: Dat
     numbers.iter().find_map(|number| {
         let before = number.start.checked_sub(1).and_then(|at| phrase_at(tokens, at, &dates.before_in)).is_some();
         let after = phrase_at(tokens, number.end, &dates.after_in).is_some();
-        if !before && !after && !(dates.before_in.is_empty() && dates.after_in.is_empty()) {
+        if !(before || after || dates.before_in.is_empty() && dates.after_in.is_empty()) {
             return None;
         }
         let days = phrase_at(tokens, number.end, &dates.in_days).map(|_| 1);
@@ -54,7 +54,7 @@ fn month_and_day(tokens: &[String], numbers: &[Number], words: &Words, today: Da
         // The month's own name may be a number and a word, as 12월.
         Some((month, find_phrase(tokens, names)?)).filter(|(_, (at, _))| {
             at.checked_sub(1).and_then(|before| tokens.get(before)).is_none_or(|before| before.parse::<u64>().is_err())
-                || !tokens.get(*at).is_some_and(|token| token.parse::<u64>().is_ok())
+                || tokens.get(*at).is_none_or(|token| token.parse::<u64>().is_err())
         })
     })?;
     let outside = numbers.iter().filter(|number| number.end <= at || number.start >= at + length);

@@ -175,9 +175,9 @@ fn spelled(tokens: &[String], start: usize, words: &Words) -> Option<Number> {
 /// Whether a part may be added to what is there: seven to twenty, seventeen to sixty (soixante-dix-sept), any to a hundred.
 fn fits(value: u64, below: u64) -> bool {
     match value {
-        1..=9 => below % 10 == 0,
+        1..=9 => below.is_multiple_of(10),
         10..=19 => matches!(below % 100, 0 | 60 | 80),
-        20..=99 => below % 100 == 0,
+        20..=99 => below.is_multiple_of(100),
         _ => below == 0,
     }
 }
