@@ -20,11 +20,11 @@
 //! | `Busy`, `Unreachable` | no: it is the phone, not the person | after `retry_delay` | after `retry_delay` |
 //!
 //! An agent whose phone answers and hangs up at once is wrapping up for `retry_delay` at least, and the contact, which the
-//! engine queues again, goes to another.
+//! engine queues again, goes to another. It counts as unanswered.
 //!
 //! `max_no_answer` unanswered contacts in a row make the agent `not_responding` until they ask to be available (zero:
 //! never). From the second in a row on they rest for `retry_delay`, so that a phone which refuses by itself is not
-//! offered the whole queue within a second. An answered contact starts the count anew.
+//! offered the whole queue within a second. A contact that was talked with starts the count anew.
 //!
 //! An agent may be a member of a queue in the hours of a calendar only (`schedules`). Call-backs that nobody waits for on
 //! the line are cold work: they are held back until agents have time (`cold`).
@@ -77,6 +77,7 @@ use crate::trace::Decision;
 use agent::{Agent, AgentIndex};
 use contact::Contact;
 use queues::{Queue, QueueIndex};
+use skills::SkillNumbers;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AcdEvent {
@@ -160,6 +161,7 @@ pub struct Acd {
     queues: BTreeMap<QueueIndex, Queue>,
     queue_index: HashMap<QueueId, QueueIndex>,
     contacts: HashMap<CallId, Contact>,
+    skill_numbers: SkillNumbers,
     /// What the calendars say that schedules name.
     hours: BTreeMap<String, Hours>,
     /// When occupancies are measured next; `None` while they stand still.
@@ -185,6 +187,7 @@ impl Acd {
             queues: BTreeMap::new(),
             queue_index: HashMap::new(),
             contacts: HashMap::new(),
+            skill_numbers: SkillNumbers::default(),
             hours: BTreeMap::new(),
             measure_at: None,
             staff_changed: now.instant,
