@@ -119,11 +119,21 @@ fn french_spoken_by_people_is_understood_by_whisper() {
             Err(missing) => return skip(name, &missing),
         };
         let heard = caller.sentence(&pcm, 1.0).expect("words");
-        let rate = word_error_rate(&text, &heard.text);
+        let rate = word_error_rate(&text, &in_words(&heard.text));
         println!("{text} -> {} ({:.2}, {} ms): {rate:.2}", heard.text, heard.confidence, heard.latency.as_millis());
         said += usize::from(rate <= 0.35);
     }
     assert!(said >= 2, "only {said} of three were understood");
+}
+
+/// Whisper writes numbers in digits when it likes.
+fn in_words(text: &str) -> String {
+    let numbers = ["un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix"];
+    let words = text.split_whitespace().map(|word| {
+        let number = word.trim_end_matches(|c: char| !c.is_alphanumeric()).parse::<usize>().ok();
+        number.and_then(|number| numbers.get(number.wrapping_sub(1)).copied()).unwrap_or(word)
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A vosk-server of the tests' own: the real recogniser behind the real protocol.
