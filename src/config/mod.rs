@@ -13,6 +13,7 @@ mod schema;
 mod services;
 mod spoken;
 mod trunk;
+mod users;
 mod watch;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::dialplan::Plans;
 use crate::dialplan::reader::{self, Table};
 use crate::findings::{Finding, Findings, Severity, Source, has_errors};
-use crate::settings::{Listen, Settings};
+use crate::settings::{Listen, Settings, User};
 
 pub use address::{parse_listen, parse_rtp};
 pub use customers::{Customer, Customers};
@@ -48,6 +49,8 @@ pub struct Overrides {
 pub struct Loaded {
     pub settings: Settings,
     pub plans: Plans,
+    /// Who may log in to the web pages.
+    pub users: Vec<User>,
     /// The configuration file; the plan files are `plans.sources()`.
     pub source: Source,
     /// What works but is probably not meant so.
@@ -86,7 +89,10 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
         }
     };
     match plans {
-        Some(plans) if !has_errors(&found) => Ok(Loaded { settings: draft.settings, plans, source, warnings: found }),
+        Some(plans) if !has_errors(&found) => {
+            let users = draft.users.into_iter().flat_map(|draft| draft.users).collect();
+            Ok(Loaded { settings: draft.settings, plans, users, source, warnings: found })
+        }
         _ => Err(found),
     }
 }

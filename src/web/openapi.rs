@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, consult, events, operator, recordings, reports, routes, wrap_up};
+use super::{callbacks, consult, events, login, operator, recordings, records, reports, routes, wrap_up};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,6 +29,9 @@ use super::{callbacks, consult, events, operator, recordings, reports, routes, w
         callbacks::cancel,
         operator::reload_state,
         operator::reload,
+        login::log_in,
+        login::log_out,
+        login::session,
         routes::tokens,
         routes::create_token,
         routes::delete_token,
@@ -48,24 +51,31 @@ use super::{callbacks, consult, events, operator, recordings, reports, routes, w
         recordings::audio,
         recordings::delete,
         reports::reports,
+        records::records,
+        records::contacts,
+        records::centre,
     ),
     components(schemas(events::Reset)),
-    modifiers(&Bearer),
-    security(("bearer" = [])),
+    modifiers(&Access),
+    security(("bearer" = []), ("session" = [])),
 )]
 struct Description;
 
-struct Bearer;
+/// How requests show who they are from.
+struct Access;
 
-impl Modify for Bearer {
+impl Modify for Access {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        description.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("bearer", scheme);
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(login::COOKIE)));
+        components.add_security_scheme("session", cookie);
     }
 }
 
 /// The OpenAPI document as JSON; written once.
-pub(super) fn document() -> &'static str {
+pub fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     // Writing it to memory cannot fail; the test below reads it.
     DOCUMENT.get_or_init(|| Description::openapi().to_json().unwrap_or_default())

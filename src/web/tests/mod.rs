@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod limits;
+mod login;
 mod operator;
 mod recordings;
 mod refusals;
@@ -49,6 +50,7 @@ struct Server {
     address: SocketAddr,
     views: Arc<Views>,
     tokens: Arc<Tokens>,
+    users: Arc<Users>,
     ready: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<ApiRequest>>>,
     office: Arc<sample::Office>,
@@ -71,6 +73,8 @@ impl Server {
     async fn keeping(events: usize, engine: Engine, limits: Limits) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Arc::new(Tokens::open(folder.path(), sample::at()).unwrap());
+        let users = Arc::new(Users::open(folder.path()).unwrap());
+        users.configure(sample::users());
         let views = Arc::new(Views::new(sample::at(), events));
         for agent in ["201", "202"] {
             views.publish(Change::Agent(sample::agent(agent)), sample::at());
@@ -89,6 +93,7 @@ impl Server {
             office: office.clone(),
             ready: ready.clone(),
             tokens: tokens.clone(),
+            users: users.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             archive: Arc::new(sample::Shelf::new(folder.path())),
             archives: Arc::new(sample::Past),
@@ -100,6 +105,7 @@ impl Server {
             address,
             views,
             tokens,
+            users,
             ready,
             asked,
             office,
