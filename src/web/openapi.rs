@@ -107,6 +107,16 @@ mod tests {
     }
 
     #[test]
+    fn the_pages_are_typed_by_this_description() {
+        let kept = include_str!("app/openapi.json");
+        let fresh: serde_json::Value = serde_json::from_str(document()).unwrap();
+        assert!(
+            serde_json::from_str::<serde_json::Value>(kept).is_ok_and(|kept| kept == fresh),
+            "src/web/app/openapi.json is old: relais schema api > src/web/app/openapi.json, then npm run types there"
+        );
+    }
+
+    #[test]
     fn every_reference_leads_somewhere() {
         fn references(value: &serde_json::Value, found: &mut Vec<String>) {
             match value {

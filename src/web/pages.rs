@@ -1,5 +1,7 @@
 //! The web pages, built from `src/web/app` and kept in the program.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,8 +10,6 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 /// What `npm run build` wrote, with `.br` and `.gz` beside what is worth it.
 #[derive(RustEmbed)]
 #[folder = "src/web/app/dist"]
-#[exclude = ".gitignore"]
-#[exclude = ".vite/*"]
 struct Built;
 
 /// Addresses that are pages of the application, which shows what belongs there.
@@ -30,6 +30,10 @@ pub(super) fn find(method: &Method, path: &str, headers: &HeaderMap) -> Option<R
         return None;
     }
     let name = if PAGES.contains(&path) { START } else { path.strip_prefix('/')? };
+    // What the build notes for itself is nobody's.
+    if name.starts_with('.') {
+        return None;
+    }
     match Built::get(name) {
         Some(file) => Some(serve(name, file, headers)),
         None if name == START => Some(not_built()),
@@ -71,16 +75,16 @@ fn serve(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
 }
 
 /// The smallest form that the client takes.
-fn coded(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> (Option<&'static str>, Vec<u8>) {
+fn coded(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> (Option<&'static str>, Cow<'static, [u8]>) {
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     for (coding, ending) in [("br", "br"), ("gzip", "gz")] {
         if takes(accepted, coding)
             && let Some(smaller) = Built::get(&format!("{name}.{ending}"))
         {
-            return (Some(coding), smaller.data.into_owned());
+            return (Some(coding), smaller.data);
         }
     }
-    (None, file.data.into_owned())
+    (None, file.data)
 }
 
 /// RFC 9110 §12.5.3: `gzip, br;q=0.8`; a weight of 0 refuses.

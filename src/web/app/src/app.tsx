@@ -16,6 +16,10 @@ export const phase = signal<Phase>('starting');
 /** Each page is fetched when it is first shown. */
 const pages: Record<string, { roles: Role[]; load: () => Promise<{ default: ComponentType }> }> = {
   '/': { roles: ['agent'], load: () => import('./pages/desk/index') },
+  '/board': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/board/index') },
+  '/records': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/records') },
+  '/reports': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/reports') },
+  '/wall': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/wall') },
 };
 
 async function start() {
