@@ -130,17 +130,7 @@ pub(super) async fn log_in(
     }
     let name = given.user.trim().to_ascii_lowercase();
     context.attempts.begin(&name, peer, Instant::now()).map_err(too_many)?;
-    let turn = tokio::time::timeout(TURN, context.attempts.turns.acquire()).await;
-    let Ok(Ok(turn)) = turn else {
-        return Err(Refusal::unavailable("busy", "many people log in just now; try again in a second"));
-    };
-    let asked = name.clone();
-    let found = on_disk(context.clone(), move |context| {
-        context.users.log_in(&asked, &given.password, given.code.as_deref(), Wall::now())
-    })
-    .await?;
-    drop(turn);
-    let person = match found {
+    let person = match look(&context, &name, given).await? {
         LogIn::Welcome(person) => person,
         LogIn::CodeNeeded => {
             context.attempts.was_right(&name, peer);
@@ -154,6 +144,18 @@ pub(super) async fn log_in(
     context.attempts.was_right(&name, peer);
     tracing::info!(user = person.id, address = %peer, "logged in");
     begin(context, person, is_https(&headers)).await
+}
+
+/// Looks at the password when it is its turn.
+async fn look(context: &Arc<Context>, name: &str, given: Credentials) -> Result<LogIn, Refusal> {
+    let Ok(Ok(_turn)) = tokio::time::timeout(TURN, context.attempts.turns.acquire()).await else {
+        return Err(Refusal::unavailable("busy", "many people log in just now; try again in a second"));
+    };
+    let name = name.to_owned();
+    let asked = move |context: &Context| {
+        context.users.log_in(&name, &given.password, given.code.as_deref(), Wall::now())
+    };
+    on_disk(context.clone(), asked).await
 }
 
 async fn begin(context: Arc<Context>, person: Person, secure: bool) -> Result<Response, Refusal> {

@@ -21,7 +21,8 @@ use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
 use super::{
-    Asked, Context, callbacks, consult, events, metrics, openapi, operator, recordings, reports, today, wrap_up,
+    Asked, Context, callbacks, consult, events, login, metrics, openapi, operator, pages, recordings, records, reports,
+    today, wrap_up,
 };
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;

@@ -25,7 +25,7 @@ test('the board shows who waits and who talks, and a supervisor steers', { skip 
   await row(/Agent 201/).locator('.state').waitFor();
   await eventually('all are available', async () => (await page.getByRole('region', { name: 'Agents' }).locator('.state.available').count()) >= 3);
   const callers = ['33155502011', '33155502012', '33155502013', '33155502014', '33155502015'];
-  for (const from of callers) await lab.caller(from, '610', 25_000);
+  for (const from of callers) await lab.caller(from, '610', 90_000);
   await eventually('three talk', async () => (await page.getByRole('region', { name: 'Agents' }).locator('.state.talking').count()) === 3);
   await page.getByRole('region', { name: 'Calls' }).locator('.state.queued').nth(1).waitFor();
   await page.getByText('Today by half-hour').waitFor();
@@ -68,16 +68,23 @@ test('the board shows who waits and who talks, and a supervisor steers', { skip 
     assert.deepEqual(await accessibilityFaults(wall), []);
     await wall.context().close();
   }
+  for (const from of callers) await lab.hangUp(from);
   await page.context().close();
 });
 
 test('recordings are heard, and reports are the figures of the API with a CSV beside them', { skip }, async () => {
-  const live = (await lab.api('GET', '/calls')).calls.find((call) => call.state === 'talking');
-  if (live) await lab.api('POST', `/calls/${live.call_id}/record`, { state: 'on' });
+  await lab.caller('33155502021', '610', 60_000);
+  const live = await eventually('they talk', async () => {
+    const call = await lab.call('33155502021');
+    return call?.state === 'talking' && call;
+  });
+  await lab.api('POST', `/calls/${live.call_id}/record`, { state: 'on' });
+  await new Promise((done) => setTimeout(done, 1_500));
+  await lab.hangUp('33155502021');
   const { records } = await eventually('a recorded call is over', async () => {
     const found = await lab.api('GET', '/records');
     return found.records.some((record) => record.recording_id) && found;
-  }, 60_000);
+  });
   const page = await lab.page();
   await lab.logIn(page, 'supervisor');
   await page.getByRole('link', { name: 'Calls' }).click();

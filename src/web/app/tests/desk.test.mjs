@@ -47,7 +47,7 @@ test('a call from ringing to its disposition, with hold, mute, recording, a cons
   await lab.phone('201', { ringing: 2_500 });
   await page.locator('.state-control .state.available').waitFor();
   await shot(page, 'desk-idle');
-  const first = await lab.caller('33155501111', '610', 40_000);
+  await lab.caller('33155501111', '610', 120_000);
   await page.getByText('Your phone rings: lift the handset to answer.').waitFor();
   await page.locator('.caller').getByText('33155501111').waitFor();
   await page.getByText('First contact from this number.').waitFor();
@@ -89,7 +89,7 @@ test('a call from ringing to its disposition, with hold, mute, recording, a cons
   await button(page, 'One minute more').click();
   await button(page, 'Save and take calls').click();
   await page.locator('.state-control .state.available').waitFor();
-  first.kill('SIGINT');
+  await lab.hangUp('33155501111');
 
   const record = await eventually('the record has the disposition', async () => {
     const { records } = await lab.api('GET', '/records?number=33155501111');
@@ -101,12 +101,11 @@ test('a call from ringing to its disposition, with hold, mute, recording, a cons
 
   // The same caller again: what was noted is there before anybody answers.
   await lab.api('POST', '/agents/202/state', { state: 'paused', reason: 'lunch' });
-  const second = await lab.caller('33155501111', '610', 6_000);
+  await lab.caller('33155501111', '610', 60_000);
   await page.getByText('the parcel is <b>late</b>').waitFor();
   await page.locator('.contacts').getByText('complaint').waitFor();
   await button(page, 'Hang up').click();
   await page.getByText('Take calls').waitFor();
-  second.kill('SIGINT');
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
@@ -115,7 +114,7 @@ test('what callers and colleagues call themselves is text', { skip }, async () =
   const page = await lab.page({ width: 390, height: 844, dark: true, locale: 'fr-FR' });
   await lab.logIn(page, '203');
   await lab.phone('203', { ringing: 4_000 });
-  await lab.caller(HOSTILE_CALLER, '611', 8_000);
+  await lab.caller(HOSTILE_CALLER, '611', 30_000);
   await page.locator('.caller').filter({ hasText: /img/ }).waitFor();
   await page.locator('.people').getByText(`${HOSTILE_NAME} 205`).waitFor();
   assert.equal(await page.locator('img').count(), 1, 'the mark and nothing that somebody wrote');

@@ -109,6 +109,17 @@ export class Lab {
     return text ? JSON.parse(text) : null;
   }
 
+  /** The call of a caller, in the hands of the administrator. */
+  async call(from) {
+    return (await this.api('GET', '/calls')).calls.find((call) => call.from === from);
+  }
+
+  async hangUp(from) {
+    const call = await this.call(from);
+    const leg = call?.legs.find((one) => one.role === 'caller');
+    if (leg) await this.api('POST', `/calls/${call.call_id}/hangup`, { leg_id: leg.leg_id });
+  }
+
   async agent(id) {
     return (await this.api('GET', '/agents')).agents.find((agent) => agent.id === id);
   }
@@ -194,7 +205,7 @@ export class Wire {
           other.destroy();
         });
       }
-      client.once('data', (head) => wire.requests.push(String(head).split('\r\n')[0]));
+      client.on('data', (data) => wire.requests.push(...(String(data).match(/^[A-Z]+ \/\S* HTTP/gm) ?? [])));
       client.pipe(server);
       server.pipe(client);
     });

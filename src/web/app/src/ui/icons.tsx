@@ -1,6 +1,4 @@
 // A small set of line icons, 20 by 20.
-import type { JSX } from 'preact';
-
 const paths = {
   hold: 'M7 4v12M13 4v12',
   resume: 'M6 4l10 6-10 6z',
@@ -28,9 +26,9 @@ const paths = {
 
 export type IconName = keyof typeof paths;
 
-export function Icon({ name, ...rest }: { name: IconName } & JSX.SVGAttributes<SVGSVGElement>) {
+export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class="icon" viewBox="0 0 20 20" aria-hidden="true" {...rest}>
+    <svg class="icon" viewBox="0 0 20 20" aria-hidden="true">
       <path d={paths[name]} />
     </svg>
   );

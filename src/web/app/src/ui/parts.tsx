@@ -1,6 +1,6 @@
 // Small parts that every page uses.
 import { useSignal } from '@preact/signals';
-import type { ComponentChildren, JSX } from 'preact';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { span, t, word } from '../i18n';
 import { serverNow } from '../live/store';
@@ -126,7 +126,7 @@ export function Menu({ label, button, class: name, id, children }: MenuProps) {
     open.value = false;
     if (focus) root.current?.querySelector<HTMLElement>('button')?.focus();
   };
-  const keys: JSX.KeyboardEventHandler<HTMLDivElement> = (event) => {
+  const keys = (event: KeyboardEvent) => {
     if (event.key === 'Escape' && open.value) {
       event.stopPropagation();
       close(true);
@@ -137,7 +137,7 @@ export function Menu({ label, button, class: name, id, children }: MenuProps) {
     requestAnimationFrame(() => {
       const all = items();
       const at = all.indexOf(document.activeElement as HTMLElement);
-      const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? -1 : at - 1, Home: 0, End: -1 }[event.key] ?? 0;
+      const to = event.key === 'ArrowDown' ? at + 1 : event.key === 'ArrowUp' ? (at < 0 ? -1 : at - 1) : event.key === 'End' ? -1 : 0;
       all.at(to % all.length)?.focus();
     });
   };

@@ -18,7 +18,7 @@ export function Hand() {
     <section class="card hand" aria-labelledby="hand-title">
       <header>
         <h2 id="hand-title">{t('desk.call')}</h2>
-        {live && <State_ state={call.state} />}
+        {live && <CallState state={call.state} />}
       </header>
       <Warnings />
       {live ? <InHand call={call} /> : over ? <Over call={over} /> : <Idle />}
@@ -26,7 +26,7 @@ export function Hand() {
   );
 }
 
-function State_({ state }: { state: Call['state'] }) {
+function CallState({ state }: { state: Call['state'] }) {
   return <span class={`state ${state}`}>{t(`call.state.${state}`)}</span>;
 }
 
