@@ -105,7 +105,7 @@ pub(super) async fn callbacks(State(context): State<Arc<Context>>) -> Json<Callb
 }
 
 /// Takes a call-back back.
-#[utoipa::path(delete, path = "/callbacks/{id}", params(("id" = String, Path, description = "callback_id")), responses(
+#[utoipa::path(delete, path = "/callbacks/{id}", operation_id = "cancel_call_back", params(("id" = String, Path, description = "callback_id")), responses(
     (status = 204, description = "Nobody calls back any more"),
     (status = 404, description = "No such call-back is promised", body = super::refusal::ErrorBody)))]
 pub(super) async fn cancel(State(context): State<Arc<Context>>, Id(id): Id) -> Result<StatusCode, Refusal> {

@@ -179,7 +179,7 @@ async fn begin(context: Arc<Context>, person: Person, secure: bool) -> Result<Re
 }
 
 /// Ends the session that the request comes with. A token is not touched.
-#[utoipa::path(post, path = "/logout", responses((status = 204, description = "Logged out")))]
+#[utoipa::path(post, path = "/logout", operation_id = "end_session", responses((status = 204, description = "Logged out")))]
 pub(super) async fn log_out(
     State(context): State<Arc<Context>>,
     Extension(who): Extension<Identity>,

@@ -107,6 +107,18 @@ mod tests {
     }
 
     #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document: serde_json::Value = serde_json::from_str(document()).unwrap();
+        let mut seen = BTreeSet::new();
+        for operations in document["paths"].as_object().unwrap().values() {
+            for operation in operations.as_object().unwrap().values() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(seen.insert(name), "two operations are called {name}");
+            }
+        }
+    }
+
+    #[test]
     fn the_pages_are_typed_by_this_description() {
         let kept = include_str!("app/openapi.json");
         let fresh: serde_json::Value = serde_json::from_str(document()).unwrap();
