@@ -80,7 +80,7 @@ test('a call from ringing to its disposition, with hold, mute, recording, a cons
   await shot(page, 'desk-conference');
   await page.keyboard.press('x');
   await page.getByText('What it came to').waitFor();
-  await page.getByText('Take calls').waitFor();
+  await page.getByRole('button', { name: 'Take calls', exact: true }).waitFor();
   await page.keyboard.press('w');
   await page.getByText('complaint').click();
   await page.getByText('Not resolved').click();
@@ -105,7 +105,7 @@ test('a call from ringing to its disposition, with hold, mute, recording, a cons
   await page.getByText('the parcel is <b>late</b>').waitFor();
   await page.locator('.contacts').getByText('complaint').waitFor();
   await button(page, 'Hang up').click();
-  await page.getByText('Take calls').waitFor();
+  await page.getByRole('button', { name: 'Take calls', exact: true }).waitFor();
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
@@ -116,6 +116,7 @@ test('what callers and colleagues call themselves is text', { skip }, async () =
   await lab.phone('203', { ringing: 4_000 });
   await lab.caller(HOSTILE_CALLER, '611', 30_000);
   await page.locator('.caller').filter({ hasText: /img/ }).waitFor();
+  await page.getByLabel('Nom, numéro ou +33…').fill('205');
   await page.locator('.people').getByText(`${HOSTILE_NAME} 205`).waitFor();
   assert.equal(await page.locator('img').count(), 1, 'the mark and nothing that somebody wrote');
   await shot(page, 'desk-phone-width-fr-dark');
@@ -138,6 +139,7 @@ test('the desk is used by keyboard alone', { skip }, async () => {
   await lab.phone('207');
   await page.locator('.state-control .state.available').waitFor();
   await page.keyboard.press('p');
+  await page.getByRole('menuitem', { name: 'Pause: break' }).waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');

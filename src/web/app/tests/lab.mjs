@@ -1,6 +1,7 @@
 // A real Relais on free ports, phones and callers played by SIPp, and Debian's Chromium.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
@@ -19,14 +20,21 @@ export const shots = process.env.RELAIS_SHOTS ?? join(target, 'web-shots');
 /** Longer than anything here takes. */
 export const PATIENCE = 20_000;
 
+let nextPort = 20_000 + (process.pid % 4_000);
+
+/** A UDP port that nobody has, below those that the system gives away, and never the same twice in a run. */
 export async function freePort() {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = nextPort;
+    nextPort += 2;
+    const socket = createSocket('udp4');
+    const free = await new Promise((done) => {
+      socket.once('error', () => done(false));
+      socket.bind(port, '127.0.0.1', () => done(true));
+    });
+    socket.close();
+    if (free) return port;
+  }
 }
 
 export async function eventually(what, probe, patience = PATIENCE) {
@@ -128,9 +136,13 @@ export class Lab {
     const common = ['-sf', join(scenarios, `${scenario}.xml`), '-i', '127.0.0.1', '-p', String(port), '-nostdin'];
     const media = ['-key', 'rtp_ip', '127.0.0.1', '-key', 'rtp_port', '9'];
     const child = spawn('sipp', [this.sip, ...common, ...media, ...args], {
-      stdio: 'ignore',
+      stdio: ['ignore', 'ignore', 'pipe'],
       cwd: this.folder,
       env: { ...process.env, TERM: 'dumb' },
+    });
+    child.said = '';
+    child.stderr.on('data', (text) => {
+      child.said += text;
     });
     this.running.push(child);
     return child;
@@ -141,7 +153,7 @@ export class Lab {
     const port = await freePort();
     const register = this.sipp('register', port, ['-key', 'agent', id, '-au', id, '-ap', `demo-${id}`, '-m', '1']);
     const [code] = await once(register, 'exit');
-    assert.equal(code, 0, `agent ${id} registers`);
+    assert.equal(code, 0, `agent ${id} registers: ${register.said}`);
     return this.sipp(scenario, port, ['-key', 'agent', id, '-d', String(ringing)]);
   }
 

@@ -133,13 +133,17 @@ export function Menu({ label, button, class: name, id, children }: MenuProps) {
     }
     if (!['ArrowDown', 'ArrowUp', 'Home', 'End'].includes(event.key)) return;
     event.preventDefault();
-    open.value = true;
-    requestAnimationFrame(() => {
+    const move = () => {
       const all = items();
       const at = all.indexOf(document.activeElement as HTMLElement);
       const to = event.key === 'ArrowDown' ? at + 1 : event.key === 'ArrowUp' ? (at < 0 ? -1 : at - 1) : event.key === 'End' ? -1 : 0;
       all.at(to % all.length)?.focus();
-    });
+    };
+    if (open.value) move();
+    else {
+      open.value = true;
+      requestAnimationFrame(move);
+    }
   };
   const away = (event: FocusEvent) => {
     if (open.value && !root.current?.contains(event.relatedTarget as Node)) close(false);

@@ -78,7 +78,8 @@ const fields: [keyof Thresholds, StaffKey][] = [
 export function Alerts() {
   return (
     <Card title={s('board.alerts')} class={alerts.value.length ? 'alerting' : ''}>
-      <ul class="alerts" role="status">
+      <div role="status">
+      <ul class="alerts">
         {alerts.value.slice(0, 12).map((alert) => (
           <li key={alert.key}>
             <Icon name="warn" />
@@ -87,6 +88,7 @@ export function Alerts() {
         ))}
         {alerts.value.length === 0 && <li class="quiet-text">{s('board.alerts.none')}</li>}
       </ul>
+      </div>
       <details class="body">
         <summary>{s('board.thresholds')}</summary>
         <div class="thresholds">

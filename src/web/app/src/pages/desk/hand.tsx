@@ -115,18 +115,12 @@ function InHand({ call }: { call: Call }) {
         <div>
           <Why id={call.call_id} changes={`${call.state}${call.agent}`} />
           {talking && <Parties call={call} />}
+          {talking && <Wrap id={call.call_id} over={false} />}
         </div>
         <div>
           <Contacts id={call.call_id} />
         </div>
       </div>
-      {talking && (
-        <div class="parts">
-          <div>
-            <Wrap id={call.call_id} over={false} />
-          </div>
-        </div>
-      )}
     </>
   );
 }
@@ -188,7 +182,7 @@ function nameOf(to: string): string {
 function Consulting({ consult }: { consult: NonNullable<Call['consult']> }) {
   const there = consult.state === 'private' || consult.state === 'swapped';
   return (
-    <div class="consulting" role="group" aria-label={t('consult.title')}>
+    <div class="consultation" role="group" aria-label={t('consult.title')}>
       <p role="status">{t(`consult.${consult.state}`, { name: nameOf(consult.to) })}</p>
       {consult.state !== 'handing_over' && (
         <div class="buttons">

@@ -1,9 +1,10 @@
-// Whom an agent may ask or hand over to: experts with their presence, colleagues, queues, any number.
+// Whom an agent may ask or hand over to: experts with their presence, colleagues, queues, any number. Colleagues who are not
+// there show when they are searched for.
 import { useSignal } from '@preact/signals';
 import { span, t } from '../../i18n';
 import { agents, experts, me, queues, serverNow } from '../../live/store';
 import { Button, Card, Said, State } from '../../ui/parts';
-import { hand } from './own';
+import { hand, own } from './own';
 import { SEARCH } from './keys';
 import * as steer from './steer';
 
@@ -17,7 +18,7 @@ export function People() {
   const theExperts = [...experts.value.values()].filter((one) => fits(one.id, one.name, ...one.competence));
   const rank: Record<string, number> = { available: 0, wrap_up: 1, paused: 2, talking: 3, holding: 3, ringing: 3, reserved: 3 };
   const colleagues = [...agents.value.values()]
-    .filter((one) => one.id !== me.value?.agent && fits(one.id, one.name))
+    .filter((one) => one.id !== me.value?.agent && (wanted ? fits(one.id, one.name) : one.state !== 'logged_out'))
     .sort((a, b) => (rank[a.state] ?? 9) - (rank[b.state] ?? 9) || a.id.localeCompare(b.id))
     .slice(0, COLLEAGUES_SHOWN);
   const theQueues = [...queues.value.values()].filter((queue) => fits(queue.id));
@@ -99,7 +100,8 @@ export function People() {
 /** Only with a caller on the line is there somebody to hand over. */
 function Reach({ to, name }: { to: string; name: string }) {
   const call = hand.value;
-  const possible = call && ['talking', 'holding', 'conference'].includes(call.state) && !call.consult;
+  const talks = ['talking', 'holding'].includes(own.value?.state ?? '');
+  const possible = talks && call && ['talking', 'holding', 'conference'].includes(call.state) && !call.consult;
   if (!possible) return null;
   return (
     <span class="end">
