@@ -47,6 +47,42 @@ pub struct Settings {
     pub customers: Option<PathBuf>,
 }
 
+/// What a person may do who logs in with a password; each role may do all that the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserRole {
+    Agent,
+    Supervisor,
+    Operator,
+    Admin,
+}
+
+impl UserRole {
+    pub const ALL: [UserRole; 4] = [UserRole::Agent, UserRole::Supervisor, UserRole::Operator, UserRole::Admin];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            UserRole::Agent => "agent",
+            UserRole::Supervisor => "supervisor",
+            UserRole::Operator => "operator",
+            UserRole::Admin => "admin",
+        }
+    }
+}
+
+/// Somebody of the configuration who may log in to the web pages. No part of `Settings`: what runs has no use for the
+/// password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: String,
+    pub name: String,
+    pub role: UserRole,
+    /// Set for the role agent, and for no other.
+    pub agent: Option<AgentId>,
+    pub language: Option<Language>,
+    pub password: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {

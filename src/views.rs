@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
 use crate::findings::Finding;
-use crate::ids::{AgentId, CallId, CallbackId, ExpertId, LegId, QueueId, RecordingId, Skill, TrunkId};
+use crate::ids::{AgentId, CallId, CallbackId, ExpertId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
+use crate::settings::Settings;
 use crate::time::Wall;
 use crate::trace::Trace;
 
@@ -149,6 +150,13 @@ pub struct CallView {
     pub answered_at: Option<Wall>,
     #[schema(value_type = Option<String>)]
     pub queue: Option<QueueId>,
+    /// When they came into the latest queue.
+    #[serde(default, with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub waiting_since: Option<Wall>,
+    /// How long they waited there; null while they do.
+    #[serde(default)]
+    pub wait_ms: Option<u64>,
     /// 1 is the head.
     pub position: Option<u64>,
     #[schema(value_type = Option<String>)]
@@ -156,6 +164,9 @@ pub struct CallView {
     /// Where the agent's question to another stands.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consult: Option<ConsultView>,
+    /// Whether both sides are being recorded: `on`, `paused`; null where they are not.
+    #[serde(default)]
+    pub recording: Option<RecordingWish>,
     pub legs: Vec<LegView>,
 }
 
@@ -346,6 +357,50 @@ impl From<&Callback> for CallbackView {
             not_before: callback.not_before,
             attempts: callback.attempts,
             last_failure: callback.last_failure,
+        }
+    }
+}
+
+/// What people choose among on their pages, and the terms of the queues.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CentreView {
+    /// The host of its SIP addresses: agent 201 is `sip:201@domain`.
+    pub domain: String,
+    /// An IANA name: when its days begin.
+    pub time_zone: String,
+    /// Those that callers hear, the centre's own first.
+    #[schema(value_type = Vec<String>)]
+    pub languages: Vec<Language>,
+    pub pause_reasons: Vec<String>,
+    /// What agents may say that a call came to.
+    pub dispositions: Vec<String>,
+    pub queues: Vec<QueueTerms>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct QueueTerms {
+    #[schema(value_type = String)]
+    pub id: QueueId,
+    /// Callers are to be answered within this time.
+    pub answer_within_ms: u64,
+    pub wrap_up_ms: u64,
+}
+
+impl From<&Settings> for CentreView {
+    fn from(settings: &Settings) -> CentreView {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let terms = settings.queues.iter().map(|queue| QueueTerms {
+            id: queue.id.clone(),
+            answer_within_ms: ms(queue.answer_within),
+            wrap_up_ms: ms(queue.wrap_up),
+        });
+        CentreView {
+            domain: settings.sip.domain.clone(),
+            time_zone: settings.time_zone.clone(),
+            languages: settings.languages.clone(),
+            pause_reasons: settings.pause_reasons.clone(),
+            dispositions: settings.dispositions.clone(),
+            queues: terms.collect(),
         }
     }
 }

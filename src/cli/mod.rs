@@ -17,6 +17,7 @@ mod test;
 mod texts;
 mod token;
 mod trace;
+mod user;
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +32,7 @@ use crate::dialplan::driver::{queue_outcome, transfer_outcome};
 use crate::dialplan::{QueueOutcome, TransferOutcome, Value};
 use crate::findings::Finding;
 use crate::server::Recording;
-use crate::settings::Listen;
+use crate::settings::{Listen, UserRole};
 use crate::time::Wall;
 
 /// Exit codes: bad usage or configuration, and a failure while running.
@@ -68,6 +69,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Make a token for the HTTP API
     Token(TokenArgs),
+    /// Say who may log in to the web pages
+    User(UserArgs),
     Staff(staff::StaffArgs),
     Simulate(simulate::SimulateArgs),
 }
@@ -98,6 +101,82 @@ pub struct TokenCreateArgs {
     /// The data folder of the appliance
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct UserArgs {
+    #[command(subcommand)]
+    pub command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Let somebody log in; the password is read from standard input
+    Add(UserAddArgs),
+    /// Give a user another password, read from standard input; their sessions are over
+    Password(UserNameArgs),
+    /// Let a user log in no longer; their sessions are over
+    Remove(UserNameArgs),
+    /// Print who may log in
+    List(UserListArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct UserAddArgs {
+    /// The name to log in with
+    pub name: String,
+    /// What they may do
+    #[arg(long, value_enum)]
+    pub role: UserRoleArg,
+    /// The agent's number; needed with --role agent
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// Their name as others read it
+    #[arg(long = "called", value_name = "NAME")]
+    pub called: Option<String>,
+    /// The language of their pages: en or fr; the browser's where it is not given
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Option<String>,
+    /// Ask for a code of an authenticator as well
+    #[arg(long)]
+    pub totp: bool,
+    /// The data folder of the appliance
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct UserNameArgs {
+    pub name: String,
+    /// The data folder of the appliance
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct UserListArgs {
+    /// The data folder of the appliance
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum UserRoleArg {
+    Agent,
+    Supervisor,
+    Operator,
+    Admin,
+}
+
+impl From<UserRoleArg> for UserRole {
+    fn from(role: UserRoleArg) -> UserRole {
+        match role {
+            UserRoleArg::Agent => UserRole::Agent,
+            UserRoleArg::Supervisor => UserRole::Supervisor,
+            UserRoleArg::Operator => UserRole::Operator,
+            UserRoleArg::Admin => UserRole::Admin,
+        }
+    }
 }
 
 /// Flags override the file.
@@ -226,6 +305,8 @@ pub enum SchemaOf {
     Config,
     Bot,
     BotExamples,
+    /// The HTTP API, as OpenAPI
+    Api,
 }
 
 #[derive(Debug, Args)]
@@ -320,6 +401,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),
         },
+        Command::User(args) => user::run(&args.command),
         Command::Staff(args) => staff::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     }

@@ -15,6 +15,7 @@ use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
 use super::services::{self, ServiceDraft};
 use super::speech::{self, SpeechDraft};
 use super::trunk::{self, TrunkDraft};
+use super::users::{self, UserDraft};
 use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
 use crate::ids::Language;
@@ -30,6 +31,7 @@ pub(super) struct Draft {
     pub agents: Vec<AgentDraft>,
     pub queues: Vec<QueueDraft>,
     pub experts: Vec<ExpertDraft>,
+    pub users: Vec<UserDraft>,
     pub calendars: Vec<CalendarDraft>,
     pub services: Vec<ServiceDraft>,
     pub speech: Vec<SpeechDraft>,
@@ -83,6 +85,8 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|expert| people::read_expert(expert, findings))
         .collect();
+    let users: Vec<_> =
+        table.tables("user", findings).into_iter().filter_map(|user| users::read(user, findings)).collect();
     let calendars: Vec<_> = table
         .tables("calendar", findings)
         .into_iter()
@@ -142,6 +146,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         agents,
         queues,
         experts,
+        users,
         calendars,
         services,
         speech,

@@ -87,6 +87,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     addresses(draft, findings);
     ports(draft, findings);
     passwords(draft, findings);
+    users(draft, findings);
 }
 
 fn doubles<'a>(what: &str, ids: impl Iterator<Item = &'a At<String>>, findings: &mut Findings<'_>) {
@@ -389,6 +390,31 @@ fn passwords(draft: &Draft, findings: &mut Findings<'_>) {
         } else if let Some(agent) = own(&|id, password| password == id) {
             let message = format!("the password of agent '{}' is the id", agent.id);
             findings.warning(place.span.clone(), message, "anybody can guess it; choose another".to_owned());
+        }
+    }
+}
+
+/// Those who log in are each somebody else, agents are there, and what everybody knows opens nothing from outside.
+fn users(draft: &Draft, findings: &mut Findings<'_>) {
+    let settings = &draft.settings;
+    let web = settings.web.listen;
+    let mut seen = BTreeSet::new();
+    for draft in &draft.users {
+        for user in &draft.users {
+            if !seen.insert(user.id.as_str()) {
+                findings.error(draft.id.span.clone(), format!("there are two of user '{}'", user.id), None);
+            }
+            let missing = user.agent.as_ref().filter(|own| settings.agents.iter().all(|agent| agent.id != **own));
+            if let Some(agent) = missing {
+                let hint = suggest(agent.as_str(), settings.agents.iter().map(|agent| agent.id.as_str()));
+                findings.error(draft.id.span.clone(), format!("user '{}': there is no agent '{agent}'", user.id), hint);
+            }
+        }
+        let demo = draft.users.iter().find(|user| is_demo_password(&user.id, &user.password));
+        if let Some(user) = demo.filter(|_| !is_loopback(web.ip())) {
+            let message = format!("user '{}' has a demo password, and {web} can be reached from outside", user.id);
+            let hint = "take the user out and make them with 'relais user add', or listen on 127.0.0.1 only".to_owned();
+            findings.error(draft.password.span.clone(), message, hint);
         }
     }
 }

@@ -15,6 +15,7 @@ mod services;
 mod speech;
 mod spoken;
 mod trunk;
+mod users;
 mod watch;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use crate::dialplan::Plans;
 use crate::dialplan::reader::{self, Table};
 use crate::findings::{Finding, Findings, Severity, Source, has_errors};
-use crate::settings::{Listen, Settings};
+use crate::settings::{Listen, Settings, User};
 
 pub use address::{parse_listen, parse_rtp};
 pub use customers::{Customer, Customers};
@@ -51,6 +52,8 @@ pub struct Loaded {
     pub settings: Settings,
     pub plans: Plans,
     pub bots: Vec<bots::Described>,
+    /// Who may log in to the web pages.
+    pub users: Vec<User>,
     /// The configuration file; the plan files are `plans.sources()`.
     pub source: Source,
     /// What works but is probably not meant so.
@@ -93,7 +96,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     };
     match plans {
         Some(plans) if !has_errors(&found) => {
-            Ok(Loaded { settings: draft.settings, plans, bots, source, warnings: found })
+            let users = draft.users.into_iter().flat_map(|draft| draft.users).collect();
+            Ok(Loaded { settings: draft.settings, plans, bots, users, source, warnings: found })
         }
         _ => Err(found),
     }

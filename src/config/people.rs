@@ -238,7 +238,7 @@ fn read_skills(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<S
 }
 
 /// `201`, or every id of `201..209` or `a1..a500`. Leading zeros keep their width.
-fn expand(text: &str) -> Result<Vec<String>, String> {
+pub(super) fn expand(text: &str) -> Result<Vec<String>, String> {
     let Some((first, last)) = text.split_once("..") else {
         return check_id(text).map(|()| vec![text.to_owned()]);
     };

@@ -38,6 +38,7 @@ pub(super) struct Configuration {
     calendar: Option<Vec<Calendar>>,
     agent: Option<Vec<Agent>>,
     expert: Option<Vec<Expert>>,
+    user: Option<Vec<User>>,
     numbering: Option<Numbering>,
     list: Option<Vec<List>>,
     customers: Option<Customers>,
@@ -346,6 +347,29 @@ struct Holiday {
 enum Hours {
     One(#[schemars(regex(pattern = r"^ *\d{1,2}:\d{2} *- *\d{1,2}:\d{2} *$"))] String),
     Several(Vec<String>),
+}
+
+/// Somebody who may log in to the web pages, or many: id = "201..209", where {id} stands for each one's own id. The users'
+/// file, which `relais user add` writes, goes before them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct User {
+    id: Name,
+    name: Option<String>,
+    role: UserRole,
+    /// The number of an agent; the id where it is not given.
+    agent: Option<Name>,
+    language: Option<Language>,
+    password: Name,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum UserRole {
+    Agent,
+    Supervisor,
+    Operator,
+    Admin,
 }
 
 /// An agent, or many: id = "201..209", where {id} stands for each one's own id.

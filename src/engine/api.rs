@@ -184,7 +184,8 @@ impl Engine {
             return Err(refusal(409, "not_in_hand", message));
         }
         self.journal(Journal::Disposed { call, disposition: disposition.clone() });
-        let Disposition { code, resolved } = disposition;
+        // What the agent wrote is for who reads the record, not for all who follow the events.
+        let Disposition { code, resolved, note: _ } = disposition;
         let told = Change::Disposition { call_id: call, disposition: code.clone(), resolved };
         self.commands.push_back(Command::Publish(told));
         Ok(json!({ "call_id": call, "disposition": code, "resolved": resolved }))

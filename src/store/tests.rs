@@ -385,7 +385,7 @@ fn what_an_agent_says_last_of_a_call_stands_in_its_record_whenever_it_is_said() 
     let (mut store, _) = Store::open_sized(data.path(), SMALL).unwrap();
     let said = |n, code: &str, resolved| Entry::Disposed {
         call_id: record(n).call_id,
-        disposition: Disposition { code: code.to_owned(), resolved },
+        disposition: Disposition { code: code.to_owned(), resolved, note: Some(format!("note of {code}")) },
     };
     store.append(began(1));
     store.append(said(1, "sale", Some(true)));

@@ -414,7 +414,7 @@ fn a_number_that_rings_survives_a_snapshot() {
 #[test]
 fn what_a_call_came_to_is_written_down_while_somebody_has_it() {
     let says = |bench: &mut Bench, call: CallId, code: &str| {
-        let disposition = Disposition { code: code.to_owned(), resolved: Some(true) };
+        let disposition = Disposition { code: code.to_owned(), resolved: Some(true), note: None };
         bench.other.clear();
         bench.input(Input::Api { id: RequestId(1), request: ApiRequest::Dispose { call, disposition } });
         let written = bench.other.iter().any(|command| matches!(command, Command::Journal(Journal::Disposed { .. })));

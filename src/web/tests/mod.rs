@@ -3,6 +3,7 @@
 mod callbacks;
 mod experts;
 mod limits;
+mod login;
 mod operator;
 mod recordings;
 mod refusals;
@@ -50,6 +51,7 @@ struct Server {
     address: SocketAddr,
     views: Arc<Views>,
     tokens: Arc<Tokens>,
+    users: Arc<Users>,
     ready: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<ApiRequest>>>,
     office: Arc<sample::Office>,
@@ -72,6 +74,8 @@ impl Server {
     async fn keeping(events: usize, engine: Engine, limits: Limits) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Arc::new(Tokens::open(folder.path(), sample::at()).unwrap());
+        let users = Arc::new(Users::open(folder.path()).unwrap());
+        users.configure(sample::users());
         let views = Arc::new(Views::new(sample::at(), events));
         for agent in ["201", "202"] {
             views.publish(Change::Agent(sample::agent(agent)), sample::at());
@@ -91,6 +95,7 @@ impl Server {
             office: office.clone(),
             ready: ready.clone(),
             tokens: tokens.clone(),
+            users: users.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             archive: Arc::new(sample::Shelf::new(folder.path())),
             archives: Arc::new(sample::Past),
@@ -102,6 +107,7 @@ impl Server {
             address,
             views,
             tokens,
+            users,
             ready,
             asked,
             office,

@@ -28,12 +28,16 @@ fn expected(method: &str, path: &str) -> [u16; 8] {
         ("GET", "/calls" | "/calls/{id}" | "/calls/{id}/trace" | "/queues" | "/agents" | "/experts" | "/callbacks") => {
             [401, 403, 403, 200, 200, 200, 200, 200]
         }
+        ("POST", "/login") => [200; 8],
+        ("POST", "/logout") => [401, 403, 403, 204, 204, 204, 204, 204],
+        ("GET", "/session" | "/centre") => [401, 403, 403, 200, 200, 200, 200, 200],
+        ("GET", "/calls/{id}/contacts") => [401, 403, 403, 200, 403, 200, 200, 200],
         ("POST", "/experts/{id}/presence") => [401, 403, 200, 403, 403, 403, 200, 200],
         ("GET", "/events") => [401, 403, 403, 101, 101, 101, 101, 101],
         ("POST", "/calls/{id}/supervise") => [401, 403, 403, 403, 403, 200, 200, 200],
         ("POST", path) if path.starts_with("/calls/{id}/") => [401, 403, 403, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 403, 200, 403, 200, 200, 200],
-        ("GET", "/voicemails" | "/recordings/{id}" | "/reports") => [401, 403, 403, 403, 403, 200, 200, 200],
+        ("GET", "/voicemails" | "/recordings/{id}" | "/reports" | "/records") => [401, 403, 403, 403, 403, 200, 200, 200],
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 403, 204, 204, 204],
         ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 403, 200, 200],
         ("POST", "/callbacks") => [401, 201, 403, 201, 201, 201, 201, 201],
@@ -54,6 +58,7 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
         "/experts/{id}/presence" => ("301".to_owned(), Some(r#"{"state":"busy"}"#)),
         "/calls/{id}/transfer" => (CALL.to_owned(), Some(r#"{"to":"agent:202"}"#)),
         path if path.starts_with("/calls/{id}") => (CALL.to_owned(), None),
+        "/login" => (String::new(), Some(r#"{"user":"201","password":"demo-201"}"#)),
         "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
         "/callbacks/{id}" => (CALL.to_owned(), None),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
@@ -208,7 +213,7 @@ async fn an_agent_says_what_a_call_came_to_also_when_it_is_over_and_takes_the_ti
         let answer = server.send("POST", "/api/v1/agents/201/state", Some(&agent), Some(body)).await;
         assert_eq!(answer.status, status, "{body}: {answer:?}");
     }
-    let disposition = crate::record::Disposition { code: "complaint".to_owned(), resolved: Some(false) };
+    let disposition = crate::record::Disposition { code: "complaint".to_owned(), resolved: Some(false), note: None };
     let by = std::time::Duration::from_secs(90);
     let wanted =
         [ApiRequest::Dispose { call: over, disposition }, ApiRequest::ExtendWrapUp { agent: "201".into(), by }];

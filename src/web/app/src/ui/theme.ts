@@ -1,0 +1,19 @@
+import { signal } from '@preact/signals';
+
+export type Theme = 'system' | 'light' | 'dark';
+const KEPT = 'relais.theme';
+
+const kept = localStorage.getItem(KEPT);
+export const theme = signal<Theme>(kept === 'light' || kept === 'dark' ? kept : 'system');
+
+export function setTheme(to: Theme) {
+  theme.value = to;
+  localStorage.setItem(KEPT, to);
+  show();
+}
+
+export function show() {
+  const root = document.documentElement;
+  if (theme.value === 'system') delete root.dataset.theme;
+  else root.dataset.theme = theme.value;
+}
