@@ -37,7 +37,9 @@ fn expected(method: &str, path: &str) -> [u16; 8] {
         ("POST", "/calls/{id}/supervise") => [401, 403, 403, 403, 403, 200, 200, 200],
         ("POST", path) if path.starts_with("/calls/{id}/") => [401, 403, 403, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 403, 200, 403, 200, 200, 200],
-        ("GET", "/voicemails" | "/recordings/{id}" | "/reports" | "/records") => [401, 403, 403, 403, 403, 200, 200, 200],
+        ("GET", "/voicemails" | "/recordings/{id}" | "/reports" | "/records") => {
+            [401, 403, 403, 403, 403, 200, 200, 200]
+        }
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 403, 204, 204, 204],
         ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 403, 200, 200],
         ("POST", "/callbacks") => [401, 201, 403, 201, 201, 201, 201, 201],
