@@ -52,7 +52,7 @@ fn utterances(pcm: &[i16]) -> Vec<Utterance> {
 fn loud_part(pcm: &[i16]) -> (i64, i64) {
     let loud = |piece: &&[i16]| level_db(piece) > -42.0;
     let first = pcm.chunks(160).position(|piece| loud(&piece)).expect("a voice");
-    let last = pcm.chunks(160).enumerate().filter(|(_, piece)| loud(piece)).map(|(at, _)| at).last().expect("a voice");
+    let last = pcm.chunks(160).rposition(|piece| loud(&piece)).expect("a voice");
     (first as i64 * 20, (last as i64 + 1) * 20)
 }
 
