@@ -150,10 +150,8 @@ impl Wishes {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         let address = network(address);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = [
-            seen.by_address.wait(&address, Self::OF_ADDRESS, now),
-            seen.by_number.wait(&digits, Self::OF_NUMBER, now),
-        ];
+        let waits =
+            [seen.by_address.wait(&address, Self::OF_ADDRESS, now), seen.by_number.wait(&digits, Self::OF_NUMBER, now)];
         waits.into_iter().flatten().max().map_or(Ok(()), Err)?;
         seen.by_address.note(address, now);
         seen.by_number.note(digits, now);

@@ -53,8 +53,7 @@ struct Failed {
 
 impl Default for Attempts {
     fn default() -> Attempts {
-        let failed =
-            Failed { by_name: Recent::new(WINDOW, 20_000), by_address: Recent::new(WINDOW, 20_000) };
+        let failed = Failed { by_name: Recent::new(WINDOW, 20_000), by_address: Recent::new(WINDOW, 20_000) };
         Attempts { failed: Mutex::new(failed), turns: Semaphore::new(AT_ONCE) }
     }
 }
@@ -152,9 +151,8 @@ async fn look(context: &Arc<Context>, name: &str, given: Credentials) -> Result<
         return Err(Refusal::unavailable("busy", "many people log in just now; try again in a second"));
     };
     let name = name.to_owned();
-    let asked = move |context: &Context| {
-        context.users.log_in(&name, &given.password, given.code.as_deref(), Wall::now())
-    };
+    let asked =
+        move |context: &Context| context.users.log_in(&name, &given.password, given.code.as_deref(), Wall::now());
     on_disk(context.clone(), asked).await
 }
 
@@ -162,7 +160,8 @@ async fn begin(context: Arc<Context>, person: Person, secure: bool) -> Result<Re
     let now = Wall::now();
     let expires_at = now + SESSION;
     let session = Session { user: person.id.clone(), key: person.key.clone(), expires_at };
-    let wanted = NewToken { role: person.role, agent: person.agent.clone(), name: Some(format!("session of {}", person.id)) };
+    let wanted =
+        NewToken { role: person.role, agent: person.agent.clone(), name: Some(format!("session of {}", person.id)) };
     let created = on_disk(context, move |context| context.tokens.begin_session(wanted, session, now)).await??;
     let who = Who {
         user: Some(person.id),

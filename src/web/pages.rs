@@ -92,7 +92,8 @@ fn takes(accepted: &str, coding: &str) -> bool {
     accepted.split(',').any(|one| {
         let mut parts = one.split(';').map(str::trim);
         let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding));
-        let refused = parts.filter_map(|part| part.strip_prefix("q=")).any(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0));
+        let refused =
+            parts.filter_map(|part| part.strip_prefix("q=")).any(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0));
         named && !refused
     })
 }
@@ -141,7 +142,15 @@ mod tests {
     #[test]
     fn nothing_outside_of_the_built_files_is_served() {
         let headers = HeaderMap::new();
-        for path in ["/../Cargo.toml", "/..%2fCargo.toml", "//etc/passwd", "/.gitignore", "", "/assets/", "/assets/../../package.json"] {
+        for path in [
+            "/../Cargo.toml",
+            "/..%2fCargo.toml",
+            "//etc/passwd",
+            "/.gitignore",
+            "",
+            "/assets/",
+            "/assets/../../package.json",
+        ] {
             assert!(find(&Method::GET, path, &headers).is_none(), "{path:?}");
         }
         assert!(find(&Method::POST, "/", &headers).is_none());

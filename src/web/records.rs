@@ -40,9 +40,8 @@ pub struct RecordQuery {
 
 impl RecordQuery {
     pub fn takes(&self, record: &CallRecord) -> bool {
-        let same = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
-        };
+        let same =
+            |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| found == Some(wanted));
         let number = |part: &String| record.from.contains(part.as_str()) || record.to.contains(part.as_str());
         same(&self.queue, record.queue.as_ref().map(QueueId::as_str))
             && same(&self.agent, record.agent.as_ref().map(AgentId::as_str))

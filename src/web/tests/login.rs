@@ -31,12 +31,18 @@ async fn a_cookie_has_the_role_of_the_person_until_they_log_out() {
     let cookie = server.log_in(RIGHT).await;
     let who = server.with_cookie("GET", SESSION, &cookie, "").await.json();
     assert_eq!((who["user"].as_str(), who["name"].as_str()), (Some("201"), Some("Person 201")));
-    assert_eq!((who["role"].as_str(), who["agent"].as_str(), who["language"].as_str()), (Some("agent"), Some("201"), Some("fr")));
+    assert_eq!(
+        (who["role"].as_str(), who["agent"].as_str(), who["language"].as_str()),
+        (Some("agent"), Some("201"), Some("fr"))
+    );
     assert_eq!(server.with_cookie("GET", "/api/v1/reports", &cookie, "").await.status, 403);
     assert_eq!(server.with_cookie("DELETE", STATE, &cookie, "X-Relais: 1\r\n").await.status, 200);
     let out = server.with_cookie("POST", "/api/v1/logout", &cookie, "X-Relais: 1\r\n").await;
     assert_eq!(out.status, 204);
-    assert!(out.header("set-cookie").is_some_and(|cookie| cookie.starts_with("relais_session=; ") && cookie.contains("Max-Age=0")));
+    assert!(
+        out.header("set-cookie")
+            .is_some_and(|cookie| cookie.starts_with("relais_session=; ") && cookie.contains("Max-Age=0"))
+    );
     assert_eq!(server.with_cookie("GET", SESSION, &cookie, "").await.status, 401);
 }
 
