@@ -168,8 +168,8 @@ export class Lab {
   }
 
   /** A page of somebody's own, with what went wrong in it. */
-  async page({ width = 1440, height = 900, dark = false, locale = 'en-GB' } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', locale, reducedMotion: 'reduce' });
+  async page({ width = 1440, height = 900, locale = 'en-GB' } = {}) {
+    const context = await this.browser.newContext({ viewport: { width, height }, locale, reducedMotion: 'reduce' });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     page.faults = [];
@@ -243,7 +243,7 @@ export class Wire {
 }
 
 /** Serious faults for those who use a page without seeing it, or without a mouse. */
-export async function accessibilityFaults(page) {
+async function accessibilityFaults(page) {
   // The page's policy lets no foreign script in; the debugger's does not ask it.
   await page.evaluate(axe.source);
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
@@ -251,9 +251,14 @@ export async function accessibilityFaults(page) {
   return serious.map((fault) => `${fault.id}: ${fault.nodes.map((node) => `${node.html} ${node.any.map((one) => one.message)}`).join(' | ')}`);
 }
 
-export async function shot(page, name) {
+/** A picture of the page in light and in dark, in each of which nobody may be left out. */
+export async function looks(page, name) {
   mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
+    assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${colorScheme}`);
+  }
 }
 
 export function missing() {
