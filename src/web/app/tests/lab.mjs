@@ -254,6 +254,7 @@ async function accessibilityFaults(page) {
 /** A picture of the page in light and in dark, in each of which nobody may be left out. */
 export async function looks(page, name) {
   mkdirSync(shots, { recursive: true });
+  await page.evaluate(() => globalThis.scrollTo(0, 0));
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });

@@ -8,7 +8,7 @@ import { count, lang, share, time } from '../../i18n';
 import { s } from '../../i18n/staff';
 import { serverNow } from '../../live/store';
 import { Card } from '../../ui/parts';
-import { theme } from '../../ui/theme';
+import { dark, theme } from '../../ui/theme';
 
 export interface Row {
   from: string;
@@ -29,18 +29,20 @@ export async function readDay(): Promise<Row[]> {
 /** An interval without calls has no row, and is 0 in the picture. */
 function columns(rows: Row[]): uPlot.AlignedData {
   const at = rows.map((row) => Date.parse(row.from) / 1000);
-  const last = Math.max(at.at(-1) ?? 0, halfHour(serverNow.peek() / 1000));
+  const now = halfHour(serverNow.peek() / 1000);
+  const first = at[0] ?? now;
   // A morning's first calls are not to fill the picture.
-  const first = Math.min(at[0] ?? last, last - SHOWN_AT_LEAST * HALF_HOUR_S);
+  const last = Math.max(now, first + SHOWN_AT_LEAST * HALF_HOUR_S);
   const byTime = new Map(rows.map((row, n) => [at[n], row]));
   const times: number[] = [];
   for (let t = first; t <= last; t += HALF_HOUR_S) times.push(t);
   const number = (name: string, none: number | null) =>
     times.map((t) => {
       const value = byTime.get(t)?.[name];
-      return typeof value === 'number' ? value : none;
+      return typeof value === 'number' ? value : t <= now ? none : null;
     });
-  const abandoned = number('abandoned', 0).map((lost, n) => (lost ?? 0) + (number('abandoned_short', 0)[n] ?? 0));
+  const short = number('abandoned_short', 0);
+  const abandoned = number('abandoned', 0).map((lost, n) => (lost == null ? null : lost + (short[n] ?? 0)));
   return [times, number('offered', 0), number('handled', 0), abandoned, number('service_level', null)];
 }
 
@@ -108,7 +110,7 @@ export function Day() {
       watch.disconnect();
       plot.destroy();
     };
-  }, [found, theme.value, lang.value]);
+  }, [found, theme.value, dark.value, lang.value]);
   return (
     <Card title={s('board.day')}>
       <div class="body">
