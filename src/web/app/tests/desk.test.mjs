@@ -1,7 +1,7 @@
 // An agent's day at the desk: real calls, the page in a real browser.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { eventually, Lab, looks, missing } from './lab.mjs';
+import { codeOf, eventually, Lab, looks, missing } from './lab.mjs';
 
 const skip = missing();
 /** As a caller may call themselves, in a SIP address. */
@@ -36,6 +36,26 @@ test('a wrong password is told, and a right one opens the desk', { skip }, async
   await button(page, /Account of/).click();
   await page.getByRole('menuitem', { name: 'Log out of this page' }).click();
   await page.getByLabel('Password').waitFor();
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a user who is made beside the server logs in with an authenticator, until they are removed', { skip }, async () => {
+  const said = await lab.user(['add', 'ada', '--role', 'agent', '--agent', '208', '--called', 'Ada <i>Martin</i>', '--totp'], 'correct horse');
+  const address = /otpauth:\S+/.exec(said)[0];
+  const page = await lab.page();
+  await page.goto(`http://${lab.web}/`);
+  await page.getByLabel('Name').fill('Ada');
+  await page.getByLabel('Password').fill('correct horse');
+  await eventually('the code is asked for', async () => {
+    await button(page, 'Log in').click();
+    return page.getByLabel('Code of your authenticator').isVisible();
+  });
+  await page.getByLabel('Code of your authenticator').fill(codeOf(address));
+  await button(page, 'Log in').click();
+  await button(page, 'Account of Ada <i>Martin</i>').waitFor();
+  await lab.user(['remove', 'ada'], '');
+  await page.getByText('Your session is over. Log in again.').waitFor();
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
