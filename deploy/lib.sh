@@ -81,7 +81,8 @@ need_npm() {
     [[ $app/node_modules/.package-lock.json -nt $app/package-lock.json ]] && return
     say "installing from npm: what src/web/app/package-lock.json names"
     log=$(mktemp)
-    quietly "$log" npm --prefix "$app" ci --no-audit --no-fund || fail "npm cannot install: $(grep -m 1 'npm error' "$log" || tail -n 1 "$log")"
+    quietly "$log" npm --prefix "$app" ci --no-audit --no-fund ||
+        fail "npm cannot install: $(grep -m 1 -E 'npm error [^ ]+ ' "$log" || tail -n 1 "$log")"
     rm -f "$log"
 }
 

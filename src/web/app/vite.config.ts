@@ -12,6 +12,6 @@ export default defineConfig({
     reportCompressedSize: false,
     manifest: true,
   },
-  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
   server: { proxy: { '/api': { target: 'http://127.0.0.1:8080', ws: true } } },
 });

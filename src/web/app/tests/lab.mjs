@@ -1,6 +1,7 @@
 // A real Relais on free ports, phones and callers played by SIPp, and Debian's Chromium.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -167,9 +168,22 @@ export class Lab {
     return this.sipp('caller', await freePort(), ['-key', 'caller', from, '-s', to, '-d', String(stays), '-m', '1']);
   }
 
+  /** `relais user …` beside the running server; gives what it prints. */
+  async user(args, password) {
+    const child = spawn(binary, ['user', ...args, '--data', join(this.folder, 'data')], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.end(`${password}\n`);
+    let out = '';
+    child.stdout.on('data', (text) => {
+      out += text;
+    });
+    const [code] = await once(child, 'close');
+    assert.equal(code, 0, `relais user ${args.join(' ')}`);
+    return out;
+  }
+
   /** A page of somebody's own, with what went wrong in it. */
-  async page({ width = 1440, height = 900, dark = false, locale = 'en-GB' } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', locale, reducedMotion: 'reduce' });
+  async page({ width = 1440, height = 900, locale = 'en-GB' } = {}) {
+    const context = await this.browser.newContext({ viewport: { width, height }, locale, reducedMotion: 'reduce' });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     page.faults = [];
@@ -192,6 +206,18 @@ export class Lab {
     await page.getByRole('button', { name: /^(Log in|Se connecter)$/ }).click();
     await page.locator('main#content').waitFor();
   }
+}
+
+/** The code of an authenticator now (RFC 6238), from the address that it was given. */
+export function codeOf(address) {
+  const secret = new URL(address).searchParams.get('secret');
+  const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((octet) => Number.parseInt(octet, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const hash = createHmac('sha1', key).update(step).digest();
+  const at = hash[19] & 15;
+  return String((hash.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
 }
 
 /** Everything between browser and server, to be cut. */
@@ -243,7 +269,7 @@ export class Wire {
 }
 
 /** Serious faults for those who use a page without seeing it, or without a mouse. */
-export async function accessibilityFaults(page) {
+async function accessibilityFaults(page) {
   // The page's policy lets no foreign script in; the debugger's does not ask it.
   await page.evaluate(axe.source);
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
@@ -251,9 +277,15 @@ export async function accessibilityFaults(page) {
   return serious.map((fault) => `${fault.id}: ${fault.nodes.map((node) => `${node.html} ${node.any.map((one) => one.message)}`).join(' | ')}`);
 }
 
-export async function shot(page, name) {
+/** A picture of the page in light and in dark, in each of which nobody may be left out. */
+export async function looks(page, name) {
   mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  await page.evaluate(() => globalThis.scrollTo(0, 0));
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
+    assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${colorScheme}`);
+  }
 }
 
 export function missing() {

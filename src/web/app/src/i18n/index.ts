@@ -39,10 +39,19 @@ export function word(prefix: string, name: string): string {
   return key in en ? t(key) : name;
 }
 
-const number = computed(() => new Intl.NumberFormat(lang.value));
-const percent = computed(() => new Intl.NumberFormat(lang.value, { style: 'percent', maximumFractionDigits: 0 }));
-const clock = computed(() => new Intl.DateTimeFormat(lang.value, { hour: '2-digit', minute: '2-digit' }));
-const day = computed(() => new Intl.DateTimeFormat(lang.value, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }));
+/** Where the centre is: its clock is meant, whoever looks from where. */
+export const zone = signal<string | undefined>(undefined);
+
+/** The language as this machine's owner writes it; of English there are many. */
+const locale = computed(() => {
+  const own = navigator.languages.find((one) => one.startsWith(lang.value));
+  return own && own !== 'en' ? own : lang.value === 'en' ? 'en-GB' : lang.value;
+});
+const number = computed(() => new Intl.NumberFormat(locale.value));
+const percent = computed(() => new Intl.NumberFormat(locale.value, { style: 'percent', maximumFractionDigits: 0 }));
+const hour = { hour: '2-digit', minute: '2-digit' } as const;
+const clock = computed(() => new Intl.DateTimeFormat(locale.value, { ...hour, timeZone: zone.value }));
+const day = computed(() => new Intl.DateTimeFormat(locale.value, { day: 'numeric', month: 'short', ...hour, timeZone: zone.value }));
 
 export type Figure = number | null | undefined;
 

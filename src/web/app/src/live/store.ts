@@ -1,6 +1,7 @@
 // The live state of the centre as this page knows it: lists read once, then kept by events.
 import { batch, computed, signal } from '@preact/signals';
 import { type Agent, api, type Call, type Callback, type Centre, ok, type Queue, Refused, type Who } from '../api/client';
+import { zone } from '../i18n';
 import { type Expert, readExperts } from './experts';
 import { EventStream, type LiveEvent } from './stream';
 
@@ -181,6 +182,7 @@ export async function follow(who: Who) {
   skew.value = Date.parse(who.now) - Date.now();
   const [seq, theCentre] = await Promise.all([readLists(), ok(api.GET('/centre'))]);
   centre.value = theCentre;
+  zone.value = theCentre.time_zone;
   stream = new EventStream(seq, {
     onEvents: apply,
     onLost: readLists,

@@ -3,7 +3,7 @@ import '../styles/board.css';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { api, ok } from '../api/client';
-import { count, dateTime, lang, share, span, t } from '../i18n';
+import { count, dateTime, lang, share, span, t, zone } from '../i18n';
 import { s } from '../i18n/staff';
 import { act } from '../ui/act';
 import { Card } from '../ui/parts';
@@ -29,11 +29,10 @@ const FIRST = ['offered', 'handled', 'abandoned', 'deterred', 'overflowed', 'ser
   'aht_ms', 'aht_talk_ms', 'aht_hold_ms', 'aht_acw_ms', 'occupancy', 'fcr', 'csat'];
 const SHOWN_ROWS = 500;
 
-const isoDay = (offset: number) => {
-  const day = new Date();
-  day.setDate(day.getDate() + offset);
-  return `${day.getFullYear()}-${String(day.getMonth() + 1).padStart(2, '0')}-${String(day.getDate()).padStart(2, '0')}`;
-};
+const DAY_MS = 86_400_000;
+
+/** `2026-11-25`: the day of the centre, so many days from now. Swedes write it so. */
+const isoDay = (offset: number) => new Intl.DateTimeFormat('sv-SE', { timeZone: zone.value }).format(Date.now() + offset * DAY_MS);
 
 function shown(value: string | number | null | undefined, unit: string): string {
   if (value == null || typeof value === 'string') return value ?? t('unit.none');

@@ -1,9 +1,9 @@
 // For a screen on the wall: large, alone, without anything to press.
 import '../styles/board.css';
 import { useEffect } from 'preact/hooks';
-import { count, share, span } from '../i18n';
+import { count, share, span, time } from '../i18n';
 import { s } from '../i18n/staff';
-import { queues, tick } from '../live/store';
+import { queues, serverNow } from '../live/store';
 import { go } from '../route';
 import { alerts, longestMs } from './board/alerts';
 import { levelTone, todayOf, waitTone } from './board/queues';
@@ -46,7 +46,7 @@ export default function Wall() {
       </table>
       <p class="wall-alerts" role="status">{alerts.value.slice(0, 3).map((alert) => alert.text).join('   ·   ')}</p>
       <p class="wall-foot">
-        <time class="number">{new Date(tick.value).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}</time>
+        <time class="number">{time(new Date(serverNow.value).toISOString())}</time>
         <a href="/board" class="leave">{s('wall.leave')}</a>
       </p>
     </div>

@@ -6,6 +6,14 @@ const KEPT = 'relais.theme';
 const kept = localStorage.getItem(KEPT);
 export const theme = signal<Theme>(kept === 'light' || kept === 'dark' ? kept : 'system');
 
+/** Whether the system is dark: what is drawn by hand is drawn anew. */
+export const dark = signal(false);
+const system = matchMedia('(prefers-color-scheme: dark)');
+dark.value = system.matches;
+system.addEventListener('change', () => {
+  dark.value = system.matches;
+});
+
 export function setTheme(to: Theme) {
   theme.value = to;
   localStorage.setItem(KEPT, to);

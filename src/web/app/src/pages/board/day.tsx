@@ -6,8 +6,9 @@ import 'uplot/dist/uPlot.min.css';
 import { api, ok } from '../../api/client';
 import { count, lang, share, time } from '../../i18n';
 import { s } from '../../i18n/staff';
+import { serverNow } from '../../live/store';
 import { Card } from '../../ui/parts';
-import { theme } from '../../ui/theme';
+import { dark, theme } from '../../ui/theme';
 
 export interface Row {
   from: string;
@@ -16,6 +17,8 @@ export interface Row {
 
 const EVERY_MS = 30_000;
 const HALF_HOUR_S = 1800;
+const SHOWN_AT_LEAST = 9;
+const halfHour = (seconds: number) => Math.floor(seconds / HALF_HOUR_S) * HALF_HOUR_S;
 const HEIGHT = 220;
 
 export async function readDay(): Promise<Row[]> {
@@ -26,17 +29,20 @@ export async function readDay(): Promise<Row[]> {
 /** An interval without calls has no row, and is 0 in the picture. */
 function columns(rows: Row[]): uPlot.AlignedData {
   const at = rows.map((row) => Date.parse(row.from) / 1000);
-  const first = at[0] ?? 0;
-  const last = at.at(-1) ?? 0;
+  const now = halfHour(serverNow.peek() / 1000);
+  const first = at[0] ?? now;
+  // A morning's first calls are not to fill the picture.
+  const last = Math.max(now, first + SHOWN_AT_LEAST * HALF_HOUR_S);
   const byTime = new Map(rows.map((row, n) => [at[n], row]));
   const times: number[] = [];
   for (let t = first; t <= last; t += HALF_HOUR_S) times.push(t);
   const number = (name: string, none: number | null) =>
     times.map((t) => {
       const value = byTime.get(t)?.[name];
-      return typeof value === 'number' ? value : none;
+      return typeof value === 'number' ? value : t <= now ? none : null;
     });
-  const abandoned = number('abandoned', 0).map((lost, n) => (lost ?? 0) + (number('abandoned_short', 0)[n] ?? 0));
+  const short = number('abandoned_short', 0);
+  const abandoned = number('abandoned', 0).map((lost, n) => (lost == null ? null : lost + (short[n] ?? 0)));
   return [times, number('offered', 0), number('handled', 0), abandoned, number('service_level', null)];
 }
 
@@ -51,14 +57,19 @@ function options(width: number): uPlot.Options {
     width,
     height: HEIGHT,
     cursor: { drag: { x: false, y: false } },
-    scales: { share: { range: [0, 1] }, y: { range: (_, _min, most) => [0, Math.max(4, most * 1.1)] } },
+    legend: { show: false },
+    scales: {
+      x: { range: (_, min, max) => [min - HALF_HOUR_S / 2, max + HALF_HOUR_S / 2] },
+      share: { range: [0, 1.05] },
+      y: { range: (_, _min, most) => [0, Math.max(4, most * 1.1)] },
+    },
     axes: [
-      { ...axis, values: (_, at) => at.map((one) => time(new Date(one * 1000).toISOString())) },
+      { ...axis, incrs: [1, 2, 4, 8, 16].map((n) => n * HALF_HOUR_S), values: (_, at) => at.map((one) => time(new Date(one * 1000).toISOString())) },
       { ...axis, size: 44, values: (_, at) => at.map((one) => count(one)) },
       { ...axis, side: 1, scale: 'share', size: 48, grid: { show: false }, values: (_, at) => at.map((one) => share(one)) },
     ],
     series: [
-      { value: (_, at) => (at == null ? '' : time(new Date(at * 1000).toISOString())) },
+      {},
       { label: s('chart.offered'), fill: color('--calm'), stroke: color('--calm'), width: 0, paths: bars(-1), points: { show: false } },
       { label: s('chart.handled'), fill: color('--accent'), stroke: color('--accent'), width: 0, paths: bars(1), points: { show: false } },
       { label: s('chart.abandoned'), stroke: color('--danger'), width: 2, points: { size: 6 } },
@@ -99,11 +110,12 @@ export function Day() {
       watch.disconnect();
       plot.destroy();
     };
-  }, [found, theme.value, lang.value]);
+  }, [found, theme.value, dark.value, lang.value]);
   return (
     <Card title={s('board.day')}>
       <div class="body">
         {found?.length === 0 && <p class="quiet-text">{s('chart.none')}</p>}
+        {found && found.length > 0 && <Legend />}
         <div ref={box} class="chart" aria-hidden="true" />
         {found && found.length > 0 && (
           <details>
@@ -113,6 +125,16 @@ export function Day() {
         )}
       </div>
     </Card>
+  );
+}
+
+function Legend() {
+  return (
+    <p class="legend" aria-hidden="true">
+      {(['offered', 'handled', 'abandoned', 'sl'] as const).map((name) => (
+        <span key={name} class={name}>{s(`chart.${name}`)}</span>
+      ))}
+    </p>
   );
 }
 
