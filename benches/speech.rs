@@ -7,9 +7,9 @@
 // A measurement asks the clock.
 #![allow(clippy::disallowed_methods)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use relais::heard::{Heard, Hearing, Hints, Pauses};
@@ -19,6 +19,8 @@ use relais::speech::{Recognisers, Request, State};
 #[path = "../tests/support/audio.rs"]
 #[allow(dead_code)]
 mod audio;
+#[path = "../tests/support/words.rs"]
+mod words;
 
 use audio::{at_level, mixed, noise, silence, telephone};
 
@@ -51,55 +53,88 @@ fn main() {
         }
     };
     println!("ready after {:.1} s, {} MB", began.elapsed().as_secs_f64(), memory_mb(process));
-    let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
-    for (line, noisy) in [("clean", None), ("white noise at 15 dB", Some(-38.0))] {
+    let sentences: Vec<(Vec<i16>, String)> = files.iter().map(|file| sentence(Path::new(file))).collect();
+    let phrases = sentences.iter().map(|(_, text)| text.trim().to_owned()).collect();
+    let request = Request {
+        language: language.as_str().into(),
+        sample_rate_hz: audio::RATE_HZ,
+        // A grammar of them all, for the engine that can use one.
+        hints: Hints { phrases, only: true },
+        pauses: Pauses::default(),
+    };
+    let voices: Vec<Vec<i16>> = sentences.iter().map(|(voice, _)| voice.clone()).collect();
+    let (hiss, others) = (noise(20.0, -38.0, 1), babble(&voices));
+    for (line, behind) in [("clean", None), ("white noise at 15 dB", Some(&hiss)), ("babble at 15 dB", Some(&others))] {
         let before = processor_time(process);
-        let heard = listen(&recognisers, language, &files, noisy);
-        let spent = processor_time(process) - before;
-        report(line, &heard, spent);
+        let said = listen(&recognisers, &request, &sentences, behind.map(Vec::as_slice));
+        report(line, language, &said, processor_time(process) - before);
     }
     println!("{} MB at the end", memory_mb(process));
 }
 
+fn sentence(file: &Path) -> (Vec<i16>, String) {
+    let text = std::fs::read_to_string(file.with_extension("txt")).unwrap_or_default();
+    (at_level(&audio::read(file), -23.0), text)
+}
+
+/// A sentence that was said, and what came back.
+struct Said {
+    text: String,
+    heard: Vec<Heard>,
+}
+
+/// The other callers in the room, all at once.
+fn babble(voices: &[Vec<i16>]) -> Vec<i16> {
+    let longest = voices.iter().map(Vec::len).max().unwrap_or(0);
+    let room =
+        voices.iter().take(7).fold(vec![0; longest], |room: Vec<i16>, voice| mixed(&room, &at_level(voice, -40.0)));
+    at_level(&room, -38.0)
+}
+
 /// Two callers take turns with the files until each has been said once.
-fn listen(recognisers: &Recognisers, language: &str, files: &[PathBuf], noisy: Option<f64>) -> Vec<(String, Heard)> {
-    let half = files.len().div_ceil(2);
-    let caller = |files: &[PathBuf]| {
+fn listen(
+    recognisers: &Recognisers,
+    request: &Request,
+    sentences: &[(Vec<i16>, String)],
+    behind: Option<&[i16]>,
+) -> Vec<Said> {
+    let caller = |sentences: &[(Vec<i16>, String)]| -> Vec<Said> {
         let (tell, told) = channel();
-        let request = Request {
-            language: language.into(),
-            sample_rate_hz: audio::RATE_HZ,
-            hints: Hints::default(),
-            pauses: Pauses::default(),
-        };
-        let stream = recognisers.open(request, move |hearing| {
+        let stream = recognisers.open(request.clone(), move |hearing| {
             let _ = tell.send(hearing);
         });
         let stream = stream.expect("a stream");
-        let mut heard = Vec::new();
-        for (seed, file) in files.iter().enumerate() {
-            let voice = at_level(&audio::read(file), -23.0);
-            let mut line = [silence(0.3), voice, silence(1.1)].concat();
-            if let Some(db) = noisy {
-                line = mixed(&line, &noise(20.0, db, seed as u64));
-            }
-            say(&stream, &telephone(&line));
-            let text = std::fs::read_to_string(file.with_extension("txt")).unwrap_or_default();
-            loop {
-                match told.recv_timeout(Duration::from_secs(20)) {
-                    Ok(Hearing::Final(words)) => break heard.push((text, words)),
-                    Ok(Hearing::Failed(failure)) => panic!("{failure}"),
-                    Ok(_) => {}
-                    Err(_) => break println!("nothing was heard of {}", file.display()),
-                }
-            }
-        }
-        heard
+        let said = sentences.iter().map(|(voice, text)| {
+            let line = [silence(0.3), voice.clone(), silence(1.1)].concat();
+            say(&stream, &telephone(&behind.map_or_else(|| line.clone(), |behind| mixed(&line, behind))));
+            Said { text: text.clone(), heard: finals(&told) }
+        });
+        said.collect()
     };
+    let half = sentences.len().div_ceil(2).max(1);
     std::thread::scope(|scope| {
-        let callers: Vec<_> = files.chunks(half.max(1)).map(|files| scope.spawn(|| caller(files))).collect();
+        let callers: Vec<_> = sentences.chunks(half).map(|some| scope.spawn(|| caller(some))).collect();
         callers.into_iter().flat_map(|caller| caller.join().expect("a caller")).collect()
     })
+}
+
+/// The words of every utterance that has ended.
+fn finals(told: &Receiver<Hearing>) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    let mut awaited = 0;
+    loop {
+        let patience = if awaited == 0 { Duration::from_millis(200) } else { Duration::from_secs(20) };
+        match told.recv_timeout(patience) {
+            Ok(Hearing::Ended) => awaited += 1,
+            Ok(Hearing::Final(words)) => {
+                awaited -= 1;
+                heard.push(words);
+            }
+            Ok(Hearing::Failed(failure)) => panic!("{failure}"),
+            Ok(_) => {}
+            Err(_) => return heard,
+        }
+    }
 }
 
 fn say(stream: &relais::speech::Stream, pcm: &[i16]) {
@@ -112,46 +147,30 @@ fn say(stream: &relais::speech::Stream, pcm: &[i16]) {
     }
 }
 
-fn report(line: &str, heard: &[(String, Heard)], spent: Duration) {
-    let mut latencies: Vec<u128> = heard.iter().map(|(_, heard)| heard.latency.as_millis()).collect();
+fn report(line: &str, language: &str, said: &[Said], spent: Duration) {
+    let mut latencies: Vec<u128> =
+        said.iter().flat_map(|said| &said.heard).map(|heard| heard.latency.as_millis()).collect();
     latencies.sort_unstable();
     let at = |share: usize| latencies.get((latencies.len() * share / 100).min(latencies.len().saturating_sub(1)));
     let (mut errors, mut words) = (0, 0);
-    for (text, heard) in heard {
-        let (wrong, of) = word_errors(text, &heard.text);
+    for Said { text, heard } in said {
+        let heard = heard.iter().map(|heard| heard.text.as_str()).collect::<Vec<_>>().join(" ");
+        let (wrong, of) = words::word_errors(language, text, &heard);
         errors += wrong;
         words += of;
         if wrong > 0 {
-            println!("  {} -> {} ({:.2})", text.trim(), heard.text, heard.confidence);
+            println!("  {} -> {heard}", text.trim());
         }
     }
-    let count = heard.len().max(1);
     println!(
-        "{line}: {count} utterances; words wrong {errors} of {words}; silence seen to words, ms: median {:?}, p95 {:?}, worst \
-         {:?}; {:.2} core-seconds an utterance",
+        "{line}: {} utterances; words wrong {errors} of {words}; silence seen to words, ms: median {:?}, p95 {:?}, worst {:?}; \
+         {:.2} core-seconds an utterance",
+        latencies.len(),
         at(50),
         at(95),
         latencies.last(),
-        spent.as_secs_f64() / count as f64
+        spent.as_secs_f64() / latencies.len().max(1) as f64
     );
-}
-
-/// Words that are not as said, by edit distance, and how many were said.
-fn word_errors(said: &str, heard: &str) -> (usize, usize) {
-    let words = |text: &str| -> Vec<String> {
-        let letters = text.to_lowercase().replace(|c: char| !c.is_alphanumeric() && c != '\'', " ");
-        letters.split_whitespace().map(str::to_owned).collect()
-    };
-    let (said, heard) = (words(said), words(heard));
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (index, word) in said.iter().enumerate() {
-        let mut before = std::mem::replace(&mut row[0], index + 1);
-        for (at, other) in heard.iter().enumerate() {
-            let cost = (before + usize::from(word != other)).min(row[at] + 1).min(row[at + 1] + 1);
-            before = std::mem::replace(&mut row[at + 1], cost);
-        }
-    }
-    (row[heard.len()], said.len())
 }
 
 /// User and system time of a process (proc(5), stat; a tick is 10 ms).

@@ -9,6 +9,8 @@
 mod audio;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/words.rs"]
+mod word_errors;
 
 mod centre;
 mod deaths;

@@ -53,28 +53,3 @@ pub fn recorded(language: &str, name: &str) -> Result<(Vec<i16>, String), String
     let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
     Ok((carried(&path.with_extension("wav")), text))
 }
-
-/// The share of words that are not where they should be: substituted, left out or put in, of those that were said.
-pub fn word_error_rate(said: &str, heard: &str) -> f64 {
-    let words = |text: &str| -> Vec<String> {
-        let letters = text.to_lowercase().replace(|c: char| !c.is_alphanumeric() && c != '\'', " ");
-        letters.split_whitespace().map(str::to_owned).collect()
-    };
-    let (said, heard) = (words(said), words(heard));
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (index, word) in said.iter().enumerate() {
-        let mut before = std::mem::replace(&mut row[0], index + 1);
-        for (at, other) in heard.iter().enumerate() {
-            let cost = (before + usize::from(word != other)).min(row[at] + 1).min(row[at + 1] + 1);
-            before = std::mem::replace(&mut row[at + 1], cost);
-        }
-    }
-    row[heard.len()] as f64 / said.len().max(1) as f64
-}
-
-#[test]
-fn the_word_error_rate_counts_words() {
-    assert_eq!(word_error_rate("where is my order", "Where is my order?"), 0.0);
-    assert_eq!(word_error_rate("where is my order", "where my older"), 0.5);
-    assert_eq!(word_error_rate("yes", "oh yes yes"), 2.0);
-}
