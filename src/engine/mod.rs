@@ -212,6 +212,14 @@ enum Timer {
     Schedules,
 }
 
+impl Timer {
+    /// Experts are watched as long as they are configured, calls or none.
+    fn watches_expert(&self) -> bool {
+        use Timer::{ExpertHours, ExpertOptions, ExpertSilent, Subscribe, ToldStale};
+        matches!(self, Subscribe(..) | ExpertOptions(_) | ExpertSilent(_) | ToldStale(_) | ExpertHours)
+    }
+}
+
 /// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
 /// change of the call, so that the work does not grow with the queue.
 const FRONT: usize = 50;
@@ -346,6 +354,7 @@ pub struct Counts {
     pub calls: usize,
     pub legs: usize,
     pub sessions: usize,
+    /// But those by which experts are watched.
     pub timers: usize,
     pub ports_free: usize,
     pub tapes: usize,
@@ -448,7 +457,7 @@ impl Engine {
             calls: self.calls.len(),
             legs: self.legs.len(),
             sessions: self.sessions.len(),
-            timers: self.timers.len(),
+            timers: self.timers.keys().filter(|timer| !timer.watches_expert()).count(),
             ports_free: self.ports.len(),
             tapes: self.tapes.len(),
             ua: self.ua.counts(),
