@@ -10,8 +10,8 @@ use audio::{at_level, cough, key, level_db, mixed, noise, prompt, silence, telep
 use relais::audio::{EndPointer, Turn};
 
 const END: Duration = Duration::from_millis(600);
-/// Of babble.
-const VOICES: usize = 6;
+/// Of babble, as in a hall of people: the voice of one who stands near is a voice.
+const VOICES: usize = 30;
 /// In ms.
 const NEVER: i64 = i64::MAX / 2;
 
