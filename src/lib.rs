@@ -7,6 +7,7 @@ pub mod caller;
 pub mod comfort;
 pub mod demand;
 pub mod findings;
+pub mod heard;
 pub mod ids;
 pub mod outbox;
 pub mod record;
@@ -63,6 +64,8 @@ pub mod outside;
 pub mod prompts;
 #[allow(clippy::disallowed_methods)]
 pub mod server;
+#[allow(clippy::disallowed_methods)]
+pub mod speech;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
 #[allow(clippy::disallowed_methods)]

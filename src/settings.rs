@@ -41,6 +41,8 @@ pub struct Settings {
     pub numbering: Numbering,
     /// HTTP services that plans may ask and tell.
     pub services: Vec<Service>,
+    /// Engines of speech recognition, in order of preference.
+    pub speech: Vec<Speech>,
     /// The file of known customers.
     pub customers: Option<PathBuf>,
 }
@@ -438,4 +440,103 @@ impl Expert {
 /// The user part of a SIP URI as it is written in configuration.
 pub fn user_of(address: &str) -> Option<&str> {
     Some(address.split_once(':')?.1.split_once('@')?.0)
+}
+
+/// An engine of speech recognition and where it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Speech {
+    pub id: String,
+    pub engine: SpeechEngine,
+    /// What it understands.
+    pub languages: Vec<Language>,
+    /// Conversations at once; the next one goes to another engine or is told that all are busy.
+    pub streams: usize,
+    pub place: SpeechPlace,
+    /// From the end of speech to its words; an engine that takes longer has failed.
+    pub answer_within: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpeechEngine {
+    Vosk,
+    Whisper,
+    /// Somebody else's vosk-server.
+    VoskServer,
+}
+
+impl SpeechEngine {
+    /// As written in configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            SpeechEngine::Vosk => "vosk",
+            SpeechEngine::Whisper => "whisper",
+            SpeechEngine::VoskServer => "vosk-server",
+        }
+    }
+
+    /// Our worker for it.
+    pub fn program(self) -> Option<&'static str> {
+        match self {
+            SpeechEngine::Vosk => Some("relais-speech"),
+            SpeechEngine::Whisper => Some("relais-whisper"),
+            SpeechEngine::VoskServer => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SpeechPlace {
+    /// A worker that we start.
+    Child(SpeechChild),
+    /// One that somebody else runs.
+    Remote(SpeechRemote),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeechChild {
+    /// The worker's program; the one beside our own where it is `None`.
+    pub program: Option<PathBuf>,
+    /// The folder of the model.
+    pub model: PathBuf,
+    /// A worker that needs more bytes is ended and started anew.
+    pub memory: u64,
+    /// How far it stands back for other processes: 0 to 19.
+    pub nice: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeechRemote {
+    pub scheme: SpeechScheme,
+    /// A name or an address.
+    pub host: String,
+    pub port: u16,
+    /// Whom TLS trusts; the web's authorities where it is `None`.
+    pub ca_file: Option<PathBuf>,
+    /// Holds the worker's token.
+    pub token_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpeechScheme {
+    Tcp,
+    Tls,
+    Ws,
+    Wss,
+}
+
+impl SpeechScheme {
+    pub fn name(self) -> &'static str {
+        match self {
+            SpeechScheme::Tcp => "tcp",
+            SpeechScheme::Tls => "tls",
+            SpeechScheme::Ws => "ws",
+            SpeechScheme::Wss => "wss",
+        }
+    }
+
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, SpeechScheme::Tls | SpeechScheme::Wss)
+    }
 }

@@ -12,8 +12,8 @@ const PURE: &[&str] = &[
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "comfort", "demand", "outbox", "findings", "ids", "record", "settings", "shift", "time",
-    "trace", "views",
+    "callback", "caller", "comfort", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift",
+    "time", "trace", "views",
 ];
 
 /// Which rooms a room may name, besides itself and the value types.
@@ -39,6 +39,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
         ("prompts", &["audio", "bridge", "spoken"]),
+        ("speech", &["audio", "web"]),
         ("store", &[]),
         ("web", &["engine", "bridge", "report"]),
         ("server", &["*"]),
@@ -49,6 +50,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("comfort", &[]),
         ("demand", &[]),
         ("findings", &[]),
+        ("heard", &[]),
         ("ids", &[]),
         ("outbox", &[]),
         ("time", &[]),

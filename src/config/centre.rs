@@ -13,6 +13,7 @@ use super::files::resolve;
 use super::lists::{self, ListDraft};
 use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
 use super::services::{self, ServiceDraft};
+use super::speech::{self, SpeechDraft};
 use super::trunk::{self, TrunkDraft};
 use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
@@ -31,6 +32,7 @@ pub(super) struct Draft {
     pub experts: Vec<ExpertDraft>,
     pub calendars: Vec<CalendarDraft>,
     pub services: Vec<ServiceDraft>,
+    pub speech: Vec<SpeechDraft>,
     pub lists: Vec<ListDraft>,
     /// What was found in files that the configuration names.
     pub file_findings: Vec<Finding>,
@@ -102,6 +104,11 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|service| services::read(service, folder, findings))
         .collect();
+    let speech: Vec<_> = table
+        .tables("speech", findings)
+        .into_iter()
+        .filter_map(|speech| speech::read(speech, folder, findings))
+        .collect();
     table.finish(findings);
     let settings = Settings {
         sip,
@@ -122,6 +129,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         time_zone,
         numbering,
         services: services.iter().map(|draft| draft.service.clone()).collect(),
+        speech: speech.iter().map(|draft| draft.speech.clone()).collect(),
         customers,
     };
     let prompts = prompts.map(|_| ());
@@ -136,6 +144,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         experts,
         calendars,
         services,
+        speech,
         lists,
         file_findings,
         places,

@@ -71,7 +71,9 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     doubles("queue", draft.queues.iter().map(|queue| &queue.id), findings);
     doubles("calendar", draft.calendars.iter().map(|calendar| &calendar.id), findings);
     doubles("service", draft.services.iter().map(|service| &service.id), findings);
+    doubles("speech", draft.speech.iter().map(|speech| &speech.id), findings);
     doubles("list", draft.lists.iter().map(|list| &list.id), findings);
+    super::speech::say_what_is_missing(&draft.speech, findings);
     people(draft, findings);
     trunk_addresses(draft, findings);
     trunk_servers(draft, findings);

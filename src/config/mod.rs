@@ -12,6 +12,7 @@ mod lists;
 mod people;
 mod schema;
 mod services;
+mod speech;
 mod spoken;
 mod trunk;
 mod watch;

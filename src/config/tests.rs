@@ -81,7 +81,9 @@ fn loaded(path: &Path) -> Loaded {
 fn the_demo_is_what_the_contract_says() {
     let project = Project::new();
     let demo = loaded(&project.path("deploy/demo/relais.toml"));
-    assert_eq!(lines(&demo.warnings), "");
+    // Nothing but the engines, none of which is installed beside this copy of it.
+    let missing = demo.warnings.iter().filter(|warning| warning.message.ends_with("by keypad only"));
+    assert_eq!((missing.count(), demo.warnings.len()), (4, 4), "{}", lines(&demo.warnings));
     let settings = &demo.settings;
     let queue_of = |id: &str| -> Vec<String> {
         let agent = settings.agents.iter().find(|agent| agent.id.as_str() == id).unwrap();

@@ -93,6 +93,7 @@ fn settings() -> Settings {
         time_zone: "Europe/Paris".to_owned(),
         numbering: Numbering::default(),
         services: Vec::new(),
+        speech: Vec::new(),
         customers: None,
         watch: false,
     }
