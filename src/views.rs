@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
+use crate::conversation::Conversation;
 use crate::findings::Finding;
 use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
@@ -156,6 +157,10 @@ pub struct CallView {
     /// Where the agent's question to another stands.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consult: Option<ConsultView>,
+    /// What was said with bots before: transcript, what is wanted, slots, misses, and why a person goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub conversations: Vec<Conversation>,
     pub legs: Vec<LegView>,
 }
 
@@ -302,6 +307,11 @@ pub enum Change {
         agent: Option<AgentId>,
         #[serde(flatten)]
         answer: SurveyAnswer,
+    },
+    /// A conversation with a bot is over.
+    Conversation {
+        call_id: CallId,
+        conversation: Box<Conversation>,
     },
     /// An agent has said what a call came to.
     Disposition {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
 use crate::comfort::Telling;
+use crate::conversation::Conversation;
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, HandOver, Outcome, Party, PathStep, QueueVisit, VisitEnd};
@@ -151,6 +152,8 @@ pub struct Call {
     pub recording: Option<RecordingId>,
     /// What the caller says to the voicemail, or has said.
     pub message: Option<RecordingId>,
+    /// What was said with bots.
+    pub conversations: Vec<Conversation>,
     /// Somebody, an agent or one outside, has talked with the caller.
     pub handled: bool,
     /// Who handed the caller over, and to whom, in order.
@@ -195,6 +198,7 @@ impl Call {
             agent: None,
             recording: None,
             message: None,
+            conversations: Vec::new(),
             handled: false,
             handed_over: Vec::new(),
             consults: 0,
@@ -433,6 +437,7 @@ impl Call {
             consults: self.consults,
             handed_over: self.handed_over.clone(),
             recording: self.message.or(self.recording),
+            conversations: self.conversations.clone(),
             survey: None,
             disposition: None,
             resolved: None,
@@ -474,6 +479,7 @@ impl Call {
             position: position.map(|position| position as u64),
             agent: self.present_agent().cloned(),
             consult: None,
+            conversations: self.conversations.clone(),
             legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }

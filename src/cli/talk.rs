@@ -13,7 +13,7 @@ use super::texts::Texts;
 use super::{BAD_USAGE, FAILED, Moment, parse_lookup, parse_moment, plain, print_findings};
 use crate::callbot::bot::Bot;
 use crate::callbot::case::{Input, Talk};
-use crate::callbot::dialogue::{Ending, Mind, Packet};
+use crate::callbot::dialogue::{Ending, Mind, Conversation};
 use crate::callbot::encoder::Encoder;
 use crate::callbot::understanding::Understanding;
 use crate::config::bots::{Described, Notebook, read_encoder};
@@ -181,7 +181,7 @@ fn bot_speaks(args: &TalkArgs, out: &mut impl Write, talk: &mut Talk<'_>, texts:
     out.flush()
 }
 
-fn finish(args: &TalkArgs, out: &mut impl Write, ending: Option<Ending>, packet: &Packet) -> std::io::Result<()> {
+fn finish(args: &TalkArgs, out: &mut impl Write, ending: Option<Ending>, packet: &Conversation) -> std::io::Result<()> {
     if args.json {
         let word = match ending {
             Some(Ending::HandOver(_)) => "handover",

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use relais::bridge::Digit;
 use relais::callbot::bot::Bot;
-use relais::callbot::dialogue::{Action, Dialogue, Ending, Event, Mind, Packet, Utterance};
+use relais::callbot::dialogue::{Action, Dialogue, Ending, Event, Mind, Conversation, Utterance};
 use relais::callbot::understanding::Understanding;
 use relais::config::{Loaded, Overrides, load};
 use relais::ids::Language;
@@ -45,7 +45,7 @@ struct Caller<'a> {
     asked: Option<u64>,
     listening: bool,
     recording_paused: bool,
-    end: Option<(Ending, Packet)>,
+    end: Option<(Ending, Conversation)>,
     ladder: Vec<String>,
 }
 
