@@ -111,7 +111,7 @@ impl Understanding {
 }
 
 /// Of the way of learning: another one knows nothing of what this one noted.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FINGERPRINT: &str = "where is my order où est ma commande 제 주문 어디 있어요";
 
 impl Understand for Understanding {

@@ -1,7 +1,7 @@
 //! What a caller wants, from example sentences alone. [METHODS.md](../METHODS.md) has the methods that were compared.
 //!
-//! Likenesses are added: that of meaning by the sentence encoder, which sees through other words, and those of words and of
-//! letters, which keep to the operator's own vocabulary and see through recognition errors. Kernel ridge regression makes scores
+//! Likenesses are added: that of meaning by the sentence encoder, which sees through other words, and those of letters and of
+//! words, which keep to the operator's own vocabulary and see through recognition errors. Kernel ridge regression makes scores
 //! of them; how sure a score is, is learnt from how the examples fare when each fifth of them is held back.
 
 mod ngrams;
@@ -16,15 +16,16 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Encoder;
-use super::text::{plain, without_numbers};
+use super::text::{is_hangul, plain, without_numbers};
 use ngrams::{Ngrams, Sequences};
 use solve::solve;
 
 /// How quickly the likeness of meaning fades with the distance of two sentences.
 const SHARPNESS: f32 = 2.0;
-/// The likenesses of letters and of words beside that of meaning.
-const LETTERS: f32 = 0.5;
-const WORDS: f32 = 0.5;
+/// The likenesses of letters within words, of letters across them and of words, beside that of meaning.
+const SHARES: [f32; 3] = [0.3, 0.3, 0.3];
+/// In Korean, whose words take endings, are written apart or not, and are less well known to the encoder.
+const KOREAN_SHARES: [f32; 3] = [0.5, 1.0, 0.0];
 const RIDGE: f32 = 0.2;
 /// How near the solution is to be: for use, and for seeing how the examples fare.
 const EXACT: f32 = 1e-3;
@@ -50,22 +51,26 @@ pub struct Guess {
     pub accepted: bool,
 }
 
-/// The examples by their letters and words.
+/// The examples by their letters and words, and the share of each in how like two sentences are.
 #[derive(Debug)]
-struct Forms {
-    letters: Ngrams,
-    words: Ngrams,
-}
+struct Forms(Vec<(f32, Ngrams)>);
 
 impl Forms {
     fn of(texts: &[String]) -> Forms {
-        Forms { letters: Ngrams::of(texts, Sequences::Letters), words: Ngrams::of(texts, Sequences::Words) }
+        let korean = texts.iter().filter(|text| text.chars().any(is_hangul)).count() * 2 > texts.len();
+        let shares = if korean { KOREAN_SHARES } else { SHARES };
+        let sequences = [Sequences::Letters, Sequences::Across, Sequences::Words];
+        let forms = shares.into_iter().zip(sequences).filter(|(share, _)| *share > 0.0);
+        Forms(forms.map(|(share, sequences)| (share, Ngrams::of(texts, sequences))).collect())
     }
 
-    /// How like `text` is to each example in form.
-    fn likeness(&self, text: &str) -> impl Iterator<Item = f32> {
-        let both = self.letters.cosines(text).into_iter().zip(self.words.cosines(text));
-        both.map(|(letters, words)| LETTERS * letters + WORDS * words)
+    /// How like `text` is to each of `count` examples in form.
+    fn likeness(&self, text: &str, count: usize) -> Vec<f32> {
+        let mut sum = vec![0.0; count];
+        for (share, ngrams) in &self.0 {
+            sum.iter_mut().zip(ngrams.cosines(text)).for_each(|(sum, cosine)| *sum += share * cosine);
+        }
+        sum
     }
 }
 
@@ -145,7 +150,8 @@ impl Matcher {
     fn probabilities(&self, plain: &str, encoder: Option<&Encoder>) -> Vec<f32> {
         let compared = without_numbers(plain);
         let mut likeness = Array2::zeros((1, self.weights.nrows()));
-        likeness.iter_mut().zip(self.forms.likeness(&compared)).for_each(|(place, form)| *place = form);
+        let count = likeness.len();
+        likeness.iter_mut().zip(self.forms.likeness(&compared, count)).for_each(|(place, form)| *place = form);
         if let (Some(meanings), Some(encoder)) = (&self.meanings, encoder) {
             let cosines = encoder.encode(&[&compared]).dot(meanings);
             likeness.iter_mut().zip(&cosines).for_each(|(likeness, cosine)| *likeness += meaning(*cosine));
@@ -175,7 +181,7 @@ fn meaning(cosine: f32) -> f32 {
 fn kernel(forms: &Forms, meanings: Option<&Array2<f32>>, texts: &[String]) -> Array2<f32> {
     let mut kernel = Array2::zeros((texts.len(), texts.len()));
     for (mut row, text) in kernel.rows_mut().into_iter().zip(texts) {
-        row.iter_mut().zip(forms.likeness(text)).for_each(|(place, form)| *place = form);
+        row.iter_mut().zip(forms.likeness(text, texts.len())).for_each(|(place, form)| *place = form);
     }
     if let Some(meanings) = meanings {
         kernel += &meanings.t().dot(meanings).mapv(meaning);

@@ -1,5 +1,5 @@
-//! Sentences compared by what they have in common: sequences of one to four letters within words, or words and pairs of
-//! words, each weighed by how rare it is among the examples (tf-idf, Salton & Buckley 1988).
+//! Sentences compared by what they have in common: sequences of one to four letters, within words or across them, or words
+//! and pairs of words, each weighed by how rare it is among the examples (tf-idf, Salton & Buckley 1988).
 
 use std::collections::HashMap;
 
@@ -7,6 +7,8 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sequences {
     Letters,
+    /// Letters as if nothing were written apart: people and recognisers put spaces differently.
+    Across,
     Words,
 }
 
@@ -95,6 +97,13 @@ fn count(text: &str, sequences: Sequences, id: impl FnMut(u64) -> Option<u32>) -
                 }
             }
         }
+        Sequences::Across => {
+            let joined: Vec<char> = words.iter().flat_map(|word| word.chars()).collect();
+            let padded: Vec<char> = [' '].into_iter().chain(joined).chain([' ']).collect();
+            for length in 1..=LETTERS {
+                hashes.extend(padded.windows(length).map(|window| hash(window.iter().copied())));
+            }
+        }
         Sequences::Words => {
             for length in 1..=WORDS {
                 let joined = |window: &[&str]| hash(window.iter().flat_map(|word| word.chars().chain([' '])));
@@ -127,6 +136,8 @@ mod tests {
         assert!(misheard[0] > 0.4 && misheard[0] > misheard[1] + 0.2, "{misheard:?}");
         assert!(ngrams.cosines("ㅎㅎ").iter().all(|cosine| *cosine == 0.0));
         assert!(ngrams.cosines("").iter().all(|cosine| *cosine == 0.0));
+        let apart = Ngrams::of(&texts, Sequences::Across).cosines("when doyou open");
+        assert!((apart[1] - 1.0).abs() < 1e-5, "{apart:?}");
         let words = Ngrams::of(&texts, Sequences::Words).cosines("my order where is");
         assert!(words[0] > 0.6 && words[0] < 0.99 && words[1] == 0.0, "{words:?}");
     }
