@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, bounded};
 use relais::bridge::{Latch, MediaCommand, MediaEvent, MediaPort, PlayItem, Stream};
 use relais::ids::{CallId, Language, LegId, PlayId};
-use relais::media::{Media, MediaSettings, PromptSource};
+use relais::media::{Deaf, Media, MediaSettings, PromptSource};
 use relais::rtp::Header;
 use relais::settings::Codec;
 

@@ -1,9 +1,11 @@
 //! `relais talk`: converse with a callbot by text.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use clap::Args;
@@ -15,9 +17,10 @@ use crate::callbot::bot::Bot;
 use crate::callbot::case::{Input, Talk};
 use crate::callbot::dialogue::{Ending, Mind, Conversation};
 use crate::callbot::encoder::Encoder;
-use crate::callbot::understanding::Understanding;
+use crate::callbot::understanding::{Understanding, Understood};
 use crate::config::bots::{Described, Notebook, read_encoder};
 use crate::config::{self, Loaded, Overrides};
+use crate::dialplan::driver::Minds;
 use crate::findings::suggest;
 use crate::ids::Language;
 use crate::ivr::Value;
@@ -90,6 +93,31 @@ pub(super) fn encoder(loaded: &Loaded) -> Option<Arc<Encoder>> {
 /// What a bot understands; what it learns is kept with the data, so that it is learnt once.
 pub(super) fn understanding(bot: &Bot, encoder: Option<Arc<Encoder>>, loaded: &Loaded) -> Understanding {
     Understanding::new(bot, encoder, Some(Arc::new(Notebook::in_data(&loaded.settings.data))))
+}
+
+/// What the bots of a configuration understand, for those who drive plans; learnt when it is first asked for.
+pub(super) struct BotMinds<'l> {
+    loaded: &'l Loaded,
+    encoder: OnceCell<Option<Arc<Encoder>>>,
+    learnt: RefCell<BTreeMap<String, Rc<Understanding>>>,
+}
+
+impl<'l> BotMinds<'l> {
+    pub fn new(loaded: &'l Loaded) -> BotMinds<'l> {
+        BotMinds { loaded, encoder: OnceCell::new(), learnt: RefCell::default() }
+    }
+}
+
+impl Minds for BotMinds<'_> {
+    fn understand(&self, bot: &str, language: &Language, text: &str) -> Option<Understood> {
+        let bot = &self.loaded.bots.iter().find(|described| described.bot.name == bot)?.bot;
+        let learn = || {
+            let encoder = self.encoder.get_or_init(|| encoder(self.loaded)).clone();
+            Rc::new(understanding(bot, encoder, self.loaded))
+        };
+        let learnt = self.learnt.borrow_mut().entry(bot.name.clone()).or_insert_with(learn).clone();
+        Some(Understood::find(&*learnt, bot, language, text))
+    }
 }
 
 /// The bot of a name, or the first one that speaks a language of that name.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::talk::BotMinds;
 use super::{BAD_USAGE, FAILED, TraceArgs, plain, print_findings};
 use crate::config::{self, Loaded, Overrides};
 use crate::dialplan::driver::{Course, End, Scenario, drive};
@@ -51,7 +52,7 @@ fn traced(args: &TraceArgs, loaded: &Loaded) -> Result<String, (u8, String)> {
         transfers: args.transfer.iter().cloned().collect(),
         ..Scenario::new(args.from.as_deref().unwrap_or_default(), &args.to, language, at)
     };
-    let course = drive(&loaded.plans, &plan, &scenario);
+    let course = drive(&loaded.plans, &plan, &scenario, &BotMinds::new(loaded));
     let trace = course.trace(&loaded.plans);
     if args.json {
         return Ok(format!("{}\n", as_json(&scenario, &course, &trace)));
