@@ -9,6 +9,9 @@ pub const HIDDEN: &str = "(hidden)";
 /// ISO/IEC 7812-1: a card number has 12 to 19 digits, the last of which checks the others.
 const CARD: std::ops::RangeInclusive<usize> = 12..=19;
 
+/// The digits of most cards.
+const USUAL: usize = 16;
+
 /// The text without card numbers, whether they were written or spelt out.
 pub fn without_cards(text: &str, words: Option<&Words>) -> String {
     let written = without_written_cards(text);
@@ -58,11 +61,11 @@ fn without_written_cards(text: &str) -> String {
 /// Whether a card number is among these digits: more may have been said around it.
 fn holds_card(digits: &str) -> bool {
     let digits: Vec<u32> = digits.chars().take(64).filter_map(|c| c.to_digit(10)).collect();
-    // Fewer than a card's 13 usual digits are hidden only where they are the whole.
-    CARD.rev().any(|length| {
-        let windows = digits.windows(length);
-        (length >= 13 || digits.len() == length) && windows.into_iter().any(luhn)
-    })
+    if CARD.contains(&digits.len()) && luhn(&digits) {
+        return true;
+    }
+    // What most cards have, with a date or a check value beside it.
+    digits.len() > USUAL && (13..=USUAL).any(|length| digits.windows(length).any(luhn))
 }
 
 /// Luhn's check (ISO/IEC 7812-1, annex B).

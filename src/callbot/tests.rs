@@ -85,7 +85,7 @@ pub fn small_bot() -> Bot {
         languages: vec![english.clone()],
         time_zone: "Europe/Paris".to_owned(),
         misses: 2,
-        thresholds: Thresholds { accept: Some(0.3), sure: 0.0, heard: 0.2 },
+        thresholds: Thresholds { accept: Some(0.5), sure: 0.0, heard: 0.2 },
         times: Times {
             silence: Duration::from_secs(6),
             moment: Duration::from_secs(20),

@@ -67,6 +67,10 @@ impl Dialogue {
             },
             (State::Offered, words) => match self.answer_or_wish(mind, &text, words) {
                 Said::Answer(accepted) => self.after_offer(mind, accepted, now),
+                // Who asks for the same again has not got what they need.
+                Said::Wish(guess) if Some(guess.intent) == self.intent => {
+                    self.hand_over(mind, Reason::Repeated, now);
+                }
                 Said::Wish(guess) => self.take(mind, guess, &text, now),
                 Said::Nothing => self.miss(mind, &text, &Text::new(), now),
             },
@@ -233,6 +237,9 @@ impl Dialogue {
             }
             (Some(value), Some(_)) => self.fill(mind, slot, value, now),
             (None, Some(other)) => self.begin(mind, other.intent, other.confidence, text, now),
+            (None, None) if words.unknown.iter().any(|phrase| has_words(&plain(text), phrase)) => {
+                self.hand_over(mind, Reason::Intent, now);
+            }
             (None, None) => self.miss(mind, text, &form.invalid.clone(), now),
         }
     }

@@ -79,10 +79,38 @@ fn a_cough_is_no_miss() {
     let (mut bench, _) = Bench::new(true);
     for _ in 0..3 {
         bench.give(Event::SpeechStarted);
-        assert_eq!(said(&bench.hear("")).1, ["greeting"]);
+        assert_eq!(said(&bench.hear("")).1, ["go-ahead"]);
     }
-    assert_eq!(said(&bench.hear("...")).1, ["still-there", "greeting"], "the fourth counts as silence");
+    assert_eq!(said(&bench.hear("...")).1, ["still-there", "go-ahead"], "the fourth counts as silence");
     assert_eq!(bench.dialogue.as_ref().unwrap().misses, 0);
+}
+
+#[test]
+fn hello_is_no_miss_and_goodbye_is_the_end() {
+    let (mut bench, _) = Bench::new(true);
+    assert_eq!(said(&bench.hear("hello? um, hello")).1, ["go-ahead"]);
+    bench.hear("when are you open");
+    assert_eq!(said(&bench.hear("great, thanks, bye")).1, ["goodbye"]);
+    assert_eq!(bench.dialogue.as_ref().unwrap().misses, 0);
+}
+
+#[test]
+fn who_asks_for_the_same_where_something_is_offered_gets_a_person() {
+    let (mut bench, _) = Bench::new(true);
+    bench.hear("I want to pay my bill");
+    bench.hear("1234");
+    bench.give(Event::LookedUp { look_up: 1, fields: Some(BTreeMap::new()) });
+    assert_eq!(*bench.state(), State::Offered);
+    bench.hear("how can I pay the bill");
+    assert_eq!(*bench.state(), State::Ending(Ending::HandOver(Reason::Repeated)));
+}
+
+#[test]
+fn who_does_not_have_what_is_asked_for_gets_a_person() {
+    let (mut bench, _) = Bench::new(true);
+    bench.hear("I want to pay my bill");
+    bench.hear("I don't have it here");
+    assert_eq!(*bench.state(), State::Ending(Ending::HandOver(Reason::Intent)));
 }
 
 #[test]
@@ -91,7 +119,7 @@ fn a_time_out_that_comes_too_early_is_none() {
     let (say, _) = said(&actions);
     bench.give(Event::Said(say));
     assert_eq!(bench.wait(5), []);
-    assert_eq!(said(&bench.wait(1)).1, ["still-there", "greeting"]);
+    assert_eq!(said(&bench.wait(1)).1, ["still-there", "go-ahead"]);
 }
 
 #[test]
@@ -175,7 +203,7 @@ fn bench_end(actions: &[Action]) -> Option<Ending> {
 fn words_that_the_recogniser_is_not_sure_of_are_a_miss() {
     let (mut bench, _) = Bench::new(true);
     let unsure = Utterance { text: "when are you open".to_owned(), confidence: Some(0.1) };
-    assert_eq!(said(&bench.give(Event::Heard(unsure))).1, ["not-understood", "greeting"]);
+    assert_eq!(said(&bench.give(Event::Heard(unsure))).1, ["not-understood", "go-ahead"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) fn date(text: &str, words: &Words, today: Date) -> Option<Date> {
         .or_else(|| month_and_day(&tokens, &numbers, words, today))
         .or_else(|| relative(&tokens, words, today))
         .or_else(|| weekday(&tokens, words, today))
-        .or_else(|| day_alone(&tokens, &numbers, words, today))
+        .or_else(|| day_alone(&tokens, &numbers, words, today).filter(|_| !names_month(&tokens, words)))
         .or_else(|| numeric(&numbers, &tokens, today))
 }
 
@@ -69,6 +69,11 @@ fn month_and_day(tokens: &[String], numbers: &[Number], words: &Words, today: Da
     }
 }
 
+/// A day of a month that has no such day is no day of this month.
+fn names_month(tokens: &[String], words: &Words) -> bool {
+    words.dates.months.iter().any(|names| find_phrase(tokens, names).is_some())
+}
+
 /// The twelfth; le douze; 12일: of this month or the next.
 fn day_alone(tokens: &[String], numbers: &[Number], words: &Words, today: Date) -> Option<Date> {
     let marked = |number: &&Number| {
@@ -112,7 +117,10 @@ pub(super) fn time(text: &str, words: &Words, asked: bool) -> Option<u16> {
     let clock = &words.clock;
     let numbers = numbers(&tokens, words);
     let fixed = [(&clock.noon, 12 * 60), (&clock.midnight, 0)];
-    if let Some((_, minutes)) = fixed.into_iter().find(|(names, _)| find_phrase(&tokens, names).is_some()) {
+    // L'après-midi is not midi.
+    let half_days = [find_phrase(&tokens, &clock.afternoon), find_phrase(&tokens, &clock.morning)];
+    let alone = |(at, _): (usize, usize)| !half_days.iter().flatten().any(|(from, length)| (*from..from + length).contains(&at));
+    if let Some((_, minutes)) = fixed.into_iter().find(|(names, _)| find_phrase(&tokens, names).is_some_and(alone)) {
         return Some(minutes);
     }
     let at = |phrases: &[String], at: usize| phrase_at(&tokens, at, phrases).is_some();

@@ -64,7 +64,7 @@ pub(super) fn email(said: &str, words: &Words) -> Option<String> {
             } else if let Some(letter) = words.letters.get(token) {
                 address.push_str(letter);
             } else if !words.fillers.contains(token)
-                && !matches!(token.as_str(), "email" | "mail" | "address" | "adresse")
+                && (address.contains('@') || !matches!(token.as_str(), "email" | "mail" | "address" | "adresse"))
             {
                 address.push_str(token);
             } else if !address.contains('@') {

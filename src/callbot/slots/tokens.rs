@@ -124,6 +124,8 @@ fn spelled(tokens: &[String], start: usize, words: &Words) -> Option<Number> {
         return Some(Number { start, value: digits.parse().unwrap_or_default(), digits, ..next });
     }
     let (mut total, mut below): (u64, u64) = (0, 0);
+    // Millions come before thousands.
+    let mut scale = u64::MAX;
     // What may still be added: less than this.
     let mut room = u64::MAX;
     let mut at = start;
@@ -134,18 +136,16 @@ fn spelled(tokens: &[String], start: usize, words: &Words) -> Option<Number> {
         let Some((value, end, is_ordinal)) = number_word(tokens, from, words) else { break };
         match value {
             100 if at > start && (1..10).contains(&below) => below *= 100,
-            1_000 | 1_000_000 if at > start && below > 0 && room > 1 => {
+            1_000 | 1_000_000 if at > start && below > 0 && value < scale => {
                 total += below.saturating_mul(value);
-                below = 0;
+                (below, scale) = (0, value);
             }
             value if at == start || (value < room && fits(value, below)) => below += value,
             _ => break,
         }
         room = match value {
             0 => 0,
-            1..=9 if below == 0 => 1_000,
-            1..=9 => 1,
-            10..=19 => 1,
+            1..=19 => 1,
             // Soixante-dix and quatre-vingt-dix go on with ten to nineteen.
             60 | 80 => 20,
             20..=99 => 10,
@@ -234,11 +234,14 @@ mod tests {
             ("en", "double four seven", &["44", "7"]),
             ("en", "one hundred and twelve euros", &["112"]),
             ("en", "two thousand three hundred forty five", &["2345"]),
+            ("en", "forty seven thousand one hundred and twelve", &["47112"]),
+            ("en", "one million two thousand and five", &["1002005"]),
             ("en", "nineteen eighty four", &["19", "84"]),
             ("en", "oh seven", &["0", "7"]),
             ("en", "A47112, 58-213", &["47112", "58", "213"]),
             ("en", "twenty first of May", &["21"]),
             ("fr", "quarante-sept cent douze", &["47", "112"]),
+            ("fr", "quarante-sept mille cent douze", &["47112"]),
             ("fr", "soixante-dix-sept", &["77"]),
             ("fr", "quatre-vingt-dix-neuf", &["99"]),
             ("fr", "quatre-vingts euros", &["80"]),

@@ -19,6 +19,8 @@ pub struct Words {
     pub wait: Vec<String>,
     /// Alone, or almost: the caller wants a person.
     pub agent: Vec<String>,
+    /// The caller does not have what is asked for.
+    pub unknown: Vec<String>,
     /// Of these alone consists what says nothing yet.
     pub greetings: Vec<String>,
     /// Of these alone consists what ends a conversation.
@@ -114,6 +116,7 @@ mod tests {
                 &words.repeat,
                 &words.wait,
                 &words.agent,
+                &words.unknown,
                 &words.greetings,
                 &words.farewells,
                 &words.fillers,

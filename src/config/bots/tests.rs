@@ -87,27 +87,27 @@ fn a_bot_is_read() {
 #[test]
 fn every_fault_is_found_at_its_place() {
     for (wrong, right, place, word) in [
-        ("ask = 'nubmer'", "ask = 'number'", (23, 7), "did you mean 'number'?"),
-        ("service = 'cmr'", "service = 'crm'", (25, 25), "did you mean 'crm'?"),
-        ("url = '/orders/{nubmer}'", "url = '/orders/{number}'", (25, 38), "did you mean 'number'?"),
+        ("ask = 'nubmer'", "ask = 'number'", (22, 7), "did you mean 'number'?"),
+        ("service = 'cmr'", "service = 'crm'", (24, 23), "did you mean 'crm'?"),
+        ("url = '/orders/{nubmer}'", "url = '/orders/{number}'", (24, 36), "did you mean 'number'?"),
         (
             "when = { stat = ['sent', 'ready'] }",
             "when = { state = ['sent', 'ready'] }",
-            (27, 10),
+            (26, 10),
             "did you mean 'state'?",
         ),
         ("kind = 'digit'", "kind = 'digits'", (14, 8), "did you mean 'digits'?"),
         ("least = 8", "least = 4", (14, 8), "least is more than most"),
-        ("no = 'agnet'", "no = 'agent'", (31, 6), "did you mean 'agent'?"),
-        ("key = '0'", "key = '1'", (21, 7), "0 always leads to a person"),
+        ("no = 'agnet'", "no = 'agent'", (30, 6), "did you mean 'agent'?"),
+        ("key = '0'", "key = '1'", (20, 7), "0 always leads to a person"),
         ("goodbye = 'helo'", "goodbye = 'hello'", (10, 11), "did you mean 'hello'?"),
-        ("hand_over = false", "hand_over = true", (35, 13), "does nothing"),
-        ("'/keys 47x#'", "'/keys 4711#'", (38, 23), "is no key of a telephone"),
-        ("intent = 'oder'", "intent = 'order'", (39, 21), "did you mean 'order'?"),
+        ("hand_over = false", "hand_over = true", (34, 13), "does nothing"),
+        ("'/keys 47x#'", "'/keys 4711#'", (37, 23), "is no key of a telephone"),
+        ("intent = 'oder'", "intent = 'order'", (38, 21), "did you mean 'order'?"),
         (
             "name = 'None'\n[[intent.step]]\nask",
             "name = 'order'\nkey = '1'\n[[intent.step]]\nask",
-            (20, 8),
+            (19, 8),
             "cannot be the name",
         ),
         ("mises = 3\nexamples", "examples", (2, 1), "did you mean 'misses'?"),
@@ -128,7 +128,7 @@ fn every_fault_is_found_at_its_place() {
 fn examples_are_checked_too() {
     for (wrong, place, word) in [
         ("language = 'en'\n[examples]\noder = ['a']\n", (3, 1), "did you mean 'order'?"),
-        ("language = 'en'\n[examples]\norder = ['same']\nagent = ['Same!']\n", (4, 10), "stands for"),
+        ("language = 'en'\n[examples]\norder = ['same']\nagent = ['Same!']\n", (3, 10), "stands for"),
         ("language = 'en'\n[examples]\norder = ['...']\n", (3, 10), "has 1 to"),
         ("[examples]\n", (1, 1), "language is missing"),
         ("language = 'en'\n[words]\nangre = ['x']\n", (3, 1), "did you mean 'anger'?"),
