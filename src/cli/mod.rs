@@ -17,6 +17,7 @@ mod test;
 mod texts;
 mod token;
 mod trace;
+mod wav;
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};

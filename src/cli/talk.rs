@@ -12,6 +12,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::texts::Texts;
+use super::wav;
 use super::{BAD_USAGE, FAILED, Moment, parse_lookup, parse_moment, plain, print_findings};
 use crate::callbot::bot::Bot;
 use crate::callbot::case::{Input, Talk};
@@ -50,6 +51,9 @@ pub struct TalkArgs {
     /// Speech recognition is not at hand
     #[arg(long)]
     pub keypad: bool,
+    /// What the caller says, as a sound file that the recogniser of the configuration hears; in place of standard input
+    #[arg(long, value_name = "FILE")]
+    pub wav: Option<PathBuf>,
     /// Print JSON, one object a line
     #[arg(long)]
     pub json: bool,
@@ -73,7 +77,20 @@ pub fn run(args: &TalkArgs) -> ExitCode {
     let understanding = understanding(&described.bot, encoder(&loaded), &loaded);
     let names = loaded.plans.names();
     let mind = Mind { bot: &described.bot, understanding: &understanding, spoken: &names.spoken };
-    match converse(args, mind, &language, &Texts::read(&loaded.settings)) {
+    let lines: Lines = match &args.wav {
+        None => Box::new(std::io::stdin().lock().lines()),
+        Some(file) => match wav::hear(file, &language, &loaded.settings) {
+            Ok(spoken) => {
+                say_what_was_heard(args, &spoken);
+                Box::new([Ok(spoken.text)].into_iter())
+            }
+            Err(message) => {
+                eprintln!("{message}");
+                return ExitCode::from(FAILED);
+            }
+        },
+    };
+    match converse(args, mind, &language, &Texts::read(&loaded.settings), lines) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has gone.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -147,12 +164,40 @@ pub(super) fn find<'b>(
     }
 }
 
-fn converse(args: &TalkArgs, mind: Mind<'_>, language: &Language, texts: &Texts) -> std::io::Result<()> {
+/// What the caller says, line by line.
+type Lines = Box<dyn Iterator<Item = std::io::Result<String>>>;
+
+fn say_what_was_heard(args: &TalkArgs, spoken: &wav::Spoken) {
+    let wav::Spoken { text, confidence, engine, latency } = spoken;
+    let latency = latency.as_millis();
+    // Whoever reads may have gone; the conversation notices.
+    let _ = match args.json {
+        true => writeln!(
+            std::io::stdout(),
+            "{}",
+            json!({ "heard": text, "confidence": confidence, "engine": engine, "latency_ms": u64::try_from(latency).ok() })
+        ),
+        false => writeln!(
+            std::io::stdout(),
+            "heard: {} ({:.2}, {engine}, {latency} ms)",
+            plain(text),
+            confidence.unwrap_or_default()
+        ),
+    };
+}
+
+fn converse(
+    args: &TalkArgs,
+    mind: Mind<'_>,
+    language: &Language,
+    texts: &Texts,
+    lines: Lines,
+) -> std::io::Result<()> {
     let at = args.at.as_ref().map_or_else(Wall::now, |at| at.wall);
     let mut talk = Talk::begin(mind, language, !args.keypad, at, look_ups(&args.lookup));
     let mut out = std::io::stdout().lock();
     bot_speaks(args, &mut out, &mut talk, texts)?;
-    for line in std::io::stdin().lock().lines() {
+    for line in lines {
         if talk.end.is_some() {
             break;
         }

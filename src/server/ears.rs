@@ -149,7 +149,7 @@ impl Listener for Hall {
             if let Hearing::Failed(failure) = &hearing {
                 say_once(&told, failure);
             }
-            let heard = |hearing, understood| Input::Heard { leg, listen, hearing: Box::new(hearing), understood };
+            let heard = move |hearing, understood| Input::Heard { leg, listen, hearing: Box::new(hearing), understood };
             let Hearing::Final(words) = &hearing else {
                 // Where the engine has no room, its own deadlines go on without it.
                 let _ = inputs.try_send(heard(hearing, None));
