@@ -87,7 +87,7 @@ impl Hall {
             return;
         }
         let encoder = encoder(settings);
-        let notes = Arc::new(Notebook::in_data(&settings.data));
+        let notes = Arc::new(Notebook::of(settings));
         let mut minds = Minds::new();
         for Described { bot, .. } in bots {
             let kept = before.get(&bot.name).filter(|mind| mind.bot == bot).cloned();
