@@ -107,9 +107,9 @@ pub(super) fn encoder(loaded: &Loaded) -> Option<Arc<Encoder>> {
     read_encoder(folder).map_err(|message| eprintln!("warning: {message}")).ok()
 }
 
-/// What a bot understands; what it learns is kept with the data, so that it is learnt once.
+/// What a bot understands; what it learns is kept, so that it is learnt once.
 pub(super) fn understanding(bot: &Bot, encoder: Option<Arc<Encoder>>, loaded: &Loaded) -> Understanding {
-    Understanding::new(bot, encoder, Some(Arc::new(Notebook::in_data(&loaded.settings.data))))
+    Understanding::new(bot, encoder, Some(Arc::new(Notebook::of(&loaded.settings))))
 }
 
 /// What the bots of a configuration understand, for those who drive plans; learnt when it is first asked for.

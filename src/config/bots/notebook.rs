@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::callbot::understanding::Notes;
+use crate::settings::Settings;
 
 /// One is about five megabytes for two thousand sentences; anything larger is no note of ours.
 const LARGEST: u64 = 256 << 20;
@@ -17,8 +18,14 @@ pub struct Notebook {
 }
 
 impl Notebook {
-    pub fn in_data(data: &Path) -> Notebook {
-        Notebook { folder: data.join("learnt") }
+    /// Beside the encoder, without which learning takes no time; else with the data.
+    pub fn of(settings: &Settings) -> Notebook {
+        let beside = settings.sentence_encoder.as_deref().and_then(Path::parent);
+        Notebook::within(beside.unwrap_or(&settings.data))
+    }
+
+    fn within(folder: &Path) -> Notebook {
+        Notebook { folder: folder.join("learnt") }
     }
 
     fn place(&self, key: &str) -> PathBuf {
@@ -65,7 +72,7 @@ mod tests {
     #[test]
     fn notes_are_kept_and_the_oldest_go() {
         let data = tempfile::tempdir().unwrap();
-        let notebook = Notebook::in_data(data.path());
+        let notebook = Notebook::within(data.path());
         assert_eq!(notebook.read("a"), None);
         for key in 0..MOST + 5 {
             notebook.write(&key.to_string(), &[key as u8]);
@@ -78,7 +85,7 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_no_fault() {
         let data = tempfile::NamedTempFile::new().unwrap();
-        let notebook = Notebook::in_data(data.path());
+        let notebook = Notebook::within(data.path());
         notebook.write("a", &[1]);
         assert_eq!(notebook.read("a"), None);
     }
