@@ -108,6 +108,7 @@ impl Truth {
                 self.queues.insert(view.id.clone(), view.clone());
             }
             Change::Voicemail(_)
+            | Change::Conversation { .. }
             | Change::RecordingDeleted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. }

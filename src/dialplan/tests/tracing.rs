@@ -273,7 +273,7 @@ fn case_of(expect: &str) -> Vec<crate::dialplan::Miss> {
     let plans = plans(&text);
     let plan = plans.iter().next().unwrap();
     let case = &plan.cases()[0];
-    case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None)).1
+    case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None), &()).1
 }
 
 #[test]

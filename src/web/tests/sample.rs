@@ -76,6 +76,7 @@ pub fn call(id: u128) -> CallView {
         position: None,
         agent: Some(AgentId::from("201")),
         consult: None,
+        conversations: Vec::new(),
         legs: vec![
             leg(1, Party::Caller, "sip:33155501@127.0.0.2:5070"),
             leg(2, Party::Agent, "sip:201@127.0.0.3:5080"),
