@@ -220,7 +220,8 @@ mod tests {
         let bot = small_bot();
         let pad = Arc::new(Pad::default());
         Understanding::new(&bot, None, Some(pad.clone())).learn_all();
-        let (key, whole) = pad.0.lock().unwrap().first_key_value().map(|(key, octets)| (key.clone(), octets.clone())).unwrap();
+        let (key, whole) =
+            pad.0.lock().unwrap().first_key_value().map(|(key, octets)| (key.clone(), octets.clone())).unwrap();
         for end in [0, 1, 7, 19, whole.len() - 1] {
             pad.write(&key, &whole[..end]);
             let recalled = Understanding::new(&bot, None, Some(pad.clone()));

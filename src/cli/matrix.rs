@@ -44,7 +44,8 @@ pub(super) fn run(args: &TestArgs, loaded: &Loaded) -> ExitCode {
         let judged = read(path).and_then(|(language, sentences)| {
             let (described, language) = talk::find(&loaded.bots, &language, None)?;
             let bot = &described.bot;
-            let understanding = learnt.entry(&bot.name).or_insert_with(|| talk::understanding(bot, encoder.clone(), loaded));
+            let understanding =
+                learnt.entry(&bot.name).or_insert_with(|| talk::understanding(bot, encoder.clone(), loaded));
             let known = |intent: &str| intent == NONE || bot.intent(intent).is_some();
             if let Some(strange) = sentences.iter().find(|sentence| !known(&sentence.intent)) {
                 return Err(format!("{}: bot '{}' has no intent '{}'", path.display(), bot.name, strange.intent));

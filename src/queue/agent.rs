@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::occupancy::Work;
 use super::queues::QueueIndex;
 use super::schedules::Membership;
-use super::skills::Skills;
+use super::skills::{Numbered, Skills};
 use super::{Cause, Wanted};
 use crate::ids::{AgentId, CallId, QueueId};
 use crate::settings;
@@ -106,6 +106,8 @@ pub(super) struct Agent {
     pub(super) off_schedule: Vec<QueueIndex>,
     pub(super) preference: settings::CallPreference,
     pub(super) skills: Skills,
+    /// The same by number.
+    pub(super) has: Numbered,
     pub(super) reachable: bool,
     pub(super) duty: Duty,
     pub(super) since: Wall,
@@ -148,6 +150,7 @@ impl Agent {
             off_schedule: Vec::new(),
             preference: settings.call_preference,
             skills: Skills::new(),
+            has: Numbered::new(),
             reachable: false,
             duty: Duty::WithoutPhone(Resume::Available),
             since: now.wall,
@@ -203,9 +206,29 @@ impl Agent {
         matches!(self.duty, Duty::Talking(_) | Duty::Holding(_) | Duty::WrapUp { .. })
     }
 
-    /// What this agent adds to a queue's count of available, and of logged-in agents.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        let available = self.duty == Duty::Available && !self.leaving;
-        (u64::from(available), u64::from(self.duty.is_logged_in() && !self.leaving))
+    /// What this agent adds to the counts of a queue they serve.
+    pub(super) fn counted(&self) -> Counted {
+        if self.leaving {
+            return Counted::default();
+        }
+        let handling = self.is_with_contact();
+        let works = handling || matches!(self.duty, Duty::Available | Duty::Reserved(_) | Duty::Ringing(_));
+        Counted {
+            available: u64::from(self.duty == Duty::Available),
+            logged_in: u64::from(self.duty.is_logged_in()),
+            handling: u64::from(handling),
+            working: u64::from(works),
+        }
     }
+}
+
+/// Agents of a queue, or what one of them adds to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) available: u64,
+    pub(super) logged_in: u64,
+    /// Those who handle a contact, of this queue or another.
+    pub(super) handling: u64,
+    /// Those who do, or could.
+    pub(super) working: u64,
 }

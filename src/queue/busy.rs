@@ -10,7 +10,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Acd;
-use super::agent::{Agent, Duty};
 use super::queues::Queue;
 use crate::time::{Instant, Now};
 use crate::trace::rounded;
@@ -38,7 +37,7 @@ pub(super) struct Busy {
 }
 
 impl Busy {
-    /// An agent joins (or leaves) with what `busy_counts` says of them.
+    /// So many more handle a contact, and do or could, from now on; `part` is the opposite.
     pub(super) fn join(&mut self, (handling, working): (u64, u64), now: Instant) {
         self.pass(now);
         self.handling += handling;
@@ -89,15 +88,6 @@ impl Busy {
         let (handled, worked) = whole.fold((0, 0), |sum, (_, handled, worked)| (sum.0 + handled, sum.1 + worked));
         let share = (worked >= FEWEST).then(|| rounded(handled as f64 / worked as f64));
         std::mem::replace(&mut self.share, share) != share
-    }
-}
-
-impl Agent {
-    /// What this agent adds to those of a queue who handle a contact, and to those who do or could.
-    pub(super) fn busy_counts(&self) -> (u64, u64) {
-        let handles = self.is_with_contact();
-        let works = handles || matches!(self.duty, Duty::Available | Duty::Reserved(_) | Duty::Ringing(_));
-        (u64::from(handles && !self.leaving), u64::from(works && !self.leaving))
     }
 }
 

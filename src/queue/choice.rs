@@ -14,8 +14,7 @@ use super::contact::Contact;
 use super::idle::{Rank, Round};
 use super::matching::{KEPT, millis};
 use super::queues::Queue;
-use super::skills::{HIGHEST_LEVEL, Skills, meet};
-use crate::ids::Skill;
+use super::skills::{HIGHEST_LEVEL, Numbered, SkillNumber, level_of, meet};
 use crate::settings::Choice;
 use crate::time::Instant;
 use crate::trace::{Candidate, Rule, rounded};
@@ -97,12 +96,12 @@ impl Acd {
         let agent = self.agents.get(&agent)?;
         let choice = queue.settings.choice;
         let looked_at_fit =
-            !contact.demand.prefer_skills.is_empty() || (choice == Choice::BestSkill && !contact.asked.is_empty());
+            !contact.preferred.is_empty() || (choice == Choice::BestSkill && !contact.asked.is_empty());
         Some(Candidate::Agent {
             agent: agent.id.clone(),
             idle_ms: millis(now.since(agent.idle_since)),
             occupancy: (choice == Choice::LeastOccupied).then(|| rounded(agent.work.share(now))),
-            fit: looked_at_fit.then(|| fit(&agent.skills, contact, choice == Choice::BestSkill)),
+            fit: looked_at_fit.then(|| fit(&agent.has, contact, choice == Choice::BestSkill)),
             schedule: contact.queue.and_then(|queue| agent.schedule_of(queue)).cloned(),
         })
     }
@@ -111,7 +110,7 @@ impl Acd {
 impl<'a> Search<'a> {
     fn look(&mut self, queue: &'a Queue) {
         let contact = self.contact;
-        let (asked, preferred) = (&contact.asked, &contact.demand.prefer_skills);
+        let (asked, preferred) = (&contact.asked, &contact.preferred);
         let most = |skills: usize| u32::from(HIGHEST_LEVEL) * skills as u32;
         match (self.by_level, queue.idle.scarcest(asked)) {
             (true, Some((skill, least))) => {
@@ -124,14 +123,14 @@ impl<'a> Search<'a> {
                 for (n, (skill, least)) in preferred.iter().enumerate() {
                     let others = most(preferred.len() - n - 1);
                     for level in (*least..=HIGHEST_LEVEL).rev() {
-                        self.among(Round::new(queue.idle.at(skill, level), self.start), u32::from(level) + others);
+                        self.among(Round::new(queue.idle.at(*skill, level), self.start), u32::from(level) + others);
                     }
                 }
                 self.among(Round::new(queue.idle.all(), self.start), 0);
             }
             (false, scarcest) => {
                 for (n, (skill, least)) in preferred.iter().enumerate() {
-                    let sets = queue.idle.at_least(skill, *least);
+                    let sets = queue.idle.at_least(*skill, *least);
                     self.among(Round::new(sets, self.start), (preferred.len() - n) as u32);
                 }
                 let sets = scarcest.map_or(queue.idle.all(), |(skill, least)| queue.idle.at_least(skill, least));
@@ -153,12 +152,12 @@ impl<'a> Search<'a> {
             let rests = self.idle_since.is_some_and(|since| rank.idle.since > since);
             if known
                 || rests
-                || !meet(&agent.skills, &self.contact.asked)
+                || !meet(&agent.has, &self.contact.asked)
                 || self.contact.is_barred(rank.idle.agent, self.now)
             {
                 continue;
             }
-            let fitting = Fitting { fit: Reverse(fit(&agent.skills, self.contact, self.by_level)), ..best };
+            let fitting = Fitting { fit: Reverse(fit(&agent.has, self.contact, self.by_level)), ..best };
             let at = self.first.partition_point(|better| *better < fitting);
             if at < self.most {
                 self.first.truncate(self.most - 1);
@@ -169,8 +168,8 @@ impl<'a> Search<'a> {
 }
 
 /// How well an agent fits who may take the contact.
-fn fit(has: &Skills, contact: &Contact, by_level: bool) -> u32 {
-    let level = |(skill, least): (&Skill, &u8)| has.get(skill).copied().filter(|level| level >= least).map(u32::from);
-    let preferred = contact.demand.prefer_skills.iter().filter_map(level);
+fn fit(has: &Numbered, contact: &Contact, by_level: bool) -> u32 {
+    let level = |(skill, least): &(SkillNumber, u8)| level_of(has, *skill).filter(|level| level >= least).map(u32::from);
+    let preferred = contact.preferred.iter().filter_map(level);
     if by_level { contact.asked.iter().filter_map(level).chain(preferred).sum() } else { preferred.count() as u32 }
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::agent::AgentIndex;
 use super::queues::QueueIndex;
-use super::skills::Skills;
+use super::skills::{Numbered, SkillNumbers};
 use crate::demand::{Demand, Widening, widened};
 use crate::ids::CallId;
 use crate::time::{Instant, Now, Wall};
@@ -78,10 +78,14 @@ pub(super) struct Contact {
     pub(super) after: Option<QueueIndex>,
     pub(super) demand: Demand,
     /// What an agent must be good at by now.
-    pub(super) asked: Skills,
+    pub(super) asked: Numbered,
+    /// What the agent had better be good at besides.
+    pub(super) preferred: Numbered,
     /// The one agent whom it waits for.
     pub(super) held_for: Option<AgentIndex>,
-    /// The steps of widening that are to come, the next one last.
+    /// The last step of widening that was taken.
+    widened: Option<Widening>,
+    /// The steps that are to come, the next one last.
     pub(super) to_come: Vec<Widening>,
     pub(super) place: Place,
     /// `place.since` on the wall clock.
@@ -97,7 +101,6 @@ impl Contact {
         let waited = jiff::SignedDuration::try_from(now.instant.since(place.since)).unwrap_or_default();
         let since = now.wall.checked_sub(waited).unwrap_or(now.wall);
         let barred = BTreeMap::new();
-        let asked = demand.skills.clone();
         Contact {
             medium,
             cold: false,
@@ -105,14 +108,25 @@ impl Contact {
             queue,
             after: None,
             demand,
-            asked,
+            asked: Numbered::new(),
+            preferred: Numbered::new(),
             held_for: None,
+            widened: None,
             to_come: Vec::new(),
             place,
             since,
             stage: Stage::Waiting,
             barred,
         }
+    }
+
+    /// Takes the numbers of what it asks for by now, and prefers.
+    pub(super) fn number(&mut self, numbers: &SkillNumbers) {
+        self.preferred = numbers.of(&self.demand.prefer_skills);
+        self.asked = match self.widened {
+            Some(step) => numbers.of(&widened(&self.demand.skills, step.level)),
+            None => numbers.of(&self.demand.skills),
+        };
     }
 
     /// The rule by which less is asked for; who asks for nothing needs none.
@@ -123,14 +137,15 @@ impl Contact {
     }
 
     /// Takes the steps that are due. Gives the time of the next one.
-    pub(super) fn widen(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn widen(&mut self, now: Instant, numbers: &SkillNumbers) -> Option<Instant> {
         while let Some(step) = self.to_come.last().copied() {
             let at = self.place.since + step.after;
             if at > now {
                 return Some(at);
             }
             self.to_come.pop();
-            self.asked = widened(&self.demand.skills, step.level);
+            self.widened = Some(step);
+            self.number(numbers);
         }
         None
     }

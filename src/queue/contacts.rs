@@ -82,8 +82,9 @@ impl Acd {
         let since = waiting_since.min(now.instant);
         let place = Place::new(contact, demand.priority, entered.priority_step(), since, arrival);
         let mut fresh = Contact::new(Some(index), medium, demand.clone(), place, now);
+        fresh.number(&self.skill_numbers);
         fresh.widens_by(demand.widen.as_ref().unwrap_or(&entered.settings.widen));
-        if let Some(at) = fresh.widen(now.instant) {
+        if let Some(at) = fresh.widen(now.instant, &self.skill_numbers) {
             self.timers.set(Timer::Widen(contact), at);
         }
         let hold_back = entered.settings.callback.hold_back;

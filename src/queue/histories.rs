@@ -575,7 +575,7 @@ impl Acd {
                 let free = |agent: &&super::agent::Agent| {
                     agent.duty == Duty::Available && !agent.resting && agent.queues.contains(index)
                 };
-                let able = |agent: &&super::agent::Agent| meet(&agent.skills, &contact.asked);
+                let able = |agent: &&super::agent::Agent| meet(&agent.has, &contact.asked);
                 for agent in self.agents.values().filter(free).filter(able) {
                     let index = self.agent_index[&agent.id];
                     if contact.held_for.is_some_and(|preferred| preferred != index) {

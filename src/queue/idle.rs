@@ -9,8 +9,7 @@ use smallvec::SmallVec;
 
 use super::agent::{AgentIndex, Idle};
 use super::occupancy::Work;
-use super::skills::{HIGHEST_LEVEL, Skills};
-use crate::ids::Skill;
+use super::skills::{HIGHEST_LEVEL, Numbered, SkillNumber};
 use crate::settings::Choice;
 
 /// The order in which agents are chosen; what a queue's choice does not look at is equal for all.
@@ -47,20 +46,20 @@ type Set = BTreeSet<Rank>;
 pub(super) struct IdleAgents {
     all: Set,
     /// By level, 1 to 5. No skill stands here that nobody has.
-    by_skill: BTreeMap<Skill, [Set; HIGHEST_LEVEL as usize]>,
+    by_skill: BTreeMap<SkillNumber, [Set; HIGHEST_LEVEL as usize]>,
 }
 
 impl IdleAgents {
-    pub(super) fn insert(&mut self, rank: Rank, has: &Skills) {
+    pub(super) fn insert(&mut self, rank: Rank, has: &Numbered) {
         self.all.insert(rank);
         for (skill, level) in has {
-            if let Some(set) = self.by_skill.entry(skill.clone()).or_default().get_mut(place_of(*level)) {
+            if let Some(set) = self.by_skill.entry(*skill).or_default().get_mut(place_of(*level)) {
                 set.insert(rank);
             }
         }
     }
 
-    pub(super) fn remove(&mut self, rank: &Rank, has: &Skills) {
+    pub(super) fn remove(&mut self, rank: &Rank, has: &Numbered) {
         self.all.remove(rank);
         for (skill, level) in has {
             let Some(levels) = self.by_skill.get_mut(skill) else { continue };
@@ -82,20 +81,20 @@ impl IdleAgents {
     }
 
     /// Those who have a skill at this level or above, a set a level.
-    pub(super) fn at_least(&self, skill: &Skill, least: u8) -> &[Set] {
-        let levels = self.by_skill.get(skill).map(|levels| levels.get(place_of(least)..).unwrap_or_default());
+    pub(super) fn at_least(&self, skill: SkillNumber, least: u8) -> &[Set] {
+        let levels = self.by_skill.get(&skill).map(|levels| levels.get(place_of(least)..).unwrap_or_default());
         levels.unwrap_or_default()
     }
 
     /// Those who have it at this level.
-    pub(super) fn at(&self, skill: &Skill, level: u8) -> &[Set] {
+    pub(super) fn at(&self, skill: SkillNumber, level: u8) -> &[Set] {
         self.at_least(skill, level).get(..1).unwrap_or_default()
     }
 
     /// The skill asked for that the fewest have at its level.
-    pub(super) fn scarcest<'s>(&self, asked: &'s Skills) -> Option<(&'s Skill, u8)> {
-        let count = |skill: &Skill, least: u8| self.at_least(skill, least).iter().map(BTreeSet::len).sum::<usize>();
-        asked.iter().map(|(skill, least)| (skill, *least)).min_by_key(|(skill, least)| count(skill, *least))
+    pub(super) fn scarcest(&self, asked: &Numbered) -> Option<(SkillNumber, u8)> {
+        let count = |skill: SkillNumber, least: u8| self.at_least(skill, least).iter().map(BTreeSet::len).sum::<usize>();
+        asked.iter().copied().min_by_key(|(skill, least)| count(*skill, *least))
     }
 }
 

@@ -84,7 +84,7 @@ impl Acd {
         let mut first: SmallVec<[Claim; KEPT]> = SmallVec::new();
         for (preference, queue_index) in agent.queues.iter().enumerate() {
             let Some(queue) = self.queues.get(queue_index) else { continue };
-            for places in queue.unoffered.groups_for(index, &agent.skills) {
+            for places in queue.unoffered.groups_for(index, &agent.has) {
                 for place in places {
                     let claim = Claim::new(*place, *queue_index, queue).of_agent(preference, agent.preference);
                     let at = first.partition_point(|earlier| earlier.is_before(&claim, now));

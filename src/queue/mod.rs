@@ -77,6 +77,7 @@ use crate::trace::Decision;
 use agent::{Agent, AgentIndex};
 use contact::Contact;
 use queues::{Queue, QueueIndex};
+use skills::SkillNumbers;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AcdEvent {
@@ -160,6 +161,7 @@ pub struct Acd {
     queues: BTreeMap<QueueIndex, Queue>,
     queue_index: HashMap<QueueId, QueueIndex>,
     contacts: HashMap<CallId, Contact>,
+    skill_numbers: SkillNumbers,
     /// What the calendars say that schedules name.
     hours: BTreeMap<String, Hours>,
     /// When occupancies are measured next; `None` while they stand still.
@@ -185,6 +187,7 @@ impl Acd {
             queues: BTreeMap::new(),
             queue_index: HashMap::new(),
             contacts: HashMap::new(),
+            skill_numbers: SkillNumbers::default(),
             hours: BTreeMap::new(),
             measure_at: None,
             staff_changed: now.instant,

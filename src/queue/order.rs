@@ -49,23 +49,28 @@ impl Claim {
 
     /// `Less` is served first; and why.
     pub(super) fn compare(&self, other: &Claim, now: Instant) -> (Ordering, Rule) {
-        let by_queue = |order: Ordering| if self.by_queue { order } else { Ordering::Equal };
-        let ways = [
-            (Rule::Priority, by_queue(other.whole_priority(now).cmp(&self.whole_priority(now)))),
-            (Rule::QueuePreference, by_queue(self.preference.cmp(&other.preference))),
-            (Rule::Priority, other.priority_above(self, now)),
-            (Rule::ServiceLevel, other.ratio_above(self, now)),
-            (Rule::LongestWait, self.place.since.cmp(&other.place.since)),
-            (Rule::QueuePreference, self.preference.cmp(&other.preference)),
-            (Rule::FirstCome, self.place.arrival.cmp(&other.place.arrival)),
-        ];
-        match ways.iter().find(|(_, order)| order.is_ne()) {
-            Some((Rule::Priority, order)) if self.place.priority == other.place.priority => {
-                (*order, self.gains_by(other))
+        let by_queue = if self.by_queue { self.compare_queues(other, now) } else { None };
+        match by_queue.or_else(|| self.compare_need(other, now)) {
+            Some((order, Rule::Priority)) if self.place.priority == other.place.priority => {
+                (order, self.gains_by(other))
             }
-            Some((rule, order)) => (*order, *rule),
+            Some(decided) => decided,
             None => (Ordering::Equal, Rule::OnlyOne),
         }
+    }
+
+    /// By the order of queues.
+    fn compare_queues(&self, other: &Claim, now: Instant) -> Option<(Ordering, Rule)> {
+        decides(other.whole_priority(now).cmp(&self.whole_priority(now)), Rule::Priority)
+            .or_else(|| decides(self.preference.cmp(&other.preference), Rule::QueuePreference))
+    }
+
+    fn compare_need(&self, other: &Claim, now: Instant) -> Option<(Ordering, Rule)> {
+        decides(other.priority_above(self, now), Rule::Priority)
+            .or_else(|| decides(other.ratio_above(self, now), Rule::ServiceLevel))
+            .or_else(|| decides(self.place.since.cmp(&other.place.since), Rule::LongestWait))
+            .or_else(|| decides(self.preference.cmp(&other.preference), Rule::QueuePreference))
+            .or_else(|| decides(self.place.arrival.cmp(&other.place.arrival), Rule::FirstCome))
     }
 
     /// By what one gained more than another of the same priority.
@@ -121,6 +126,10 @@ impl Claim {
     pub(super) fn ratio(&self, now: Instant) -> f64 {
         rounded(self.waited(now).as_secs_f64() / self.target.as_secs_f64().max(1e-9))
     }
+}
+
+fn decides(order: Ordering, rule: Rule) -> Option<(Ordering, Rule)> {
+    order.is_ne().then_some((order, rule))
 }
 
 /// Exact, and of a bound that products of two stay far within 128 bits.

@@ -19,7 +19,7 @@ impl Acd {
         if let Some(queue) = &mut queue {
             queue.close(contact);
         }
-        if let Some(at) = contact.widen(now.instant) {
+        if let Some(at) = contact.widen(now.instant, &self.skill_numbers) {
             self.timers.set(Timer::Widen(id), at);
         }
         if let Some(queue) = queue {
@@ -39,7 +39,7 @@ impl Acd {
     fn may_be_waited_for(&self, agent: AgentIndex, contact: &Contact) -> bool {
         self.agents.get(&agent).is_some_and(|agent| {
             let serves = contact.queue.is_some_and(|queue| agent.queues.contains(&queue));
-            agent.is_at_work() && serves && meet(&agent.skills, &contact.asked)
+            agent.is_at_work() && serves && meet(&agent.has, &contact.asked)
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
-use super::agent::{Agent, AgentIndex};
+use super::agent::{Agent, AgentIndex, Counted};
 use super::busy::Busy;
 use super::contact::{Contact, Medium, Place, Stage, Waited};
 use super::flow::Flow;
@@ -98,6 +98,18 @@ impl Queue {
         }
     }
 
+    /// An agent adds something else to the counts from now on. Whether any of those has changed that are shown.
+    pub(super) fn recount(&mut self, before: Counted, after: Counted, now: Now) -> bool {
+        let (was_busy, is_busy) = ((before.handling, before.working), (after.handling, after.working));
+        if was_busy != is_busy {
+            self.busy.part(was_busy, now.instant);
+            self.busy.join(is_busy, now.instant);
+        }
+        self.agents_available = self.agents_available + after.available - before.available;
+        self.agents_logged_in = self.agents_logged_in + after.logged_in - before.logged_in;
+        (before.available, before.logged_in) != (after.available, after.logged_in)
+    }
+
     /// Callers who wait on the line.
     pub(super) fn callers(&self) -> usize {
         self.voices.len()
@@ -177,6 +189,7 @@ impl Acd {
     /// its wrap-up.
     pub fn configure(&mut self, queues: &[settings::Queue], agents: &[settings::Agent], now: Now) {
         self.configure_queues(queues, now);
+        self.number_skills(agents);
         let kept: HashSet<&AgentId> = agents.iter().map(|agent| &agent.id).collect();
         let gone: Vec<AgentIndex> =
             self.agents.iter().filter(|(_, agent)| !kept.contains(&agent.id)).map(|(index, _)| *index).collect();
@@ -223,7 +236,7 @@ impl Acd {
             queue.idle = IdleAgents::default();
             for agent in self.agents.values().filter(|agent| agent.queues.contains(&index)) {
                 if let Some(idle) = agent.listed {
-                    queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.skills);
+                    queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.has);
                 }
             }
         }
@@ -261,16 +274,36 @@ impl Acd {
             }
         }
         let (queues, off_schedule) = self.by_schedule(&memberships);
-        self.change(index, now, |agent| {
+        let has = self.skill_numbers.of(&settings.skills);
+        self.regroup(index, now, |agent| {
             agent.name.clone_from(&settings.name);
             agent.memberships = memberships;
             agent.queues = queues;
             agent.off_schedule = off_schedule;
             agent.preference = settings.call_preference;
             agent.skills.clone_from(&settings.skills);
+            agent.has = has;
             agent.leaving = false;
         });
         self.note_membership(index, &before, Cause::Configured, now);
+    }
+
+    /// Skills that agents have for the first time get a number; somebody may wait for one already.
+    fn number_skills(&mut self, agents: &[settings::Agent]) {
+        if !self.skill_numbers.learn(agents.iter().flat_map(|agent| agent.skills.keys())) {
+            return;
+        }
+        for contact in self.contacts.values_mut() {
+            let queue = contact.queue.and_then(|index| self.queues.get_mut(&index));
+            let mut queue = queue.filter(|_| contact.stage == Stage::Waiting);
+            if let Some(queue) = &mut queue {
+                queue.close(contact);
+            }
+            contact.number(&self.skill_numbers);
+            if let Some(queue) = queue {
+                queue.open(contact);
+            }
+        }
     }
 
     fn new_agent(&mut self, settings: &settings::Agent, now: Now) -> AgentIndex {
@@ -286,7 +319,7 @@ impl Acd {
     fn dismiss(&mut self, index: AgentIndex, now: Now) {
         self.withdraw(index, now);
         let schedules = self.agents.get(&index).map(|agent| self.by_schedule(&agent.memberships));
-        self.change(index, now, |agent| {
+        self.regroup(index, now, |agent| {
             (agent.queues, agent.off_schedule) = schedules.unwrap_or_default();
             agent.leaving = true;
         });

@@ -71,7 +71,7 @@ impl Acd {
             return false;
         }
         let before = (agent.queues.clone(), agent.skills.clone());
-        self.change(index, now, |agent| {
+        self.regroup(index, now, |agent| {
             agent.queues = queues;
             agent.off_schedule = off;
         });

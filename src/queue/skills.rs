@@ -1,9 +1,10 @@
 //! Skills: what agents are good at, and what contacts ask for; with the sets that find the one for the other without
 //! walking over everybody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::agent::AgentIndex;
 use super::contact::Place;
@@ -14,9 +15,50 @@ pub type Skills = BTreeMap<Skill, u8>;
 
 pub(super) const HIGHEST_LEVEL: u8 = 5;
 
+/// Stands for the name of a skill. Names are compared when somebody comes, numbers in every decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct SkillNumber(u32);
+
+impl SkillNumber {
+    /// Of every skill that no agent was ever configured with.
+    const NOBODYS: SkillNumber = SkillNumber(u32::MAX);
+}
+
+/// The numbers of the skills that agents have. What contacts ask for adds none, so that only the configuration lets them
+/// grow.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct SkillNumbers(HashMap<Skill, SkillNumber>);
+
+impl SkillNumbers {
+    /// Numbers those that are new. Whether there are any.
+    pub(super) fn learn<'s>(&mut self, names: impl IntoIterator<Item = &'s Skill>) -> bool {
+        let before = self.0.len();
+        for name in names {
+            let next = SkillNumber(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+            self.0.entry(name.clone()).or_insert(next);
+        }
+        self.0.len() > before
+    }
+
+    pub(super) fn of(&self, skills: &Skills) -> Numbered {
+        let number = |skill| self.0.get(skill).copied().unwrap_or(SkillNumber::NOBODYS);
+        let mut numbered: Numbered = skills.iter().map(|(skill, level)| (number(skill), *level)).collect();
+        numbered.sort_unstable();
+        numbered
+    }
+}
+
+/// Skills by number, in order, with levels.
+pub(super) type Numbered = SmallVec<[(SkillNumber, u8); 5]>;
+
+pub(super) fn level_of(has: &Numbered, skill: SkillNumber) -> Option<u8> {
+    has.iter().find(|(own, _)| *own == skill).map(|(_, level)| *level)
+}
+
 /// Whether an agent with these skills can take a contact that asks for those.
-pub(super) fn meet(has: &Skills, asked: &Skills) -> bool {
-    asked.iter().all(|(skill, least)| has.get(skill).is_some_and(|level| level >= least))
+pub(super) fn meet(has: &Numbered, asked: &Numbered) -> bool {
+    asked.iter().all(|(skill, least)| level_of(has, *skill).is_some_and(|level| level >= *least))
 }
 
 /// The contacts of a queue that wait and are not being offered. Those that ask the same stand in one group, so an agent
@@ -27,25 +69,25 @@ pub(super) struct Unoffered {
     /// Those that ask for nothing.
     anybody: BTreeSet<Place>,
     /// In the order of what they ask for; none is empty.
-    by_skill: BTreeMap<Skill, Vec<Group>>,
+    by_skill: BTreeMap<SkillNumber, Vec<Group>>,
     /// Those that wait for one agent.
     held: BTreeMap<AgentIndex, BTreeSet<Place>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Group {
-    asked: Skills,
+    asked: Numbered,
     places: BTreeSet<Place>,
 }
 
 impl Unoffered {
     /// `held_for` is the one agent it waits for, if it does.
-    pub(super) fn insert(&mut self, place: Place, asked: &Skills, held_for: Option<AgentIndex>) {
-        let places = match (held_for, asked.keys().next()) {
+    pub(super) fn insert(&mut self, place: Place, asked: &Numbered, held_for: Option<AgentIndex>) {
+        let places = match (held_for, asked.first()) {
             (Some(agent), _) => self.held.entry(agent).or_default(),
             (None, None) => &mut self.anybody,
-            (None, Some(skill)) => {
-                let groups = self.by_skill.entry(skill.clone()).or_default();
+            (None, Some((skill, _))) => {
+                let groups = self.by_skill.entry(*skill).or_default();
                 let at = groups.binary_search_by(|group| group.asked.cmp(asked)).unwrap_or_else(|at| {
                     groups.insert(at, Group { asked: asked.clone(), places: BTreeSet::new() });
                     at
@@ -57,8 +99,8 @@ impl Unoffered {
         places.insert(place);
     }
 
-    pub(super) fn remove(&mut self, place: &Place, asked: &Skills, held_for: Option<AgentIndex>) {
-        match (held_for, asked.keys().next()) {
+    pub(super) fn remove(&mut self, place: &Place, asked: &Numbered, held_for: Option<AgentIndex>) {
+        match (held_for, asked.first()) {
             (Some(agent), _) => {
                 let Some(places) = self.held.get_mut(&agent) else { return };
                 places.remove(place);
@@ -69,7 +111,7 @@ impl Unoffered {
             (None, None) => {
                 self.anybody.remove(place);
             }
-            (None, Some(skill)) => {
+            (None, Some((skill, _))) => {
                 let Some(groups) = self.by_skill.get_mut(skill) else { return };
                 let Ok(at) = groups.binary_search_by(|group| group.asked.cmp(asked)) else { return };
                 let Some(group) = groups.get_mut(at) else { return };
@@ -88,9 +130,9 @@ impl Unoffered {
     pub(super) fn groups_for<'a>(
         &'a self,
         agent: AgentIndex,
-        has: &'a Skills,
+        has: &'a Numbered,
     ) -> impl Iterator<Item = &'a BTreeSet<Place>> {
-        let by_skill = has.keys().filter_map(|skill| self.by_skill.get(skill)).flatten();
+        let by_skill = has.iter().filter_map(|(skill, _)| self.by_skill.get(skill)).flatten();
         let fitting = by_skill.filter(|group| meet(has, &group.asked)).map(|group| &group.places);
         std::iter::once(&self.anybody).chain(self.held.get(&agent)).chain(fitting)
     }
@@ -122,15 +164,29 @@ mod tests {
 
     #[test]
     fn every_skill_asked_for_is_needed_at_its_level() {
+        let mut numbers = SkillNumbers::default();
         let has = skills(&[("billing", 3), ("french", 5)]);
+        assert!(numbers.learn(has.keys()));
         for (asked, met) in [
             (skills(&[]), true),
             (skills(&[("billing", 3)]), true),
             (skills(&[("billing", 4)]), false),
             (skills(&[("billing", 1), ("french", 5)]), true),
             (skills(&[("billing", 1), ("german", 1)]), false),
+            (skills(&[("german", 1), ("spanish", 1)]), false),
         ] {
-            assert_eq!(meet(&has, &asked), met, "{asked:?}");
+            assert_eq!(meet(&numbers.of(&has), &numbers.of(&asked)), met, "{asked:?}");
         }
+    }
+
+    #[test]
+    fn a_skill_keeps_its_number_when_others_are_learnt() {
+        let mut numbers = SkillNumbers::default();
+        let (first, all) = (skills(&[("french", 5)]), skills(&[("billing", 3), ("french", 5)]));
+        assert!(numbers.learn(first.keys()));
+        let before = numbers.of(&first);
+        assert!(numbers.learn(all.keys()));
+        assert!(!numbers.learn(all.keys()), "nothing is new");
+        assert_eq!(numbers.of(&first), before);
     }
 }

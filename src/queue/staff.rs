@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::agent::{Agent, AgentIndex, Duty, Resume};
+use super::agent::{Agent, AgentIndex, Counted, Duty, Resume};
 use super::error::nearest;
 use super::idle::Rank;
 use super::{Acd, AcdEvent, AgentError, Cause, Timer, Wanted};
@@ -184,13 +184,45 @@ impl Acd {
         self.come_free(index, now, |agent| agent.resting = false);
     }
 
-    /// Every change that decides whether an agent can be chosen, or is counted, goes through here.
+    /// Every change that decides whether an agent can be chosen, or is counted, goes through here; but not one of the
+    /// queues they serve, or of their skills. Of the queues those are touched in which something is different.
     pub(super) fn change(&mut self, index: AgentIndex, now: Now, change: impl FnOnce(&mut Agent)) {
+        let Some(agent) = self.agents.get_mut(&index) else { return };
+        let (counted, listed, work) = (agent.counted(), agent.listed, agent.work);
+        let was_in = agent.duty.is_logged_in();
+        change(agent);
+        agent.listed = agent.idle(index);
+        let moves = listed != agent.listed || (listed.is_some() && work != agent.work);
+        if moves || counted != agent.counted() {
+            for queue_index in &agent.queues {
+                let Some(queue) = self.queues.get_mut(queue_index) else { continue };
+                if let Some(idle) = listed.filter(|_| moves) {
+                    queue.idle.remove(&Rank::new(queue.settings.choice, idle, work), &agent.has);
+                }
+                if let Some(idle) = agent.listed.filter(|_| moves) {
+                    queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.has);
+                }
+                if queue.recount(counted, agent.counted(), now) {
+                    self.changed_queues.insert(*queue_index);
+                }
+            }
+            for queue_index in &agent.off_schedule {
+                let Some(queue) = self.queues.get_mut(queue_index) else { continue };
+                queue.agents_off_schedule += agent.counted().logged_in;
+                queue.agents_off_schedule -= counted.logged_in;
+                self.changed_queues.insert(*queue_index);
+            }
+        }
+        self.note_entered(index, was_in);
+        self.changed_agents.insert(index);
+        self.measure_later(now.instant);
+    }
+
+    /// The same where the queues they serve, or their skills, may be others afterwards.
+    pub(super) fn regroup(&mut self, index: AgentIndex, now: Now, change: impl FnOnce(&mut Agent)) {
         self.leave_queues(index, now);
         if let Some(agent) = self.agents.get_mut(&index) {
-            let was_in = agent.duty.is_logged_in();
             change(agent);
-            self.note_entered(index, was_in);
         }
         self.join_queues(index, now);
         self.changed_agents.insert(index);
@@ -200,20 +232,18 @@ impl Acd {
     pub(super) fn leave_queues(&mut self, index: AgentIndex, now: Now) {
         let Some(agent) = self.agents.get_mut(&index) else { return };
         let listed = agent.listed.take();
-        let ((available, logged_in), busy) = (agent.counts(), agent.busy_counts());
+        let counted = agent.counted();
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = &listed {
-                queue.idle.remove(&Rank::new(queue.settings.choice, *idle, agent.work), &agent.skills);
+                queue.idle.remove(&Rank::new(queue.settings.choice, *idle, agent.work), &agent.has);
             }
-            queue.agents_available -= available;
-            queue.agents_logged_in -= logged_in;
-            queue.busy.part(busy, now.instant);
+            queue.recount(counted, Counted::default(), now);
             self.changed_queues.insert(*queue_index);
         }
         for queue_index in &agent.off_schedule {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
-            queue.agents_off_schedule -= logged_in;
+            queue.agents_off_schedule -= counted.logged_in;
             self.changed_queues.insert(*queue_index);
         }
     }
@@ -221,20 +251,18 @@ impl Acd {
     fn join_queues(&mut self, index: AgentIndex, now: Now) {
         let Some(agent) = self.agents.get_mut(&index) else { return };
         agent.listed = agent.idle(index);
-        let ((available, logged_in), busy) = (agent.counts(), agent.busy_counts());
+        let counted = agent.counted();
         for queue_index in &agent.queues {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
             if let Some(idle) = agent.listed {
-                queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.skills);
+                queue.idle.insert(Rank::new(queue.settings.choice, idle, agent.work), &agent.has);
             }
-            queue.agents_available += available;
-            queue.agents_logged_in += logged_in;
-            queue.busy.join(busy, now.instant);
+            queue.recount(Counted::default(), counted, now);
             self.changed_queues.insert(*queue_index);
         }
         for queue_index in &agent.off_schedule {
             let Some(queue) = self.queues.get_mut(queue_index) else { continue };
-            queue.agents_off_schedule += logged_in;
+            queue.agents_off_schedule += counted.logged_in;
             self.changed_queues.insert(*queue_index);
         }
     }

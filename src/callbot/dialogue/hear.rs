@@ -122,7 +122,9 @@ impl Dialogue {
             self.paused = true;
             return true;
         }
-        if matches!(self.state, State::Wish | State::More) && is_only(&plain, &words.farewells) && !is_only(&plain, &words.yes)
+        if matches!(self.state, State::Wish | State::More)
+            && is_only(&plain, &words.farewells)
+            && !is_only(&plain, &words.yes)
         {
             self.end_with(mind, &mind.bot.texts.goodbye, Ending::Served, now);
             return true;

@@ -37,7 +37,14 @@ impl Matcher {
             return None;
         }
         let (scale, threshold) = (f32::from_le_bytes(*scale), f32::from_le_bytes(*threshold));
-        Some(Matcher { forms: Forms::of(&texts(examples)), meanings, weights, exact: exact(examples), scale, threshold })
+        Some(Matcher {
+            forms: Forms::of(&texts(examples)),
+            meanings,
+            weights,
+            exact: exact(examples),
+            scale,
+            threshold,
+        })
     }
 }
 

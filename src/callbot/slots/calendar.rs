@@ -119,11 +119,18 @@ pub(super) fn time(text: &str, words: &Words, asked: bool) -> Option<u16> {
     let fixed = [(&clock.noon, 12 * 60), (&clock.midnight, 0)];
     // L'après-midi is not midi.
     let half_days = [find_phrase(&tokens, &clock.afternoon), find_phrase(&tokens, &clock.morning)];
-    let alone = |(at, _): (usize, usize)| !half_days.iter().flatten().any(|(from, length)| (*from..from + length).contains(&at));
+    let alone = |(at, _): (usize, usize)| {
+        !half_days.iter().flatten().any(|(from, length)| (*from..from + length).contains(&at))
+    };
     if let Some((_, minutes)) = fixed.into_iter().find(|(names, _)| find_phrase(&tokens, names).is_some_and(alone)) {
         return Some(minutes);
     }
     let at = |phrases: &[String], at: usize| phrase_at(&tokens, at, phrases).is_some();
+    // Korean writes endings on: 반이요, 시에.
+    let starts = |phrases: &[String], at: usize| {
+        let mut korean = phrases.iter().filter(|phrase| phrase.chars().all(is_hangul));
+        tokens.get(at).is_some_and(|token| korean.any(|phrase| token.starts_with(phrase.as_str())))
+    };
     let ends_before = |phrases: &[String], start: usize| {
         (1..=3).any(|length| {
             start.checked_sub(length).is_some_and(|from| phrase_at(&tokens, from, phrases) == Some(length))
@@ -141,13 +148,7 @@ pub(super) fn time(text: &str, words: &Words, asked: bool) -> Option<u16> {
     };
     let hours = numbers.iter().enumerate().filter(|(_, number)| number.value <= 24 && !day_or_month(number));
     // An hour that is called one; else one that stands where an hour stands; else the only number, where it was asked for.
-    let called = |number: &Number| {
-        // Korean writes the ending on: 시에, 시요.
-        let written_on = clock.hour.iter().any(|hour| {
-            hour.chars().all(is_hangul) && tokens.get(number.end).is_some_and(|next| next.starts_with(hour.as_str()))
-        });
-        written_on || at(&clock.hour, number.end)
-    };
+    let called = |number: &Number| starts(&clock.hour, number.end) || at(&clock.hour, number.end);
     let placed = |number: &Number| {
         ends_before(&clock.before_hour, number.start)
             || ends_before(&clock.half_past, number.start)
@@ -164,7 +165,7 @@ pub(super) fn time(text: &str, words: &Words, asked: bool) -> Option<u16> {
     let (index, hour) = *chosen;
     let behind = if called(hour) { hour.end + 1 } else { hour.end };
     let minutes = if ends_before(&clock.half_past, hour.start)
-        || (behind..=behind + 1).any(|end| at(&clock.and_half, end))
+        || (behind..=behind + 1).any(|end| at(&clock.and_half, end) || starts(&clock.and_half, end))
     {
         30
     } else if ends_before(&clock.quarter_past, hour.start) || at(&clock.and_quarter, behind) {

@@ -75,7 +75,9 @@ fn sino_korean(word: &str) -> String {
 /// How many octets at the end of a run of digits are no digit: `이` of `이요` and `이에요` ends a sentence, and `일` behind
 /// few digits is the day of a month.
 fn ending_of(run: &str, rest: &str) -> usize {
-    let few = (2..=4).contains(&run.chars().count());
+    let length = run.chars().count();
+    // A day is one digit, or has a ten: 오일, 이십일일; more digits are a number that is spelt.
+    let few = length == 2 || ((3..=4).contains(&length) && run.contains('십'));
     match run.chars().next_back() {
         Some(last @ '이') if rest.starts_with(['요', '에', '고', '야']) => last.len_utf8(),
         Some(last @ '일') if few && (rest.is_empty() || rest.starts_with(['날', '에', '로', '이'])) => {
@@ -136,8 +138,9 @@ fn spelled(tokens: &[String], start: usize, words: &Words) -> Option<Number> {
         let Some((value, end, is_ordinal)) = number_word(tokens, from, words) else { break };
         match value {
             100 if at > start && (1..10).contains(&below) => below *= 100,
-            1_000 | 1_000_000 if at > start && below > 0 && value < scale => {
-                total += below.saturating_mul(value);
+            // Mille stands alone.
+            1_000 | 1_000_000 if (at == start || below > 0) && value < scale => {
+                total += below.max(1).saturating_mul(value);
                 (below, scale) = (0, value);
             }
             value if at == start || (value < room && fits(value, below)) => below += value,

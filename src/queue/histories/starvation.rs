@@ -55,7 +55,7 @@ impl Acd {
         unchanged
             && !contact.cold
             && contact.queue.is_some_and(|queue| agent.queues.contains(&queue))
-            && meet(&agent.skills, &contact.asked)
+            && meet(&agent.has, &contact.asked)
             && contact.held_for.is_none_or(|preferred| preferred == index)
             && !contact.is_barred(index, now)
     }
