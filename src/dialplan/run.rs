@@ -177,6 +177,12 @@ impl Run {
         }
     }
 
+    /// The run of a call that has been through another plan: what ran there stands before.
+    pub fn behind(mut self, path: Vec<PathStep>) -> Run {
+        self.path = path;
+        self
+    }
+
     /// History has answered, before the run has begun.
     pub fn meet(&mut self, caller: CallerFacts) {
         if self.steps == 0 {

@@ -2,7 +2,7 @@
 //! not there or dies costs nobody their call.
 
 use super::decisions::centre;
-use super::dial_out::{CALLER, from_caller};
+use super::dial_out::{CALLER, from_caller, sdp};
 use super::*;
 use crate::bridge::{Digit, DigitSource, PlayItem};
 use crate::callbot::bot::Bot;
@@ -193,4 +193,29 @@ fn a_caller_who_hangs_up_in_the_middle_leaves_what_was_said() {
     let said = &record.conversations[0];
     assert_eq!((said.served, said.reason, said.intent.as_deref()), (false, None, Some("payment")));
     assert_eq!(record.outcome, Some(Outcome::Abandoned));
+}
+
+#[test]
+fn an_agent_sends_the_caller_back_to_the_bot() {
+    let mut talk = Talk::new(centre());
+    talk.say("agent", None);
+    talk.end_play();
+    let (phone, invite) = talk.bench.request(Method::Invite);
+    talk.bench.answer(&phone, &invite, 200, &sdp(6_000, "sendrecv"));
+    talk.media();
+    let id = *talk.bench.engine.calls.keys().next().expect("the call");
+    let asked = talk.bench.engine.asking("700").and_then(|to| talk.bench.engine.transfer(id, &to, None, talk.bench.now));
+    assert_eq!(asked, Ok(()));
+    talk.bench.input(Input::Time);
+    let media = talk.media();
+    assert!(media.contains(&"play greeting".to_owned()) && media.contains(&"listen en".to_owned()), "{media:?}");
+    talk.hear(2, Hearing::Started, None);
+    let heard = Heard { text: "when are you open".to_owned(), confidence: 0.9, ..Heard::default() };
+    talk.hear(2, Hearing::Final(heard), Some(1));
+    let record = talk.hang_up();
+    assert_eq!(record.outcome, Some(Outcome::Handled), "an agent has talked with them");
+    assert_eq!(record.conversations.len(), 2);
+    assert_eq!(record.transfers, 1);
+    let modules: Vec<&str> = record.path.iter().map(|step| step.module.as_str()).collect();
+    assert_eq!(modules, ["callbot", "distribute", "callbot"]);
 }
