@@ -59,7 +59,7 @@ pub(super) fn hear(file: &Path, language: &Language, settings: &Settings) -> Res
     loop {
         let piece = pieces.next().unwrap_or_else(|| {
             silent_since.get_or_insert(due);
-            &silence
+            silence.as_slice()
         });
         stream.hear(piece, 0.0);
         due += PIECE;
