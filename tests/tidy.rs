@@ -12,8 +12,21 @@ const PURE: &[&str] = &[
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "comfort", "conversation", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift",
-    "time", "trace", "views",
+    "callback",
+    "caller",
+    "comfort",
+    "conversation",
+    "demand",
+    "outbox",
+    "findings",
+    "heard",
+    "ids",
+    "record",
+    "settings",
+    "shift",
+    "time",
+    "trace",
+    "views",
 ];
 
 /// Which rooms a room may name, besides itself and the value types.

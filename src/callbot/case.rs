@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::dialogue::{Action, Dialogue, Ending, Event, LookUp, Mind, Conversation, Utterance};
+use super::dialogue::{Action, Conversation, Dialogue, Ending, Event, LookUp, Mind, Utterance};
 use crate::bridge::Digit;
 use crate::ids::Language;
 use crate::time::{Instant, Now, Wall};

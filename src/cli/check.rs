@@ -16,7 +16,8 @@ use crate::settings::Settings;
 pub fn run(args: &CheckArgs) -> ExitCode {
     let (loaded, findings) = match config::load(&args.config, &Overrides::default()) {
         Ok(loaded) => {
-            let findings = [loaded.warnings.clone(), prompts(&loaded.settings), encoder(&loaded), deaf(&loaded)].concat();
+            let findings =
+                [loaded.warnings.clone(), prompts(&loaded.settings), encoder(&loaded), deaf(&loaded)].concat();
             (Some(loaded), findings)
         }
         Err(findings) => (None, findings),
@@ -72,8 +73,10 @@ fn deaf(loaded: &Loaded) -> Vec<Finding> {
         known.any(|known| known == language || known.as_str() == base)
     };
     let bots = loaded.bots.iter().map(|described| &described.bot);
-    bots.flat_map(|bot| bot.languages.iter().filter(|language| !heard(language)).map(|language| finding(&bot.name, language)))
-        .collect()
+    bots.flat_map(|bot| {
+        bot.languages.iter().filter(|language| !heard(language)).map(|language| finding(&bot.name, language))
+    })
+    .collect()
 }
 
 fn print(config: &Path, loaded: &Loaded, findings: &[Finding]) -> std::io::Result<()> {

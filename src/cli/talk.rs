@@ -16,7 +16,7 @@ use super::wav;
 use super::{BAD_USAGE, FAILED, Moment, parse_lookup, parse_moment, plain, print_findings};
 use crate::callbot::bot::Bot;
 use crate::callbot::case::{Input, Talk};
-use crate::callbot::dialogue::{Ending, Mind, Conversation};
+use crate::callbot::dialogue::{Conversation, Ending, Mind};
 use crate::callbot::encoder::Encoder;
 use crate::callbot::understanding::{Understanding, Understood};
 use crate::config::bots::{Described, Notebook, read_encoder};
@@ -186,13 +186,7 @@ fn say_what_was_heard(args: &TalkArgs, spoken: &wav::Spoken) {
     };
 }
 
-fn converse(
-    args: &TalkArgs,
-    mind: Mind<'_>,
-    language: &Language,
-    texts: &Texts,
-    lines: Lines,
-) -> std::io::Result<()> {
+fn converse(args: &TalkArgs, mind: Mind<'_>, language: &Language, texts: &Texts, lines: Lines) -> std::io::Result<()> {
     let at = args.at.as_ref().map_or_else(Wall::now, |at| at.wall);
     let mut talk = Talk::begin(mind, language, !args.keypad, at, look_ups(&args.lookup));
     let mut out = std::io::stdout().lock();

@@ -38,8 +38,11 @@ pub fn run(args: &TestArgs) -> ExitCode {
         return matrix::run(args, &loaded);
     }
     let minds = talk::BotMinds::new(&loaded);
-    let mut verdicts: Vec<Verdict<'_>> =
-        loaded.plans.iter().flat_map(|plan| plan.cases().iter().map(|case| play(plan, case, &loaded, &minds))).collect();
+    let mut verdicts: Vec<Verdict<'_>> = loaded
+        .plans
+        .iter()
+        .flat_map(|plan| plan.cases().iter().map(|case| play(plan, case, &loaded, &minds)))
+        .collect();
     verdicts.extend(converse(args, &loaded));
     let failed = verdicts.iter().filter(|verdict| !verdict.misses.is_empty()).count();
     // Whoever reads may have gone; the exit code says the rest.

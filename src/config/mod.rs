@@ -74,7 +74,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     check::together(&draft, &names, &mut findings);
     let mut bot_findings = Vec::new();
     let bots = bots::read_all(&draft.bot_files, &folder, &names, &mut findings, &mut bot_findings);
-    names.bots = bots.iter().map(|described| (described.bot.name.clone(), Arc::new(described.bot.without_examples()))).collect();
+    names.bots =
+        bots.iter().map(|described| (described.bot.name.clone(), Arc::new(described.bot.without_examples()))).collect();
     let plans = Plans::load(plan_sources, names);
     if let Ok(plans) = &plans {
         check::against_plans(&draft, plans, &mut findings);

@@ -44,7 +44,11 @@ pub const SPEC: Spec = Spec {
             kind: OutputKind::Word(REASONS),
             doc: "why a person is to go on; an empty text where the caller was served",
         },
-        Output { name: "intent", kind: OutputKind::Text, doc: "what the caller wants; an empty text where that is not known" },
+        Output {
+            name: "intent",
+            kind: OutputKind::Text,
+            doc: "what the caller wants; an empty text where that is not known",
+        },
         Output { name: "slots", kind: OutputKind::Map, doc: "what the caller told; private values are hidden" },
         Output { name: "language", kind: OutputKind::Text, doc: "the language that was spoken at the end" },
         Output { name: "misses", kind: OutputKind::Integer, doc: "how often the caller was not understood" },
@@ -77,8 +81,7 @@ pub(super) fn start(inputs: &Inputs, step: &mut Step<'_>) -> Started {
         return Started::Done(done(Ending::HandOver(Reason::Recogniser), None, &language));
     };
     let dialogue = Dialogue::start(mind, &language, true, now(step));
-    let mut callbot =
-        Callbot { bot: name.to_owned(), dialogue, saying: None, look_up: None, listening: false };
+    let mut callbot = Callbot { bot: name.to_owned(), dialogue, saying: None, look_up: None, listening: false };
     match callbot.settle(&nothing, step) {
         Some(done) => Started::Done(done),
         None => Started::Running(Activity::Callbot(Box::new(callbot))),
@@ -238,7 +241,11 @@ fn question(wanted: &dialogue::LookUp, step: &Step<'_>) -> Result<LookUp, Reques
         false => (Method::Post, Some(http::json(Some(&map(&wanted.body)))?)),
     };
     let field = |(path, default): &(String, String)| {
-        Value::Map([("path", path), ("default", default)].map(|(key, text)| (key.to_owned(), Value::Text(text.clone()))).into())
+        Value::Map(
+            [("path", path), ("default", default)]
+                .map(|(key, text)| (key.to_owned(), Value::Text(text.clone())))
+                .into(),
+        )
     };
     let fields = wanted.fields.iter().map(|(name, wanted)| (name.clone(), field(wanted)));
     Ok(LookUp {

@@ -51,8 +51,8 @@ use crate::conversation::Conversation;
 use crate::demand::Demand;
 use crate::heard::Hints;
 use crate::ids::{AgentId, Language, PlayId, QueueId};
-use crate::time::Now;
 use crate::record::Outcome;
+use crate::time::Now;
 use crate::views::RecordingWish;
 
 pub use answer::{Answer, Field, Fields, LookUpResult};

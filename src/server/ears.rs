@@ -60,7 +60,12 @@ pub struct Hall {
 
 impl Hall {
     /// Learns what the bots must know and starts their recognisers, both in the background.
-    pub fn open(settings: &Settings, bots: Vec<Described>, inputs: Outbox<Input>, runtime: Handle) -> std::io::Result<Hall> {
+    pub fn open(
+        settings: &Settings,
+        bots: Vec<Described>,
+        inputs: Outbox<Input>,
+        runtime: Handle,
+    ) -> std::io::Result<Hall> {
         let minds: Arc<ArcSwap<Minds>> = Arc::default();
         let (sentences, waiting) = bounded(WAITING);
         let own = minds.clone();
@@ -74,8 +79,9 @@ impl Hall {
     /// Takes other settings and bots; those that have not changed are kept as they are.
     pub fn configure(&self, settings: &Settings, bots: Vec<Described>) {
         if self.engines.load().recognisers.is_none() || self.engines.load().settings != settings.speech {
-            let recognisers = Recognisers::new(&settings.speech, self.runtime.clone())
-                .inspect_err(|error| tracing::error!("speech recognition cannot be begun: {error}; callers use the keypad"));
+            let recognisers = Recognisers::new(&settings.speech, self.runtime.clone()).inspect_err(|error| {
+                tracing::error!("speech recognition cannot be begun: {error}; callers use the keypad")
+            });
             self.engines.store(Arc::new(Engines { settings: settings.speech.clone(), recognisers: recognisers.ok() }));
         }
         let languages: BTreeSet<Language> = bots.iter().flat_map(|described| described.bot.languages.clone()).collect();
@@ -132,8 +138,7 @@ fn say_once(told: &Mutex<BTreeSet<String>>, failure: &SpeechFailure) {
 fn understand(waiting: &Receiver<Sentence>, minds: &ArcSwap<Minds>) {
     while let Ok(Sentence { bot, language, text, tell }) = waiting.recv() {
         let minds = minds.load_full();
-        let understood =
-            minds.get(&bot).map(|mind| Understood::find(&mind.understanding, &mind.bot, &language, &text));
+        let understood = minds.get(&bot).map(|mind| Understood::find(&mind.understanding, &mind.bot, &language, &text));
         tell(understood);
     }
 }

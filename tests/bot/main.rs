@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use relais::bridge::Digit;
 use relais::callbot::bot::Bot;
-use relais::callbot::dialogue::{Action, Dialogue, Ending, Event, Mind, Conversation, Utterance};
+use relais::callbot::dialogue::{Action, Conversation, Dialogue, Ending, Event, Mind, Utterance};
 use relais::callbot::understanding::{Understanding, Understood};
 use relais::config::{Loaded, Overrides, load};
 use relais::dialplan::driver::Minds;

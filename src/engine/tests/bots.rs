@@ -173,7 +173,9 @@ fn a_recogniser_that_dies_in_the_middle_of_a_sentence_costs_no_call() {
     talk.hear(1, Hearing::Final(heard), None);
     assert_eq!(talk.media(), Vec::<String>::new());
     talk.press("1234#");
-    assert!(talk.bench.other.iter().any(|command| matches!(command, Command::LookUp { .. })) || !talk.media().is_empty());
+    assert!(
+        talk.bench.other.iter().any(|command| matches!(command, Command::LookUp { .. })) || !talk.media().is_empty()
+    );
 }
 
 #[test]
@@ -204,7 +206,8 @@ fn an_agent_sends_the_caller_back_to_the_bot() {
     talk.bench.answer(&phone, &invite, 200, &sdp(6_000, "sendrecv"));
     talk.media();
     let id = *talk.bench.engine.calls.keys().next().expect("the call");
-    let asked = talk.bench.engine.asking("700").and_then(|to| talk.bench.engine.transfer(id, &to, None, talk.bench.now));
+    let asked =
+        talk.bench.engine.asking("700").and_then(|to| talk.bench.engine.transfer(id, &to, None, talk.bench.now));
     assert_eq!(asked, Ok(()));
     talk.bench.input(Input::Time);
     let media = talk.media();
