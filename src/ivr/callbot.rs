@@ -42,7 +42,7 @@ pub const SPEC: Spec = Spec {
         Output {
             name: "reason",
             kind: OutputKind::Word(REASONS),
-            doc: "why a person is to go on; an empty text where the caller was served",
+            doc: "why a person is to go on; `none` where the caller was served",
         },
         Output {
             name: "intent",
@@ -58,7 +58,7 @@ pub const SPEC: Spec = Spec {
 };
 
 const REASONS: &[&str] =
-    &["", "misses", "agent", "key", "anger", "repeated", "silence", "recogniser", "too_long", "intent"];
+    &["none", "misses", "agent", "key", "anger", "repeated", "silence", "recogniser", "too_long", "intent"];
 
 /// A conversation under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -282,7 +282,7 @@ fn hints(expect: &Expect, language: &Language) -> Hints {
 
 fn done(ending: Ending, conversation: Option<&Conversation>, language: &Language) -> Done {
     let (result, reason) = match ending {
-        Ending::Served => ("served", ""),
+        Ending::Served => ("served", "none"),
         Ending::HandOver(reason) => ("hand_over", reason.word()),
     };
     let intent = conversation.and_then(|said| said.intent.clone()).unwrap_or_default();
@@ -296,6 +296,6 @@ fn done(ending: Ending, conversation: Option<&Conversation>, language: &Language
         ("language", Value::Text(language.to_string())),
         ("misses", Value::Integer(i64::try_from(misses).unwrap_or(i64::MAX))),
     ];
-    let result = if reason.is_empty() { result.to_owned() } else { format!("{result}: {reason}") };
+    let result = if ending == Ending::Served { result.to_owned() } else { format!("{result}: {reason}") };
     Done::Next { result, outputs }
 }
