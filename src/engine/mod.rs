@@ -65,6 +65,7 @@ pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
 pub use trunks::ServerId;
 use trunks::{TargetId, Trunks};
+use waiting::WaitTerms;
 
 /// What happens to the engine. With the time of each, a run can be recorded and replayed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -281,6 +282,8 @@ struct Live {
     /// Keys of agents that may become a command.
     #[serde(with = "pairs")]
     typed: BTreeMap<LegId, Typed>,
+    /// What the plan says of the wait in the present queue, or the last.
+    wait_terms: WaitTerms,
     /// They had given up before, and would have been called back.
     owed: bool,
     /// The position in a queue that was published last.
@@ -301,6 +304,7 @@ impl Live {
             referral: None,
             guests: Vec::new(),
             typed: BTreeMap::new(),
+            wait_terms: WaitTerms::default(),
             owed: false,
             shown: None,
             written: Written::default(),
