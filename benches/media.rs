@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, bounded};
 use relais::bridge::{Latch, MediaCommand, MediaEvent, MediaPort, PlayItem, Stream};
 use relais::ids::{CallId, Language, LegId, PlayId};
-use relais::media::{Media, MediaSettings, PromptSource};
+use relais::media::{Deaf, Media, MediaSettings, PromptSource};
 use relais::rtp::Header;
 use relais::settings::Codec;
 
@@ -104,8 +104,9 @@ impl Scene {
             threads: Some(1),
             recordings: std::env::temp_dir().join("relais-bench-recordings"),
         };
-        let media = Media::start(settings, Arc::new(Shelf(Bytes::from(vec![0x55; 8000 * 30]))), sender.into())
-            .expect("free ports");
+        let media =
+            Media::start(settings, Arc::new(Shelf(Bytes::from(vec![0x55; 8000 * 30]))), Arc::new(Deaf), sender.into())
+                .expect("free ports");
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket2::SockRef::from(&socket).set_recv_buffer_size(8 << 20).expect("a large buffer");
         socket.set_nonblocking(true).expect("a socket that does not wait");

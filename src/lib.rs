@@ -5,6 +5,7 @@
 pub mod callback;
 pub mod caller;
 pub mod comfort;
+pub mod conversation;
 pub mod demand;
 pub mod findings;
 pub mod heard;

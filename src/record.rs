@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::RtpStats;
+use crate::conversation::Conversation;
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::time::Wall;
 use crate::trace::Trace;
@@ -85,6 +86,9 @@ pub struct CallRecord {
     pub handed_over: Vec<HandOver>,
     /// The message that the caller left, else the recording of the call.
     pub recording: Option<RecordingId>,
+    /// What was said with bots, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversations: Vec<Conversation>,
     /// What the caller answered to surveys; null until then.
     #[serde(default)]
     pub survey: Option<Vec<SurveyAnswer>>,
@@ -312,6 +316,7 @@ impl CallRecord {
             consults: 0,
             handed_over: Vec::new(),
             recording: None,
+            conversations: Vec::new(),
             survey: None,
             disposition: None,
             resolved: None,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
+use crate::conversation::Conversation;
 use crate::findings::Finding;
 use crate::ids::{AgentId, CallId, CallbackId, ExpertId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
@@ -167,6 +168,10 @@ pub struct CallView {
     /// Whether both sides are being recorded: `on`, `paused`; null where they are not.
     #[serde(default)]
     pub recording: Option<RecordingWish>,
+    /// What was said with bots before: transcript, what is wanted, slots, misses, and why a person goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub conversations: Vec<Conversation>,
     pub legs: Vec<LegView>,
 }
 
@@ -475,6 +480,11 @@ pub enum Change {
         agent: Option<AgentId>,
         #[serde(flatten)]
         answer: SurveyAnswer,
+    },
+    /// A conversation with a bot is over.
+    Conversation {
+        call_id: CallId,
+        conversation: Box<Conversation>,
     },
     /// An agent has said what a call came to.
     Disposition {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use relais::bridge::{Digit, Latch, MediaCommand, MediaPort, PlayItem, RecordTerms, Stream};
 use relais::ids::{CallId, Language, LegId, PlayId, RecordingId};
-use relais::media::{Flow, MediaIo, PromptSource, Recorder, Setup, Worker};
+use relais::media::{Deaf, Flow, MediaIo, PromptSource, Recorder, Setup, Worker};
 use relais::rtp::{EventPacket, Header};
 use relais::settings::Codec;
 use relais::time::Instant;
@@ -115,6 +115,7 @@ impl Scene {
             ntp_at_zero: 1 << 40,
             seed: [5; 32],
             prompts: Arc::new(Shelf),
+            listener: Arc::new(Deaf),
             recorder,
         };
         let mut worker = Worker::new(Sink::default(), setup, Instant(0));

@@ -12,8 +12,21 @@ const PURE: &[&str] = &[
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "comfort", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift",
-    "time", "trace", "views",
+    "callback",
+    "caller",
+    "comfort",
+    "conversation",
+    "demand",
+    "outbox",
+    "findings",
+    "heard",
+    "ids",
+    "record",
+    "settings",
+    "shift",
+    "time",
+    "trace",
+    "views",
 ];
 
 /// Which rooms a room may name, besides itself and the value types.
@@ -28,11 +41,11 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("report", &[]),
         ("spoken", &[]),
         ("staffing", &["queue"]),
-        ("ivr", &["bridge", "spoken"]),
-        ("dialplan", &["bridge", "ivr", "spoken"]),
+        ("ivr", &["bridge", "callbot", "spoken"]),
+        ("dialplan", &["bridge", "callbot", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),
         ("callbot", &["bridge", "spoken"]),
-        ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
+        ("engine", &["sip", "sdp", "rtp", "audio", "call", "callbot", "dialplan", "ivr", "queue", "bridge", "spoken"]),
         ("config", &["bridge", "callbot", "dialplan", "ivr", "prompts", "spoken"]),
         ("inputs", &["dialplan", "engine", "sip"]),
         ("net", &["sip"]),
@@ -48,6 +61,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("callback", &[]),
         ("caller", &[]),
         ("comfort", &[]),
+        ("conversation", &[]),
         ("demand", &[]),
         ("findings", &[]),
         ("heard", &[]),

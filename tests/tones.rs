@@ -14,7 +14,7 @@ use relais::bridge::{Latch, MediaCommand, MediaPort, PlayItem, Sources, Stream};
 use relais::call::Talk;
 use relais::call::talk::{Event, Hears, Leave, Member, State};
 use relais::ids::{CallId, Language, LegId, PlayId};
-use relais::media::{Flow, MediaIo, PromptSource, Recorder, Setup, Worker};
+use relais::media::{Deaf, Flow, MediaIo, PromptSource, Recorder, Setup, Worker};
 use relais::rtp::Header;
 use relais::settings::Codec;
 use relais::time::Instant;
@@ -98,6 +98,7 @@ impl Scene {
             ntp_at_zero: 1 << 40,
             seed: [3; 32],
             prompts: Arc::new(Music),
+            listener: Arc::new(Deaf),
             recorder: Recorder::new(None, crossbeam_channel::bounded(64).0.into()),
         };
         let mut worker = Worker::new(Ears::default(), setup, Instant(0));

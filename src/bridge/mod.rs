@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::heard::Hints;
 use crate::ids::{CallId, Language, LegId, PlayId, RecordingId};
 use crate::settings::Codec;
 
@@ -85,6 +86,20 @@ pub enum MediaCommand {
         leg: LegId,
         recording: RecordingId,
     },
+    /// Hands what the leg's far end says to a recogniser of speech, until `StopListening`, another `Listen` or the end of the
+    /// leg. What is heard comes from the recogniser itself, by the number of the listening.
+    Listen {
+        leg: LegId,
+        listening: Box<Listening>,
+    },
+    /// What is likely to be said from now on, where the leg is listened to.
+    Expect {
+        leg: LegId,
+        hints: Hints,
+    },
+    StopListening {
+        leg: LegId,
+    },
     /// Deletes a recording that has ended.
     DiscardRecording(RecordingId),
     /// Ends the leg, reports `Closed` with its last figures, and gives the port back to the stock.
@@ -109,10 +124,24 @@ impl MediaCommand {
             | MediaCommand::Record { leg, .. }
             | MediaCommand::PauseRecord { leg, .. }
             | MediaCommand::StopRecord { leg, .. }
+            | MediaCommand::Listen { leg, .. }
+            | MediaCommand::Expect { leg, .. }
+            | MediaCommand::StopListening { leg }
             | MediaCommand::Close { leg } => Some(*leg),
             MediaCommand::DiscardRecording(_) => None,
         }
     }
+}
+
+/// How a leg is listened to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    /// Tells this one from earlier ones.
+    pub listen: u64,
+    /// Who is to understand what is said.
+    pub bot: String,
+    pub language: Language,
+    pub hints: Hints,
 }
 
 /// What is to be recorded of a leg.

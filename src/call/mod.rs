@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::bridge::{Digit, MediaCommand, PlayItem, Sources};
 use crate::callback::Origin;
 use crate::comfort::Telling;
+use crate::conversation::Conversation;
 use crate::demand::Demand;
 use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, HandOver, Outcome, Party, PathStep, QueueVisit, VisitEnd};
@@ -153,6 +154,8 @@ pub struct Call {
     pub recording: Option<RecordingId>,
     /// What the caller says to the voicemail, or has said.
     pub message: Option<RecordingId>,
+    /// What was said with bots.
+    pub conversations: Vec<Conversation>,
     /// Somebody, an agent or one outside, has talked with the caller.
     pub handled: bool,
     /// Who handed the caller over, and to whom, in order.
@@ -198,6 +201,7 @@ impl Call {
             taped: None,
             recording: None,
             message: None,
+            conversations: Vec::new(),
             handled: false,
             handed_over: Vec::new(),
             consults: 0,
@@ -436,6 +440,7 @@ impl Call {
             consults: self.consults,
             handed_over: self.handed_over.clone(),
             recording: self.message.or(self.recording),
+            conversations: self.conversations.clone(),
             survey: None,
             disposition: None,
             resolved: None,
@@ -481,6 +486,7 @@ impl Call {
             agent: self.present_agent().cloned(),
             consult: None,
             recording: self.taped,
+            conversations: self.conversations.clone(),
             legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }

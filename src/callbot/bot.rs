@@ -165,6 +165,11 @@ pub struct Question {
 }
 
 impl Bot {
+    /// For those who converse and have what a sentence is taken for from elsewhere.
+    pub fn without_examples(&self) -> Bot {
+        Bot { examples: BTreeMap::new(), ..self.clone() }
+    }
+
     pub fn intent(&self, name: &str) -> Option<usize> {
         self.intents.iter().position(|intent| intent.name == name)
     }

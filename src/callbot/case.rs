@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::dialogue::{Action, Dialogue, Ending, Event, LookUp, Mind, Packet, Utterance};
+use super::dialogue::{Action, Conversation, Dialogue, Ending, Event, LookUp, Mind, Utterance};
 use crate::bridge::Digit;
 use crate::ids::Language;
 use crate::time::{Instant, Now, Wall};
@@ -84,7 +84,7 @@ pub struct Talk<'a> {
     look_ups: BTreeMap<String, BTreeMap<String, String>>,
     /// What was said since it was last taken.
     pub heard: Vec<String>,
-    pub end: Option<(Ending, Packet)>,
+    pub end: Option<(Ending, Conversation)>,
 }
 
 /// How long a caller thinks and speaks.

@@ -19,4 +19,4 @@ pub mod understanding;
 pub mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

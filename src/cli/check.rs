@@ -9,13 +9,15 @@ use super::{CheckArgs, FAILED, count, print_findings};
 use crate::config::bots::read_encoder;
 use crate::config::{self, Loaded, Overrides};
 use crate::findings::{Finding, Severity, has_errors};
+use crate::ids::Language;
 use crate::prompts::Library;
 use crate::settings::Settings;
 
 pub fn run(args: &CheckArgs) -> ExitCode {
     let (loaded, findings) = match config::load(&args.config, &Overrides::default()) {
         Ok(loaded) => {
-            let findings = [loaded.warnings.clone(), prompts(&loaded.settings), encoder(&loaded)].concat();
+            let findings =
+                [loaded.warnings.clone(), prompts(&loaded.settings), encoder(&loaded), deaf(&loaded)].concat();
             (Some(loaded), findings)
         }
         Err(findings) => (None, findings),
@@ -53,6 +55,28 @@ fn encoder(loaded: &Loaded) -> Vec<Finding> {
     };
     let file = loaded.source.path.clone();
     vec![Finding { file, line: 1, column: 1, severity: Severity::Warning, message, hint }]
+}
+
+/// Bots whose callers must use the keypad.
+fn deaf(loaded: &Loaded) -> Vec<Finding> {
+    let finding = |bot: &str, language: &Language| Finding {
+        file: loaded.source.path.clone(),
+        line: 1,
+        column: 1,
+        severity: Severity::Warning,
+        message: format!("callers of bot '{bot}' who speak '{language}' must use the keypad: nothing recognises it"),
+        hint: Some(format!("add a [[speech]] table with languages = [\"{language}\"]")),
+    };
+    let heard = |language: &Language| {
+        let base = language.as_str().split('-').next().unwrap_or_default();
+        let mut known = loaded.settings.speech.iter().flat_map(|speech| &speech.languages);
+        known.any(|known| known == language || known.as_str() == base)
+    };
+    let bots = loaded.bots.iter().map(|described| &described.bot);
+    bots.flat_map(|bot| {
+        bot.languages.iter().filter(|language| !heard(language)).map(|language| finding(&bot.name, language))
+    })
+    .collect()
 }
 
 fn print(config: &Path, loaded: &Loaded, findings: &[Finding]) -> std::io::Result<()> {

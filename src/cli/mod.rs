@@ -18,6 +18,7 @@ mod texts;
 mod token;
 mod trace;
 mod user;
+mod wav;
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};

@@ -1,23 +1,27 @@
 //! `relais talk`: converse with a callbot by text.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
 use super::texts::Texts;
+use super::wav;
 use super::{BAD_USAGE, FAILED, Moment, parse_lookup, parse_moment, plain, print_findings};
 use crate::callbot::bot::Bot;
 use crate::callbot::case::{Input, Talk};
-use crate::callbot::dialogue::{Ending, Mind, Packet};
+use crate::callbot::dialogue::{Conversation, Ending, Mind};
 use crate::callbot::encoder::Encoder;
-use crate::callbot::understanding::Understanding;
+use crate::callbot::understanding::{Understanding, Understood};
 use crate::config::bots::{Described, Notebook, read_encoder};
 use crate::config::{self, Loaded, Overrides};
+use crate::dialplan::driver::Minds;
 use crate::findings::suggest;
 use crate::ids::Language;
 use crate::ivr::Value;
@@ -47,6 +51,9 @@ pub struct TalkArgs {
     /// Speech recognition is not at hand
     #[arg(long)]
     pub keypad: bool,
+    /// What the caller says, as a sound file that the recogniser of the configuration hears; in place of standard input
+    #[arg(long, value_name = "FILE")]
+    pub wav: Option<PathBuf>,
     /// Print JSON, one object a line
     #[arg(long)]
     pub json: bool,
@@ -70,7 +77,20 @@ pub fn run(args: &TalkArgs) -> ExitCode {
     let understanding = understanding(&described.bot, encoder(&loaded), &loaded);
     let names = loaded.plans.names();
     let mind = Mind { bot: &described.bot, understanding: &understanding, spoken: &names.spoken };
-    match converse(args, mind, &language, &Texts::read(&loaded.settings)) {
+    let lines: Lines = match &args.wav {
+        None => Box::new(std::io::stdin().lock().lines()),
+        Some(file) => match wav::hear(file, &language, &loaded.settings) {
+            Ok(spoken) => {
+                say_what_was_heard(args, &spoken);
+                Box::new([Ok(spoken.text)].into_iter())
+            }
+            Err(message) => {
+                eprintln!("{message}");
+                return ExitCode::from(FAILED);
+            }
+        },
+    };
+    match converse(args, mind, &language, &Texts::read(&loaded.settings), lines) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has gone.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -90,6 +110,31 @@ pub(super) fn encoder(loaded: &Loaded) -> Option<Arc<Encoder>> {
 /// What a bot understands; what it learns is kept, so that it is learnt once.
 pub(super) fn understanding(bot: &Bot, encoder: Option<Arc<Encoder>>, loaded: &Loaded) -> Understanding {
     Understanding::new(bot, encoder, Some(Arc::new(Notebook::of(&loaded.settings))))
+}
+
+/// What the bots of a configuration understand, for those who drive plans; learnt when it is first asked for.
+pub(super) struct BotMinds<'l> {
+    loaded: &'l Loaded,
+    encoder: OnceCell<Option<Arc<Encoder>>>,
+    learnt: RefCell<BTreeMap<String, Rc<Understanding>>>,
+}
+
+impl<'l> BotMinds<'l> {
+    pub fn new(loaded: &'l Loaded) -> BotMinds<'l> {
+        BotMinds { loaded, encoder: OnceCell::new(), learnt: RefCell::default() }
+    }
+}
+
+impl Minds for BotMinds<'_> {
+    fn understand(&self, bot: &str, language: &Language, text: &str) -> Option<Understood> {
+        let bot = &self.loaded.bots.iter().find(|described| described.bot.name == bot)?.bot;
+        let learn = || {
+            let encoder = self.encoder.get_or_init(|| encoder(self.loaded)).clone();
+            Rc::new(understanding(bot, encoder, self.loaded))
+        };
+        let learnt = self.learnt.borrow_mut().entry(bot.name.clone()).or_insert_with(learn).clone();
+        Some(Understood::find(&*learnt, bot, language, text))
+    }
 }
 
 /// The bot of a name, or the first one that speaks a language of that name.
@@ -119,12 +164,34 @@ pub(super) fn find<'b>(
     }
 }
 
-fn converse(args: &TalkArgs, mind: Mind<'_>, language: &Language, texts: &Texts) -> std::io::Result<()> {
+/// What the caller says, line by line.
+type Lines = Box<dyn Iterator<Item = std::io::Result<String>>>;
+
+fn say_what_was_heard(args: &TalkArgs, spoken: &wav::Spoken) {
+    let wav::Spoken { text, confidence, engine, latency } = spoken;
+    let latency = latency.as_millis();
+    // Whoever reads may have gone; the conversation notices.
+    let _ = match args.json {
+        true => writeln!(
+            std::io::stdout(),
+            "{}",
+            json!({ "heard": text, "confidence": confidence, "engine": engine, "latency_ms": u64::try_from(latency).ok() })
+        ),
+        false => writeln!(
+            std::io::stdout(),
+            "heard: {} ({:.2}, {engine}, {latency} ms)",
+            plain(text),
+            confidence.unwrap_or_default()
+        ),
+    };
+}
+
+fn converse(args: &TalkArgs, mind: Mind<'_>, language: &Language, texts: &Texts, lines: Lines) -> std::io::Result<()> {
     let at = args.at.as_ref().map_or_else(Wall::now, |at| at.wall);
     let mut talk = Talk::begin(mind, language, !args.keypad, at, look_ups(&args.lookup));
     let mut out = std::io::stdout().lock();
     bot_speaks(args, &mut out, &mut talk, texts)?;
-    for line in std::io::stdin().lock().lines() {
+    for line in lines {
         if talk.end.is_some() {
             break;
         }
@@ -181,7 +248,7 @@ fn bot_speaks(args: &TalkArgs, out: &mut impl Write, talk: &mut Talk<'_>, texts:
     out.flush()
 }
 
-fn finish(args: &TalkArgs, out: &mut impl Write, ending: Option<Ending>, packet: &Packet) -> std::io::Result<()> {
+fn finish(args: &TalkArgs, out: &mut impl Write, ending: Option<Ending>, packet: &Conversation) -> std::io::Result<()> {
     if args.json {
         let word = match ending {
             Some(Ending::HandOver(_)) => "handover",

@@ -10,6 +10,7 @@ use super::{FAILED, TestArgs, count, matrix, plain, print_findings, talk};
 use crate::callbot::case::Case as BotCase;
 use crate::callbot::dialogue::Mind;
 use crate::config::{self, Loaded, Overrides};
+use crate::dialplan::driver::Minds;
 use crate::dialplan::{Case, Miss, Plan};
 
 /// One test that was run.
@@ -36,8 +37,12 @@ pub fn run(args: &TestArgs) -> ExitCode {
     if !args.bot_matrix.is_empty() {
         return matrix::run(args, &loaded);
     }
-    let mut verdicts: Vec<Verdict<'_>> =
-        loaded.plans.iter().flat_map(|plan| plan.cases().iter().map(|case| play(plan, case, &loaded))).collect();
+    let minds = talk::BotMinds::new(&loaded);
+    let mut verdicts: Vec<Verdict<'_>> = loaded
+        .plans
+        .iter()
+        .flat_map(|plan| plan.cases().iter().map(|case| play(plan, case, &loaded, &minds)))
+        .collect();
     verdicts.extend(converse(args, &loaded));
     let failed = verdicts.iter().filter(|verdict| !verdict.misses.is_empty()).count();
     // Whoever reads may have gone; the exit code says the rest.
@@ -69,7 +74,7 @@ fn converse<'l>(args: &TestArgs, loaded: &'l Loaded) -> Vec<Verdict<'l>> {
 }
 
 /// Dials the number of the test, as a call by the trunk that offers the plan would.
-fn play<'p>(plan: &'p Plan, case: &'p Case, loaded: &Loaded) -> Verdict<'p> {
+fn play<'p>(plan: &'p Plan, case: &'p Case, loaded: &Loaded, minds: &dyn Minds) -> Verdict<'p> {
     let settings = &loaded.settings;
     let trunk = trunk_that_offers(settings, &plan.id);
     let scenario = case.scenario(&settings.language, trunk.map(|trunk| trunk.id.clone()));
@@ -81,7 +86,7 @@ fn play<'p>(plan: &'p Plan, case: &'p Case, loaded: &Loaded) -> Verdict<'p> {
     let misses = match reached {
         None => vec![miss(format!("no plan for the number {}", case.dials()))],
         Some(reached) => {
-            let (_, mut misses) = case.run(&loaded.plans, &reached, &scenario);
+            let (_, mut misses) = case.run(&loaded.plans, &reached, &scenario, minds);
             if reached != plan.id {
                 misses.insert(0, miss(reached.to_string()));
             }

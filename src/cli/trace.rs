@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::talk::BotMinds;
 use super::{BAD_USAGE, FAILED, TraceArgs, plain, print_findings};
 use crate::config::{self, Loaded, Overrides};
+use crate::conversation::{Conversation, Turn};
 use crate::dialplan::driver::{Course, End, Scenario, drive};
 use crate::findings::suggest;
 use crate::ids::PlanId;
@@ -51,7 +53,7 @@ fn traced(args: &TraceArgs, loaded: &Loaded) -> Result<String, (u8, String)> {
         transfers: args.transfer.iter().cloned().collect(),
         ..Scenario::new(args.from.as_deref().unwrap_or_default(), &args.to, language, at)
     };
-    let course = drive(&loaded.plans, &plan, &scenario);
+    let course = drive(&loaded.plans, &plan, &scenario, &BotMinds::new(loaded));
     let trace = course.trace(&loaded.plans);
     if args.json {
         return Ok(format!("{}\n", as_json(&scenario, &course, &trace)));
@@ -115,6 +117,7 @@ fn as_json(scenario: &Scenario, course: &Course, trace: &Trace) -> serde_json::V
         },
         "digits_left": course.digits_left,
         "not_said": course.not_said,
+        "conversations": course.conversations,
     })
 }
 
@@ -132,6 +135,7 @@ fn as_text(scenario: &Scenario, when: &str, course: &Course, trace: &Trace) -> S
     if trace.omitted > 0 {
         let _ = writeln!(out, "… and {} rules or levels more, not listed", trace.omitted);
     }
+    course.conversations.iter().for_each(|conversation| said_text(&mut out, conversation));
     let _ = writeln!(
         out,
         "\nheard   {}",
@@ -145,6 +149,20 @@ fn as_text(scenario: &Scenario, when: &str, course: &Course, trace: &Trace) -> S
         let _ = writeln!(out, "note    nobody listened for \"{}\"", plain(said));
     }
     out
+}
+
+/// What was said with a bot, and what it was taken for.
+fn said_text(out: &mut String, conversation: &Conversation) {
+    let _ = writeln!(out, "\nbot {} in {}", conversation.bot, conversation.language);
+    for turn in &conversation.transcript {
+        let _ = match turn {
+            Turn::Bot { prompts, .. } => writeln!(out, "  bot     {}", prompts.join(", ")),
+            Turn::Caller { text, intent: Some((intent, sure)), .. } => {
+                writeln!(out, "  caller  \"{}\": {intent} ({sure:.2})", plain(text))
+            }
+            Turn::Caller { text, intent: None, .. } => writeln!(out, "  caller  \"{}\"", plain(text)),
+        };
+    }
 }
 
 /// The widths that make rules stand below each other.

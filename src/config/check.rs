@@ -40,6 +40,8 @@ pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: 
         services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
         numbering: settings.numbering.clone(),
         time_zone: settings.time_zone.clone(),
+        // Read with them at hand.
+        bots: Default::default(),
         lists: draft.lists.iter().map(|draft| (draft.id.value.clone(), draft.list.clone())).collect(),
         allowed: allowed(draft),
         experts: settings.experts.iter().map(|expert| (expert.id.clone(), expert.address.clone())).collect(),

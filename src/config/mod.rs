@@ -23,6 +23,7 @@ mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::dialplan::Plans;
 use crate::dialplan::reader::{self, Table};
@@ -72,10 +73,12 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     let draft = centre::read(table, &folder, overrides, &mut findings);
     let plan_sources = files::sources("plans", &draft.plan_files, &folder, &mut findings);
     let (tables, mut spoken_findings) = spoken::read_all(&draft.settings.prompts, &draft.settings.languages);
-    let names = check::names(&draft, tables, &mut findings);
+    let mut names = check::names(&draft, tables, &mut findings);
     check::together(&draft, &names, &mut findings);
     let mut bot_findings = Vec::new();
     let bots = bots::read_all(&draft.bot_files, &folder, &names, &mut findings, &mut bot_findings);
+    names.bots =
+        bots.iter().map(|described| (described.bot.name.clone(), Arc::new(described.bot.without_examples()))).collect();
     let plans = Plans::load(plan_sources, names);
     if let Ok(plans) = &plans {
         check::against_plans(&draft, plans, &mut findings);

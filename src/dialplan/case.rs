@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::driver::{Course, Scenario, drive, queue_outcome, transfer_outcome};
+use super::driver::{Course, Minds, Scenario, drive, queue_outcome, transfer_outcome};
 use super::plan::{Plan, Plans};
 use super::reader::{At, Table, type_of, value_of};
 use crate::bridge::Digit;
@@ -89,8 +89,8 @@ impl Case {
     }
 
     /// Plays the test; the course, and what was otherwise than expected.
-    pub fn run(&self, plans: &Plans, plan: &PlanId, scenario: &Scenario) -> (Course, Vec<Miss>) {
-        let course = drive(plans, plan, scenario);
+    pub fn run(&self, plans: &Plans, plan: &PlanId, scenario: &Scenario, minds: &dyn Minds) -> (Course, Vec<Miss>) {
+        let course = drive(plans, plan, scenario, minds);
         let misses = self.expect.iter().filter_map(|expectation| expectation.check(&course)).collect();
         (course, misses)
     }

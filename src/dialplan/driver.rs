@@ -8,11 +8,14 @@ use super::facts::Facts;
 use super::plan::Plans;
 use super::run::Run;
 use crate::bridge::{Digit, PlayItem};
+use crate::callbot::dialogue::Utterance;
+use crate::callbot::understanding::Understood;
 use crate::caller::CallerFacts;
+use crate::conversation::Conversation;
 use crate::ids::{CallId, Language, PlanId, PlayId, QueueId, TrunkId};
 use crate::ivr::{
     Action, Answer, CallBackOutcome, Event, LookUp, LookUpResult, MessageEvent, QueueFigures, QueueOutcome, Queues,
-    Target, TransferOutcome, Value,
+    Speech, Target, TransferOutcome, Value,
 };
 use crate::record::Outcome;
 use crate::time::{Instant, Now, Wall};
@@ -84,6 +87,8 @@ pub struct Course {
     pub digits_left: String,
     /// Answers that nothing listened to.
     pub not_said: Vec<String>,
+    /// What was said with bots.
+    pub conversations: Vec<Conversation>,
 }
 
 /// How a course ended.
@@ -130,8 +135,20 @@ impl Course {
     }
 }
 
-/// Plays `scenario` in `plan` to its end.
-pub fn drive(plans: &Plans, plan: &PlanId, scenario: &Scenario) -> Course {
+/// Understands what is said to bots: what a sentence is taken for.
+pub trait Minds {
+    fn understand(&self, bot: &str, language: &Language, text: &str) -> Option<Understood>;
+}
+
+/// Of nobody who understands.
+impl Minds for () {
+    fn understand(&self, _: &str, _: &Language, _: &str) -> Option<Understood> {
+        None
+    }
+}
+
+/// Plays `scenario` in `plan` to its end; `minds` understand what the caller says.
+pub fn drive(plans: &Plans, plan: &PlanId, scenario: &Scenario, minds: &dyn Minds) -> Course {
     let mut facts = Facts {
         call_id: CallId::new(scenario.at.as_millisecond(), 0),
         from: scenario.from.clone(),
@@ -146,6 +163,10 @@ pub fn drive(plans: &Plans, plan: &PlanId, scenario: &Scenario) -> Course {
     let mut driver = Driver {
         plans,
         scenario,
+        minds,
+        says: scenario.say.iter().cloned().collect(),
+        listens: None,
+        conversations: Vec::new(),
         run: Run::new(plans, plan, facts),
         now: Now { instant: Instant(0), wall: scenario.at },
         keys: scenario.digits.chars().collect(),
@@ -173,6 +194,12 @@ const MOST_EVENTS: usize = 50_000;
 struct Driver<'a> {
     plans: &'a Plans,
     scenario: &'a Scenario,
+    minds: &'a dyn Minds,
+    /// What the caller has still to say.
+    says: VecDeque<String>,
+    /// The bot that listens, and the language.
+    listens: Option<(String, Language)>,
+    conversations: Vec<Conversation>,
     run: Run,
     now: Now,
     keys: VecDeque<char>,
@@ -222,6 +249,8 @@ impl Driver<'_> {
         } else if let (true, Some(key)) = (self.run.listens(), self.next_key()) {
             self.pressed = true;
             Event::Digit(key)
+        } else if let Some(speech) = self.next_words() {
+            Event::Speech(Box::new(speech))
         } else {
             self.pressed = false;
             Event::Timeout
@@ -240,6 +269,14 @@ impl Driver<'_> {
             }
         }
         None
+    }
+
+    /// What the caller says next, where something listens.
+    fn next_words(&mut self) -> Option<Speech> {
+        let (bot, language) = self.listens.clone().filter(|_| self.run.hears())?;
+        let text = self.says.pop_front()?;
+        let understood = self.minds.understand(&bot, &language, &text);
+        Some(Speech::Heard { utterance: Utterance { text, confidence: None }, understood })
     }
 
     fn give(&mut self, event: Event) {
@@ -315,8 +352,12 @@ impl Driver<'_> {
                 self.pass(voiced);
                 self.owed.push_back(Event::Message(MessageEvent::Ended { voiced }));
             }
+            Action::Listen { bot, language, .. } => self.listens = Some((bot, language)),
+            Action::StopListening => self.listens = None,
             // Nobody waits for what comes of these.
-            Action::Webhook(_)
+            Action::Conversed(conversation) => self.conversations.push(*conversation),
+            Action::PauseRecording(_)
+            | Action::Webhook(_)
             | Action::RecordCall(_)
             | Action::StopMessage
             | Action::DropMessage
@@ -359,7 +400,8 @@ impl Driver<'_> {
             target: self.target,
             answered: self.answered,
             digits_left: self.keys.into_iter().filter(|key| *key != ' ').collect(),
-            not_said: self.scenario.say.clone(),
+            not_said: self.says.into(),
+            conversations: self.conversations,
         }
     }
 }

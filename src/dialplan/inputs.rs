@@ -415,6 +415,11 @@ impl<'a> Checker<'a> {
                 let known = self.names.services.keys().map(ServiceId::as_str);
                 Some((format!("there is no service '{text}'"), suggest(text, known)))
             }
+            Kind::Bot if !self.names.bots.contains_key(text) => {
+                let known = self.names.bots.keys().map(String::as_str);
+                let none = || self.names.bots.is_empty().then(|| "write bots = [\"bots/*.toml\"]".to_owned());
+                Some((format!("there is no bot '{text}'"), suggest(text, known).or_else(none)))
+            }
             Kind::Lists if !self.names.lists.contains_key(text) => {
                 let known = self.names.lists.keys().map(String::as_str);
                 Some((format!("there is no list '{text}'"), suggest(text, known)))

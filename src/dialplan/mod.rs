@@ -34,7 +34,7 @@ mod verdict;
 pub use crate::caller::CallerFacts;
 pub use crate::ivr::{
     Action as RunAction, Answer, CallBackOutcome, Event as RunInput, HttpRequest, LookUp, MessageEvent, Names,
-    NoQueues, QueueFigures, QueueOutcome, Queues, Target, TransferOutcome, Value, Webhook,
+    NoQueues, QueueFigures, QueueOutcome, Queues, Speech, Target, TransferOutcome, Value, Webhook,
 };
 pub use case::{Case, Miss};
 pub use declared::Declared;

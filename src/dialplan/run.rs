@@ -10,6 +10,7 @@ use super::plan::{Callee, Level, Plan, Plans, Rule};
 use super::scope::Scope;
 use super::trail::{Trail, private};
 use crate::caller::CallerFacts;
+use crate::conversation::Conversation;
 use crate::ids::{Language, PlanId};
 use crate::ivr::{
     Action, Activity, Caller, Desk, Done, Event, Farewell, Inputs, Module, QueueOutcome, Queues, Started, Step,
@@ -176,6 +177,12 @@ impl Run {
         }
     }
 
+    /// The run of a call that has been through another plan: what ran there stands before.
+    pub fn behind(mut self, path: Vec<PathStep>) -> Run {
+        self.path = path;
+        self
+    }
+
     /// History has answered, before the run has begun.
     pub fn meet(&mut self, caller: CallerFacts) {
         if self.steps == 0 {
@@ -243,6 +250,16 @@ impl Run {
     /// Whether a key pressed now answers something that was asked for.
     pub fn listens(&self) -> bool {
         self.activity.as_ref().is_some_and(Activity::listens)
+    }
+
+    /// Whether what the caller says is listened to.
+    pub fn hears(&self) -> bool {
+        self.activity.as_ref().is_some_and(Activity::hears)
+    }
+
+    /// What was said with a bot so far, where the caller hangs up now.
+    pub fn conversation(&self, plans: &Plans, now: Now) -> Option<Conversation> {
+        self.activity.as_ref()?.conversation(plans.names(), now)
     }
 
     /// The language the caller is spoken to in now.

@@ -252,6 +252,7 @@ fn kind_schema(kind: Kind, names: Option<&Names>) -> Json {
                 },
             },
         }),
+        Kind::Bot => named("The name of a bot.", known(|names| texts(names.bots.keys()))),
         Kind::Service => named("The name of a service.", known(|names| texts(names.services.keys()))),
         Kind::Template => json!({ "type": "string" }),
         Kind::Values => json!({ "type": "object" }),

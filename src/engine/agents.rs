@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::calls::EndReason;
 use super::{Engine, LogLevel, Timer};
 use crate::bridge::{Latch, MediaCommand};
-use crate::call::{Leg, NewLeg, Offer, Phase};
+use crate::call::{Call, Leg, NewLeg, Offer, Phase};
 use crate::dialplan::{QueueOutcome, RunInput, TransferOutcome};
 use crate::ids::{AgentId, CallId, LegId};
 use crate::queue::NoAnswer;
@@ -99,7 +99,8 @@ impl Engine {
         let from = self.caller_identity(&caller.call.from);
         let to_header = self.own_address(agent.as_str());
         let latch = latch_of(&phone.to);
-        let headers = self.while_it_rings(id, now);
+        let mut headers = self.while_it_rings(id, now);
+        tell_contact(&caller.call, &mut headers);
         let port = self.ports.pop_front()?;
         let leg_id = self.next_leg_id();
         let mut negotiator = self.negotiator(port, leg_id, &codecs);
@@ -231,6 +232,14 @@ impl Engine {
             self.acd.set_reachable(&agent.id, true, now);
         }
     }
+}
+
+/// What ties the agent's phone to the contact: our id of it, which the API knows, and once more as user-to-user information
+/// (RFC 7433 §5), which phones and systems in between pass on.
+fn tell_contact(call: &Call, headers: &mut Headers) {
+    let id = call.id.to_string();
+    headers.push("User-to-User", format!("{};encoding=hex;purpose=relais-contact", hex::encode(&id)));
+    headers.push("X-Relais-Contact", id);
 }
 
 /// The codec that the caller speaks comes first, so that nothing need be transcoded.

@@ -219,6 +219,8 @@ impl Engine {
         if live.call.ending.is_some() {
             return;
         }
+        self.conversation_breaks_off(id, now);
+        let Some(live) = self.calls.get_mut(&id) else { return };
         let answered = live.call.answered_at.is_some();
         let gave_up = reason.outcome == Outcome::Abandoned && reason.by == Party::Caller;
         let gave_up = gave_up && matches!(live.call.phase, Phase::Queued(_));

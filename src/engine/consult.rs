@@ -1,5 +1,7 @@
 //! Carrying out what the machine of a talk (`call::talk`) says: an agent asks another, hands over, brings in.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::calls::EndReason;
@@ -10,7 +12,7 @@ use super::{Engine, LogLevel, Timer};
 use crate::call::talk::{Effect, Effects, Event, Leave, Member, Refused, State};
 use crate::call::{Phase, Talk};
 use crate::demand::Demand;
-use crate::dialplan::TransferOutcome;
+use crate::dialplan::{Facts, Run, RunInput, TransferOutcome};
 use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId};
 use crate::queue::NoAnswer;
 use crate::record::{HandOver, HandOverKind, Outcome, Party};
@@ -115,8 +117,10 @@ impl Engine {
     pub(super) fn transfer(&mut self, id: CallId, to: &Asking, priority: Option<i32>, now: Now) -> Result<(), Unasked> {
         self.may_ask(id, to)?;
         self.try_event(id, Event::Transfer)?;
-        if let Asking::Queue(queue) = to {
-            return self.transfer_to_queue(id, queue, priority, now);
+        match to {
+            Asking::Queue(queue) => return self.transfer_to_queue(id, queue, priority, now),
+            Asking::Number(number) if self.plans.has_number(number) => return self.transfer_to_plan(id, number, now),
+            _ => {}
         }
         self.ring_asked(id, to, false, now)?;
         self.happens(id, Event::Transfer, Party::Agent, now)
@@ -400,18 +404,58 @@ impl Engine {
         priority: Option<i32>,
         now: Now,
     ) -> Result<(), Unasked> {
-        let live = self.live(id).ok_or(Unasked::NoTalk)?;
-        let talk = live.call.talking().ok_or(Unasked::NoTalk)?;
-        let (Some(agent), State::Talk | State::Held) = (talk.agent(), talk.state()) else {
-            let message = "only one caller can wait in a queue; let the others go first".to_owned();
-            return Err(Unasked::Cannot(409, "several_parties", message));
+        let agent = self.alone_with(id)?;
+        let own = self.calls.get(&id).map_or(0, |live| live.call.demand.priority);
+        let demand = Demand { priority: priority.unwrap_or(own), ..Demand::default() };
+        self.leave_to(id, agent, &Asking::Queue(queue.clone()), now);
+        self.distribute(id, queue, demand, WaitTerms::default(), now);
+        Ok(())
+    }
+
+    /// The caller goes through a plan of ours, as if they had dialled its number: back to a bot, for instance.
+    fn transfer_to_plan(&mut self, id: CallId, number: &str, now: Now) -> Result<(), Unasked> {
+        let agent = self.alone_with(id)?;
+        let plans = self.plans.clone();
+        let Some(plan) = plans.find(number, &[]) else { return Err(Unasked::NoTalk) };
+        let call = self.calls.get(&id).map(|live| &live.call).ok_or(Unasked::NoTalk)?;
+        let uses = plans.get(&plan).map(|plan| plan.uses).unwrap_or_default();
+        let facts = Facts {
+            call_id: id,
+            from: call.from.clone(),
+            to: number.to_owned(),
+            trunk: call.trunk.clone(),
+            language: call.language.clone(),
+            headers: BTreeMap::new(),
+            caller: self.stranger(&call.from, uses),
+            earlier_calls_s: Vec::new(),
         };
-        if talk.parties().count() > 2 {
-            let message = "only one caller can wait in a queue; let the others go first".to_owned();
-            return Err(Unasked::Cannot(409, "several_parties", message));
+        let run = Run::new(&plans, &plan, facts).behind(call.path.clone());
+        self.leave_to(id, agent, &Asking::Number(number.to_owned()), now);
+        if let Some(live) = self.live(id) {
+            (live.run, live.plans) = (Some(run), plans);
         }
-        let demand = Demand { priority: priority.unwrap_or(live.call.demand.priority), ..Demand::default() };
-        live.consulted = Some(Asking::Queue(queue.clone()).to_string());
+        self.wire(id, now);
+        self.run_plan(id, RunInput::Start, now);
+        Ok(())
+    }
+
+    /// The agent, where nobody but they and the caller talk.
+    fn alone_with(&self, id: CallId) -> Result<LegId, Unasked> {
+        let talk = self.calls.get(&id).and_then(|live| live.call.talking()).ok_or(Unasked::NoTalk)?;
+        match (talk.agent(), talk.state()) {
+            (Some(agent), State::Talk | State::Held) if talk.parties().count() <= 2 => Ok(agent),
+            _ => {
+                let message = "only one caller can go on alone; let the others go first".to_owned();
+                Err(Unasked::Cannot(409, "several_parties", message))
+            }
+        }
+    }
+
+    /// The agent is out of the call, and the caller with nobody.
+    fn leave_to(&mut self, id: CallId, agent: LegId, to: &Asking, now: Now) {
+        if let Some(live) = self.live(id) {
+            live.consulted = Some(to.to_string());
+        }
         self.note_hand_over(id, agent, HandOverKind::Blind, now);
         if let Some(live) = self.live(id) {
             live.call.phase = Phase::Plan;
@@ -419,8 +463,6 @@ impl Engine {
         }
         self.supervision_ends(id, now);
         self.drop_leg(id, agent, &EndReason::normal(Outcome::Handled, Party::Agent), now);
-        self.distribute(id, queue, demand, WaitTerms::default(), now);
-        Ok(())
     }
 
     // Who may be asked

@@ -3,6 +3,7 @@
 
 mod agents;
 mod api;
+mod bots;
 mod callbacks;
 mod calls;
 mod consult;
@@ -39,9 +40,11 @@ use crate::bridge::{MediaCommand, MediaEvent, MediaPort};
 use crate::call::talk::State;
 use crate::call::{Call, FIRST_ENGINE_PLAY};
 use crate::callback::Callback;
+use crate::callbot::understanding::Understood;
 use crate::caller::CallerFacts;
 use crate::comfort::Words;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
+use crate::heard::Hearing;
 use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
 use crate::settings::{Settings, TrunkServer};
@@ -110,6 +113,14 @@ pub enum Input {
         call: CallId,
         look_up: u64,
         answer: Box<Answer>,
+    },
+    /// What a recogniser tells of a leg that is listened to.
+    Heard {
+        leg: LegId,
+        listen: u64,
+        hearing: Box<Hearing>,
+        /// What words were taken for.
+        understood: Option<Understood>,
     },
     /// `Command::Tell` is done: the service took the event, or it was given up.
     ToldOf(String),
@@ -259,6 +270,7 @@ pub struct Engine {
     told: u64,
     next_leg: u64,
     next_play: u64,
+    next_listen: u64,
     draining: bool,
     drained: bool,
     /// To be published when the input has been taken in.
@@ -277,6 +289,8 @@ struct Live {
     /// `None` for a call that an agent's phone dialled directly, and for a call-back.
     run: Option<Run>,
     plans: Arc<Plans>,
+    /// How the caller is listened to.
+    listens: Option<bots::Listens>,
     /// A number outside that is being reached.
     outgoing: Option<Outgoing>,
     /// The one whom the agent asks, while they ring.
@@ -307,6 +321,7 @@ impl Live {
             call,
             run,
             plans,
+            listens: None,
             outgoing: None,
             asked: None,
             consulted: None,
@@ -399,6 +414,7 @@ impl Engine {
             told: 0,
             next_leg: 1,
             next_play: FIRST_ENGINE_PLAY,
+            next_listen: 0,
             draining: false,
             drained: false,
             changed: BTreeSet::new(),
@@ -427,6 +443,7 @@ impl Engine {
             Input::Resolved { id, targets } => self.trunk_found(id, targets, now),
             Input::History { call, facts } => self.history_told(call, Some(*facts), now),
             Input::LookedUp { call, look_up, answer } => self.looked_up(call, look_up, *answer, now),
+            Input::Heard { leg, listen, hearing, understood } => self.heard(leg, listen, *hearing, understood, now),
             Input::ToldOf(id) => self.journal(Journal::Told(id)),
             Input::Drain => self.draining = true,
             Input::Stop => self.stop(now),

@@ -88,6 +88,10 @@ impl Engine {
                 let terms = RecordTerms { both: false, longest, silence: Some(silence) };
                 self.record_message(id, Message { mailbox, shortest, tell }, terms, now);
             }
+            RunAction::Listen { bot, language, hints } => self.listen(id, bot, language, hints),
+            RunAction::StopListening => self.stop_listening(id),
+            RunAction::PauseRecording(pause) => self.pause_for_privacy(id, pause),
+            RunAction::Conversed(conversation) => self.conversed(id, *conversation),
             RunAction::StopMessage => self.stop_message(id),
             RunAction::DropMessage => self.drop_message(id),
             RunAction::Surveyed { name, score, lowest, highest } => {

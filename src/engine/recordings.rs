@@ -111,6 +111,16 @@ impl Engine {
         }
     }
 
+    /// What the caller says is private, or no longer: a recording that runs is silent meanwhile.
+    pub(super) fn pause_for_privacy(&mut self, id: CallId, paused: bool) {
+        let Some(live) = self.calls.get(&id) else { return };
+        let leg = live.call.caller;
+        let running = live.call.recording.filter(|id| self.tapes.get(id).is_some_and(Tape::goes_on));
+        if let Some(recording) = running {
+            self.media(MediaCommand::PauseRecord { leg, recording, paused });
+        }
+    }
+
     pub(super) fn record_message(&mut self, id: CallId, message: Message, terms: RecordTerms, now: Now) {
         self.drop_message(id);
         let Some(live) = self.calls.get(&id) else { return };

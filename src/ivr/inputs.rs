@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::calendar::Calendar;
 use super::comforts::comforts;
 use super::spec::{Module, Need};
 use crate::bridge::Digit;
+use crate::callbot::bot::Bot;
 use crate::caller::{NumberList, Numbering};
 use crate::comfort::Comfort;
 use crate::demand::Widening;
@@ -153,7 +155,7 @@ fn widening(item: &Value) -> Result<Widening, String> {
 const WIDENING: &str = "{ after_s = 30, level = 2 }, with level 0 for whoever is in the queue";
 
 /// The names a plan may refer to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Names {
     pub default_language: Option<Language>,
     pub queues: BTreeSet<QueueId>,
@@ -173,6 +175,9 @@ pub struct Names {
     pub spoken: BTreeMap<Language, Table>,
     /// HTTP services, and whether a plan may name whole URLs for them.
     pub services: BTreeMap<ServiceId, bool>,
+    /// Bots, by their names, without the examples that they have learnt.
+    #[serde(default)]
+    pub bots: BTreeMap<String, Arc<Bot>>,
     /// Lists of numbers to deny or allow.
     pub lists: BTreeMap<String, NumberList>,
     pub numbering: Numbering,

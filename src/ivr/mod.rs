@@ -5,6 +5,7 @@ mod announce;
 mod answer;
 mod calendar;
 mod callback;
+mod callbot;
 mod comforts;
 mod deter;
 mod distribute;
@@ -43,10 +44,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Digit, PlayItem};
+use crate::callbot::dialogue::Utterance;
+use crate::callbot::understanding::Understood;
 use crate::comfort::Comfort;
+use crate::conversation::Conversation;
 use crate::demand::Demand;
-use crate::ids::{AgentId, PlayId, QueueId};
+use crate::heard::Hints;
+use crate::ids::{AgentId, Language, PlayId, QueueId};
 use crate::record::Outcome;
+use crate::time::Now;
 use crate::views::RecordingWish;
 
 pub use answer::{Answer, Field, Fields, LookUpResult};
@@ -88,6 +94,23 @@ pub enum Event {
     CalledBack(CallBackOutcome),
     /// What was answered to `LookUp`. One that comes after its time is passed over.
     LookedUp { look_up: u64, answer: Answer },
+    /// What is heard of a caller who is listened to.
+    Speech(Box<Speech>),
+}
+
+/// What is heard of a caller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Speech {
+    Started,
+    /// An utterance, and what it was taken for; the bot's examples are not among the plan's own.
+    Heard {
+        utterance: Utterance,
+        understood: Option<Understood>,
+    },
+    /// What had started was no speech after all.
+    Nothing,
+    /// There is no speech recognition, or it is there no longer.
+    Gone,
 }
 
 /// What becomes of a message that the caller leaves.
@@ -223,6 +246,17 @@ pub enum Action {
     },
     /// Tell a service outside; nobody waits for it.
     Webhook(Box<Webhook>),
+    /// Listen to the caller from now on, or expect something else of them; `Event::Speech` tells what is heard.
+    Listen {
+        bot: String,
+        language: Language,
+        hints: Hints,
+    },
+    StopListening,
+    /// What is said from now on is private, or no longer: recordings that run pause meanwhile.
+    PauseRecording(bool),
+    /// A conversation with a bot is over.
+    Conversed(Box<Conversation>),
     /// Promise to call back on the caller's own number, or on another one; the answer is `Event::CalledBack`.
     CallBack {
         queue: QueueId,
@@ -242,6 +276,7 @@ pub enum Action {
 pub enum Activity {
     Announce(announce::Announce),
     CallBack(Box<callback::CallBack>),
+    Callbot(Box<callbot::Callbot>),
     Deter(Box<deter::Deter>),
     Farewell(Farewell),
     Distribute(distribute::Distribute),
@@ -270,6 +305,7 @@ impl Activity {
             Module::Announce => Activity::Announce(announce::Announce::start(inputs, step)),
             Module::Calendar => return Started::Done(calendar::run(inputs, step)),
             Module::Callback => return callback::start(inputs, step),
+            Module::Callbot => return callbot::start(inputs, step),
             Module::Deter => return deter::start(inputs, step),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
@@ -295,7 +331,11 @@ impl Activity {
     /// Whether a key of the caller answers what it asked for.
     pub fn listens(&self) -> bool {
         match self {
-            Activity::Gather(_) | Activity::Menu(_) | Activity::Record(_) | Activity::Survey(_) => true,
+            Activity::Callbot(_)
+            | Activity::Gather(_)
+            | Activity::Menu(_)
+            | Activity::Record(_)
+            | Activity::Survey(_) => true,
             Activity::Deter(deter) => deter.listens(),
             Activity::CallBack(call_back) => call_back.listens(),
             Activity::Voicemail(voicemail) => voicemail.listens(),
@@ -309,11 +349,25 @@ impl Activity {
         }
     }
 
+    /// Whether what the caller says is listened to.
+    pub fn hears(&self) -> bool {
+        matches!(self, Activity::Callbot(callbot) if callbot.hears())
+    }
+
+    /// What was said with a bot so far, where the caller hangs up now.
+    pub fn conversation(&self, names: &Names, now: Now) -> Option<Conversation> {
+        match self {
+            Activity::Callbot(callbot) => callbot.conversation(names, now),
+            _ => None,
+        }
+    }
+
     /// Gives the event to the module; `Some` when it is done.
     pub fn handle(&mut self, event: &Event, step: &mut Step<'_>) -> Option<Done> {
         let done = match self {
             Activity::Announce(announce) => announce.handle(event, step),
             Activity::CallBack(call_back) => call_back.handle(event, step),
+            Activity::Callbot(callbot) => callbot.handle(event, step),
             Activity::Deter(deter) => deter.handle(event, step),
             Activity::Farewell(farewell) => farewell.handle(event, step),
             Activity::Distribute(distribute) => distribute.handle(event, step),

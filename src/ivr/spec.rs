@@ -122,6 +122,8 @@ pub enum Kind {
     Queue,
     /// Opening hours of the configuration.
     Calendar,
+    /// A bot of the configuration.
+    Bot,
     /// A level of the same plan.
     Level,
     Language,
@@ -174,6 +176,7 @@ impl Kind {
             Kind::Skills => "[\"billing\"]".into(),
             Kind::Widening => "[{ after_s = 30, level = 2 }]".into(),
             Kind::Comforts => "[{ prompt = \"greeting\", after_s = 20, every_s = 60 }]".into(),
+            Kind::Bot => "\"service-desk\"".into(),
             Kind::Service => "\"crm\"".into(),
             Kind::Template => "\"/customers/{call.from}\"".into(),
             Kind::Values => "{ number = { cel = \"call.from\" } }".into(),
@@ -208,6 +211,7 @@ impl Kind {
                                60 }, { say = \"estimate\", after_s = 45 }]"
                     .into()
             }
+            Kind::Bot => "the name of a bot".into(),
             Kind::Service => "the name of a service".into(),
             Kind::Template => "a text with expressions in braces, as \"/customers/{call.from}\"".into(),
             Kind::Values => "a table of values, as { number = { cel = \"call.from\" } }".into(),
@@ -248,6 +252,7 @@ pub enum Module {
     Announce,
     Calendar,
     Callback,
+    Callbot,
     Deter,
     Distribute,
     Echo,
@@ -269,10 +274,11 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 21] = [
+    pub const ALL: [Module; 22] = [
         Module::Announce,
         Module::Calendar,
         Module::Callback,
+        Module::Callbot,
         Module::Deter,
         Module::Distribute,
         Module::Echo,
@@ -298,6 +304,7 @@ impl Module {
             Module::Announce => &super::announce::SPEC,
             Module::Calendar => &super::calendar::SPEC,
             Module::Callback => &super::callback::SPEC,
+            Module::Callbot => &super::callbot::SPEC,
             Module::Deter => &super::deter::SPEC,
             Module::Distribute => &super::distribute::SPEC,
             Module::Echo => &super::echo::SPEC,

@@ -12,6 +12,7 @@ use crate::rtp::{Conditions, EventReceiver, EventSender, ReceiveStats, RtcpTimer
 use crate::settings::Codec;
 use crate::time::Instant;
 
+use super::listening::Hearer;
 use super::outgoing::Outgoing;
 use super::player::{OCTETS_PER_MS, Playing};
 use super::recorder::Tap;
@@ -64,6 +65,8 @@ pub(super) struct Leg {
     pub ear: Option<Box<Ear>>,
     /// What is recorded of this leg.
     pub taps: Vec<Tap>,
+    /// Where what the far end says is recognised.
+    pub hearer: Option<Box<Hearer>>,
     pub reports: Reports,
     /// When the far end was last heard, or was first expected to be.
     pub heard_at: Instant,

@@ -6,6 +6,7 @@
 mod error;
 mod io;
 mod leg;
+mod listening;
 mod moving;
 mod outgoing;
 mod player;
@@ -38,6 +39,7 @@ use crate::settings::Codec;
 
 pub use error::MediaError;
 pub use io::{Flow, MediaIo};
+pub use listening::{Deaf, Ears, Listener};
 pub use recorder::{Recorder, relative as recording_file};
 pub use worker::{Setup, Tally, Worker};
 
@@ -139,6 +141,7 @@ impl Media {
     pub fn start(
         settings: MediaSettings,
         prompts: Arc<dyn PromptSource>,
+        listener: Arc<dyn Listener>,
         events: Outbox<MediaEvent>,
     ) -> Result<Media, MediaError> {
         let shelf = Arc::new(Shelf::new());
@@ -154,6 +157,7 @@ impl Media {
         let count = settings.threads.or_else(cores).unwrap_or(1).max(1);
         let common = Common {
             prompts,
+            listener,
             events: events.clone(),
             chores: chores.clone(),
             shelf: shelf.clone(),
@@ -234,6 +238,9 @@ impl Media {
             | MediaCommand::KeepKeys { leg }
             | MediaCommand::PauseRecord { leg, .. }
             | MediaCommand::StopRecord { leg, .. }
+            | MediaCommand::Listen { leg, .. }
+            | MediaCommand::Expect { leg, .. }
+            | MediaCommand::StopListening { leg }
             | MediaCommand::SendDigit { leg, .. } => self.routes.of(*leg),
             MediaCommand::Record { leg, recording, .. } => {
                 let number = self.routes.of(*leg);
@@ -321,6 +328,7 @@ fn cores() -> Option<usize> {
 /// What all threads share.
 struct Common {
     prompts: Arc<dyn PromptSource>,
+    listener: Arc<dyn Listener>,
     events: Outbox<MediaEvent>,
     chores: Sender<Chore>,
     shelf: Arc<Shelf>,
@@ -335,7 +343,7 @@ fn start_thread(
     common: &Common,
     handles: &mut Vec<JoinHandle<()>>,
 ) -> Result<Line, MediaError> {
-    let Common { prompts, events, chores, shelf, recorder, start } = common;
+    let Common { prompts, listener, events, chores, shelf, recorder, start } = common;
     let (commands, orders): (_, Receiver<Order>) = bounded(COMMANDS);
     let bell = Arc::new(Bell::new()?);
     let published = Arc::new(Published::default());
@@ -348,6 +356,7 @@ fn start_thread(
         ntp_at_zero: ntp_now(),
         seed,
         prompts: prompts.clone(),
+        listener: listener.clone(),
         recorder: recorder.clone(),
     };
     let ends = Ends {

@@ -35,7 +35,7 @@ impl Shell {
             threads: Some(2),
             recordings: "/nonexistent".into(),
         };
-        let media = Media::start(settings, Arc::new(Shelf), sender.into()).unwrap();
+        let media = Media::start(settings, Arc::new(Shelf), Arc::new(Deaf), sender.into()).unwrap();
         let mut shell = Shell { media, events, free: Vec::new() };
         shell.until("ports", |shell| !shell.free.is_empty());
         shell
@@ -286,7 +286,7 @@ fn wrong_ports_are_named() {
             recordings: "/nonexistent".into(),
         };
         let (sender, _events) = bounded(16);
-        match Media::start(settings, Arc::new(Shelf), sender.into()) {
+        match Media::start(settings, Arc::new(Shelf), Arc::new(Deaf), sender.into()) {
             Ok(media) => {
                 media.stop();
                 String::new()

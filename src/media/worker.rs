@@ -2,6 +2,7 @@
 //! the time comes. Given the same inputs and seed it does the same.
 
 mod arrive;
+mod listen;
 mod plan;
 mod record;
 mod report;
@@ -28,6 +29,7 @@ use crate::time::Instant;
 use super::PromptSource;
 use super::io::MediaIo;
 use super::leg::{Hearing, InBand, Key, Keys, Leg, Reports};
+use super::listening::Listener;
 use super::outgoing::{CLOCK_HZ, Outgoing};
 use super::player::{Playing, Studio};
 use super::recorder::Recorder;
@@ -60,6 +62,7 @@ pub struct Setup {
     pub ntp_at_zero: u64,
     pub seed: [u8; 32],
     pub prompts: Arc<dyn PromptSource>,
+    pub listener: Arc<dyn Listener>,
     pub recorder: Recorder,
 }
 
@@ -163,6 +166,7 @@ pub struct Worker<Io> {
     dead_leg: Duration,
     ntp_at_zero: u64,
     prompts: Arc<dyn PromptSource>,
+    listener: Arc<dyn Listener>,
     recorder: Recorder,
 }
 
@@ -195,6 +199,7 @@ impl<Io: MediaIo> Worker<Io> {
             dead_leg: setup.dead_leg,
             ntp_at_zero: setup.ntp_at_zero,
             prompts: setup.prompts,
+            listener: setup.listener,
             recorder: setup.recorder,
         }
     }
@@ -220,6 +225,9 @@ impl<Io: MediaIo> Worker<Io> {
             MediaCommand::Record { leg, recording, terms } => self.record(leg, recording, terms, now),
             MediaCommand::PauseRecord { leg, recording, paused } => self.pause_record(leg, recording, paused),
             MediaCommand::StopRecord { leg, recording } => self.stop_record(leg, recording),
+            MediaCommand::Listen { leg, listening } => self.listen_to(leg, *listening, now),
+            MediaCommand::Expect { leg, hints } => self.expect(leg, hints),
+            MediaCommand::StopListening { leg } => self.stop_listening(leg),
             MediaCommand::DiscardRecording(recording) => self.recorder.discard(recording),
             MediaCommand::Close { leg } => self.close(leg, now),
         }
@@ -357,6 +365,7 @@ impl<Io: MediaIo> Worker<Io> {
             voice: None,
             ear: None,
             taps: Vec::new(),
+            hearer: None,
             reports: Reports { cname, timer: RtcpTimer::new(64_000), due: None, round_trip: None },
             heard_at: now,
             dead_told: false,
@@ -391,6 +400,7 @@ impl<Io: MediaIo> Worker<Io> {
         self.changed.push(leg.call);
         self.wake(place, now);
         self.begin_reports(place, now);
+        self.listen_anew(place, now);
     }
 
     fn hear(&mut self, id: LegId, sources: Sources) {

@@ -17,6 +17,7 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
 use super::PromptError;
+use crate::audio::Resampler;
 
 pub(super) const MAX_FILE_OCTETS: u64 = 64 * 1024 * 1024;
 pub(super) const MAX_SECONDS: u32 = 15 * 60;
@@ -42,6 +43,12 @@ pub(super) struct Pcm {
 pub(super) fn decode_file(path: &Path) -> Result<Pcm, PromptError> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     decode(read(path)?, ending)
+}
+
+/// A sound file as linear audio of one channel at this rate.
+pub fn read_sound(path: &Path, rate_hz: u32) -> Result<Vec<i16>, PromptError> {
+    let pcm = decode_file(path)?;
+    Ok(Resampler::convert(&pcm.samples, pcm.rate_hz, rate_hz)?)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PromptError> {

@@ -22,6 +22,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
+pub use decode::read_sound;
 pub use error::PromptError;
 pub use finding::Finding;
 pub use index::Index;

@@ -2,6 +2,7 @@
 
 use super::sums::Sums;
 use super::{By, Terms};
+use crate::conversation::{Conversation, Reason};
 use crate::record::{CallRecord, Outcome, Party, QueueVisit, VisitEnd};
 
 /// The target where the record does not say: of calls that were recorded before it did.
@@ -160,6 +161,24 @@ fn is_short(visit: &QueueVisit, terms: &Terms) -> bool {
     visit.wait_ms.is_some_and(|wait| wait < terms.short_ms)
 }
 
+fn count(conversation: &Conversation, sums: &mut Sums) {
+    sums.bot_conversations += 1;
+    sums.bot_served += u64::from(conversation.served);
+    sums.bot_misses += conversation.misses.len() as u64;
+    let Some(reason) = conversation.reason else { return };
+    sums.bot_to_person += 1;
+    *match reason {
+        Reason::Misses => &mut sums.bot_after_misses,
+        Reason::Agent | Reason::Key => &mut sums.bot_on_request,
+        Reason::Anger => &mut sums.bot_after_anger,
+        Reason::Repeated => &mut sums.bot_after_repetition,
+        Reason::Silence => &mut sums.bot_after_silence,
+        Reason::Recogniser => &mut sums.bot_without_recogniser,
+        Reason::TooLong => &mut sums.bot_too_long,
+        Reason::Intent => &mut sums.bot_by_intent,
+    } += 1;
+}
+
 /// What agents did for the contact, and what the caller said of it.
 fn of_contact(record: &CallRecord) -> Sums {
     let mut sums = Sums {
@@ -172,6 +191,7 @@ fn of_contact(record: &CallRecord) -> Sums {
         judged_resolved: u64::from(record.resolved == Some(true)),
         ..Sums::default()
     };
+    record.conversations.iter().for_each(|conversation| count(conversation, &mut sums));
     for answer in record.survey.iter().flatten() {
         let width = answer.max.saturating_sub(answer.min);
         let Some(above) = u64::try_from(answer.score.saturating_sub(answer.min)).ok().filter(|_| width > 0) else {

@@ -142,6 +142,18 @@ figures! {
     csat_mean Share "mean satisfaction" "satisfaction moyenne" "mean of (score - lowest) / (highest - lowest) of the csat scores" |s| ratio(s.csat_points, s.csat_scores * 1_000);
     csat_scores Count "satisfaction scores" "notes de satisfaction" "survey scores named csat" |s| Some(s.csat_scores as f64);
     ces_mean Share "mean effort score (CES)" "effort client moyen (CES)" "mean of (score - lowest) / (highest - lowest) of the survey scores named ces" |s| ratio(s.ces_points, s.ces_scores * 1_000);
+    bot_conversations Count "conversations with a bot" "conversations avec un bot" "conversations that callers had with bots" |s| Some(s.bot_conversations as f64);
+    bot_containment Share "containment" "taux de résolution par le bot" "conversations that ended with what the caller wanted, or in which the caller hung up after an answer / bot_conversations" |s| ratio(s.bot_served, s.bot_conversations);
+    bot_misses Count "not understood by bots" "incompréhensions du bot" "what callers said or typed and bots did not understand" |s| Some(s.bot_misses as f64);
+    bot_to_person Count "handed over by bots" "transmis par le bot" "conversations after which a person went on" |s| Some(s.bot_to_person as f64);
+    bot_after_misses Count "handed over after misses" "transmis après incompréhensions" "of bot_to_person: as many misses in a row as the bot allows" |s| Some(s.bot_after_misses as f64);
+    bot_on_request Count "handed over on request" "transmis à la demande" "of bot_to_person: the caller asked for a person, or pressed 0" |s| Some(s.bot_on_request as f64);
+    bot_after_anger Count "handed over after anger" "transmis après colère" "of bot_to_person: the caller was angry" |s| Some(s.bot_after_anger as f64);
+    bot_after_repetition Count "handed over after a repetition" "transmis après répétition" "of bot_to_person: the caller asked again for what had been answered" |s| Some(s.bot_after_repetition as f64);
+    bot_after_silence Count "handed over after silence" "transmis après silence" "of bot_to_person: nobody spoke" |s| Some(s.bot_after_silence as f64);
+    bot_without_recogniser Count "handed over without recognition" "transmis faute de reconnaissance" "of bot_to_person: speech recognition was down and the keypad did not lead on" |s| Some(s.bot_without_recogniser as f64);
+    bot_too_long Count "handed over after too long" "transmis pour durée excessive" "of bot_to_person: more turns or time than the bot allows" |s| Some(s.bot_too_long as f64);
+    bot_by_intent Count "handed over by intent" "transmis selon la demande" "of bot_to_person: what was wanted is a person's business" |s| Some(s.bot_by_intent as f64);
     estimate_error_ms Time "error of the estimated wait" "erreur de l'attente estimée" "mean distance of the wait from the middle of the range estimated at the entry, of answered waits that had one" |s| ratio(s.estimate_error_ms, s.estimated);
     estimate_within Share "waits within the estimated range" "attentes dans la fourchette estimée" "answered waits within the range estimated at the entry / answered waits that had one; the range is made to hold 0.8" |s| ratio(s.estimated_within, s.estimated);
 }

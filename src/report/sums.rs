@@ -34,6 +34,9 @@ sums! {
     talk_ms, hold_ms, acw_ms, transfers, consultations,
     /// Scores that callers gave; points are thousandths of the range that was offered.
     csat_scores, csat_satisfied, csat_points, ces_scores, ces_points, fcr_answers, fcr_resolved,
+    /// Conversations with bots: all, those that settled it, what was not understood in them, and why people went on.
+    bot_conversations, bot_served, bot_misses, bot_to_person, bot_after_misses, bot_on_request, bot_after_anger,
+    bot_after_repetition, bot_after_silence, bot_without_recogniser, bot_too_long, bot_by_intent,
     /// Calls of which the agent said whether they settled the matter, and those that did.
     judged, judged_resolved,
     /// Offers to agents, and those that the agent let pass or whose phone could not be reached.

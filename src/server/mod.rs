@@ -2,6 +2,7 @@
 //! reloads and stops.
 
 mod archive;
+mod ears;
 mod engine_loop;
 mod execute;
 mod figures;
@@ -34,6 +35,7 @@ use crate::views::ReloadBy;
 use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Today, Tokens, Users, Views};
 use archive::Recordings;
+use ears::Hall;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
 use reload::{Reloader, Reloads, Watcher};
@@ -124,7 +126,11 @@ async fn serve(
         tracing::warn!("{finding}");
     }
     let prompts = Arc::new(Shelf::new(library));
-    let media = Media::start(media_settings(&settings), prompts.clone(), media_events).map_err(ServerError::runtime)?;
+    let runtime = tokio::runtime::Handle::current();
+    let hall = Hall::open(&settings, loaded.bots, answers.clone(), runtime.clone()).map_err(ServerError::runtime)?;
+    let hall = Arc::new(hall);
+    let media = Media::start(media_settings(&settings), prompts.clone(), hall.clone(), media_events)
+        .map_err(ServerError::runtime)?;
     let media = Arc::new(media);
     let data = settings.data.clone();
     // The store drives its database by a runtime of its own.
@@ -162,7 +168,6 @@ async fn serve(
         figures::Counted { net: net.clone(), media: media.clone(), store: store.counters(), waiting: net_waiting };
     tokio::spawn(figures::gather(counted, meters.clone()));
     let history = History::open(&settings.data);
-    let runtime = tokio::runtime::Handle::current();
     let outside = Outside::start(&settings, history, recovered.untold, answers, runtime.clone());
     let shells = Shells {
         net: net.clone(),
@@ -204,6 +209,7 @@ async fn serve(
         running: settings.clone(),
         control: control.clone(),
         prompts,
+        hall,
         views: views.clone(),
         users: users.clone(),
         meters,

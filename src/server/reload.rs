@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::ears::Hall;
 use super::engine_loop::Clock;
 use crate::caller::CallerNumber;
 use crate::config::{self, Fingerprint, Loaded, Overrides};
@@ -56,6 +57,7 @@ pub struct Reloader {
     pub running: Arc<Settings>,
     pub control: Outbox<Input>,
     pub prompts: Arc<Shelf>,
+    pub hall: Arc<Hall>,
     pub views: Arc<Views>,
     pub users: Arc<Users>,
     pub meters: Meters,
@@ -122,12 +124,13 @@ impl Reloader {
 
     /// Prompts first, so that a new plan finds those it names. Gives the warnings, and what waits for a restart.
     fn take(&mut self, loaded: Loaded) -> Result<(Vec<Finding>, Vec<String>), Vec<Finding>> {
-        let Loaded { mut settings, plans, users, mut warnings, .. } = loaded;
+        let Loaded { mut settings, plans, bots, users, mut warnings, .. } = loaded;
         let after_restart = keep_bound(&mut settings, &self.running);
         let folders = std::slice::from_ref(&settings.prompts);
         let (library, missing) = self.prompts.library().refresh(folders, &settings.languages);
         warnings.extend(missing.into_iter().map(|finding| Finding { severity: Severity::Warning, ..finding.into() }));
         self.prompts.replace(library);
+        self.hall.configure(&settings, bots);
         let settings = Arc::new(settings);
         let input = Input::Reload { settings: settings.clone(), plans: Arc::new(plans) };
         if self.control.try_send(input).is_err() {

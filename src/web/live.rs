@@ -144,6 +144,7 @@ impl Views {
             Change::Voicemail(_)
             | Change::RecordingDeleted { .. }
             | Change::Survey { .. }
+            | Change::Conversation { .. }
             | Change::Disposition { .. }
             | Change::Reload(_) => {}
             Change::Callback(view) if view.state.is_final() => {

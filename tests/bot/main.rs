@@ -10,9 +10,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use relais::bridge::Digit;
 use relais::callbot::bot::Bot;
-use relais::callbot::dialogue::{Action, Dialogue, Ending, Event, Mind, Packet, Utterance};
-use relais::callbot::understanding::Understanding;
+use relais::callbot::dialogue::{Action, Conversation, Dialogue, Ending, Event, Mind, Utterance};
+use relais::callbot::understanding::{Understanding, Understood};
 use relais::config::{Loaded, Overrides, load};
+use relais::dialplan::driver::Minds;
 use relais::ids::Language;
 use relais::time::{Instant, Now};
 
@@ -45,7 +46,7 @@ struct Caller<'a> {
     asked: Option<u64>,
     listening: bool,
     recording_paused: bool,
-    end: Option<(Ending, Packet)>,
+    end: Option<(Ending, Conversation)>,
     ladder: Vec<String>,
 }
 
@@ -285,4 +286,34 @@ fn thousands_of_conversations_end_within_bounds() {
     {
         assert!(seen.contains(reason), "no conversation ended as {reason}: the callers are too tame: {endings:?}");
     }
+}
+
+/// Of the whole demo's bots, without the encoder, which not every machine has.
+struct Demo<'l> {
+    loaded: &'l Loaded,
+    understanding: Understanding,
+}
+
+impl Minds for Demo<'_> {
+    fn understand(&self, bot: &str, language: &Language, text: &str) -> Option<Understood> {
+        let described = self.loaded.bots.iter().find(|described| described.bot.name == bot)?;
+        Some(Understood::find(&self.understanding, &described.bot, language, text))
+    }
+}
+
+#[test]
+fn the_cases_of_the_demos_bots_hold() {
+    let loaded = demo();
+    let bot = loaded.bots.iter().find(|described| described.bot.name == "service-desk").expect("a bot");
+    let minds = Demo { loaded: &loaded, understanding: Understanding::new(&bot.bot, None, None) };
+    let mut cases = 0;
+    for plan in loaded.plans.iter().filter(|plan| plan.id.as_str().starts_with("bot-")) {
+        for case in plan.cases() {
+            let scenario = case.scenario(&loaded.settings.language, None);
+            let (_, misses) = case.run(&loaded.plans, &plan.id, &scenario, &minds);
+            assert!(misses.is_empty(), "{}: {}: {misses:?}", case.file, case.name);
+            cases += 1;
+        }
+    }
+    assert!(cases >= 8, "{cases}");
 }

@@ -139,7 +139,11 @@ impl Media {
                     self.later(now, 5_000 + below(rng, 20_000), MediaEvent::Dead { leg: *leg });
                 }
             }
-            MediaCommand::SendDigit { leg, .. } | MediaCommand::KeepKeys { leg } => {
+            MediaCommand::SendDigit { leg, .. }
+            | MediaCommand::KeepKeys { leg }
+            | MediaCommand::Listen { leg, .. }
+            | MediaCommand::Expect { leg, .. }
+            | MediaCommand::StopListening { leg } => {
                 self.ear(*leg)?;
             }
             MediaCommand::Record { leg, recording, terms } => {

@@ -110,6 +110,7 @@ impl Truth {
             Change::Expert(_)
             | Change::ExpertGone { .. }
             | Change::Voicemail(_)
+            | Change::Conversation { .. }
             | Change::RecordingDeleted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. }

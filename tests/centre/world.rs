@@ -477,6 +477,7 @@ impl World {
                 Err(format!("message {} is told and not written", recording.recording_id))
             }
             Change::Voicemail(_)
+            | Change::Conversation { .. }
             | Change::RecordingDeleted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. } => Ok(()),

@@ -6,7 +6,6 @@
 
 mod flow;
 mod hear;
-mod packet;
 mod say;
 #[cfg(test)]
 mod tests;
@@ -24,7 +23,8 @@ use crate::ids::Language;
 use crate::spoken::Table;
 use crate::time::{Instant, Now, Wall};
 
-pub use packet::{By, Ending, Packet, Reason, Turn};
+pub use crate::conversation::{By, Conversation, Ending, Reason, Turn};
+pub use flow::RESULT;
 
 /// What a dialogue is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub enum Action {
     /// The conversation is over: the last action.
     End {
         ending: Ending,
-        packet: Box<Packet>,
+        packet: Box<Conversation>,
     },
 }
 
@@ -301,22 +301,33 @@ impl Dialogue {
         Some((intent.name.as_str(), self.confidence))
     }
 
+    /// Whether it is known what the caller wants.
+    pub fn has_understood(&self) -> bool {
+        self.intent.is_some()
+    }
+
+    /// Whether something was answered that the caller wanted.
+    pub fn has_served(&self) -> bool {
+        self.answered.is_some()
+    }
+
     /// What was given, private values too.
     pub fn slots(&self) -> &BTreeMap<String, String> {
         &self.slots
     }
 
     /// What is left of the conversation; `ending` is `None` where the caller hung up.
-    pub fn packet(&self, mind: Mind<'_>, ending: Option<Ending>, now: Now) -> Packet {
+    pub fn packet(&self, mind: Mind<'_>, ending: Option<Ending>, now: Now) -> Conversation {
         let hidden = |name: &String| mind.bot.slots.get(name).is_some_and(|slot| slot.private);
         let shown = |(name, value): (&String, &String)| {
             let value = if hidden(name) { super::privacy::HIDDEN.to_owned() } else { value.clone() };
             (name.clone(), value)
         };
         let known = self.intent.and_then(|intent| mind.bot.intents.get(intent));
-        Packet {
+        Conversation {
             bot: mind.bot.name.clone(),
             language: self.language.clone(),
+            served: ending == Some(Ending::Served) || (ending.is_none() && self.has_served()),
             reason: match ending {
                 Some(Ending::HandOver(reason)) => Some(reason),
                 _ => None,

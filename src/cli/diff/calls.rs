@@ -92,7 +92,7 @@ impl Sample<'_> {
             },
             ..Scenario::new(&self.from, self.to, settings.language.clone(), self.at)
         };
-        in_words(&drive(&side.plans, &plan, &scenario))
+        in_words(&drive(&side.plans, &plan, &scenario, &()))
     }
 }
 

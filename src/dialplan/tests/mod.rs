@@ -55,6 +55,7 @@ fn names() -> Names {
         services: [("crm".into(), false), ("anywhere".into(), true)].into(),
         lists: [("spam".to_owned(), NumberList::default())].into(),
         numbering: Numbering::default(),
+        bots: bots(),
         time_zone: String::new(),
         prompts: ["en", "fr"].map(|language| (Language::from(language), prompts())).into(),
         spoken: ["en", "fr"].map(|language| (Language::from(language), prompts::tests::table())).into(),
@@ -342,18 +343,30 @@ fn the_examples_of_the_modules_are_accepted() {
     }
 }
 
+/// A bot of the shipped one's name.
+fn bots() -> std::collections::BTreeMap<String, std::sync::Arc<crate::callbot::bot::Bot>> {
+    let bot = crate::callbot::bot::Bot { name: "service-desk".to_owned(), ..crate::callbot::tests::small_bot() };
+    [(bot.name.clone(), std::sync::Arc::new(bot))].into()
+}
+
+/// What its callers say must be understood, which tests/bot does.
+fn has_a_bot(plan: &Plan) -> bool {
+    let rules = plan.levels.iter().flat_map(|level| &level.rules);
+    rules.into_iter().any(|rule| rule.callee.module() == Some(Module::Callbot))
+}
+
 /// The cases that stand in the shipped plans themselves.
 #[test]
 fn the_test_cases_of_the_shipped_plans_hold() {
     let mut cases = 0;
     for sources in all_shipped() {
         let plans = Plans::load(sources, names()).unwrap();
-        for plan in plans.iter() {
+        for plan in plans.iter().filter(|plan| !has_a_bot(plan)) {
             for case in plan.cases() {
                 cases += 1;
                 let reached = plans.find(case.dials(), &[]);
                 assert_eq!(reached.as_ref(), Some(&plan.id), "{}: {}", case.file, case.name);
-                let (_, misses) = case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None));
+                let (_, misses) = case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None), &());
                 assert_eq!(misses, [], "{}: {}", case.file, case.name);
             }
         }

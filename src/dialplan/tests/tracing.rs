@@ -33,7 +33,7 @@ fn play(plans: &Plans, change: impl FnOnce(&mut Scenario)) -> (Course, Trace) {
     let at = "2026-11-25T11:00:00+01:00".parse().unwrap();
     let mut scenario = Scenario::new("+33155501", "1", Language::from("en"), at);
     change(&mut scenario);
-    let course = drive(plans, &plans.find("1", &[]).unwrap(), &scenario);
+    let course = drive(plans, &plans.find("1", &[]).unwrap(), &scenario, &());
     let trace = course.trace(plans);
     (course, trace)
 }
@@ -273,7 +273,7 @@ fn case_of(expect: &str) -> Vec<crate::dialplan::Miss> {
     let plans = plans(&text);
     let plan = plans.iter().next().unwrap();
     let case = &plan.cases()[0];
-    case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None)).1
+    case.run(&plans, &plan.id, &case.scenario(&Language::from("en"), None), &()).1
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn prompts_are_heard_in_order_with_others_in_between() {
     let plans = Plans::load(shipped("deploy/demo/plans"), names()).unwrap();
     let at = "2026-11-25T11:00:00+01:00".parse().unwrap();
     let scenario = Scenario { digits: "9 2".into(), ..Scenario::new("+33155501", "601", Language::from("en"), at) };
-    let course = drive(&plans, &plans.find("601", &[]).unwrap(), &scenario);
+    let course = drive(&plans, &plans.find("601", &[]).unwrap(), &scenario, &());
     assert_eq!(course.heard, ["greeting", "menu", "invalid", "menu"]);
     assert_eq!(course.queue, Some("support".into()));
 }

@@ -1,6 +1,7 @@
 //! The whole engine on a virtual clock, with peers whose every message is the test's.
 
 mod api;
+mod bots;
 mod consult;
 mod decisions;
 mod dial_out;

@@ -190,6 +190,9 @@ fn take_in(leg: &mut Leg, kind: Kind, view: &View<'_>, restarted: bool, now: Ins
     if let Some(stream) = &leg.stream {
         leg.taps.iter().for_each(|tap| tap.far(stream.codec, view.header.timestamp, view.payload, now));
     }
+    if let Some(hearer) = &mut leg.hearer {
+        hearer.far(view, now);
+    }
     if let Some(voice) = &mut leg.voice {
         if restarted {
             voice.reset();

@@ -16,7 +16,7 @@ use super::{Setup, Worker};
 use crate::bridge::{Latch, MediaCommand, MediaEvent, MediaPort, PlayItem, Stream};
 use crate::ids::{CallId, Language, LegId, PlayId};
 use crate::media::io::{Flow, MediaIo};
-use crate::media::{PromptSource, Recorder};
+use crate::media::{Deaf, PromptSource, Recorder};
 use crate::rtp::Header;
 use crate::settings::Codec;
 use crate::time::Instant;
@@ -116,6 +116,7 @@ impl Bench {
             ntp_at_zero: 0x1234_0000_0000,
             seed,
             prompts: Arc::new(Shelf),
+            listener: Arc::new(Deaf),
             recorder,
         };
         Bench { worker: Worker::new(Wire::default(), setup, Instant(0)), now: Instant(0), sent: Vec::new() }

@@ -106,6 +106,9 @@ impl<Io: MediaIo> Worker<Io> {
         let payload_type = stream.send_payload_type;
         let header = leg.out.generated(payload_type, octets, due)?;
         let length = header.write(packet)? + octets;
+        if let Some(hearer) = &mut leg.hearer {
+            hearer.near(packet.get(Header::LEN..length).unwrap_or_default(), due);
+        }
         if !leg.taps.is_empty() {
             leg.tap_sent(&View { header, payload: packet.get(Header::LEN..length).unwrap_or_default() }, due);
         }
@@ -174,6 +177,10 @@ impl<Io: MediaIo> Worker<Io> {
         let dead_leg = self.dead_leg;
         let Some(leg) = self.leg_mut(place) else { return };
         let mut next = now + 10 * SLOW_STEP;
+        if let Some(hearer) = &mut leg.hearer {
+            hearer.pass(now);
+            next = now + SLOW_STEP;
+        }
         if leg.expects_media() && !leg.dead_told {
             let dead_at = leg.heard_at + dead_leg;
             leg.dead_told = dead_at <= now;

@@ -96,6 +96,7 @@ pub fn call(id: u128) -> CallView {
         agent: Some(AgentId::from("201")),
         consult: None,
         recording: None,
+        conversations: Vec::new(),
         legs: vec![
             leg(1, Party::Caller, "sip:33155501@127.0.0.2:5070"),
             leg(2, Party::Agent, "sip:201@127.0.0.3:5080"),

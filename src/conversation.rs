@@ -1,4 +1,4 @@
-//! What is left of a conversation: for the person who takes over, for the record, for those who look after the bot.
+//! What is left of a conversation with a bot: for the person who takes over, for the record, for those who look after the bot.
 
 use std::collections::BTreeMap;
 
@@ -100,10 +100,13 @@ pub enum Turn {
 
 /// The whole of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Packet {
+pub struct Conversation {
     pub bot: String,
     pub language: Language,
-    /// `None` where the caller was served.
+    /// The caller got what they wanted, or hung up after an answer.
+    #[serde(default)]
+    pub served: bool,
+    /// Why a person goes on; `None` where nobody does.
     pub reason: Option<Reason>,
     /// The last intent that was understood.
     pub intent: Option<String>,
