@@ -155,6 +155,10 @@ function apply(events: LiveEvent[]) {
         changed.add('experts');
         break;
       }
+      case 'expert_gone':
+        next.experts.delete((body as Expert).id);
+        changed.add('experts');
+        break;
       default:
     }
   }
