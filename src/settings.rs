@@ -21,6 +21,8 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// The folder of the weights by which bots understand other words than those of their examples.
+    pub sentence_encoder: Option<PathBuf>,
     /// Take the configuration anew when its files change.
     pub watch: bool,
     /// The centre's language: what a caller hears where no plan says otherwise.
@@ -39,6 +41,8 @@ pub struct Settings {
     pub numbering: Numbering,
     /// HTTP services that plans may ask and tell.
     pub services: Vec<Service>,
+    /// Engines of speech recognition, in order of preference.
+    pub speech: Vec<Speech>,
     /// The file of known customers.
     pub customers: Option<PathBuf>,
 }
@@ -432,6 +436,18 @@ pub struct Expert {
     pub name: String,
     /// SIP URI on the company's own telephony.
     pub address: String,
+    /// What they know about.
+    pub competence: Vec<String>,
+    /// The calendar of their hours; always there when `None`.
+    pub calendar: Option<String>,
+    /// Reached by the servers of this trunk; by the address itself when `None`.
+    pub trunk: Option<TrunkId>,
+    /// Their telephony is subscribed to, for `presence` and `dialog`.
+    pub subscribe: bool,
+    /// Their telephony is asked by OPTIONS this often; never when zero.
+    pub options_interval: Duration,
+    /// What is told of them by the API counts for so long.
+    pub told_stale: Duration,
 }
 
 /// An HTTP service outside. Its secrets stay in their files: only the shell that sends reads them.
@@ -463,6 +479,21 @@ impl std::fmt::Debug for Service {
 }
 
 impl Expert {
+    /// An expert of whom the configuration says no more than where they are.
+    pub fn new(id: ExpertId, address: String) -> Expert {
+        Expert {
+            name: format!("Expert {id}"),
+            id,
+            address,
+            competence: Vec::new(),
+            calendar: None,
+            trunk: None,
+            subscribe: true,
+            options_interval: Duration::from_secs(20),
+            told_stale: Duration::from_secs(3_600),
+        }
+    }
+
     /// Whether a number is this expert's: the id, or the user part of the address.
     pub fn is_dialled_by(&self, number: &str) -> bool {
         self.id.as_str() == number || user_of(&self.address) == Some(number)
@@ -472,4 +503,103 @@ impl Expert {
 /// The user part of a SIP URI as it is written in configuration.
 pub fn user_of(address: &str) -> Option<&str> {
     Some(address.split_once(':')?.1.split_once('@')?.0)
+}
+
+/// An engine of speech recognition and where it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Speech {
+    pub id: String,
+    pub engine: SpeechEngine,
+    /// What it understands.
+    pub languages: Vec<Language>,
+    /// Conversations at once; the next one goes to another engine or is told that all are busy.
+    pub streams: usize,
+    pub place: SpeechPlace,
+    /// From the end of speech to its words; an engine that takes longer has failed.
+    pub answer_within: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpeechEngine {
+    Vosk,
+    Whisper,
+    /// Somebody else's vosk-server.
+    VoskServer,
+}
+
+impl SpeechEngine {
+    /// As written in configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            SpeechEngine::Vosk => "vosk",
+            SpeechEngine::Whisper => "whisper",
+            SpeechEngine::VoskServer => "vosk-server",
+        }
+    }
+
+    /// Our worker for it.
+    pub fn program(self) -> Option<&'static str> {
+        match self {
+            SpeechEngine::Vosk => Some("relais-speech"),
+            SpeechEngine::Whisper => Some("relais-whisper"),
+            SpeechEngine::VoskServer => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SpeechPlace {
+    /// A worker that we start.
+    Child(SpeechChild),
+    /// One that somebody else runs.
+    Remote(SpeechRemote),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeechChild {
+    /// The worker's program; the one beside our own where it is `None`.
+    pub program: Option<PathBuf>,
+    /// The folder of the model.
+    pub model: PathBuf,
+    /// A worker that needs more bytes is ended and started anew.
+    pub memory: u64,
+    /// How far it stands back for other processes: 0 to 19.
+    pub nice: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeechRemote {
+    pub scheme: SpeechScheme,
+    /// A name or an address.
+    pub host: String,
+    pub port: u16,
+    /// Whom TLS trusts; the web's authorities where it is `None`.
+    pub ca_file: Option<PathBuf>,
+    /// Holds the worker's token.
+    pub token_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpeechScheme {
+    Tcp,
+    Tls,
+    Ws,
+    Wss,
+}
+
+impl SpeechScheme {
+    pub fn name(self) -> &'static str {
+        match self {
+            SpeechScheme::Tcp => "tcp",
+            SpeechScheme::Tls => "tls",
+            SpeechScheme::Ws => "ws",
+            SpeechScheme::Wss => "wss",
+        }
+    }
+
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, SpeechScheme::Tls | SpeechScheme::Wss)
+    }
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
 use crate::findings::Finding;
-use crate::ids::{AgentId, CallId, CallbackId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
+use crate::ids::{AgentId, CallId, CallbackId, ExpertId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
 use crate::settings::Settings;
 use crate::time::Wall;
@@ -170,12 +170,124 @@ pub struct CallView {
     pub legs: Vec<LegView>,
 }
 
+/// Whether an expert can be asked now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    Free,
+    /// Not at their place.
+    Away,
+    /// Their telephony does not reach them.
+    Offline,
+    /// On the phone, in a meeting, or not to be disturbed.
+    Busy,
+    /// Nothing is known, or nothing any more.
+    Unknown,
+}
+
+impl Presence {
+    /// How far from the phone: of several words the one with the highest counts.
+    pub fn distance(self) -> u8 {
+        match self {
+            Presence::Unknown => 0,
+            Presence::Free => 1,
+            Presence::Away => 2,
+            Presence::Offline => 3,
+            Presence::Busy => 4,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Presence::Free => "free",
+            Presence::Away => "away",
+            Presence::Offline => "offline",
+            Presence::Busy => "busy",
+            Presence::Unknown => "unknown",
+        }
+    }
+}
+
+/// Where the presence of an expert is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpertSource {
+    /// A subscription to presence documents (RFC 3856).
+    Presence,
+    /// A subscription to the calls of the line (RFC 4235).
+    Dialog,
+    /// The answer to OPTIONS: that the telephony is there says nothing of the person, so this is never `free`.
+    Options,
+    /// `POST /experts/{id}/presence`.
+    Api,
+}
+
+/// An expert, whom agents ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExpertView {
+    #[schema(value_type = String)]
+    pub id: ExpertId,
+    pub name: String,
+    pub competence: Vec<String>,
+    pub presence: Presence,
+    /// How long ago the source said so; where none says anything, how long ago one did. Null when nothing was ever known.
+    pub presence_age_ms: Option<u64>,
+    #[serde(with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub heard_at: Option<Wall>,
+    /// Since when the presence is this one.
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Wall,
+    pub source: Option<ExpertSource>,
+    /// Whether their telephony answers; null until it was asked.
+    pub reachable: Option<bool>,
+    /// Within their hours.
+    pub open: bool,
+}
+
+impl ExpertView {
+    /// How old a word is, in milliseconds.
+    pub fn age_ms(heard: Wall, now: Wall) -> u64 {
+        u64::try_from(now.duration_since(heard).as_millis()).unwrap_or(0)
+    }
+
+    /// The view as it is at another time: the knowledge has grown older.
+    pub fn at(self, now: Wall) -> ExpertView {
+        ExpertView { presence_age_ms: self.heard_at.map(|heard| Self::age_ms(heard, now)), ..self }
+    }
+
+    /// Why the agent may wait in vain; `None` where the expert is free and within their hours.
+    pub fn warning(&self) -> Option<String> {
+        let id = &self.id;
+        let presence = (self.presence != Presence::Free).then(|| match (self.presence, self.presence_age_ms) {
+            (Presence::Unknown, Some(age)) => {
+                format!("the presence of expert {id} has been unknown for {} s", age / 1_000)
+            }
+            (Presence::Unknown, None) => format!("the presence of expert {id} is unknown"),
+            (presence, age) => format!("expert {id} is {}, as of {} s ago", presence.name(), age.unwrap_or(0) / 1_000),
+        });
+        let hours = (!self.open).then(|| format!("expert {id} is out of hours"));
+        let all: Vec<String> = presence.into_iter().chain(hours).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
 /// The one who is asked by the agent of a call, or to whom the caller is handed over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConsultView {
     /// `expert:301`, `agent:205`, `tel:+33…`
     pub to: String,
     pub state: ConsultState,
+    /// Of an expert: the presence when they were asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub presence: Option<Presence>,
+    /// Of an expert: whether they were asked within their hours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub open: Option<bool>,
+    /// What the agent should know of the expert before waiting: busy, away, unknown, out of hours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warning: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -341,6 +453,12 @@ pub enum Change {
     Ended(Box<CallRecord>),
     Agent(AgentView),
     Queue(QueueView),
+    /// What is known of an expert changed, or was confirmed.
+    Expert(Box<ExpertView>),
+    /// An expert is no longer configured.
+    ExpertGone {
+        id: ExpertId,
+    },
     /// A call-back was promised or went on; in a final state it is over.
     Callback(CallbackView),
     /// The configuration was taken anew, or refused.
@@ -390,6 +508,11 @@ pub enum ApiRequest {
     },
     LogOut {
         agent: AgentId,
+    },
+    /// A telephony with an API says how an expert is; `unknown` takes back what it said.
+    SetPresence {
+        expert: ExpertId,
+        presence: Presence,
     },
     /// What a call came to, said while it is up or wrapped up. The web shell has checked who says it.
     Dispose {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 /// Rooms that decide and do no I/O.
 const PURE: &[&str] = &[
     "sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "report", "spoken",
-    "staffing",
+    "staffing", "callbot",
 ];
 
 /// Value types at the root, open to every room.
 const VALUES: &[&str] = &[
-    "callback", "caller", "comfort", "demand", "outbox", "findings", "ids", "record", "settings", "shift", "time",
-    "trace", "views",
+    "callback", "caller", "comfort", "demand", "outbox", "findings", "heard", "ids", "record", "settings", "shift",
+    "time", "trace", "views",
 ];
 
 /// Which rooms a room may name, besides itself and the value types.
@@ -31,13 +31,15 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ivr", &["bridge", "spoken"]),
         ("dialplan", &["bridge", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),
+        ("callbot", &["bridge", "spoken"]),
         ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
-        ("config", &["dialplan", "ivr", "prompts", "spoken"]),
+        ("config", &["bridge", "callbot", "dialplan", "ivr", "prompts", "spoken"]),
         ("inputs", &["dialplan", "engine", "sip"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),
         ("outside", &["config", "engine", "ivr", "store", "web"]),
         ("prompts", &["audio", "bridge", "spoken"]),
+        ("speech", &["audio", "web"]),
         ("store", &[]),
         ("web", &["engine", "bridge", "report"]),
         ("server", &["*"]),
@@ -48,6 +50,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("comfort", &[]),
         ("demand", &[]),
         ("findings", &[]),
+        ("heard", &[]),
         ("ids", &[]),
         ("outbox", &[]),
         ("time", &[]),

@@ -109,6 +109,11 @@ impl DtmfDetector {
         key
     }
 
+    /// Whether a key is held down.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// What a whole block holds.
     fn judge(&mut self) -> Option<u8> {
         let samples = self.block as f32;

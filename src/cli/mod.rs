@@ -4,6 +4,7 @@ mod cdr;
 mod check;
 mod demand;
 mod diff;
+mod matrix;
 mod modules;
 mod progress;
 mod replay;
@@ -11,7 +12,9 @@ mod run;
 mod schema;
 mod simulate;
 mod staff;
+mod talk;
 mod test;
+mod texts;
 mod token;
 mod trace;
 mod user;
@@ -51,11 +54,12 @@ pub enum Command {
     Check(CheckArgs),
     /// Print what the modules of a plan's rules take and give
     Modules(ModulesArgs),
-    /// Run the test cases that stand in the dialplans
-    Test(CheckArgs),
+    /// Run the test cases that stand in the dialplans and the bots
+    Test(TestArgs),
+    Talk(talk::TalkArgs),
     /// Print the path a call would take through the matrix, and why; no call is made
     Trace(TraceArgs),
-    /// Print the JSON Schema of plan files and of the configuration, for editors
+    /// Print the JSON Schema of plan files, of the configuration and of bots, for editors
     Schema(SchemaArgs),
     /// Say what a change of the files changes for callers
     Diff(DiffArgs),
@@ -224,6 +228,22 @@ pub struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "relais.toml")]
+    pub config: PathBuf,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Instead of the tests, say how a bot understands the sentences of this file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub bot_matrix: Vec<PathBuf>,
+    /// The bots understand without the sentence encoder
+    #[arg(long)]
+    pub without_encoder: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct ModulesArgs {
     /// One module; all of them where it is not given
     pub name: Option<String>,
@@ -271,7 +291,7 @@ pub struct TraceArgs {
 
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Of which file; one schema for both where it is not given
+    /// Of which file; one schema for plans and the configuration where it is not given
     #[arg(value_enum)]
     pub of: Option<SchemaOf>,
     /// Complete and check the names of this configuration too: queues, calendars, prompts, agents
@@ -283,6 +303,8 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     Plan,
     Config,
+    Bot,
+    BotExamples,
     /// The HTTP API, as OpenAPI
     Api,
 }
@@ -370,6 +392,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Modules(args) => modules::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Talk(args) => talk::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Diff(args) => diff::run(&args),

@@ -24,6 +24,8 @@ pub fn run(args: &SchemaArgs) -> ExitCode {
     let schema = match args.of {
         Some(SchemaOf::Plan) => plan(),
         Some(SchemaOf::Config) => config::schema(),
+        Some(SchemaOf::Bot) => config::bots::bot_schema(),
+        Some(SchemaOf::BotExamples) => config::bots::examples_schema(),
         Some(SchemaOf::Api) => serde_json::from_str(web::description()).unwrap_or_default(),
         None => either(plan(), config::schema()),
     };

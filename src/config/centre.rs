@@ -13,6 +13,7 @@ use super::files::resolve;
 use super::lists::{self, ListDraft};
 use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
 use super::services::{self, ServiceDraft};
+use super::speech::{self, SpeechDraft};
 use super::trunk::{self, TrunkDraft};
 use super::users::{self, UserDraft};
 use crate::dialplan::reader::{At, Table};
@@ -25,6 +26,7 @@ pub(super) struct Draft {
     pub settings: Settings,
     pub prompts: At<()>,
     pub plan_files: Vec<At<String>>,
+    pub bot_files: Vec<At<String>>,
     pub trunks: Vec<TrunkDraft>,
     pub agents: Vec<AgentDraft>,
     pub queues: Vec<QueueDraft>,
@@ -32,6 +34,7 @@ pub(super) struct Draft {
     pub users: Vec<UserDraft>,
     pub calendars: Vec<CalendarDraft>,
     pub services: Vec<ServiceDraft>,
+    pub speech: Vec<SpeechDraft>,
     pub lists: Vec<ListDraft>,
     /// What was found in files that the configuration names.
     pub file_findings: Vec<Finding>,
@@ -59,6 +62,8 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         Some(texts) => texts.value,
         None => vec![At { value: "plans/*.toml".to_owned(), span: 0..0 }],
     };
+    let bot_files = table.texts("bots", findings).map(|texts| texts.value).unwrap_or_default();
+    let sentence_encoder = table.text("sentence_encoder", findings);
     let pause_reasons = read_words("pause_reasons", "pause reason", &mut table, findings);
     let dispositions = read_words("dispositions", "disposition", &mut table, findings);
     let mut places = Places::default();
@@ -103,6 +108,11 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|service| services::read(service, folder, findings))
         .collect();
+    let speech: Vec<_> = table
+        .tables("speech", findings)
+        .into_iter()
+        .filter_map(|speech| speech::read(speech, folder, findings))
+        .collect();
     table.finish(findings);
     let settings = Settings {
         sip,
@@ -110,6 +120,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         web,
         data: overrides.data.clone().unwrap_or_else(|| resolve(folder, &data)),
         prompts: resolve(folder, &prompts.value),
+        sentence_encoder: sentence_encoder.map(|encoder| resolve(folder, &encoder.value)),
         watch,
         language,
         languages,
@@ -122,6 +133,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         time_zone,
         numbering,
         services: services.iter().map(|draft| draft.service.clone()).collect(),
+        speech: speech.iter().map(|draft| draft.speech.clone()).collect(),
         customers,
     };
     let prompts = prompts.map(|_| ());
@@ -129,6 +141,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         settings,
         prompts,
         plan_files,
+        bot_files,
         trunks,
         agents,
         queues,
@@ -136,6 +149,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         users,
         calendars,
         services,
+        speech,
         lists,
         file_findings,
         places,

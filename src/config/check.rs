@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::address::is_loopback;
+use super::address::{has_ip_address, is_loopback};
 use super::centre::Draft;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
@@ -71,7 +71,9 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     doubles("queue", draft.queues.iter().map(|queue| &queue.id), findings);
     doubles("calendar", draft.calendars.iter().map(|calendar| &calendar.id), findings);
     doubles("service", draft.services.iter().map(|service| &service.id), findings);
+    doubles("speech", draft.speech.iter().map(|speech| &speech.id), findings);
     doubles("list", draft.lists.iter().map(|list| &list.id), findings);
+    super::speech::say_what_is_missing(&draft.speech, findings);
     people(draft, findings);
     trunk_addresses(draft, findings);
     trunk_servers(draft, findings);
@@ -79,6 +81,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     never_staffed(draft, findings);
     music(draft, names, findings);
     calendars(draft, findings);
+    experts(draft, findings);
     comfort(draft, names, findings);
     languages(draft, findings);
     addresses(draft, findings);
@@ -262,6 +265,38 @@ fn never_staffed(draft: &Draft, findings: &mut Findings<'_>) {
             let hint =
                 "give the calendars of their schedules hours, or the queue an agent without a schedule".to_owned();
             findings.warning(queue.id.span.clone(), message, hint);
+        }
+    }
+}
+
+/// An expert's hours and way are there, and a host name has a trunk that leads to it.
+fn experts(draft: &Draft, findings: &mut Findings<'_>) {
+    let calendars = || draft.calendars.iter().map(|draft| draft.id.value.as_str());
+    let trunks = || draft.trunks.iter().map(|draft| draft.id.value.as_str());
+    for expert in &draft.experts {
+        let what = format!("expert '{}'", expert.id.value);
+        if let Some(calendar) = expert.calendar.as_ref().filter(|at| calendars().all(|known| known != at.value)) {
+            let message = format!("{what}: there is no calendar '{}'", calendar.value);
+            findings.error(calendar.span.clone(), message, suggest(&calendar.value, calendars()));
+        }
+        let Some(trunk) = &expert.trunk else {
+            if !has_ip_address(&expert.address.value) {
+                let message = format!("{what}: address: '{}' is at a host name", expert.address.value);
+                let hint = "name the trunk by whose servers it is reached: trunk = \"company\"".to_owned();
+                findings.error(expert.address.span.clone(), message, hint);
+            }
+            continue;
+        };
+        match draft.trunks.iter().find(|known| known.id.value == trunk.value) {
+            None => {
+                let message = format!("{what}: there is no trunk '{}'", trunk.value);
+                findings.error(trunk.span.clone(), message, suggest(&trunk.value, trunks()));
+            }
+            Some(known) if known.trunk.servers.is_empty() => {
+                let message = format!("{what}: trunk '{}' has no servers to reach anybody by", trunk.value);
+                findings.error(trunk.span.clone(), message, "give it servers = [\"pbx.example.com\"]".to_owned());
+            }
+            Some(_) => {}
         }
     }
 }

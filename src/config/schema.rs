@@ -17,6 +17,10 @@ pub(super) struct Configuration {
     languages: Option<Vec<Language>>,
     /// Plan files, by name or with `*`.
     plans: Option<Vec<String>>,
+    /// Files of callbots, by name or with `*`.
+    bots: Option<Vec<String>>,
+    /// Folder of the sentence encoder's weights; bots understand less without.
+    sentence_encoder: Option<String>,
     /// What agents may give as the reason of a pause.
     pause_reasons: Option<Vec<String>>,
     /// What agents may say that a call came to, after it or during it.
@@ -39,6 +43,8 @@ pub(super) struct Configuration {
     list: Option<Vec<List>>,
     customers: Option<Customers>,
     service: Option<Vec<Service>>,
+    /// In order of preference for each language.
+    speech: Option<Vec<Speech>>,
 }
 
 /// A language tag, as "en" or "pt-BR".
@@ -420,8 +426,22 @@ struct Level(#[schemars(range(min = 1, max = 5))] u8);
 struct Expert {
     id: Name,
     name: Option<String>,
-    /// "sip:301@pbx.example.com"
+    /// "sip:301@192.0.2.20", or "sip:301@pbx.example.com" with a trunk.
     address: Name,
+    /// What they know about: ["tax", "inheritance"].
+    competence: Option<Vec<String>>,
+    /// The calendar of their hours. Agents may ask them at other times too, and are told so.
+    calendar: Option<Name>,
+    /// The trunk whose servers lead to them; needed where the address is a host name.
+    trunk: Option<Name>,
+    /// Whether their telephony is asked for their presence (SUBSCRIBE); true where nothing is said.
+    subscribe: Option<bool>,
+    /// How often their telephony is asked whether it is there (OPTIONS); 0 for never, 20 where nothing is said.
+    #[schemars(range(max = 40))]
+    options_interval_s: Option<u32>,
+    /// How long the API's word on their presence counts; 3600 where nothing is said.
+    #[schemars(range(min = 10, max = 604_800))]
+    told_stale_s: Option<u32>,
 }
 
 /// How numbers are dialled where the centre stands.
@@ -482,12 +502,58 @@ struct Service {
     cache_entries: Option<u32>,
 }
 
+/// An engine of speech recognition: a worker that Relais starts (`model`), or one that runs elsewhere (`address`).
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Speech {
+    id: Name,
+    engine: SpeechEngine,
+    /// What it understands.
+    #[schemars(length(min = 1))]
+    languages: Vec<Language>,
+    /// Conversations at once.
+    #[schemars(range(min = 1, max = 1_000))]
+    streams: Option<u32>,
+    /// From the end of speech to its words; an engine that takes longer has failed.
+    #[schemars(range(min = 500, max = 30_000))]
+    answer_within_ms: Option<u32>,
+    /// The folder of the model.
+    model: Option<String>,
+    /// The worker's program; the one beside `relais` where it is not given.
+    program: Option<String>,
+    /// A worker that needs more is ended and started anew.
+    #[schemars(range(min = 100, max = 1_000_000))]
+    memory_mb: Option<u32>,
+    /// How far it stands back for other processes.
+    #[schemars(range(min = 0, max = 19))]
+    nice: Option<u8>,
+    /// "tls:speech.example.com:7400", "tcp:127.0.0.1:7400"; "ws://host:2700" for vosk-server.
+    address: Option<String>,
+    /// Certificates that are trusted instead of the system's.
+    ca_file: Option<String>,
+    /// A file that holds the worker's token.
+    token_file: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum SpeechEngine {
+    Vosk,
+    Whisper,
+    VoskServer,
+}
+
 /// The JSON Schema (draft 7, which editors of TOML know) of a configuration file.
 pub fn schema() -> serde_json::Value {
+    draft_7::<Configuration>()
+}
+
+/// The schema of a type, as editors of TOML know it.
+pub(super) fn draft_7<T: JsonSchema>() -> serde_json::Value {
     let generator = schemars::generate::SchemaSettings::draft07()
         .with_transform(schemars::transform::RecursiveTransform(without_null))
         .into_generator();
-    generator.into_root_schema_for::<Configuration>().to_value()
+    generator.into_root_schema_for::<T>().to_value()
 }
 
 /// TOML knows no null: what may be missing is missing.
@@ -514,7 +580,7 @@ mod tests {
 
     /// Every kind of table.
     const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
-        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[queue.callback.abandoned]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
+        [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[speech]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[queue.callback.abandoned]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
         expect = {}\n";

@@ -26,6 +26,7 @@ impl Engine {
         let result = match request {
             ApiRequest::SetAgentState { agent, state, reason } => self.set_agent_state(&agent, state, reason, now),
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
+            ApiRequest::SetPresence { expert, presence } => self.api_presence(&expert, presence, now),
             ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
             ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
             ApiRequest::ExtendWrapUp { agent, by } => self.extend_wrap_up(&agent, by, now),

@@ -339,7 +339,7 @@ impl Engine {
     fn customer_confirmed(&mut self, id: CallId, now: Now) {
         self.timers.clear(&Timer::Plan(id));
         let Some(queue) = self.calls.get(&id).and_then(|live| live.call.queue.clone()) else { return };
-        let waiting = self.waiting(id, &queue, WaitTerms::default(), now);
+        let waiting = self.waiting(id, &queue, &WaitTerms::default(), now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let demand = live.call.demand.clone();
         // The estimate was told to a caller who would wait on the line.

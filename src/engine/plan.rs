@@ -77,10 +77,8 @@ impl Engine {
                 self.media(MediaCommand::Hear { leg, sources });
             }
             RunAction::Distribute { queue, demand, max_wait, max_estimate, leave, comfort } => {
-                if let Some(limit) = max_wait {
-                    self.timers.set(Timer::Wait(id), now.instant + limit);
-                }
-                self.distribute(id, &queue, demand, WaitTerms { max_estimate, leave, comfort }, now);
+                let terms = WaitTerms { max_wait, max_estimate, leave, comfort };
+                self.distribute(id, &queue, demand, terms, now);
             }
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
@@ -111,12 +109,13 @@ impl Engine {
     pub(super) fn distribute(&mut self, id: CallId, queue: &QueueId, mut demand: Demand, terms: WaitTerms, now: Now) {
         let promised = self.take_back_promise(id, queue, now);
         let regained = self.regained_place(id, queue, now).into_iter().chain(promised).min();
-        let waiting = self.waiting(id, queue, terms, now);
+        let waiting = self.waiting(id, queue, &terms, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let since = live.call.queued_at.or(regained).unwrap_or(now.instant);
         let stands_since = stands_since(&live.call, since, &mut demand, now);
         live.call.visits.push(visit(&self.acd, &self.settings, queue, &demand, since, now));
         live.call.enter_queue(waiting, demand.clone(), now);
+        live.wait_terms = terms;
         self.wire(id, now);
         match self.acd.enqueue(id, queue, &demand, stands_since, now) {
             Ok(()) if self.is_too_long_at_entry(id, now) => self.leave_by_estimate(id, now),
@@ -187,10 +186,11 @@ impl Engine {
         Some(now.instant - waited)
     }
 
-    /// Puts a caller who lost their agent by a fault back into the queue, at the place they had.
+    /// Puts a caller who lost their agent by a fault back into the queue, at the place they had. What the plan says of the
+    /// wait holds as before; its longest time begins anew.
     pub(super) fn requeue(&mut self, id: CallId, lost: Lost, now: Now) -> bool {
-        let with_agent = self.calls.get(&id).map(|live| &live.call).filter(|call| call.agent.is_some());
-        let Some(call) = with_agent else { return false };
+        let Some(live) = self.calls.get(&id).filter(|live| live.call.agent.is_some()) else { return false };
+        let (call, terms) = (&live.call, live.wait_terms.clone());
         let (Some(queue), demand) = (call.queue.clone(), call.demand.clone()) else { return false };
         self.supervision_ends(id, now);
         let why = match lost {
@@ -204,7 +204,7 @@ impl Engine {
             }
         };
         self.log(LogLevel::Warn, format!("call {id}: {why}; the caller is back in queue {queue}"));
-        self.distribute(id, &queue, demand, WaitTerms::default(), now);
+        self.distribute(id, &queue, demand, terms, now);
         true
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Engine, Timer};
 use crate::bridge::{Digit, PlayItem};
 use crate::call::Waiting;
@@ -20,9 +22,10 @@ const OVER_FOR: Duration = Duration::from_secs(15);
 /// A wait is told in minutes; a shorter one is not worth words.
 const SHORTEST_TOLD: Duration = Duration::from_secs(60);
 
-/// What a plan says of a wait, besides its longest time.
-#[derive(Default)]
+/// What a plan says of a wait.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct WaitTerms {
+    pub max_wait: Option<Duration>,
     pub max_estimate: Option<Duration>,
     pub leave: Vec<Digit>,
     pub comfort: Option<Vec<Comfort>>,
@@ -30,7 +33,7 @@ pub(super) struct WaitTerms {
 
 impl Engine {
     /// What the caller will hear who enters this queue now.
-    pub(super) fn waiting(&self, id: CallId, queue: &QueueId, terms: WaitTerms, now: Now) -> Waiting {
+    pub(super) fn waiting(&self, id: CallId, queue: &QueueId, terms: &WaitTerms, now: Now) -> Waiting {
         let known = self.settings.queues.iter().find(|known| known.id == *queue);
         let left_before = self.calls.get(&id).is_some_and(|live| live.call.left_by_estimate.contains(queue));
         let list = terms.comfort.as_deref().or(known.map(|queue| queue.comfort.as_slice())).unwrap_or_default();
@@ -38,7 +41,7 @@ impl Engine {
             queue: queue.clone(),
             music: known.map_or_else(|| "music/default".to_owned(), |queue| queue.music.clone()),
             music_resumes: known.is_none_or(|queue| queue.music_resumes),
-            leave: terms.leave,
+            leave: terms.leave.clone(),
             telling: Telling::new(list, now.instant),
             told_by_plan: terms.comfort.is_some(),
             max_estimate: terms.max_estimate.filter(|_| !left_before),
@@ -48,6 +51,9 @@ impl Engine {
 
     /// The caller stands in line: the clock runs for what is said, and for the estimate.
     pub(super) fn watch_wait(&mut self, id: CallId, now: Now) {
+        if let Some(limit) = self.calls.get(&id).and_then(|live| live.wait_terms.max_wait) {
+            self.timers.set(Timer::Wait(id), now.instant + limit);
+        }
         let Some(waiting) = self.calls.get_mut(&id).and_then(|live| live.call.waiting_mut()) else { return };
         if waiting.max_estimate.is_some() {
             self.timers.set(Timer::Look(id), now.instant + LOOK_EVERY);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use smallvec::smallvec;
 
-use super::agent::{AgentIndex, Duty};
+use super::agent::{AgentIndex, Duty, Resume};
 use super::contact::{Contact, Medium, Place, Stage};
 use super::error::nearest;
 use super::queues::Queue;
@@ -229,7 +229,6 @@ impl Acd {
         }
         self.change(index, now, |agent| {
             agent.enter(Duty::Talking(contact), Cause::Answered, now);
-            agent.unanswered = 0;
             agent.handled += 1;
         });
         self.take_back(contact, &others, now);
@@ -246,13 +245,29 @@ impl Acd {
     /// Caller and agent have parted: the agent wraps up for the queue's time, then is available, or what they asked
     /// for meanwhile. The contact is no longer known here.
     pub fn talk_ended(&mut self, contact: CallId, now: Now) {
+        if let Some(agent) = self.talks_with(contact).and_then(|index| self.agents.get_mut(&index)) {
+            agent.unanswered = 0;
+        }
         self.part(contact, Queue::wrap_up, now);
     }
 
-    /// The same where the agent was gone as soon as they had answered: as after any offer that came to nothing, they are
-    /// offered no other before the queue's `retry_delay` is over.
+    /// The same where the agent was gone as soon as they had answered: the contact counts as unanswered, and as after any
+    /// offer that came to nothing they are offered no other before the queue's `retry_delay` is over.
     pub fn gone_at_once(&mut self, contact: CallId, now: Now) {
+        let Some(index) = self.talks_with(contact) else { return };
+        let queue = self.contacts.get(&contact).and_then(|contact| self.queues.get(&contact.queue?));
+        let most = queue.map_or(0, |queue| queue.settings.max_no_answer);
         self.part(contact, |queue| queue.wrap_up().max(queue.retry_delay()), now);
+        let Some(agent) = self.agents.get_mut(&index) else { return };
+        agent.unanswered = agent.unanswered.saturating_add(1);
+        if most > 0 && agent.unanswered >= most && agent.wanted.is_none() && !agent.leaving {
+            let duty = match agent.reachable {
+                true => Duty::NotResponding,
+                false => Duty::WithoutPhone(Resume::NotResponding),
+            };
+            self.break_wrap_up(index, now);
+            self.begin(index, duty, Cause::OfferFailed(NoAnswer::HungUpWhileRinging), now);
+        }
     }
 
     fn part(&mut self, contact: CallId, wrap_up: impl FnOnce(&Queue) -> Duration, now: Now) {

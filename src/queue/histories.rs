@@ -4,7 +4,7 @@
 //! Faults that were planted and are caught here within 300 histories: a ring, announce or retry timer not cleared or
 //! not set again; an offered agent still listed as idle; an offered contact still open to others; no bar after a
 //! refusal; an agent not employed after a failed offer; a rest that never ends; idle time restarted by a failed offer;
-//! an answer that does not reset the count of unanswered contacts; a busy phone held against the agent; a pause
+//! a talk that does not reset the count of unanswered contacts; a busy phone held against the agent; a pause
 //! forgotten during a talk; a log-out undone by a registration; an abandoned contact left in line; a contact lost when
 //! its offer is taken back; the newest instead of the longest idle; only the first queue of an agent looked at; a
 //! deleted queue that loses its agents; no withdrawal when the caller leaves; a queue's change not published; a late

@@ -20,11 +20,11 @@
 //! | `Busy`, `Unreachable` | no: it is the phone, not the person | after `retry_delay` | after `retry_delay` |
 //!
 //! An agent whose phone answers and hangs up at once is wrapping up for `retry_delay` at least, and the contact, which the
-//! engine queues again, goes to another.
+//! engine queues again, goes to another. It counts as unanswered.
 //!
 //! `max_no_answer` unanswered contacts in a row make the agent `not_responding` until they ask to be available (zero:
 //! never). From the second in a row on they rest for `retry_delay`, so that a phone which refuses by itself is not
-//! offered the whole queue within a second. An answered contact starts the count anew.
+//! offered the whole queue within a second. A contact that was talked with starts the count anew.
 //!
 //! An agent may be a member of a queue in the hours of a calendar only (`schedules`). Call-backs that nobody waits for on
 //! the line are cold work: they are held back until agents have time (`cold`).

@@ -353,7 +353,6 @@ impl Reference {
         }
         self.state(agent, AgentState::Talking, now);
         let known = self.agent(agent);
-        known.unanswered = 0;
         known.handled += 1;
         self.take_back(id, others, now);
         true
@@ -399,14 +398,23 @@ impl Reference {
         let Some(at) = self.contacts.iter().position(|contact| contact.id == id && contact.talking) else { return };
         let contact = self.contacts.remove(at);
         let agent = contact.agents.first().expect("an agent").clone();
+        let known = self.agent(&agent);
+        known.unanswered = if at_once { known.unanswered + 1 } else { 0 };
         match contact.queue {
             Some(queue) => {
-                let settings = &self.queue(&queue).settings;
+                let settings = self.queue(&queue).settings.clone();
                 let rest = settings.retry_delay.max(Duration::from_secs(1));
                 let wrap_up = if at_once { settings.wrap_up.max(rest) } else { settings.wrap_up };
                 self.state(&agent, AgentState::WrapUp, now);
-                self.agent(&agent).wrap_up = Some((now.instant, now.instant + wrap_up));
-                if wrap_up.is_zero() {
+                let known = self.agent(&agent);
+                known.wrap_up = Some((now.instant, now.instant + wrap_up));
+                let refuses = at_once && settings.max_no_answer > 0 && known.unanswered >= settings.max_no_answer;
+                let wishes = known.wanted.as_ref().is_some_and(|wanted| *wanted != Wanted::Available);
+                if refuses && !wishes && !known.deleted {
+                    known.wrap_up = None;
+                    self.events.push(AcdEvent::WrappedUp { contact: id, acw: Duration::ZERO });
+                    self.work_as(&agent, AgentState::NotResponding, None, now);
+                } else if wrap_up.is_zero() {
                     self.wrapped_up(&agent, now);
                 }
             }

@@ -14,20 +14,23 @@ use crate::time::Wall;
 
 /// Whom a route serves.
 ///
-/// | rule | no token | callback | agent | supervisor | operator | admin |
-/// |---|---|---|---|---|---|---|
-/// | `Open` | yes | yes | yes | yes | yes | yes |
-/// | `Page` | 401 | yes, at a limited rate | yes | yes | yes | yes |
-/// | `Read` | 401 | 403 | yes | yes | yes | yes |
-/// | `Own` | 401 | 403 | what is theirs, else 403 | yes | yes | yes |
-/// | `Staff` | 401 | 403 | 403 | yes | yes | yes |
-/// | `Operate` | 401 | 403 | 403 | 403 | yes | yes |
-/// | `Admin` | 401 | 403 | 403 | 403 | 403 | yes |
+/// | rule | no token | callback | presence | agent | supervisor | operator | admin |
+/// |---|---|---|---|---|---|---|---|
+/// | `Open` | yes | yes | yes | yes | yes | yes | yes |
+/// | `Page` | 401 | yes, at a limited rate | 403 | yes | yes | yes | yes |
+/// | `Tell` | 401 | 403 | yes | 403 | 403 | yes | yes |
+/// | `Read` | 401 | 403 | 403 | yes | yes | yes | yes |
+/// | `Own` | 401 | 403 | 403 | what is theirs, else 403 | yes | yes | yes |
+/// | `Staff` | 401 | 403 | 403 | 403 | yes | yes | yes |
+/// | `Operate` | 401 | 403 | 403 | 403 | 403 | yes | yes |
+/// | `Admin` | 401 | 403 | 403 | 403 | 403 | 403 | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Open,
     /// Fit for a web page, whose key everybody can read.
     Page,
+    /// What another system knows of people, told to us.
+    Tell,
     Read,
     /// An agent may change their own state, hang up, record or steer the call they are on, and say what it came to.
     Own,
@@ -69,6 +72,8 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/agents", Rule::Read),
     ("POST", "/agents/{id}/state", Rule::Own),
     ("DELETE", "/agents/{id}/state", Rule::Own),
+    ("GET", "/experts", Rule::Read),
+    ("POST", "/experts/{id}/presence", Rule::Tell),
     ("GET", "/events", Rule::Read),
     ("GET", "/voicemails", Rule::Staff),
     ("GET", "/recordings/{id}", Rule::Staff),
@@ -114,6 +119,15 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
     }
     if rule != Rule::Page && identity.role == Role::Callback {
         let message = "a token with role callback may ask for call-backs and nothing else; use one with another role";
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule != Rule::Tell && identity.role == Role::Presence {
+        let message = "a token with role presence may tell how experts are and nothing else; use one with another role";
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule == Rule::Tell && matches!(identity.role, Role::Agent | Role::Supervisor) {
+        let role = identity.role.name();
+        let message = format!("role {role} may not tell how experts are; use a token with role presence or operator");
         return Refusal::forbidden(message).into_response();
     }
     if rule == Rule::Admin && identity.role != Role::Admin {

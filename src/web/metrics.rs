@@ -51,6 +51,14 @@ pub const WEBHOOKS_WAITING: &str = "relais_webhooks_waiting";
 /// Label `result`: `ok`, `timed_out`, `failed`, `busy`.
 pub const HISTORY: &str = "relais_history_total";
 pub const HISTORY_TIME: &str = "relais_history_seconds";
+/// Label `reason`: the name of a `SpeechFailure`.
+pub const SPEECH_REFUSED: &str = "relais_speech_streams_refused_total";
+/// Label `reason`: the name of a `SpeechFailure`.
+pub const SPEECH_FAILED: &str = "relais_speech_streams_failed_total";
+/// Label `engine`.
+pub const SPEECH_WORKERS_FAILED: &str = "relais_speech_workers_failed_total";
+/// Label `engine`.
+pub const SPEECH_TIME: &str = "relais_speech_answer_seconds";
 
 /// Upper bounds in seconds of what is asked outside.
 const OUTSIDE_BUCKETS: &[f64] = &[1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
@@ -86,6 +94,9 @@ const LABELLED: &[(&str, &str)] = &[
     (LOOKUPS_CACHED, "Look-ups that a kept answer served."),
     (WEBHOOKS, "Events told to HTTP services: delivered, attempts that failed, dropped ones."),
     (HISTORY, "Questions for the history of a caller, by their result."),
+    (SPEECH_REFUSED, "Conversations that got no recognition, by the reason."),
+    (SPEECH_FAILED, "Streams of recognition that ended before their conversation, by the reason."),
+    (SPEECH_WORKERS_FAILED, "Times an engine of recognition was lost or could not be started."),
 ];
 
 const GAUGES: &[(&str, Option<Unit>, &str)] = &[
@@ -110,7 +121,8 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(full(ENGINE_TURN), TURN_BUCKETS)?
         .set_buckets_for_metric(full(LOOKUP_TIME), OUTSIDE_BUCKETS)?
-        .set_buckets_for_metric(full(HISTORY_TIME), OUTSIDE_BUCKETS)
+        .set_buckets_for_metric(full(HISTORY_TIME), OUTSIDE_BUCKETS)?
+        .set_buckets_for_metric(full(SPEECH_TIME), OUTSIDE_BUCKETS)
 }
 
 fn describe() {

@@ -5,6 +5,7 @@ pub mod access;
 mod callbacks;
 mod consult;
 mod events;
+mod experts;
 mod extract;
 mod limit;
 pub mod live;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, consult, events, login, operator, recordings, records, reports, routes, wrap_up};
+use super::{callbacks, consult, events, experts, login, operator, recordings, records, reports, routes, wrap_up};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,8 @@ use super::{callbacks, consult, events, login, operator, recordings, records, re
         routes::hang_up,
         routes::queues,
         routes::agents,
+        experts::experts,
+        experts::presence,
         routes::set_agent_state,
         routes::log_out,
         events::open,

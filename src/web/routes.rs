@@ -21,8 +21,8 @@ use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
 use super::{
-    Asked, Context, callbacks, consult, events, login, metrics, openapi, operator, pages, recordings, records, reports,
-    today, wrap_up,
+    Asked, Context, callbacks, consult, events, experts, login, metrics, openapi, operator, pages, recordings, records,
+    reports, today, wrap_up,
 };
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
@@ -61,6 +61,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/queues", get(queues))
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
+        .route("/experts", get(experts::experts))
+        .route("/experts/{id}/presence", post(experts::presence))
         .route("/events", get(events::open))
         .route("/voicemails", get(recordings::voicemails))
         .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
@@ -235,7 +237,11 @@ pub(super) async fn hang_up(
     let call = find_call(&context, &id)?;
     let wanted = body.0.unwrap_or_default().leg_id;
     let (leg, by) = match who.role {
-        Role::Callback => return Err(Refusal::forbidden("this key is for call-backs only")),
+        Role::Callback | Role::Presence => {
+            return Err(Refusal::forbidden(
+                "a key of this role may not steer calls; use one of an agent or a supervisor",
+            ));
+        }
         Role::Agent => (own_leg(&context, &call, &who, wanted)?, Party::Agent),
         Role::Supervisor => (named_leg(&call, wanted)?, Party::Supervisor),
         Role::Operator | Role::Admin => (named_leg(&call, wanted)?, Party::System),

@@ -19,12 +19,14 @@ use crate::time::Wall;
 const MAX_TOKENS: usize = 10_000;
 const ADMIN_TOKEN: &str = "admin.token";
 
-/// What a token allows; each role may do all that the ones before it may.
+/// What a token allows. From the agent on, each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// A web page that asks for call-backs; everybody who opens the page can read its token.
     Callback,
+    /// A telephony that tells how experts are, and may do nothing else.
+    Presence,
     /// One agent, acting for themselves.
     Agent,
     Supervisor,
@@ -33,11 +35,13 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 5] = [Role::Callback, Role::Agent, Role::Supervisor, Role::Operator, Role::Admin];
+    pub const ALL: [Role; 6] =
+        [Role::Callback, Role::Presence, Role::Agent, Role::Supervisor, Role::Operator, Role::Admin];
 
     pub fn name(self) -> &'static str {
         match self {
             Role::Callback => "callback",
+            Role::Presence => "presence",
             Role::Agent => "agent",
             Role::Supervisor => "supervisor",
             Role::Operator => "operator",
@@ -127,7 +131,7 @@ pub struct NewToken {
 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    #[error("role '{0}' is not known; use callback, agent, supervisor, operator or admin")]
+    #[error("role '{0}' is not known; use callback, presence, agent, supervisor, operator or admin")]
     UnknownRole(String),
     #[error("a token with role agent needs the agent it acts for; name their number as 'agent'")]
     AgentMissing,
@@ -425,7 +429,7 @@ mod tests {
                 .parse::<Role>()
                 .unwrap_err()
                 .to_string()
-                .contains("use callback, agent, supervisor, operator or admin")
+                .contains("use callback, presence, agent, supervisor, operator or admin")
         );
     }
 

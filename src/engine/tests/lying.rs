@@ -3,8 +3,10 @@
 use super::decisions::{PHONES, centre};
 use super::dial_out::{CALLER, from_caller, sdp};
 use super::*;
+use crate::bridge::{Digit, DigitSource};
 use crate::call::Phase;
 use crate::record::{LegRecord, Outcome, Party};
+use crate::views::AgentState;
 
 const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\n[[level.rule]]\nmodule = 'distribute'\n\
     in = { queue = 'sales' }\n";
@@ -117,6 +119,57 @@ fn one_that_always_hangs_up_at_once_is_not_rung_without_a_pause() {
     bench.wait(seconds(0.2));
     assert_eq!(count_to(&mut bench, phone, &Method::Invite), 1);
     assert_eq!(bench.engine.counts().calls, 1);
+}
+
+#[test]
+fn one_that_hangs_up_at_once_twice_in_a_row_is_not_responding() {
+    let mut settings = centre();
+    settings.agents.truncate(1);
+    let (mut bench, phone, mut invite) = ringing(settings);
+    for (n, state) in [(1, AgentState::WrapUp), (2, AgentState::NotResponding)] {
+        bench.answer(phone, &invite, 200, &sdp(5_000, "sendrecv"));
+        if n == 1 {
+            let tag = our_tag(&bench);
+            bench.receive(CALLER, from_caller("ACK", 1, &tag, "", ""));
+        }
+        bench.receive(phone, from_phone(phone, &invite, "BYE", 1));
+        let view = bench.engine.acd.agent_view(&"201".into()).expect("an agent");
+        assert_eq!(view.state, state, "after {n}");
+        bench.wait(seconds(10.1));
+        if n == 1 {
+            invite = bench.request(Method::Invite).1;
+        }
+    }
+    bench.wait(seconds(60.0));
+    assert_eq!(count_to(&mut bench, phone, &Method::Invite), 0);
+    assert_eq!(bench.engine.counts().calls, 1, "the caller waits");
+}
+
+#[test]
+fn a_caller_who_lost_the_agent_waits_on_by_the_terms_of_the_plan() {
+    let plan = PLAN.replace("queue = 'sales'", "queue = 'sales', leave = '*', max_wait_s = 30");
+    let plan = format!("{plan}[[level]]\nname = 'end'\n[[level.rule]]\nmodule = 'hangup'\n");
+    for by_key in [true, false] {
+        let mut bench = Bench::with_plan(centre(), &plan);
+        bench.calls_700("70");
+        let (phone, invite) = bench.request(Method::Invite);
+        bench.answer(&phone, &invite, 180, "");
+        bench.wait(seconds(10.0));
+        bench.answer(&phone, &invite, 200, &sdp(5_000, "sendrecv"));
+        let tag = our_tag(&bench);
+        bench.receive(CALLER, from_caller("ACK", 1, &tag, "", ""));
+        bench.receive(&phone, from_phone(&phone, &invite, "BYE", 1));
+        let leg = bench.engine.calls.values().next().expect("the call").call.caller;
+        if by_key {
+            let digit = Digit::new('*').expect("a key");
+            bench.input(Input::Media(MediaEvent::Digit { leg, digit, source: DigitSource::TelephoneEvent }));
+        } else {
+            bench.wait(seconds(29.0));
+            assert_eq!(count_to(&mut bench, CALLER, &Method::Bye), 0, "the longest wait begins anew");
+            bench.wait(seconds(1.1));
+        }
+        assert_eq!(count_to(&mut bench, CALLER, &Method::Bye), 1, "the next level ends the call");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Requests over real sockets on loopback, against an engine that answers as each test says.
 
 mod callbacks;
+mod experts;
 mod limits;
 mod login;
 mod operator;
@@ -80,6 +81,7 @@ impl Server {
             views.publish(Change::Agent(sample::agent(agent)), sample::at());
         }
         views.publish(Change::Queue(sample::queue("sales")), sample::at());
+        views.publish(Change::Expert(Box::new(sample::expert("301"))), sample::at());
         views.publish(Change::Call(Box::new(sample::call(1))), sample::at());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let ready = Arc::new(AtomicBool::new(true));
@@ -175,6 +177,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     ApiRequest::SetAgentState { agent, state, reason } => Some((agent, *state, reason.clone())),
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
                     ApiRequest::HangUp { .. }
+                    | ApiRequest::SetPresence { .. }
                     | ApiRequest::Record { .. }
                     | ApiRequest::Steer { .. }
                     | ApiRequest::Supervise { .. }

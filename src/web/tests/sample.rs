@@ -11,7 +11,8 @@ use crate::settings::{User, UserRole};
 use crate::time::Wall;
 use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
 use crate::views::{
-    AgentState, AgentView, CallState, CallView, CentreView, LegView, QueueView, ReloadAttempt, ReloadBy, ReloadView,
+    AgentState, AgentView, CallState, CallView, CentreView, ExpertSource, ExpertView, LegView, Presence, QueueView,
+    ReloadAttempt, ReloadBy, ReloadView,
 };
 use crate::web::reports::ReportFailure;
 use crate::web::{Archive, Archives, Busy, RecordQuery};
@@ -33,6 +34,21 @@ pub fn agent(id: &str) -> AgentView {
         call_id: None,
         reachable: true,
         handled: 3,
+    }
+}
+
+pub fn expert(id: &str) -> ExpertView {
+    ExpertView {
+        id: id.into(),
+        name: format!("Expert {id}"),
+        competence: vec!["tax".to_owned()],
+        presence: Presence::Free,
+        presence_age_ms: Some(0),
+        heard_at: Some(at()),
+        since: at(),
+        source: Some(ExpertSource::Dialog),
+        reachable: Some(true),
+        open: true,
     }
 }
 

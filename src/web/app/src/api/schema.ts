@@ -427,6 +427,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/experts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The experts, with their presence and how old that knowledge is. What is not known, or no longer, is `unknown` and never
+         *     `free`.
+         */
+        get: operations["experts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/experts/{id}/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says how an expert is, for a telephony that tells it by its own API. It counts beside what SIP tells, until it is told
+         *     anew or is stale (`told_stale_s` of the expert).
+         */
+        post: operations["presence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -893,9 +933,14 @@ export interface components {
         ConsultState: "ringing" | "private" | "swapped" | "handing_over";
         /** @description The one who is asked by the agent of a call, or to whom the caller is handed over. */
         ConsultView: {
+            /** @description Of an expert: whether they were asked within their hours. */
+            open?: boolean | null;
+            presence?: components["schemas"]["Presence"] | null;
             state: components["schemas"]["ConsultState"];
             /** @description `expert:301`, `agent:205`, `tel:+33…` */
             to: string;
+            /** @description What the agent should know of the expert before waiting: busy, away, unknown, out of hours. */
+            warning?: string | null;
         };
         ConsultWhom: {
             /** Format: int64 */
@@ -943,6 +988,44 @@ export interface components {
             findings?: components["schemas"]["Finding"][];
             /** @description For people: what is wrong, and what to do. */
             message: string;
+        };
+        /** @description All experts. */
+        ExpertList: {
+            experts: components["schemas"]["ExpertView"][];
+            /**
+             * Format: int64
+             * @description Everything up to this event is in the list; `/events?since=SEQ` goes on from here.
+             */
+            seq: number;
+        };
+        /**
+         * @description Where the presence of an expert is known from.
+         * @enum {string}
+         */
+        ExpertSource: "presence" | "dialog" | "options" | "api";
+        /** @description An expert, whom agents ask. */
+        ExpertView: {
+            competence: string[];
+            /** Format: date-time */
+            heard_at?: string | null;
+            id: string;
+            name: string;
+            /** @description Within their hours. */
+            open: boolean;
+            presence: components["schemas"]["Presence"];
+            /**
+             * Format: int64
+             * @description How long ago the source said so; where none says anything, how long ago one did. Null when nothing was ever known.
+             */
+            presence_age_ms?: number | null;
+            /** @description Whether their telephony answers; null until it was asked. */
+            reachable?: boolean | null;
+            /**
+             * Format: date-time
+             * @description Since when the presence is this one.
+             */
+            since: string;
+            source?: components["schemas"]["ExpertSource"] | null;
         };
         Finding: {
             column: number;
@@ -1017,6 +1100,11 @@ export interface components {
         Outcome: "handled" | "abandoned" | "deterred" | "overflowed" | "callback" | "voicemail" | "self_service" | "failed";
         /** @enum {string} */
         Party: "caller" | "agent" | "expert" | "supervisor" | "outside" | "system";
+        /**
+         * @description Whether an expert can be asked now.
+         * @enum {string}
+         */
+        Presence: "free" | "away" | "offline" | "busy" | "unknown";
         /** @description A queue as it is, and its figures. */
         QueueNow: components["schemas"]["QueueView"] & {
             /** @description The figures of `/reports` since midnight where the centre is: calls that have ended, and agents until now. */
@@ -1204,10 +1292,10 @@ export interface components {
             type: string;
         };
         /**
-         * @description What a token allows; each role may do all that the ones before it may.
+         * @description What a token allows. From the agent on, each role may do all that the ones before it may.
          * @enum {string}
          */
-        Role: "callback" | "agent" | "supervisor" | "operator" | "admin";
+        Role: "callback" | "presence" | "agent" | "supervisor" | "operator" | "admin";
         /**
          * @description What decides between two candidates. The first group is of contacts among which an agent chose, the second of agents
          *     among whom a contact chose.
@@ -1283,6 +1371,11 @@ export interface components {
         /** @description All tokens, without their secrets. */
         TokenList: {
             tokens: components["schemas"]["TokenInfo"][];
+        };
+        /** @description How an expert is. */
+        Told: {
+            /** @description `free`, `away`, `offline` or `busy`; `unknown` takes back what was said. */
+            state: components["schemas"]["Presence"];
         };
         /** @description The decisions of one call's plan, in order. */
         Trace: {
@@ -2489,6 +2582,70 @@ export interface operations {
             };
             /** @description Too many WebSockets */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    experts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExpertList"];
+                };
+            };
+        };
+    };
+    presence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The expert */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Told"];
+            };
+        };
+        responses: {
+            /** @description The expert as they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExpertView"];
+                };
+            };
+            /** @description No such expert */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such state */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,138 @@
+//! The worker with Vosk: one model, shared by its streams. It follows along, so partial words come while the caller
+//! speaks.
+
+mod said;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use relais::heard::Hints;
+use relais::speech::serve::{self, Arguments, Engine, Session, Words};
+use vosk::{CompleteResult, DecodingState, LogLevel, Model, Recognizer};
+
+use said::Said;
+
+/// Partial words are asked for every so many pieces: they cost as much as the decoding of a few frames.
+const PIECES: u32 = 5;
+
+struct Vosk {
+    model: Arc<Model>,
+    name: String,
+}
+
+struct Stream {
+    model: Arc<Model>,
+    rate: u32,
+    recognizer: Recognizer,
+    /// Samples since the recogniser was made: its clock.
+    samples: u64,
+    said: Said,
+    partial: String,
+    pieces: u32,
+    /// Taken when the next utterance begins: a recogniser cannot change its grammar.
+    next_hints: Option<Hints>,
+}
+
+impl Engine for Vosk {
+    fn name(&self) -> String {
+        format!("vosk {}", self.name)
+    }
+
+    fn open(&self, _language: &str, sample_rate_hz: u32, hints: &Hints) -> Result<Box<dyn Session>, String> {
+        Ok(Box::new(Stream {
+            model: self.model.clone(),
+            rate: sample_rate_hz,
+            recognizer: recognizer(&self.model, sample_rate_hz, hints)?,
+            samples: 0,
+            said: Said::default(),
+            partial: String::new(),
+            pieces: 0,
+            next_hints: None,
+        }))
+    }
+}
+
+fn recognizer(model: &Model, rate: u32, hints: &Hints) -> Result<Recognizer, String> {
+    let made = if hints.only && !hints.phrases.is_empty() {
+        Recognizer::new_with_grammar(model, rate as f32, &said::grammar(&hints.phrases))
+    } else {
+        Recognizer::new(model, rate as f32)
+    };
+    let mut recognizer = made.ok_or("Vosk makes no recogniser of this model and grammar")?;
+    recognizer.set_words(true);
+    Ok(recognizer)
+}
+
+impl Stream {
+    /// What a change of hints has put off until the utterance is over.
+    fn between_utterances(&mut self) -> Result<(), String> {
+        if let Some(hints) = self.next_hints.take() {
+            self.recognizer = recognizer(&self.model, self.rate, &hints)?;
+            self.samples = 0;
+        }
+        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
+        self.partial.clear();
+        self.pieces = 0;
+        Ok(())
+    }
+}
+
+impl Session for Stream {
+    fn audio(&mut self, pcm: &[i16]) -> Result<Option<String>, String> {
+        if self.said.is_untouched() && self.next_hints.is_some() {
+            self.between_utterances()?;
+        }
+        self.said.touch();
+        self.samples += pcm.len() as u64;
+        let state = self.recognizer.accept_waveform(pcm).map_err(|error| error.to_string())?;
+        self.pieces += 1;
+        match state {
+            DecodingState::Failed => return Err("Vosk cannot decode this audio".to_owned()),
+            DecodingState::Finalized => add(&mut self.said, self.recognizer.result()),
+            DecodingState::Running if !self.pieces.is_multiple_of(PIECES) => return Ok(None),
+            DecodingState::Running => {}
+        }
+        let text = self.said.so_far(self.recognizer.partial_result().partial);
+        if text.is_empty() || text == self.partial {
+            return Ok(None);
+        }
+        self.partial.clone_from(&text);
+        Ok(Some(text))
+    }
+
+    fn finish(&mut self) -> Result<Words, String> {
+        add(&mut self.said, self.recognizer.final_result());
+        let words = std::mem::take(&mut self.said).finish();
+        self.between_utterances()?;
+        Ok(words)
+    }
+
+    fn discard(&mut self) {
+        self.recognizer.reset();
+        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
+        self.partial.clear();
+    }
+
+    fn hint(&mut self, hints: &Hints) -> Result<(), String> {
+        self.next_hints = Some(hints.clone());
+        Ok(())
+    }
+}
+
+fn add(said: &mut Said, result: CompleteResult<'_>) {
+    if let CompleteResult::Single(result) = result {
+        said.add(result.result.iter().map(|word| (word.word, word.conf, word.start, word.end)));
+    }
+}
+
+fn main() -> ExitCode {
+    serve::run(&Arguments::parse(), |arguments| {
+        vosk::set_log_level(LogLevel::Error);
+        let path = &arguments.model;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
+        let model = Model::new(text).ok_or_else(|| format!("{text} holds no Vosk model"))?;
+        Ok(Vosk { model: Arc::new(model), name })
+    })
+}

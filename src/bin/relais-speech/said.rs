@@ -1,0 +1,88 @@
+//! The words of one utterance, which Vosk gives in pieces where the speaker paused.
+
+use relais::speech::serve::{Word, Words, mean};
+
+/// What Vosk calls a word that is not in the grammar.
+pub const UNKNOWN: &str = "[unk]";
+
+/// Vosk's grammar of these phrases: small letters, without what would end a JSON text, and the way out for other words.
+pub fn grammar(phrases: &[String]) -> Vec<String> {
+    let clean = |phrase: &String| {
+        let letters = phrase.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\'));
+        letters.collect::<String>().to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let phrases = phrases.iter().map(clean).filter(|phrase| !phrase.is_empty());
+    phrases.chain([UNKNOWN.to_owned()]).collect()
+}
+
+#[derive(Debug, Default)]
+pub struct Said {
+    /// By the recogniser's clock, in seconds.
+    starts: f32,
+    touched: bool,
+    words: Vec<Word>,
+}
+
+impl Said {
+    pub fn starting_at(starts: f32) -> Said {
+        Said { starts, ..Said::default() }
+    }
+
+    /// Whether no audio of the utterance has come.
+    pub fn is_untouched(&self) -> bool {
+        !self.touched
+    }
+
+    pub fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    /// Words with their confidences, starts and ends in seconds.
+    pub fn add<'w>(&mut self, words: impl Iterator<Item = (&'w str, f32, f32, f32)>) {
+        let ms = |seconds: f32| ((seconds - self.starts).max(0.0) * 1_000.0) as u64;
+        let words = words.map(|(word, confidence, start, end)| Word {
+            word: word.to_owned(),
+            confidence: if word == UNKNOWN { 0.0 } else { confidence },
+            start_ms: ms(start),
+            end_ms: ms(end),
+        });
+        self.words.extend(words.collect::<Vec<_>>());
+    }
+
+    pub fn so_far(&self, partial: &str) -> String {
+        let words = self.words.iter().map(|word| word.word.as_str()).chain(partial.split_whitespace());
+        words.filter(|word| *word != UNKNOWN).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What is outside the grammar lowers the confidence and is no word.
+    pub fn finish(mut self) -> Words {
+        let confidence = mean(&self.words);
+        let text = self.so_far("");
+        self.words.retain(|word| word.word != UNKNOWN);
+        Words { utterance: 0, text, confidence, words: self.words }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_become_one_utterance_with_times_from_its_start() {
+        let mut said = Said::starting_at(10.0);
+        said.add([("good", 0.5, 10.5, 10.75), ("morning", 1.0, 10.75, 11.25)].into_iter());
+        assert_eq!(said.so_far("every one"), "good morning every one");
+        said.add([("[unk]", 0.9, 12.0, 12.5)].into_iter());
+        let words = said.finish();
+        assert_eq!(words.text, "good morning");
+        assert_eq!(words.confidence, 0.5, "what was not in the grammar counts as nothing sure");
+        let times: Vec<_> = words.words.iter().map(|word| (word.start_ms, word.end_ms)).collect();
+        assert_eq!(times, [(500, 750), (750, 1_250)]);
+    }
+
+    #[test]
+    fn a_grammar_is_no_way_into_the_engine() {
+        let phrases = ["Yes  Please".to_owned(), "a\", \"b\\".to_owned(), "\"".to_owned(), "네\n".to_owned()];
+        assert_eq!(grammar(&phrases), ["yes please", "a, b", "네", "[unk]"]);
+    }
+}

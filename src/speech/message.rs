@@ -1,0 +1,178 @@
+//! What the server and a worker say to each other, as JSON. PROTOCOL.md has the meaning.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::wire::Frame;
+use crate::heard::{HeardWord, Hints};
+
+/// The one version there is.
+pub const PROTOCOL: u32 = 1;
+/// Phrases of one hint, and bytes of one of them.
+pub const MOST_PHRASES: usize = 1_000;
+pub const LONGEST_PHRASE: usize = 200;
+
+/// From the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Ask {
+    Hello {
+        protocol: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+    },
+    Open {
+        language: String,
+        sample_rate_hz: u32,
+        #[serde(default)]
+        hints: Hints,
+    },
+    Hints(Hints),
+    Finish {
+        utterance: u64,
+    },
+    Discard,
+    Ping {
+        n: u64,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+/// From the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Tell {
+    Hello {
+        protocol: u32,
+        engine: String,
+        languages: Vec<String>,
+        streams: usize,
+    },
+    Opened,
+    Refused {
+        reason: Refusal,
+        message: String,
+    },
+    Partial {
+        text: String,
+    },
+    Final(Words),
+    Failed {
+        message: String,
+    },
+    Pong {
+        n: u64,
+        behind_ms: u64,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    Protocol,
+    Token,
+    Busy,
+    Language,
+    Rate,
+    Engine,
+    #[serde(other)]
+    Other,
+}
+
+/// The words of one utterance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Words {
+    pub utterance: u64,
+    pub text: String,
+    pub confidence: f32,
+    #[serde(default)]
+    pub words: Vec<Word>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Word {
+    pub word: String,
+    pub confidence: f32,
+    pub start_ms: u64,
+    pub end_ms: u64,
+}
+
+impl From<Word> for HeardWord {
+    fn from(word: Word) -> HeardWord {
+        HeardWord {
+            word: word.word,
+            confidence: word.confidence.clamp(0.0, 1.0),
+            start: Duration::from_millis(word.start_ms),
+            end: Duration::from_millis(word.end_ms),
+        }
+    }
+}
+
+/// As a frame. What is too large for one becomes too large in the encoder, which says so.
+pub fn frame(message: &impl Serialize) -> Frame {
+    // These types have no keys that JSON cannot write.
+    Frame::Message(Bytes::from(serde_json::to_vec(message).unwrap_or_default()))
+}
+
+/// Cuts hints to what one frame holds.
+pub fn bounded(mut hints: Hints) -> Hints {
+    hints.phrases.retain(|phrase| !phrase.is_empty() && phrase.len() <= LONGEST_PHRASE);
+    hints.phrases.truncate(MOST_PHRASES);
+    let mut room = super::wire::LARGEST - 1_024;
+    let fitting = hints.phrases.iter().take_while(|phrase| {
+        // Escapes make a byte up to six; quotes and a comma are three.
+        let length = serde_json::to_string(phrase).map_or(LONGEST_PHRASE * 6, |text| text.len()) + 1;
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
+    });
+    let count = fitting.count();
+    hints.phrases.truncate(count);
+    hints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_side_is_understood_as_far_as_it_is_known() {
+        let read = |text: &str| serde_json::from_str::<Tell>(text).unwrap();
+        assert_eq!(read(r#"{"type":"mood","value":3}"#), Tell::Unknown);
+        assert_eq!(read(r#"{"type":"partial","text":"hi","mood":3}"#), Tell::Partial { text: "hi".to_owned() });
+        let refused = read(r#"{"type":"refused","reason":"weather","message":"rain"}"#);
+        assert_eq!(refused, Tell::Refused { reason: Refusal::Other, message: "rain".to_owned() });
+        let opened: Ask = serde_json::from_str(r#"{"type":"open","language":"ko","sample_rate_hz":8000}"#).unwrap();
+        assert_eq!(opened, Ask::Open { language: "ko".to_owned(), sample_rate_hz: 8000, hints: Hints::default() });
+    }
+
+    #[test]
+    fn the_forms_of_the_page_on_the_protocol_are_the_ones_sent() {
+        let text = |ask: &Ask| serde_json::to_string(ask).unwrap();
+        assert_eq!(text(&Ask::Hello { protocol: 1, token: None }), r#"{"type":"hello","protocol":1}"#);
+        assert_eq!(text(&Ask::Discard), r#"{"type":"discard"}"#);
+        let hints = Hints { phrases: vec!["yes".to_owned()], only: true };
+        assert_eq!(text(&Ask::Hints(hints)), r#"{"type":"hints","phrases":["yes"],"only":true}"#);
+        let words = Tell::Final(Words { utterance: 2, text: "yes".to_owned(), confidence: 0.5, words: Vec::new() });
+        assert_eq!(
+            serde_json::to_string(&words).unwrap(),
+            r#"{"type":"final","utterance":2,"text":"yes","confidence":0.5,"words":[]}"#
+        );
+    }
+
+    #[test]
+    fn hints_are_cut_to_one_frame() {
+        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false };
+        let cut = bounded(hints);
+        assert!(!cut.phrases.is_empty());
+        let Frame::Message(bytes) = frame(&Ask::Hints(cut)) else { panic!("no message") };
+        assert!(bytes.len() < super::super::wire::LARGEST, "{} bytes", bytes.len());
+        let long = Hints { phrases: vec!["a".repeat(201), String::new(), "b".to_owned()], only: false };
+        assert_eq!(bounded(long).phrases, ["b"]);
+    }
+}

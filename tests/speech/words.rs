@@ -1,0 +1,200 @@
+//! What is said is what is understood.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use relais::heard::{Hearing, Hints};
+use relais::settings::{Speech, SpeechEngine, SpeechPlace, SpeechRemote, SpeechScheme};
+
+use crate::audio::silence;
+use crate::centre::{Centre, english, french, korean, models};
+use crate::support::skip;
+use crate::voices::{espeak, piper, recorded};
+use crate::word_errors::word_errors;
+
+/// What this model understands of espeak-ng, which is not much: it takes free speech of it for something else.
+const KOREAN: [&str; 3] = ["상담원 연결", "예약 변경", "영업 시간"];
+
+const ENGLISH: [&str; 8] = [
+    "I would like to speak to a real person please.",
+    "What time do you open on Saturday?",
+    "My internet is not working since yesterday evening.",
+    "I have moved house and need to change my address.",
+    "Please cancel my subscription.",
+    "I want to pay my bill with a card.",
+    "Could you tell me if you are open on Christmas Eve?",
+    "I need to move my appointment to next week.",
+];
+
+#[test]
+fn korean_spoken_by_espeak_is_understood_by_vosk() {
+    let name = "korean_spoken_by_espeak_is_understood_by_vosk";
+    let engine = match korean() {
+        Ok(engine) => engine,
+        Err(missing) => return skip(name, &missing),
+    };
+    let centre = Centre::ready(engine);
+    let caller = centre.call("ko", korean_hints()).expect("a stream");
+    for text in KOREAN {
+        let pcm = match espeak("ko+f3", text) {
+            Ok(pcm) => pcm,
+            Err(missing) => return skip(name, &missing),
+        };
+        let heard = caller.sentence(&pcm, 1.0).expect("words");
+        println!("{text} -> {} ({:.2}, {} ms)", heard.text, heard.confidence, heard.latency.as_millis());
+        assert_eq!((heard.engine.as_str(), heard.text.as_str()), ("vosk-ko", text));
+        let seconds = heard.duration.as_secs_f64();
+        assert!((seconds - pcm.len() as f64 / 8_000.0).abs() < 0.7, "{seconds} s of {} samples", pcm.len());
+        let mut last = Duration::ZERO;
+        for word in &heard.words {
+            assert!(word.start >= last && word.end > word.start && word.end < heard.duration + END, "{heard:?}");
+            last = word.start;
+        }
+    }
+}
+
+const END: Duration = Duration::from_millis(700);
+
+/// Whole phrases and nothing else.
+pub fn korean_hints() -> Hints {
+    let phrases = KOREAN.into_iter().chain(["네", "아니요"]).map(str::to_owned);
+    Hints { phrases: phrases.collect(), only: true }
+}
+
+#[test]
+fn a_korean_grammar_is_kept_to_and_ends_the_utterance_sooner() {
+    let name = "a_korean_grammar_is_kept_to_and_ends_the_utterance_sooner";
+    let (engine, yes) = match (korean(), espeak("ko", "네")) {
+        (Ok(engine), Ok(yes)) => (engine, yes),
+        (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
+    };
+    let centre = Centre::ready(engine);
+    let hints = Hints { phrases: vec!["네".to_owned(), "아니요".to_owned()], only: true };
+    let caller = centre.call("ko", hints).expect("a stream");
+    let no = espeak("ko", "아니요").expect("it spoke before");
+    for (pcm, said) in [(&yes, "네"), (&no, "아니요"), (&yes, "네")] {
+        let heard = caller.sentence(pcm, 1.0).expect("words");
+        println!("{said} -> {heard:?}");
+        assert_eq!(heard.text, said);
+    }
+}
+
+#[test]
+fn english_spoken_by_piper_is_understood_by_whisper() {
+    let name = "english_spoken_by_piper_is_understood_by_whisper";
+    let (engine, voices) = match (english(), piper(&ENGLISH)) {
+        (Ok(engine), Ok(voices)) => (engine, voices),
+        (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
+    };
+    let centre = Centre::ready(engine);
+    let caller = centre.call("en", Hints::default()).expect("a stream");
+    let (mut errors, mut words) = (0, 0);
+    for (text, pcm) in ENGLISH.iter().zip(&voices) {
+        let heard = caller.sentence(pcm, 1.0).expect("words");
+        let (wrong, of) = word_errors("en", text, &heard.text);
+        println!("{text} -> {} ({:.2}, {} ms)", heard.text, heard.confidence, heard.latency.as_millis());
+        assert_eq!(heard.words.len(), heard.text.split_whitespace().count(), "{heard:?}");
+        assert!(heard.words.iter().all(|word| word.end <= heard.duration + END), "{heard:?}");
+        errors += wrong;
+        words += of;
+    }
+    assert!(errors * 10 <= words, "{errors} of {words} words are wrong");
+}
+
+#[test]
+fn french_spoken_by_people_is_understood_by_whisper() {
+    let name = "french_spoken_by_people_is_understood_by_whisper";
+    let engine = match french() {
+        Ok(engine) => engine,
+        Err(missing) => return skip(name, &missing),
+    };
+    let centre = Centre::ready(engine);
+    let caller = centre.call("fr", Hints::default()).expect("a stream");
+    let mut said = 0;
+    for sample in ["bonjour_monde", "comptage", "pangrama"] {
+        let (pcm, text) = match recorded("fr", sample) {
+            Ok(recorded) => recorded,
+            Err(missing) => return skip(name, &missing),
+        };
+        let heard = caller.sentence(&pcm, 1.0).expect("words");
+        let (wrong, of) = word_errors("fr", &text, &heard.text);
+        println!("{text} -> {} ({:.2}, {} ms): {wrong}", heard.text, heard.confidence, heard.latency.as_millis());
+        said += usize::from(wrong * 3 <= of);
+    }
+    assert!(said >= 2, "only {said} of three were understood");
+}
+
+/// A vosk-server of the tests' own: the real recogniser behind the real protocol.
+struct Server(Child, u16);
+
+impl Server {
+    fn start(model: &Path) -> Result<Server, String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let venv = std::env::var_os("RELAIS_VOSK_PYTHON");
+        let python = venv.map_or_else(|| root.join("target/vosk-server/bin/python"), Into::into);
+        let started = Command::new(&python)
+            .arg(root.join("tests/oracles/vosk_server.py"))
+            .arg(model)
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = started.map_err(|error| format!("{}: {error}", python.display()))?;
+        let mut line = String::new();
+        let output = child.stdout.take().expect("a pipe");
+        BufReader::new(output).read_line(&mut line).expect("a line");
+        match line.trim().parse() {
+            Ok(port) => Ok(Server(child, port)),
+            Err(_) => Err(format!("{} cannot run tests/oracles/vosk_server.py", python.display())),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_vosk_server_elsewhere_is_used_and_its_death_is_noticed() {
+    let name = "a_vosk_server_elsewhere_is_used_and_its_death_is_noticed";
+    // RELAIS_VOSK_SERVER is the port of one that runs, such as alphacep's own.
+    let running = std::env::var("RELAIS_VOSK_SERVER").ok().and_then(|port| port.parse().ok());
+    let folder = models().join("vosk-ko");
+    let (server, pcm) =
+        match (running.map_or_else(|| Server::start(&folder).map(Some), |_| Ok(None)), espeak("ko+f3", KOREAN[0])) {
+            (Ok(server), Ok(pcm)) => (server, pcm),
+            (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
+        };
+    let port = running.or(server.as_ref().map(|server| server.1)).expect("a port");
+    let remote =
+        SpeechRemote { scheme: SpeechScheme::Ws, host: "127.0.0.1".to_owned(), port, ca_file: None, token_file: None };
+    let centre = Centre::new(&[Speech {
+        id: "server".to_owned(),
+        engine: SpeechEngine::VoskServer,
+        languages: vec!["ko".into()],
+        streams: 2,
+        place: SpeechPlace::Remote(remote),
+        answer_within: Duration::from_secs(10),
+    }]);
+    let caller = centre.call("ko", korean_hints()).expect("a stream");
+    for round in 0..3 {
+        let heard = caller.sentence(&pcm, 1.0).expect("words");
+        println!("{heard:?}");
+        assert_eq!(heard.text, KOREAN[0], "round {round}: {heard:?}");
+        assert!(!heard.words.is_empty() && heard.confidence > 0.3, "{heard:?}");
+    }
+    let Some(server) = server else { return };
+    drop(server);
+    caller.say(&[silence(0.3), pcm].concat(), 1.0);
+    let mut failed = false;
+    while let Some(hearing) = caller.next(Duration::from_secs(2)) {
+        failed |= matches!(hearing, Hearing::Failed(_));
+    }
+    assert!(failed, "its death was not told");
+    let again = centre.call("ko", Hints::default()).expect("a stream, for nobody knows yet");
+    let Some(Hearing::Failed(failure)) = again.next(Duration::from_secs(3)) else { panic!("no failure") };
+    assert!(failure.to_string().contains("refused"), "{failure}");
+}
