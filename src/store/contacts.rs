@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::ids::CallId;
     use crate::record::{CallRecord, Outcome};
-    use crate::store::{Entry, Store};
+    use crate::store::{Entry, Store, read_contacts, read_latest};
 
     fn wall(text: &str) -> Wall {
         text.parse().unwrap()
@@ -272,6 +272,29 @@ mod tests {
         let entries = vec![own, ended(2, "anonymous", "2026-11-25T10:00:00Z", Outcome::Handled, None)];
         let unknown = CallerFacts { number: "201".to_owned(), ..CallerFacts::default() };
         assert_eq!(facts(entries, "201"), unknown);
+    }
+
+    #[test]
+    fn the_latest_calls_come_first_moved_or_not() {
+        let data = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(data.path()).unwrap();
+        let calls = [(1, "0155501234"), (2, "+33155509999"), (3, "+33155501234"), (4, "+33155501234")];
+        for (n, from) in calls {
+            store.append(ended(n, from, "2026-11-25T10:00:00Z", Outcome::Handled, Some("201")));
+        }
+        let theirs = |other: &str| france().read(other) == CallerNumber::Known("+33155501234".to_owned());
+        let ids = |found: Vec<CallRecord>| found.iter().map(|record| record.call_id).collect::<Vec<_>>();
+        let id = |n: u64| CallId::new(n as i64, n.into());
+        let look = || {
+            let contacts = ids(read_contacts(data.path(), "+33155501234", 2, theirs).unwrap());
+            let latest = ids(read_latest(data.path(), None, 3, |_| true).unwrap());
+            let page = ids(read_latest(data.path(), Some(id(3)), 3, |record| record.from != "0155501234").unwrap());
+            (contacts, latest, page)
+        };
+        let expected = (vec![id(4), id(3)], vec![id(4), id(3), id(2)], vec![id(2)]);
+        assert_eq!(look(), expected, "in the spool");
+        store.close();
+        assert_eq!(look(), expected, "in the database");
     }
 
     #[test]

@@ -86,7 +86,6 @@ test('a call from ringing to its disposition, with hold, mute, recording, a cons
   await button(page, 'Pause recording').click();
   await page.getByText('Recording paused').waitFor();
 
-  lab.expertPhone();
   await lab.phone('202');
   await page.getByRole('button', { name: 'Consult Agent 202' }).click();
   await page.getByText('You talk with Agent 202; the caller hears music.').waitFor();
@@ -140,6 +139,32 @@ test('what callers and colleagues call themselves is text', { skip }, async () =
   await looks(page, 'desk-phone-width-fr');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
   assert.equal(wide, false, 'nothing is cut off at a phone’s width');
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('experts show with their presence as it changes, and are consulted', { skip }, async () => {
+  const page = await lab.page();
+  await lab.logIn(page, '204');
+  await lab.phone('204');
+  await page.locator('.state-control .state.available').waitFor();
+  const row = page.locator('.people li').filter({ hasText: 'Expert 302' });
+  await row.locator('.state.unknown').waitFor();
+  for (const state of ['busy', 'free']) {
+    await lab.api('POST', '/experts/302/presence', { state });
+    await row.locator(`.state.${state}`).waitFor();
+  }
+  for (const id of ['201', '202', '203']) await lab.api('POST', `/agents/${id}/state`, { state: 'paused', reason: 'meeting' }).catch(() => {});
+  lab.expertPhone(1_500);
+  await lab.caller('33155503001', '610', 60_000);
+  await button(page, 'Consult Expert 301').click();
+  await page.getByText('It rings at Expert 301; the caller hears music.').waitFor();
+  await page.getByText('You talk with Expert 301; the caller hears music.').waitFor();
+  await looks(page, 'desk-expert');
+  await page.keyboard.press('t');
+  await page.getByText('What it came to').waitFor();
+  await page.locator('.state-control .state.wrap_up').waitFor();
+  await lab.hangUp('33155503001');
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

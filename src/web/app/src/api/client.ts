@@ -8,6 +8,7 @@ export type AgentState = Schemas['AgentState'];
 export type Call = Schemas['CallView'];
 export type Queue = Schemas['QueueNow'];
 export type Callback = Schemas['CallbackView'];
+export type Expert = Schemas['ExpertView'];
 export type Centre = Schemas['CentreView'];
 export type CallRecord = Schemas['RecordView'];
 export type CallTrace = Schemas['CallTrace'];

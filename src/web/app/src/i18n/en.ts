@@ -123,6 +123,7 @@ export const en = {
   'presence.free': 'Free',
   'presence.busy': 'Busy',
   'presence.away': 'Away',
+  'presence.offline': 'Offline',
   'presence.unknown': 'Unknown',
   'presence.age': 'as of {age} ago',
   'presence.never': 'never heard',

@@ -124,6 +124,7 @@ export const fr: Record<Key, string> = {
   'presence.free': 'Libre',
   'presence.busy': 'Occupé',
   'presence.away': 'Absent',
+  'presence.offline': 'Hors ligne',
   'presence.unknown': 'Inconnu',
   'presence.age': 'il y a {age}',
   'presence.never': 'jamais su',

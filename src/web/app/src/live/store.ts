@@ -1,8 +1,7 @@
 // The live state of the centre as this page knows it: lists read once, then kept by events.
 import { batch, computed, signal } from '@preact/signals';
-import { type Agent, api, type Call, type Callback, type Centre, ok, type Queue, Refused, type Who } from '../api/client';
+import { type Agent, api, type Call, type Callback, type Centre, type Expert, ok, type Queue, Refused, type Who } from '../api/client';
 import { zone } from '../i18n';
-import { type Expert, readExperts } from './experts';
 import { EventStream, type LiveEvent } from './stream';
 
 export const me = signal<Who | null>(null);
@@ -56,7 +55,7 @@ async function readLists(): Promise<number> {
     ok(api.GET('/agents', soon())),
     ok(api.GET('/queues', soon())),
     ok(api.GET('/callbacks', soon())),
-    readExperts(),
+    ok(api.GET('/experts', soon())),
   ]);
   batch(() => {
     calls.value = byId(theCalls.calls, (call) => call.call_id);
@@ -155,6 +154,10 @@ function apply(events: LiveEvent[]) {
         changed.add('experts');
         break;
       }
+      case 'expert_gone':
+        next.experts.delete((body as Expert).id);
+        changed.add('experts');
+        break;
       default:
     }
   }
