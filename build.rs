@@ -1,10 +1,12 @@
-//! Where the speech workers find the libraries of their engines, at the build and when they run. Nothing else needs a
-//! build script. deploy/models.sh puts them below models/; `RELAIS_MODELS` names another folder.
+//! The web pages are part of the program: it is built anew when they are. And the speech workers are told where they find
+//! the libraries of their engines, at the build and when they run: deploy/models.sh puts them below models/;
+//! `RELAIS_MODELS` names another folder.
 
 use std::path::PathBuf;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/web/app/dist");
     let wanted = |feature: &str| std::env::var_os(feature).is_some();
     if wanted("CARGO_FEATURE_VOSK") {
         find("relais-speech", "lib");

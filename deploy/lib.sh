@@ -59,6 +59,33 @@ install_debian() {
     rm -f "$log"
 }
 
+# The web pages, built into src/web/app/dist from where cargo takes them: only when something of them changed.
+need_pages() {
+    local app=$root/src/web/app log
+    need_debian node:nodejs npm:npm
+    local want
+    want=$(cd "$app" && find package-lock.json package.json index.html vite.config.ts src public scripts -type f -print0 |
+        sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
+    [[ -e $app/dist/index.html && $(cat "$app/dist/.built" 2>/dev/null) == "$want" ]] && return
+    say "building the web pages"
+    log=$(mktemp)
+    need_npm
+    quietly "$log" npm --prefix "$app" run build || fail "the web pages cannot be built: $(tail -n 3 "$log")"
+    printf '%s\n' "$want" >"$app/dist/.built"
+    rm -f "$log"
+}
+
+# What the pages are made of and tested with, from npm: as package-lock.json has it.
+need_npm() {
+    local app=$root/src/web/app log
+    [[ $app/node_modules/.package-lock.json -nt $app/package-lock.json ]] && return
+    say "installing from npm: what src/web/app/package-lock.json names"
+    log=$(mktemp)
+    quietly "$log" npm --prefix "$app" ci --no-audit --no-fund ||
+        fail "npm cannot install: $(grep -m 1 -E 'npm error [^ ]+ ' "$log" || tail -n 1 "$log")"
+    rm -f "$log"
+}
+
 # What a build needs besides crates: a C compiler for SQLite.
 need_rust() {
     command -v cargo >/dev/null || PATH=$HOME/.cargo/bin:$PATH

@@ -25,6 +25,8 @@ pub mod bridge;
 #[forbid(unsafe_code)]
 pub mod call;
 #[forbid(unsafe_code)]
+pub mod callbot;
+#[forbid(unsafe_code)]
 pub mod dialplan;
 #[forbid(unsafe_code)]
 pub mod engine;

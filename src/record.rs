@@ -9,7 +9,7 @@ use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::time::Wall;
 use crate::trace::Trace;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Handled,
@@ -94,6 +94,9 @@ pub struct CallRecord {
     /// Whether the caller's matter was settled with it, as its agent says.
     #[serde(default)]
     pub resolved: Option<bool>,
+    /// What its agent wrote down.
+    #[serde(default)]
+    pub note: Option<String>,
     /// The queues that the caller waited in, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub visits: Vec<QueueVisit>,
@@ -172,6 +175,9 @@ pub struct Disposition {
     /// One of the operator's list.
     pub code: String,
     pub resolved: Option<bool>,
+    /// For whoever talks to the caller next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// One score that a caller gave.
@@ -309,6 +315,7 @@ impl CallRecord {
             survey: None,
             disposition: None,
             resolved: None,
+            note: None,
             visits: Vec::new(),
             path: Vec::new(),
             trace: Trace::default(),

@@ -21,6 +21,8 @@ pub struct Settings {
     pub web: Web,
     pub data: PathBuf,
     pub prompts: PathBuf,
+    /// The folder of the weights by which bots understand other words than those of their examples.
+    pub sentence_encoder: Option<PathBuf>,
     /// Take the configuration anew when its files change.
     pub watch: bool,
     /// The centre's language: what a caller hears where no plan says otherwise.
@@ -43,6 +45,42 @@ pub struct Settings {
     pub speech: Vec<Speech>,
     /// The file of known customers.
     pub customers: Option<PathBuf>,
+}
+
+/// What a person may do who logs in with a password; each role may do all that the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserRole {
+    Agent,
+    Supervisor,
+    Operator,
+    Admin,
+}
+
+impl UserRole {
+    pub const ALL: [UserRole; 4] = [UserRole::Agent, UserRole::Supervisor, UserRole::Operator, UserRole::Admin];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            UserRole::Agent => "agent",
+            UserRole::Supervisor => "supervisor",
+            UserRole::Operator => "operator",
+            UserRole::Admin => "admin",
+        }
+    }
+}
+
+/// Somebody of the configuration who may log in to the web pages. No part of `Settings`: what runs has no use for the
+/// password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: String,
+    pub name: String,
+    pub role: UserRole,
+    /// Set for the role agent, and for no other.
+    pub agent: Option<AgentId>,
+    pub language: Option<Language>,
+    pub password: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -398,6 +436,18 @@ pub struct Expert {
     pub name: String,
     /// SIP URI on the company's own telephony.
     pub address: String,
+    /// What they know about.
+    pub competence: Vec<String>,
+    /// The calendar of their hours; always there when `None`.
+    pub calendar: Option<String>,
+    /// Reached by the servers of this trunk; by the address itself when `None`.
+    pub trunk: Option<TrunkId>,
+    /// Their telephony is subscribed to, for `presence` and `dialog`.
+    pub subscribe: bool,
+    /// Their telephony is asked by OPTIONS this often; never when zero.
+    pub options_interval: Duration,
+    /// What is told of them by the API counts for so long.
+    pub told_stale: Duration,
 }
 
 /// An HTTP service outside. Its secrets stay in their files: only the shell that sends reads them.
@@ -429,6 +479,21 @@ impl std::fmt::Debug for Service {
 }
 
 impl Expert {
+    /// An expert of whom the configuration says no more than where they are.
+    pub fn new(id: ExpertId, address: String) -> Expert {
+        Expert {
+            name: format!("Expert {id}"),
+            id,
+            address,
+            competence: Vec::new(),
+            calendar: None,
+            trunk: None,
+            subscribe: true,
+            options_interval: Duration::from_secs(20),
+            told_stale: Duration::from_secs(3_600),
+        }
+    }
+
     /// Whether a number is this expert's: the id, or the user part of the address.
     pub fn is_dialled_by(&self, number: &str) -> bool {
         self.id.as_str() == number || user_of(&self.address) == Some(number)

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::callback::{AttemptFailure, Callback, CallbackState, Wished};
 use crate::findings::Finding;
-use crate::ids::{AgentId, CallId, CallbackId, LegId, QueueId, RecordingId, Skill, TrunkId};
+use crate::ids::{AgentId, CallId, CallbackId, ExpertId, Language, LegId, QueueId, RecordingId, Skill, TrunkId};
 use crate::record::{CallRecord, Disposition, Party, Recording, SurveyAnswer, millis, optional_millis};
+use crate::settings::Settings;
 use crate::time::Wall;
 use crate::trace::Trace;
 
@@ -149,6 +150,13 @@ pub struct CallView {
     pub answered_at: Option<Wall>,
     #[schema(value_type = Option<String>)]
     pub queue: Option<QueueId>,
+    /// When they came into the latest queue.
+    #[serde(default, with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub waiting_since: Option<Wall>,
+    /// How long they waited there; null while they do.
+    #[serde(default)]
+    pub wait_ms: Option<u64>,
     /// 1 is the head.
     pub position: Option<u64>,
     #[schema(value_type = Option<String>)]
@@ -156,7 +164,113 @@ pub struct CallView {
     /// Where the agent's question to another stands.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consult: Option<ConsultView>,
+    /// Whether both sides are being recorded: `on`, `paused`; null where they are not.
+    #[serde(default)]
+    pub recording: Option<RecordingWish>,
     pub legs: Vec<LegView>,
+}
+
+/// Whether an expert can be asked now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    Free,
+    /// Not at their place.
+    Away,
+    /// Their telephony does not reach them.
+    Offline,
+    /// On the phone, in a meeting, or not to be disturbed.
+    Busy,
+    /// Nothing is known, or nothing any more.
+    Unknown,
+}
+
+impl Presence {
+    /// How far from the phone: of several words the one with the highest counts.
+    pub fn distance(self) -> u8 {
+        match self {
+            Presence::Unknown => 0,
+            Presence::Free => 1,
+            Presence::Away => 2,
+            Presence::Offline => 3,
+            Presence::Busy => 4,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Presence::Free => "free",
+            Presence::Away => "away",
+            Presence::Offline => "offline",
+            Presence::Busy => "busy",
+            Presence::Unknown => "unknown",
+        }
+    }
+}
+
+/// Where the presence of an expert is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpertSource {
+    /// A subscription to presence documents (RFC 3856).
+    Presence,
+    /// A subscription to the calls of the line (RFC 4235).
+    Dialog,
+    /// The answer to OPTIONS: that the telephony is there says nothing of the person, so this is never `free`.
+    Options,
+    /// `POST /experts/{id}/presence`.
+    Api,
+}
+
+/// An expert, whom agents ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExpertView {
+    #[schema(value_type = String)]
+    pub id: ExpertId,
+    pub name: String,
+    pub competence: Vec<String>,
+    pub presence: Presence,
+    /// How long ago the source said so; where none says anything, how long ago one did. Null when nothing was ever known.
+    pub presence_age_ms: Option<u64>,
+    #[serde(with = "optional_millis")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub heard_at: Option<Wall>,
+    /// Since when the presence is this one.
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Wall,
+    pub source: Option<ExpertSource>,
+    /// Whether their telephony answers; null until it was asked.
+    pub reachable: Option<bool>,
+    /// Within their hours.
+    pub open: bool,
+}
+
+impl ExpertView {
+    /// How old a word is, in milliseconds.
+    pub fn age_ms(heard: Wall, now: Wall) -> u64 {
+        u64::try_from(now.duration_since(heard).as_millis()).unwrap_or(0)
+    }
+
+    /// The view as it is at another time: the knowledge has grown older.
+    pub fn at(self, now: Wall) -> ExpertView {
+        ExpertView { presence_age_ms: self.heard_at.map(|heard| Self::age_ms(heard, now)), ..self }
+    }
+
+    /// Why the agent may wait in vain; `None` where the expert is free and within their hours.
+    pub fn warning(&self) -> Option<String> {
+        let id = &self.id;
+        let presence = (self.presence != Presence::Free).then(|| match (self.presence, self.presence_age_ms) {
+            (Presence::Unknown, Some(age)) => {
+                format!("the presence of expert {id} has been unknown for {} s", age / 1_000)
+            }
+            (Presence::Unknown, None) => format!("the presence of expert {id} is unknown"),
+            (presence, age) => format!("expert {id} is {}, as of {} s ago", presence.name(), age.unwrap_or(0) / 1_000),
+        });
+        let hours = (!self.open).then(|| format!("expert {id} is out of hours"));
+        let all: Vec<String> = presence.into_iter().chain(hours).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
 }
 
 /// The one who is asked by the agent of a call, or to whom the caller is handed over.
@@ -165,6 +279,15 @@ pub struct ConsultView {
     /// `expert:301`, `agent:205`, `tel:+33…`
     pub to: String,
     pub state: ConsultState,
+    /// Of an expert: the presence when they were asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub presence: Option<Presence>,
+    /// Of an expert: whether they were asked within their hours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub open: Option<bool>,
+    /// What the agent should know of the expert before waiting: busy, away, unknown, out of hours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warning: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -238,6 +361,50 @@ impl From<&Callback> for CallbackView {
     }
 }
 
+/// What people choose among on their pages, and the terms of the queues.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CentreView {
+    /// The host of its SIP addresses: agent 201 is `sip:201@domain`.
+    pub domain: String,
+    /// An IANA name: when its days begin.
+    pub time_zone: String,
+    /// Those that callers hear, the centre's own first.
+    #[schema(value_type = Vec<String>)]
+    pub languages: Vec<Language>,
+    pub pause_reasons: Vec<String>,
+    /// What agents may say that a call came to.
+    pub dispositions: Vec<String>,
+    pub queues: Vec<QueueTerms>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct QueueTerms {
+    #[schema(value_type = String)]
+    pub id: QueueId,
+    /// Callers are to be answered within this time.
+    pub answer_within_ms: u64,
+    pub wrap_up_ms: u64,
+}
+
+impl From<&Settings> for CentreView {
+    fn from(settings: &Settings) -> CentreView {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let terms = settings.queues.iter().map(|queue| QueueTerms {
+            id: queue.id.clone(),
+            answer_within_ms: ms(queue.answer_within),
+            wrap_up_ms: ms(queue.wrap_up),
+        });
+        CentreView {
+            domain: settings.sip.domain.clone(),
+            time_zone: settings.time_zone.clone(),
+            languages: settings.languages.clone(),
+            pause_reasons: settings.pause_reasons.clone(),
+            dispositions: settings.dispositions.clone(),
+            queues: terms.collect(),
+        }
+    }
+}
+
 /// Who asked for the configuration to be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -286,6 +453,12 @@ pub enum Change {
     Ended(Box<CallRecord>),
     Agent(AgentView),
     Queue(QueueView),
+    /// What is known of an expert changed, or was confirmed.
+    Expert(Box<ExpertView>),
+    /// An expert is no longer configured.
+    ExpertGone {
+        id: ExpertId,
+    },
     /// A call-back was promised or went on; in a final state it is over.
     Callback(CallbackView),
     /// The configuration was taken anew, or refused.
@@ -335,6 +508,11 @@ pub enum ApiRequest {
     },
     LogOut {
         agent: AgentId,
+    },
+    /// A telephony with an API says how an expert is; `unknown` takes back what it said.
+    SetPresence {
+        expert: ExpertId,
+        presence: Presence,
     },
     /// What a call came to, said while it is up or wrapped up. The web shell has checked who says it.
     Dispose {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rooms that decide and do no I/O.
 const PURE: &[&str] = &[
     "sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "engine", "report", "spoken",
-    "staffing",
+    "staffing", "callbot",
 ];
 
 /// Value types at the root, open to every room.
@@ -31,8 +31,9 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ivr", &["bridge", "spoken"]),
         ("dialplan", &["bridge", "ivr", "spoken"]),
         ("call", &["sip", "sdp", "bridge"]),
+        ("callbot", &["bridge", "spoken"]),
         ("engine", &["sip", "sdp", "rtp", "audio", "call", "dialplan", "ivr", "queue", "bridge", "spoken"]),
-        ("config", &["dialplan", "ivr", "prompts", "spoken"]),
+        ("config", &["bridge", "callbot", "dialplan", "ivr", "prompts", "spoken"]),
         ("inputs", &["dialplan", "engine", "sip"]),
         ("net", &["sip"]),
         ("media", &["rtp", "audio", "bridge", "prompts"]),

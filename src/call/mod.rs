@@ -22,7 +22,7 @@ use crate::ids::{AgentId, CallId, Language, LegId, PlayId, QueueId, RecordingId,
 use crate::record::{CallRecord, HandOver, Outcome, Party, PathStep, QueueVisit, VisitEnd};
 use crate::time::{Instant, Now, Wall};
 use crate::trace::{Decision, Trace};
-use crate::views::{CallState, CallView, SupervisionMode};
+use crate::views::{CallState, CallView, RecordingWish, SupervisionMode};
 use talk::{Hears, Member, State};
 
 /// ETSI TR 101 041-2: the ringing tone most European networks use.
@@ -147,6 +147,8 @@ pub struct Call {
     /// The queues that the caller waited in; the last one without an end while the caller waits.
     pub visits: Vec<QueueVisit>,
     pub agent: Option<AgentId>,
+    /// Whether both sides are being recorded now, for those who look: on, paused, or not.
+    pub taped: Option<RecordingWish>,
     /// The recording of both sides, running or ended.
     pub recording: Option<RecordingId>,
     /// What the caller says to the voicemail, or has said.
@@ -193,6 +195,7 @@ impl Call {
             wait_ms: None,
             visits: Vec::new(),
             agent: None,
+            taped: None,
             recording: None,
             message: None,
             handled: false,
@@ -436,6 +439,7 @@ impl Call {
             survey: None,
             disposition: None,
             resolved: None,
+            note: None,
             visits: self.visits.clone(),
             path: self.path.clone(),
             trace: Default::default(),
@@ -471,9 +475,12 @@ impl Call {
             started_at: self.started_at,
             answered_at: self.answered_at,
             queue: self.queue.clone(),
+            waiting_since: self.visits.last().map(|visit| visit.waiting_since),
+            wait_ms: self.visits.last().and_then(|visit| visit.wait_ms),
             position: position.map(|position| position as u64),
             agent: self.present_agent().cloned(),
             consult: None,
+            recording: self.taped,
             legs: self.legs.values().filter(|leg| leg.state != LegState::Gone).map(|leg| leg.view()).collect(),
         }
     }

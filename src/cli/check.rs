@@ -6,15 +6,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{CheckArgs, FAILED, count, print_findings};
+use crate::config::bots::read_encoder;
 use crate::config::{self, Loaded, Overrides};
-use crate::findings::{Finding, has_errors};
+use crate::findings::{Finding, Severity, has_errors};
 use crate::prompts::Library;
 use crate::settings::Settings;
 
 pub fn run(args: &CheckArgs) -> ExitCode {
     let (loaded, findings) = match config::load(&args.config, &Overrides::default()) {
         Ok(loaded) => {
-            let findings = [loaded.warnings.clone(), prompts(&loaded.settings)].concat();
+            let findings = [loaded.warnings.clone(), prompts(&loaded.settings), encoder(&loaded)].concat();
             (Some(loaded), findings)
         }
         Err(findings) => (None, findings),
@@ -33,6 +34,25 @@ pub fn run(args: &CheckArgs) -> ExitCode {
 fn prompts(settings: &Settings) -> Vec<Finding> {
     let (_, findings) = Library::load(std::slice::from_ref(&settings.prompts), &settings.languages);
     findings.into_iter().map(Finding::from).collect()
+}
+
+/// Bots understand less without their encoder; that refuses nothing.
+fn encoder(loaded: &Loaded) -> Vec<Finding> {
+    if loaded.bots.is_empty() {
+        return Vec::new();
+    }
+    let (message, hint) = match &loaded.settings.sentence_encoder {
+        Some(folder) => match read_encoder(folder) {
+            Ok(_) => return Vec::new(),
+            Err(message) => (message, None),
+        },
+        None => (
+            "bots understand less without a sentence encoder".to_owned(),
+            Some("write sentence_encoder = \"…\" and run deploy/fetch-encoder".to_owned()),
+        ),
+    };
+    let file = loaded.source.path.clone();
+    vec![Finding { file, line: 1, column: 1, severity: Severity::Warning, message, hint }]
 }
 
 fn print(config: &Path, loaded: &Loaded, findings: &[Finding]) -> std::io::Result<()> {
@@ -60,8 +80,12 @@ fn summary(loaded: &Loaded) -> String {
         0 => "all well".to_owned(),
         some => count(some, "warning"),
     };
+    let bots = match loaded.bots.len() {
+        0 => String::new(),
+        some => format!(", {}", count(some, "bot")),
+    };
     format!(
-        "{} with {}, {}, {}, {}, {}, {} ({}): {warnings}",
+        "{} with {}, {}, {}, {}, {}, {} ({}){bots}: {warnings}",
         count(loaded.plans.iter().count(), "plan"),
         count(numbers, "number"),
         count(settings.trunks.len(), "trunk"),

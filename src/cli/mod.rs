@@ -4,6 +4,7 @@ mod cdr;
 mod check;
 mod demand;
 mod diff;
+mod matrix;
 mod modules;
 mod progress;
 mod replay;
@@ -11,9 +12,12 @@ mod run;
 mod schema;
 mod simulate;
 mod staff;
+mod talk;
 mod test;
+mod texts;
 mod token;
 mod trace;
+mod user;
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -28,7 +32,7 @@ use crate::dialplan::driver::{queue_outcome, transfer_outcome};
 use crate::dialplan::{QueueOutcome, TransferOutcome, Value};
 use crate::findings::Finding;
 use crate::server::Recording;
-use crate::settings::Listen;
+use crate::settings::{Listen, UserRole};
 use crate::time::Wall;
 
 /// Exit codes: bad usage or configuration, and a failure while running.
@@ -50,11 +54,12 @@ pub enum Command {
     Check(CheckArgs),
     /// Print what the modules of a plan's rules take and give
     Modules(ModulesArgs),
-    /// Run the test cases that stand in the dialplans
-    Test(CheckArgs),
+    /// Run the test cases that stand in the dialplans and the bots
+    Test(TestArgs),
+    Talk(talk::TalkArgs),
     /// Print the path a call would take through the matrix, and why; no call is made
     Trace(TraceArgs),
-    /// Print the JSON Schema of plan files and of the configuration, for editors
+    /// Print the JSON Schema of plan files, of the configuration and of bots, for editors
     Schema(SchemaArgs),
     /// Say what a change of the files changes for callers
     Diff(DiffArgs),
@@ -64,6 +69,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Make a token for the HTTP API
     Token(TokenArgs),
+    /// Say who may log in to the web pages
+    User(UserArgs),
     Staff(staff::StaffArgs),
     Simulate(simulate::SimulateArgs),
 }
@@ -94,6 +101,82 @@ pub struct TokenCreateArgs {
     /// The data folder of the appliance
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct UserArgs {
+    #[command(subcommand)]
+    pub command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Let somebody log in; the password is read from standard input
+    Add(UserAddArgs),
+    /// Give a user another password, read from standard input; their sessions are over
+    Password(UserNameArgs),
+    /// Let a user log in no longer; their sessions are over
+    Remove(UserNameArgs),
+    /// Print who may log in
+    List(UserListArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct UserAddArgs {
+    /// The name to log in with
+    pub name: String,
+    /// What they may do
+    #[arg(long, value_enum)]
+    pub role: UserRoleArg,
+    /// The agent's number; needed with --role agent
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// Their name as others read it
+    #[arg(long = "called", value_name = "NAME")]
+    pub called: Option<String>,
+    /// The language of their pages: en or fr; the browser's where it is not given
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Option<String>,
+    /// Ask for a code of an authenticator as well
+    #[arg(long)]
+    pub totp: bool,
+    /// The data folder of the appliance
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct UserNameArgs {
+    pub name: String,
+    /// The data folder of the appliance
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct UserListArgs {
+    /// The data folder of the appliance
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum UserRoleArg {
+    Agent,
+    Supervisor,
+    Operator,
+    Admin,
+}
+
+impl From<UserRoleArg> for UserRole {
+    fn from(role: UserRoleArg) -> UserRole {
+        match role {
+            UserRoleArg::Agent => UserRole::Agent,
+            UserRoleArg::Supervisor => UserRole::Supervisor,
+            UserRoleArg::Operator => UserRole::Operator,
+            UserRoleArg::Admin => UserRole::Admin,
+        }
+    }
 }
 
 /// Flags override the file.
@@ -145,6 +228,22 @@ pub struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "relais.toml")]
+    pub config: PathBuf,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Instead of the tests, say how a bot understands the sentences of this file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub bot_matrix: Vec<PathBuf>,
+    /// The bots understand without the sentence encoder
+    #[arg(long)]
+    pub without_encoder: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct ModulesArgs {
     /// One module; all of them where it is not given
     pub name: Option<String>,
@@ -192,7 +291,7 @@ pub struct TraceArgs {
 
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Of which file; one schema for both where it is not given
+    /// Of which file; one schema for plans and the configuration where it is not given
     #[arg(value_enum)]
     pub of: Option<SchemaOf>,
     /// Complete and check the names of this configuration too: queues, calendars, prompts, agents
@@ -204,6 +303,10 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     Plan,
     Config,
+    Bot,
+    BotExamples,
+    /// The HTTP API, as OpenAPI
+    Api,
 }
 
 #[derive(Debug, Args)]
@@ -289,6 +392,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Modules(args) => modules::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Talk(args) => talk::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Diff(args) => diff::run(&args),
@@ -297,6 +401,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => match args.command {
             TokenCommand::Create(args) => token::run(&args),
         },
+        Command::User(args) => user::run(&args.command),
         Command::Staff(args) => staff::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     }

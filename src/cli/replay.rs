@@ -266,7 +266,8 @@ fn decided(decision: &Decision) -> Value {
 
 /// The fields that are written once and for all when the call ends, without the figures of its media.
 fn kept(record: &CallRecord) -> Value {
-    let mut record = CallRecord { acw_ms: None, survey: None, disposition: None, resolved: None, ..record.clone() };
+    let mut record =
+        CallRecord { acw_ms: None, survey: None, disposition: None, resolved: None, note: None, ..record.clone() };
     record.legs.iter_mut().for_each(|leg| leg.rtp = None);
     json!(record)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{BAD_USAGE, SchemaArgs, SchemaOf, print_findings};
 use crate::config::{self, Overrides};
-use crate::dialplan;
+use crate::{dialplan, web};
 
 pub fn run(args: &SchemaArgs) -> ExitCode {
     let plans = match &args.config {
@@ -24,6 +24,9 @@ pub fn run(args: &SchemaArgs) -> ExitCode {
     let schema = match args.of {
         Some(SchemaOf::Plan) => plan(),
         Some(SchemaOf::Config) => config::schema(),
+        Some(SchemaOf::Bot) => config::bots::bot_schema(),
+        Some(SchemaOf::BotExamples) => config::bots::examples_schema(),
+        Some(SchemaOf::Api) => serde_json::from_str(web::description()).unwrap_or_default(),
         None => either(plan(), config::schema()),
     };
     // Whoever reads may have gone.

@@ -6,18 +6,23 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::trace::trunk_that_offers;
-use super::{CheckArgs, FAILED, count, plain, print_findings};
+use super::{FAILED, TestArgs, count, matrix, plain, print_findings, talk};
+use crate::callbot::case::Case as BotCase;
+use crate::callbot::dialogue::Mind;
 use crate::config::{self, Loaded, Overrides};
 use crate::dialplan::{Case, Miss, Plan};
 
 /// One test that was run.
 struct Verdict<'p> {
-    plan: &'p Plan,
-    case: &'p Case,
+    /// The plan or bot it stands in.
+    of: &'p str,
+    file: &'p str,
+    line: usize,
+    name: &'p str,
     misses: Vec<Miss>,
 }
 
-pub fn run(args: &CheckArgs) -> ExitCode {
+pub fn run(args: &TestArgs) -> ExitCode {
     let loaded = match config::load(&args.config, &Overrides::default()) {
         Ok(loaded) => loaded,
         Err(findings) => {
@@ -28,12 +33,39 @@ pub fn run(args: &CheckArgs) -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let verdicts: Vec<Verdict<'_>> =
+    if !args.bot_matrix.is_empty() {
+        return matrix::run(args, &loaded);
+    }
+    let mut verdicts: Vec<Verdict<'_>> =
         loaded.plans.iter().flat_map(|plan| plan.cases().iter().map(|case| play(plan, case, &loaded))).collect();
+    verdicts.extend(converse(args, &loaded));
     let failed = verdicts.iter().filter(|verdict| !verdict.misses.is_empty()).count();
     // Whoever reads may have gone; the exit code says the rest.
     let _ = if args.json { print_json(&verdicts, failed == 0) } else { print(&verdicts, failed) };
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+/// Plays the tests of the bots.
+fn converse<'l>(args: &TestArgs, loaded: &'l Loaded) -> Vec<Verdict<'l>> {
+    let with_tests = loaded.bots.iter().filter(|described| !described.cases.is_empty());
+    let with_tests: Vec<_> = with_tests.collect();
+    let encoder = if args.without_encoder || with_tests.is_empty() { None } else { talk::encoder(loaded) };
+    let mut verdicts = Vec::new();
+    for described in with_tests {
+        let understanding = talk::understanding(&described.bot, encoder.clone(), loaded);
+        let mind = Mind { bot: &described.bot, understanding: &understanding, spoken: &loaded.plans.names().spoken };
+        for case in &described.cases {
+            let BotCase { name, file, line, .. } = case;
+            let misses = case.run(mind).into_iter().map(|miss| Miss {
+                line: *line,
+                what: miss.what,
+                expected: miss.expected,
+                got: miss.got,
+            });
+            verdicts.push(Verdict { of: &described.bot.name, file, line: *line, name, misses: misses.collect() });
+        }
+    }
+    verdicts
 }
 
 /// Dials the number of the test, as a call by the trunk that offers the plan would.
@@ -56,20 +88,20 @@ fn play<'p>(plan: &'p Plan, case: &'p Case, loaded: &Loaded) -> Verdict<'p> {
             misses
         }
     };
-    Verdict { plan, case, misses }
+    Verdict { of: plan.id.as_str(), file: &case.file, line: case.line, name: &case.name, misses }
 }
 
 fn print(verdicts: &[Verdict<'_>], failed: usize) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    for Verdict { case, misses, .. } in verdicts {
+    for Verdict { file, line, name, misses, .. } in verdicts {
         match misses.first() {
-            None => writeln!(out, "ok   {}:{} {}", case.file, case.line, plain(&case.name))?,
+            None => writeln!(out, "ok   {file}:{line} {}", plain(name))?,
             Some(first) => {
                 let told: Vec<String> = misses
                     .iter()
                     .map(|miss| format!("{}: expected {}, got {}", miss.what, plain(&miss.expected), plain(&miss.got)))
                     .collect();
-                writeln!(out, "FAIL {}:{} {}: {}", case.file, first.line, plain(&case.name), told.join("; "))?;
+                writeln!(out, "FAIL {file}:{} {}: {}", first.line, plain(name), told.join("; "))?;
             }
         }
     }
@@ -84,12 +116,12 @@ fn print(verdicts: &[Verdict<'_>], failed: usize) -> std::io::Result<()> {
 fn print_json(verdicts: &[Verdict<'_>], fine: bool) -> std::io::Result<()> {
     let tests: Vec<_> = verdicts
         .iter()
-        .map(|Verdict { plan, case, misses }| {
+        .map(|Verdict { of, file, line, name, misses }| {
             json!({
-                "plan": plan.id,
-                "file": case.file,
-                "line": case.line,
-                "name": case.name,
+                "plan": of,
+                "file": file,
+                "line": line,
+                "name": name,
                 "ok": misses.is_empty(),
                 "misses": misses,
             })

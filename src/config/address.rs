@@ -95,6 +95,12 @@ pub(super) fn is_host_name(name: &str) -> bool {
     name.len() <= 253 && !numbers && name.split('.').all(label)
 }
 
+/// Whether a SIP URI that `check_sip_uri` takes names its host by an IP address.
+pub(super) fn has_ip_address(uri: &str) -> bool {
+    let place = uri.split_once('@').map_or("", |(_, place)| place).split(';').next().unwrap_or_default();
+    parse_server(place).is_ok_and(|server| server.host.parse::<IpAddr>().is_ok())
+}
+
 /// A SIP URI with a user and a host, as far as can be told without the SIP parser.
 pub(super) fn check_sip_uri(text: &str) -> Result<(), String> {
     let example = "write sip:301@192.0.2.10 or sip:301@pbx.example.com:5060";

@@ -15,6 +15,7 @@ use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
 use super::services::{self, ServiceDraft};
 use super::speech::{self, SpeechDraft};
 use super::trunk::{self, TrunkDraft};
+use super::users::{self, UserDraft};
 use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
 use crate::ids::Language;
@@ -25,10 +26,12 @@ pub(super) struct Draft {
     pub settings: Settings,
     pub prompts: At<()>,
     pub plan_files: Vec<At<String>>,
+    pub bot_files: Vec<At<String>>,
     pub trunks: Vec<TrunkDraft>,
     pub agents: Vec<AgentDraft>,
     pub queues: Vec<QueueDraft>,
     pub experts: Vec<ExpertDraft>,
+    pub users: Vec<UserDraft>,
     pub calendars: Vec<CalendarDraft>,
     pub services: Vec<ServiceDraft>,
     pub speech: Vec<SpeechDraft>,
@@ -59,6 +62,8 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         Some(texts) => texts.value,
         None => vec![At { value: "plans/*.toml".to_owned(), span: 0..0 }],
     };
+    let bot_files = table.texts("bots", findings).map(|texts| texts.value).unwrap_or_default();
+    let sentence_encoder = table.text("sentence_encoder", findings);
     let pause_reasons = read_words("pause_reasons", "pause reason", &mut table, findings);
     let dispositions = read_words("dispositions", "disposition", &mut table, findings);
     let mut places = Places::default();
@@ -80,6 +85,8 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|expert| people::read_expert(expert, findings))
         .collect();
+    let users: Vec<_> =
+        table.tables("user", findings).into_iter().filter_map(|user| users::read(user, findings)).collect();
     let calendars: Vec<_> = table
         .tables("calendar", findings)
         .into_iter()
@@ -113,6 +120,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         web,
         data: overrides.data.clone().unwrap_or_else(|| resolve(folder, &data)),
         prompts: resolve(folder, &prompts.value),
+        sentence_encoder: sentence_encoder.map(|encoder| resolve(folder, &encoder.value)),
         watch,
         language,
         languages,
@@ -133,10 +141,12 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         settings,
         prompts,
         plan_files,
+        bot_files,
         trunks,
         agents,
         queues,
         experts,
+        users,
         calendars,
         services,
         speech,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::address::is_loopback;
+use super::address::{has_ip_address, is_loopback};
 use super::centre::Draft;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
@@ -81,11 +81,13 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     never_staffed(draft, findings);
     music(draft, names, findings);
     calendars(draft, findings);
+    experts(draft, findings);
     comfort(draft, names, findings);
     languages(draft, findings);
     addresses(draft, findings);
     ports(draft, findings);
     passwords(draft, findings);
+    users(draft, findings);
 }
 
 fn doubles<'a>(what: &str, ids: impl Iterator<Item = &'a At<String>>, findings: &mut Findings<'_>) {
@@ -267,6 +269,38 @@ fn never_staffed(draft: &Draft, findings: &mut Findings<'_>) {
     }
 }
 
+/// An expert's hours and way are there, and a host name has a trunk that leads to it.
+fn experts(draft: &Draft, findings: &mut Findings<'_>) {
+    let calendars = || draft.calendars.iter().map(|draft| draft.id.value.as_str());
+    let trunks = || draft.trunks.iter().map(|draft| draft.id.value.as_str());
+    for expert in &draft.experts {
+        let what = format!("expert '{}'", expert.id.value);
+        if let Some(calendar) = expert.calendar.as_ref().filter(|at| calendars().all(|known| known != at.value)) {
+            let message = format!("{what}: there is no calendar '{}'", calendar.value);
+            findings.error(calendar.span.clone(), message, suggest(&calendar.value, calendars()));
+        }
+        let Some(trunk) = &expert.trunk else {
+            if !has_ip_address(&expert.address.value) {
+                let message = format!("{what}: address: '{}' is at a host name", expert.address.value);
+                let hint = "name the trunk by whose servers it is reached: trunk = \"company\"".to_owned();
+                findings.error(expert.address.span.clone(), message, hint);
+            }
+            continue;
+        };
+        match draft.trunks.iter().find(|known| known.id.value == trunk.value) {
+            None => {
+                let message = format!("{what}: there is no trunk '{}'", trunk.value);
+                findings.error(trunk.span.clone(), message, suggest(&trunk.value, trunks()));
+            }
+            Some(known) if known.trunk.servers.is_empty() => {
+                let message = format!("{what}: trunk '{}' has no servers to reach anybody by", trunk.value);
+                findings.error(trunk.span.clone(), message, "give it servers = [\"pbx.example.com\"]".to_owned());
+            }
+            Some(_) => {}
+        }
+    }
+}
+
 fn languages(draft: &Draft, findings: &mut Findings<'_>) {
     let known = &draft.settings.languages;
     for language in draft.agents.iter().filter_map(|agent| agent.language.as_ref()) {
@@ -356,6 +390,31 @@ fn passwords(draft: &Draft, findings: &mut Findings<'_>) {
         } else if let Some(agent) = own(&|id, password| password == id) {
             let message = format!("the password of agent '{}' is the id", agent.id);
             findings.warning(place.span.clone(), message, "anybody can guess it; choose another".to_owned());
+        }
+    }
+}
+
+/// Those who log in are each somebody else, agents are there, and what everybody knows opens nothing from outside.
+fn users(draft: &Draft, findings: &mut Findings<'_>) {
+    let settings = &draft.settings;
+    let web = settings.web.listen;
+    let mut seen = BTreeSet::new();
+    for draft in &draft.users {
+        for user in &draft.users {
+            if !seen.insert(user.id.as_str()) {
+                findings.error(draft.id.span.clone(), format!("there are two of user '{}'", user.id), None);
+            }
+            let missing = user.agent.as_ref().filter(|own| settings.agents.iter().all(|agent| agent.id != **own));
+            if let Some(agent) = missing {
+                let hint = suggest(agent.as_str(), settings.agents.iter().map(|agent| agent.id.as_str()));
+                findings.error(draft.id.span.clone(), format!("user '{}': there is no agent '{agent}'", user.id), hint);
+            }
+        }
+        let demo = draft.users.iter().find(|user| is_demo_password(&user.id, &user.password));
+        if let Some(user) = demo.filter(|_| !is_loopback(web.ip())) {
+            let message = format!("user '{}' has a demo password, and {web} can be reached from outside", user.id);
+            let hint = "take the user out and make them with 'relais user add', or listen on 127.0.0.1 only".to_owned();
+            findings.error(draft.password.span.clone(), message, hint);
         }
     }
 }

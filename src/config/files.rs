@@ -34,22 +34,22 @@ pub(super) fn resolve(folder: &Path, path: &str) -> PathBuf {
     resolved
 }
 
-/// The plan files that the patterns name, in the order of the patterns and then of their names.
-pub(super) fn plan_sources(patterns: &[At<String>], folder: &Path, findings: &mut Findings<'_>) -> Vec<Source> {
+/// The files that the patterns of a key name, in the order of the patterns and then of their names.
+pub(super) fn sources(key: &str, patterns: &[At<String>], folder: &Path, findings: &mut Findings<'_>) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     for pattern in patterns {
         let path = resolve(folder, &pattern.value);
         let matches = matching(&path);
         if matches.is_empty() {
-            let hint = "plans = [\"plans/*.toml\"] names every file of a folder".to_owned();
-            findings.error(pattern.span.clone(), format!("plans: no file fits '{}'", path.display()), hint);
+            let hint = format!("{key} = [\"{key}/*.toml\"] names every file of a folder");
+            findings.error(pattern.span.clone(), format!("{key}: no file fits '{}'", path.display()), hint);
         }
         for path in matches {
             match read(&path) {
                 Ok(source) if sources.iter().all(|known| known.path != source.path) => sources.push(source),
                 Ok(_) => {}
                 Err(message) => {
-                    findings.error(pattern.span.clone(), format!("plans: {} {message}", path.display()), None);
+                    findings.error(pattern.span.clone(), format!("{key}: {} {message}", path.display()), None);
                 }
             }
         }

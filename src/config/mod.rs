@@ -2,6 +2,7 @@
 //! its file, line, column and a hint.
 
 mod address;
+pub mod bots;
 mod calendar;
 mod centre;
 mod check;
@@ -14,6 +15,7 @@ mod services;
 mod speech;
 mod spoken;
 mod trunk;
+mod users;
 mod watch;
 
 #[cfg(test)]
@@ -25,7 +27,7 @@ use std::path::{Path, PathBuf};
 use crate::dialplan::Plans;
 use crate::dialplan::reader::{self, Table};
 use crate::findings::{Finding, Findings, Severity, Source, has_errors};
-use crate::settings::{Listen, Settings};
+use crate::settings::{Listen, Settings, User};
 
 pub use address::{parse_listen, parse_rtp};
 pub use customers::{Customer, Customers};
@@ -49,6 +51,9 @@ pub struct Overrides {
 pub struct Loaded {
     pub settings: Settings,
     pub plans: Plans,
+    pub bots: Vec<bots::Described>,
+    /// Who may log in to the web pages.
+    pub users: Vec<User>,
     /// The configuration file; the plan files are `plans.sources()`.
     pub source: Source,
     /// What works but is probably not meant so.
@@ -65,16 +70,19 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     };
     let table = Table::new("configuration", document.get_ref(), 0..0);
     let draft = centre::read(table, &folder, overrides, &mut findings);
-    let plan_sources = files::plan_sources(&draft.plan_files, &folder, &mut findings);
+    let plan_sources = files::sources("plans", &draft.plan_files, &folder, &mut findings);
     let (tables, mut spoken_findings) = spoken::read_all(&draft.settings.prompts, &draft.settings.languages);
     let names = check::names(&draft, tables, &mut findings);
     check::together(&draft, &names, &mut findings);
+    let mut bot_findings = Vec::new();
+    let bots = bots::read_all(&draft.bot_files, &folder, &names, &mut findings, &mut bot_findings);
     let plans = Plans::load(plan_sources, names);
     if let Ok(plans) = &plans {
         check::against_plans(&draft, plans, &mut findings);
     }
     let mut found = findings.into_sorted();
     found.append(&mut spoken_findings);
+    found.append(&mut bot_findings);
     found.extend(draft.file_findings.iter().cloned());
     let plans = match plans {
         Ok(plans) => {
@@ -87,7 +95,10 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
         }
     };
     match plans {
-        Some(plans) if !has_errors(&found) => Ok(Loaded { settings: draft.settings, plans, source, warnings: found }),
+        Some(plans) if !has_errors(&found) => {
+            let users = draft.users.into_iter().flat_map(|draft| draft.users).collect();
+            Ok(Loaded { settings: draft.settings, plans, bots, users, source, warnings: found })
+        }
         _ => Err(found),
     }
 }

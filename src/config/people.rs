@@ -12,7 +12,7 @@ use crate::comfort::{Comfort, Words};
 use crate::demand::Widening;
 use crate::dialplan::reader::{At, Table, integer_of, type_of, value_of};
 use crate::findings::{Findings, suggest};
-use crate::ids::{AgentId, ExpertId, Language, QueueId, Skill};
+use crate::ids::{AgentId, Language, QueueId, Skill, TrunkId};
 use crate::ivr::{comforts, widenings};
 use crate::settings::{
     AbandonedRule, Agent, CallPreference, CallbackRules, Choice, Codec, Cold, Expert, OCCUPANCY_BAND, Queue,
@@ -22,6 +22,9 @@ use crate::settings::{
 const MOST_AT_ONCE: i64 = 20;
 /// A range of agents holds at most so many.
 const MOST_AGENTS: u64 = 10_000;
+
+/// An expert's telephony is asked at least this often, so that its death shows within a minute.
+const LONGEST_WATCH_S: i64 = 40;
 
 /// The level of a skill that is named without one.
 const HIGHEST_LEVEL: u8 = 5;
@@ -70,6 +73,9 @@ pub(super) struct QueueDraft {
 pub(super) struct ExpertDraft {
     pub expert: Expert,
     pub id: At<String>,
+    pub address: At<String>,
+    pub calendar: Option<At<String>>,
+    pub trunk: Option<At<String>>,
 }
 
 pub(super) fn read_agent(
@@ -232,7 +238,7 @@ fn read_skills(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<S
 }
 
 /// `201`, or every id of `201..209` or `a1..a500`. Leading zeros keep their width.
-fn expand(text: &str) -> Result<Vec<String>, String> {
+pub(super) fn expand(text: &str) -> Result<Vec<String>, String> {
     let Some((first, last)) = text.split_once("..") else {
         return check_id(text).map(|()| vec![text.to_owned()]);
     };
@@ -425,14 +431,47 @@ pub(super) fn read_expert(mut table: Table<'_>, findings: &mut Findings<'_>) -> 
     if let Some((address, Err(fault))) = address.as_ref().map(|address| (address, check_sip_uri(&address.value))) {
         findings.error(address.span.clone(), format!("{}: address: {fault}", table.what), None);
     }
-    table.finish(findings);
-    let id = id?;
-    let expert = Expert {
-        id: ExpertId::from(id.value.as_str()),
-        name: name.map_or_else(|| format!("Expert {}", id.value), |name| name.value),
-        address: address?.value,
+    let competence = read_competence(&mut table, findings);
+    let calendar = table.text("calendar", findings);
+    let trunk = table.text("trunk", findings);
+    let subscribe = table.flag("subscribe", findings).is_none_or(|subscribe| subscribe.value);
+    let mut seconds = |key, range, usual: Duration, findings: &mut Findings<'_>| {
+        table.integer(key, range, findings).map_or(usual, |given| Duration::from_secs(given.value.unsigned_abs()))
     };
-    Some(ExpertDraft { expert, id })
+    let usual = Expert::new(id.as_ref().map_or("", |id| &id.value).into(), String::new());
+    let options_interval = seconds("options_interval_s", 0..=LONGEST_WATCH_S, usual.options_interval, findings);
+    let told_stale = seconds("told_stale_s", 10..=604_800, usual.told_stale, findings);
+    table.finish(findings);
+    let (id, address) = (id?, address?);
+    let expert = Expert {
+        name: name.map_or(usual.name, |name| name.value),
+        address: address.value.clone(),
+        competence,
+        calendar: calendar.as_ref().map(|calendar| calendar.value.clone()),
+        trunk: trunk.as_ref().map(|trunk| TrunkId::from(trunk.value.as_str())),
+        subscribe,
+        options_interval,
+        told_stale,
+        id: usual.id,
+    };
+    Some(ExpertDraft { expert, id, address, calendar, trunk })
+}
+
+/// `competence = ["tax", "inheritance law"]`.
+fn read_competence(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+    let mut fields: Vec<String> = Vec::new();
+    for text in table.texts("competence", findings).map(|texts| texts.value).unwrap_or_default() {
+        let field = text.value.trim();
+        if field.is_empty() || field.chars().count() > 100 || field.chars().any(char::is_control) {
+            let message = format!("{}: competence: a field has from 1 to 100 characters on one line", table.what);
+            findings.error(text.span, message, None);
+        } else if fields.iter().any(|known| known == field) {
+            findings.error(text.span, format!("{}: competence '{field}' stands twice", table.what), None);
+        } else {
+            fields.push(field.to_owned());
+        }
+    }
+    fields
 }
 
 #[cfg(test)]

@@ -17,6 +17,10 @@ pub(super) struct Configuration {
     languages: Option<Vec<Language>>,
     /// Plan files, by name or with `*`.
     plans: Option<Vec<String>>,
+    /// Files of callbots, by name or with `*`.
+    bots: Option<Vec<String>>,
+    /// Folder of the sentence encoder's weights; bots understand less without.
+    sentence_encoder: Option<String>,
     /// What agents may give as the reason of a pause.
     pause_reasons: Option<Vec<String>>,
     /// What agents may say that a call came to, after it or during it.
@@ -34,6 +38,7 @@ pub(super) struct Configuration {
     calendar: Option<Vec<Calendar>>,
     agent: Option<Vec<Agent>>,
     expert: Option<Vec<Expert>>,
+    user: Option<Vec<User>>,
     numbering: Option<Numbering>,
     list: Option<Vec<List>>,
     customers: Option<Customers>,
@@ -344,6 +349,29 @@ enum Hours {
     Several(Vec<String>),
 }
 
+/// Somebody who may log in to the web pages, or many: id = "201..209", where {id} stands for each one's own id. The users'
+/// file, which `relais user add` writes, goes before them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct User {
+    id: Name,
+    name: Option<String>,
+    role: UserRole,
+    /// The number of an agent; the id where it is not given.
+    agent: Option<Name>,
+    language: Option<Language>,
+    password: Name,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum UserRole {
+    Agent,
+    Supervisor,
+    Operator,
+    Admin,
+}
+
 /// An agent, or many: id = "201..209", where {id} stands for each one's own id.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -398,8 +426,22 @@ struct Level(#[schemars(range(min = 1, max = 5))] u8);
 struct Expert {
     id: Name,
     name: Option<String>,
-    /// "sip:301@pbx.example.com"
+    /// "sip:301@192.0.2.20", or "sip:301@pbx.example.com" with a trunk.
     address: Name,
+    /// What they know about: ["tax", "inheritance"].
+    competence: Option<Vec<String>>,
+    /// The calendar of their hours. Agents may ask them at other times too, and are told so.
+    calendar: Option<Name>,
+    /// The trunk whose servers lead to them; needed where the address is a host name.
+    trunk: Option<Name>,
+    /// Whether their telephony is asked for their presence (SUBSCRIBE); true where nothing is said.
+    subscribe: Option<bool>,
+    /// How often their telephony is asked whether it is there (OPTIONS); 0 for never, 20 where nothing is said.
+    #[schemars(range(max = 40))]
+    options_interval_s: Option<u32>,
+    /// How long the API's word on their presence counts; 3600 where nothing is said.
+    #[schemars(range(min = 10, max = 604_800))]
+    told_stale_s: Option<u32>,
 }
 
 /// How numbers are dialled where the centre stands.
@@ -503,10 +545,15 @@ enum SpeechEngine {
 
 /// The JSON Schema (draft 7, which editors of TOML know) of a configuration file.
 pub fn schema() -> serde_json::Value {
+    draft_7::<Configuration>()
+}
+
+/// The schema of a type, as editors of TOML know it.
+pub(super) fn draft_7<T: JsonSchema>() -> serde_json::Value {
     let generator = schemars::generate::SchemaSettings::draft07()
         .with_transform(schemars::transform::RecursiveTransform(without_null))
         .into_generator();
-    generator.into_root_schema_for::<Configuration>().to_value()
+    generator.into_root_schema_for::<T>().to_value()
 }
 
 /// TOML knows no null: what may be missing is missing.

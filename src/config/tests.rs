@@ -266,6 +266,7 @@ fn every_fault_is_found_at_its_place() {
     let project = Project::new();
     let agent = "[[agent]]\nid = '1'\npassword = 'secret'\n";
     let queue = "[[queue]]\nid = 'sales'\n";
+    let expert = "[[expert]]\nid = '301'\naddress = 'sip:301@10.0.0.1'\n";
     let cases: Vec<(String, (usize, usize), &str)> = vec![
         ("langages = ['en']".into(), (2, 1), "did you mean 'languages'?"),
         ("languages = []".into(), (2, 13), "languages is empty"),
@@ -366,6 +367,19 @@ fn every_fault_is_found_at_its_place() {
         (format!("{agent}[[expert]]\nid = '1'\naddress = 'sip:1@10.0.0.1'"), (6, 6), "the id of an agent already"),
         ("[[expert]]\nid = '301'\naddress = '301'".into(), (4, 11), "does not begin with sip:"),
         ("[[expert]]\nid = '301'".into(), (2, 1), "address is missing"),
+        ("[[expert]]\nid = '301'\naddress = 'sip:301@pbx.test'".into(), (4, 11), "is at a host name"),
+        (format!("{expert}trunk = 'company'"), (5, 9), "there is no trunk 'company'"),
+        (
+            format!("{expert}trunk = 'a'\n[[trunk]]\nid = 'a'\naddresses = ['10.1.0.1']"),
+            (5, 9),
+            "trunk 'a' has no servers",
+        ),
+        (format!("{expert}calendar = 'hours'"), (5, 12), "there is no calendar 'hours'"),
+        (format!("{expert}competence = ['tax', 'tax']"), (5, 22), "competence 'tax' stands twice"),
+        (format!("{expert}competence = ['']"), (5, 15), "from 1 to 100 characters"),
+        (format!("{expert}options_interval_s = 41"), (5, 22), "from 0 to 40"),
+        (format!("{expert}told_stale_s = 0"), (5, 16), "from 10 to 604800"),
+        (format!("{expert}subscribes = true"), (5, 1), "did you mean 'subscribe'?"),
         ("[[calendar]]\nid = 'c'\ntime_zone = 'Europe/Pari'".into(), (4, 13), "no time zone 'Europe/Pari'"),
         (
             "[[calendar]]\nid = 'c'\ntime_zone = 'UTC'\nhours = { monday = '09:00-18:00' }".into(),
@@ -478,7 +492,7 @@ fn names_of_plan_files_may_hold_stars() {
         let source = Source { path: String::new(), text: String::new() };
         let mut findings = Findings::new(&source);
         let patterns = [reader::At { value: pattern.to_owned(), span: 0..0 }];
-        let sources = files::plan_sources(&patterns, project.path(), &mut findings);
+        let sources = files::sources("plans", &patterns, project.path(), &mut findings);
         assert_eq!(sources.len() == 1, expected, "{pattern} {name}");
     }
 }

@@ -26,6 +26,7 @@ impl Engine {
         let result = match request {
             ApiRequest::SetAgentState { agent, state, reason } => self.set_agent_state(&agent, state, reason, now),
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
+            ApiRequest::SetPresence { expert, presence } => self.api_presence(&expert, presence, now),
             ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
             ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
             ApiRequest::ExtendWrapUp { agent, by } => self.extend_wrap_up(&agent, by, now),
@@ -183,7 +184,8 @@ impl Engine {
             return Err(refusal(409, "not_in_hand", message));
         }
         self.journal(Journal::Disposed { call, disposition: disposition.clone() });
-        let Disposition { code, resolved } = disposition;
+        // What the agent wrote is for who reads the record, not for all who follow the events.
+        let Disposition { code, resolved, note: _ } = disposition;
         let told = Change::Disposition { call_id: call, disposition: code.clone(), resolved };
         self.commands.push_back(Command::Publish(told));
         Ok(json!({ "call_id": call, "disposition": code, "resolved": resolved }))

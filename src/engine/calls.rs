@@ -330,6 +330,7 @@ impl Engine {
     /// Second SIGTERM: everybody is told that it is over.
     pub(super) fn stop(&mut self, now: Now) {
         self.draining = true;
+        self.leave_experts(now);
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
             if let Some(place) = self.place_of(id, now) {

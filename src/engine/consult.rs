@@ -233,7 +233,12 @@ impl Engine {
                 return Err(Unasked::Cannot(422, "not_a_person", message));
             }
         };
+        let expert = match to {
+            Asking::Expert(expert) => self.expert_view(expert, now).map(Box::new),
+            _ => None,
+        };
         let Some(live) = self.live(id) else { return Err(Unasked::NoTalk) };
+        live.asked_expert = expert;
         live.asked = Some(Asked { to: to.clone(), legs, ticket, recall });
         live.consulted = Some(to.to_string());
         self.timers.set(Timer::Consult(id), now.instant + DIAL_TIMEOUT);

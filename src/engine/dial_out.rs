@@ -48,13 +48,15 @@ enum Way {
     Server(TargetId),
     /// A phone of one of our people, by their id.
     Phone(String, Phone),
+    /// An expert's telephony, by a server of its trunk.
+    Expert(TargetId, Phone),
 }
 
 impl Way {
     fn to(&self) -> Destination {
         match self {
             Way::Server(target) => target.to,
-            Way::Phone(_, phone) => phone.to,
+            Way::Phone(_, phone) | Way::Expert(_, phone) => phone.to,
         }
     }
 }
@@ -170,7 +172,7 @@ impl Engine {
 
     /// By which trunk a number goes out, at which servers, best first.
     fn ways_to(&self, id: CallId, number: &str, whom: Reaching, now: Now) -> Result<Ways, Forbidden> {
-        if let Some(ways) = self.expert_ways(number).filter(|_| whom == Reaching::ForAgent) {
+        if let Some(ways) = self.expert_ways(number, now).filter(|_| whom == Reaching::ForAgent) {
             return Ok(ways);
         }
         if let Some(agent) = self.extension(number).filter(|_| self.is_calling_back(id)) {
@@ -187,8 +189,16 @@ impl Engine {
     }
 
     /// The way to an expert's own telephone.
-    fn expert_ways(&self, number: &str) -> Option<Ways> {
+    fn expert_ways(&self, number: &str, now: Now) -> Option<Ways> {
         let expert = self.settings.experts.iter().find(|expert| expert.id.as_str() == number)?;
+        if let Some((trunk, targets)) = self.expert_targets(expert, now) {
+            let uri: Uri = expert.address.parse().ok()?;
+            let way = |target: TargetId| {
+                let phone = Phone { uri: uri.clone(), to: target.to };
+                Way::Expert(target, phone)
+            };
+            return Some(Ways { codecs: trunk.codecs.clone(), ways: targets.into_iter().map(way).collect() });
+        }
         let phone = super::agents::fixed_phone(&expert.address);
         let ways = phone.map(|phone| Way::Phone(expert.id.to_string(), phone)).into_iter().collect();
         Some(Ways { codecs: vec![Codec::G722, Codec::Pcma, Codec::Pcmu], ways })
@@ -252,6 +262,11 @@ impl Engine {
                 let from = self.identity_outside(trunk, caller);
                 (uri.clone(), NameAddr::new(uri), from, trunk.register.clone())
             }
+            Way::Expert(target, phone) => {
+                let trunk = self.settings.trunks.iter().find(|trunk| trunk.id == target.server.trunk)?;
+                let from = self.identity_outside(trunk, caller);
+                (phone.uri.clone(), NameAddr::new(phone.uri.clone()), from, trunk.register.clone())
+            }
             Way::Phone(whose, phone) => {
                 (phone.uri.clone(), self.own_address(whose), self.caller_identity(caller), None)
             }
@@ -297,7 +312,9 @@ impl Engine {
             return false;
         };
         let server_failed = !outgoing.ringing && (status == 408 || (500..600).contains(&status));
-        if let (Way::Server(target), true) = (&outgoing.way, server_failed && matches!(status, 408 | 503)) {
+        if let (Way::Server(target) | Way::Expert(target, _), true) =
+            (&outgoing.way, server_failed && matches!(status, 408 | 503))
+        {
             self.target_is_suspect(target, now);
         }
         let next = outgoing.others.pop_front().filter(|_| server_failed);

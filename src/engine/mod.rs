@@ -8,9 +8,11 @@ mod calls;
 mod consult;
 mod dial_out;
 mod direct;
+mod experts;
 mod incoming;
 mod journal;
 mod keys;
+mod lamps;
 mod outside;
 mod pairs;
 mod plan;
@@ -40,7 +42,7 @@ use crate::callback::Callback;
 use crate::caller::CallerFacts;
 use crate::comfort::Words;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
-use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
 use crate::settings::{Settings, TrunkServer};
 use crate::shift::AgentChange;
@@ -51,12 +53,14 @@ use crate::sip::ua::{Event, UaCounts, UaSettings, UserAgent};
 use crate::sip::{Destination, Flow, Transmit};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::trace::Trace;
-use crate::views::{ApiError, ApiRequest, CallView, CallbackView, Change, ConsultState, ConsultView};
+use crate::views::{ApiError, ApiRequest, CallView, CallbackView, Change, ConsultState, ConsultView, ExpertView};
 use consult::{Asked, Guest};
 use dial_out::Outgoing;
+use experts::{Experts, Package};
 pub use journal::Journal;
 use journal::Written;
 use keys::Typed;
+use lamps::Lamps;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
@@ -196,8 +200,24 @@ enum Timer {
     LookUp(ServerId),
     Options(TargetId),
     Register(TrunkId),
+    Subscribe(ExpertId, Package),
+    ExpertOptions(ExpertId),
+    /// An expert's telephony has not answered in time.
+    ExpertSilent(ExpertId),
+    /// What was told of an expert by the API counts no more.
+    ToldStale(ExpertId),
+    /// The hours of experts may begin or end.
+    ExpertHours,
     /// A calendar that agents' schedules name opens or closes.
     Schedules,
+}
+
+impl Timer {
+    /// Experts are watched as long as they are configured, calls or none.
+    fn watches_expert(&self) -> bool {
+        use Timer::{ExpertHours, ExpertOptions, ExpertSilent, Subscribe, ToldStale};
+        matches!(self, Subscribe(..) | ExpertOptions(_) | ExpertSilent(_) | ToldStale(_) | ExpertHours)
+    }
 }
 
 /// So many at the front of a queue have their position published whenever it changes; further back it is that of the last
@@ -230,6 +250,8 @@ pub struct Engine {
     tickets: HashMap<CallId, CallId>,
     callbacks: Callbacks,
     trunks: Trunks,
+    experts: Experts,
+    lamps: Lamps,
     #[serde(with = "pairs")]
     tapes: BTreeMap<RecordingId, Tape>,
     earlier_calls: EarlierCalls,
@@ -261,6 +283,8 @@ struct Live {
     asked: Option<Asked>,
     /// The last one who was asked.
     consulted: Option<String>,
+    /// The expert who was asked last, as they were then.
+    asked_expert: Option<Box<ExpertView>>,
     /// The agent's phone that asked for a transfer by REFER, until it is told how it went.
     referral: Option<SessionId>,
     /// Agents who were brought in.
@@ -286,6 +310,7 @@ impl Live {
             outgoing: None,
             asked: None,
             consulted: None,
+            asked_expert: None,
             referral: None,
             guests: Vec::new(),
             typed: BTreeMap::new(),
@@ -305,7 +330,14 @@ impl Live {
                 State::Handing => ConsultState::HandingOver,
                 State::Talk | State::Conference | State::Held | State::Handed => return None,
             };
-            Some(ConsultView { to, state })
+            let expert = self.asked_expert.as_deref();
+            Some(ConsultView {
+                to,
+                state,
+                presence: expert.map(|expert| expert.presence),
+                open: expert.map(|expert| expert.open),
+                warning: expert.and_then(ExpertView::warning),
+            })
         });
         CallView { consult, ..self.call.view(self.shown) }
     }
@@ -322,6 +354,7 @@ pub struct Counts {
     pub calls: usize,
     pub legs: usize,
     pub sessions: usize,
+    /// But those by which experts are watched.
     pub timers: usize,
     pub ports_free: usize,
     pub tapes: usize,
@@ -359,6 +392,8 @@ impl Engine {
             tickets: HashMap::new(),
             callbacks: Callbacks::default(),
             trunks: Trunks::default(),
+            experts: Experts::default(),
+            lamps: Lamps::default(),
             tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
             told: 0,
@@ -374,6 +409,7 @@ impl Engine {
         engine.keep_schedules(now);
         engine.reach_fixed_phones(now);
         engine.watch_trunks(now);
+        engine.watch_experts(now);
         engine.settle(now);
         engine
     }
@@ -421,7 +457,7 @@ impl Engine {
             calls: self.calls.len(),
             legs: self.legs.len(),
             sessions: self.sessions.len(),
-            timers: self.timers.len(),
+            timers: self.timers.keys().filter(|timer| !timer.watches_expert()).count(),
             ports_free: self.ports.len(),
             tapes: self.tapes.len(),
             ua: self.ua.counts(),
@@ -438,6 +474,8 @@ impl Engine {
         self.changed.extend(self.calls.keys());
         let callbacks: Vec<CallbackView> = self.callbacks.iter().map(CallbackView::from).collect();
         self.commands.extend(callbacks.into_iter().map(|view| Command::Publish(Change::Callback(view))));
+        let experts = self.experts.shown().map(|view| Command::Publish(Change::Expert(Box::new(view))));
+        self.commands.extend(experts.collect::<Vec<_>>());
         self.publish_changed();
     }
 
@@ -462,6 +500,11 @@ impl Engine {
                 Timer::LookUp(server) => self.look_up(server, now),
                 Timer::Options(target) => self.ask_options(target, now),
                 Timer::Register(trunk) => self.register_at(&trunk, now),
+                Timer::Subscribe(expert, package) => self.subscribe(&expert, package, now),
+                Timer::ExpertOptions(expert) => self.ask_expert(&expert, now),
+                Timer::ExpertSilent(expert) => self.expert_silent(&expert, now),
+                Timer::ToldStale(expert) => self.told_is_stale(&expert, now),
+                Timer::ExpertHours => self.hours_passed(now),
                 Timer::Schedules => self.keep_schedules(now),
             }
         }
@@ -505,7 +548,15 @@ impl Engine {
             Event::Info { session, content_type, body } => self.leg_info(session, &content_type, &body, now),
             Event::Ended { session, cause } => self.leg_ended(session, &cause, now),
             Event::Request { ticket, flow, request } => self.single_request(ticket, flow, &request, now),
-            Event::Response { ticket, response } => self.trunk_answered(ticket, &response, now),
+            Event::Response { ticket, response } => {
+                if !self.expert_answered(ticket, response.code(), now) {
+                    self.trunk_answered(ticket, &response, now);
+                }
+            }
+            Event::Notified { subscription, active, body } => self.expert_notified(subscription, active, &body, now),
+            Event::Unsubscribed { subscription, why } => self.expert_unsubscribed(subscription, &why, now),
+            Event::Watched { watcher } => self.watched(watcher, now),
+            Event::Unwatched { watcher } => self.unwatched(watcher),
         }
     }
 
@@ -522,7 +573,10 @@ impl Engine {
                 change.call_id = change.call_id.map(|contact| self.call_of(contact));
                 self.entered.push(*change);
             }
-            AcdEvent::AgentChanged(agent) => self.publish_agent(&agent),
+            AcdEvent::AgentChanged(agent) => {
+                self.publish_agent(&agent);
+                self.light_lamps(&agent, now);
+            }
             AcdEvent::QueueChanged(queue) => {
                 self.publish_queue(&queue);
                 self.note_moved(&queue);
@@ -548,6 +602,7 @@ impl Engine {
         self.wake_for_schedules(now);
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
+        self.watch_experts(now);
         self.wait_by_new_settings(&before, now);
     }
 

@@ -92,17 +92,20 @@ impl Engine {
                 if let Some(live) = self.live(id) {
                     live.call.recording = tape;
                 }
+                self.taped(id, tape.map(|_| wish));
                 earlier.into_iter().for_each(|earlier| self.release(earlier));
             }
             (RecordingWish::On | RecordingWish::Paused, Some(recording)) => {
                 let paused = wish == RecordingWish::Paused;
                 self.media(MediaCommand::PauseRecord { leg, recording, paused });
+                self.taped(id, Some(wish));
             }
             (RecordingWish::Off, Some(recording)) => {
                 if let Some(tape) = self.tapes.get_mut(&recording) {
                     tape.stopped = true;
                 }
                 self.media(MediaCommand::StopRecord { leg, recording });
+                self.taped(id, None);
             }
             (RecordingWish::Paused | RecordingWish::Off, None) => {}
         }
@@ -219,9 +222,21 @@ impl Engine {
         let entry = tape.entry.clone();
         let call = self.calls.get(&entry.call_id).map(|live| &live.call);
         let wanted = call.is_some_and(|call| [call.recording, call.message].contains(&Some(recording)));
+        if call.is_some_and(|call| call.recording == Some(recording)) {
+            self.taped(entry.call_id, None);
+        }
         self.journal(Journal::Recording(Box::new(entry)));
         if !wanted {
             self.release(recording);
+        }
+    }
+
+    fn taped(&mut self, id: CallId, taped: Option<RecordingWish>) {
+        if let Some(live) = self.live(id)
+            && live.call.taped != taped
+        {
+            live.call.taped = taped;
+            self.changed.insert(id);
         }
     }
 

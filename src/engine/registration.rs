@@ -12,6 +12,7 @@ impl Engine {
     /// A request outside any dialog that the user agent leaves to us.
     pub(super) fn single_request(&mut self, ticket: RequestTicket, flow: Flow, request: &Request, now: Now) {
         let response = match request.method {
+            Method::Subscribe => return self.subscribed(ticket, flow, request, now),
             Method::Register => self.register(flow, request, now),
             _ => request.response(405.into(), None),
         };

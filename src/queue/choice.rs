@@ -95,8 +95,7 @@ impl Acd {
     ) -> Option<Candidate> {
         let agent = self.agents.get(&agent)?;
         let choice = queue.settings.choice;
-        let looked_at_fit =
-            !contact.preferred.is_empty() || (choice == Choice::BestSkill && !contact.asked.is_empty());
+        let looked_at_fit = !contact.preferred.is_empty() || (choice == Choice::BestSkill && !contact.asked.is_empty());
         Some(Candidate::Agent {
             agent: agent.id.clone(),
             idle_ms: millis(now.since(agent.idle_since)),
@@ -169,7 +168,8 @@ impl<'a> Search<'a> {
 
 /// How well an agent fits who may take the contact.
 fn fit(has: &Numbered, contact: &Contact, by_level: bool) -> u32 {
-    let level = |(skill, least): &(SkillNumber, u8)| level_of(has, *skill).filter(|level| level >= least).map(u32::from);
+    let level =
+        |(skill, least): &(SkillNumber, u8)| level_of(has, *skill).filter(|level| level >= least).map(u32::from);
     let preferred = contact.preferred.iter().filter_map(level);
     if by_level { contact.asked.iter().filter_map(level).chain(preferred).sum() } else { preferred.count() as u32 }
 }

@@ -93,7 +93,8 @@ impl IdleAgents {
 
     /// The skill asked for that the fewest have at its level.
     pub(super) fn scarcest(&self, asked: &Numbered) -> Option<(SkillNumber, u8)> {
-        let count = |skill: SkillNumber, least: u8| self.at_least(skill, least).iter().map(BTreeSet::len).sum::<usize>();
+        let count =
+            |skill: SkillNumber, least: u8| self.at_least(skill, least).iter().map(BTreeSet::len).sum::<usize>();
         asked.iter().copied().min_by_key(|(skill, least)| count(*skill, *least))
     }
 }

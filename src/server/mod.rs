@@ -32,7 +32,7 @@ use crate::store::{History, Store};
 use crate::time::Now;
 use crate::views::ReloadBy;
 use crate::web::metrics::Meters;
-use crate::web::{self, Shared, Today, Tokens, Views};
+use crate::web::{self, Shared, Today, Tokens, Users, Views};
 use archive::Recordings;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
@@ -131,6 +131,8 @@ async fn serve(
     let opened = tokio::task::spawn_blocking(move || Store::open(&data)).await.map_err(ServerError::runtime)?;
     let (store, recovered) = opened.map_err(ServerError::runtime)?;
     let tokens = Arc::new(Tokens::open(&settings.data, clock.now().wall).map_err(ServerError::runtime)?);
+    let users = Arc::new(Users::open(&settings.data).map_err(ServerError::runtime)?);
+    users.configure(loaded.users);
     let started = clock.now().wall;
     let views = Arc::new(Views::new(started, web::live::EVENTS_KEPT));
     let zone = jiff::tz::TimeZone::get(&settings.time_zone).map_err(ServerError::runtime)?;
@@ -203,6 +205,7 @@ async fn serve(
         control: control.clone(),
         prompts,
         views: views.clone(),
+        users: users.clone(),
         meters,
         clock,
     };
@@ -216,6 +219,7 @@ async fn serve(
         requests: Box::new(move |asked| requests.try_send(asked).map_err(|_| web::Busy)),
         ready: ready.clone(),
         tokens,
+        users,
         metrics,
         archive: Arc::new(Recordings { data: settings.data.clone() }),
         archives: Arc::new(reports),

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::engine_loop::Clock;
+use crate::caller::CallerNumber;
 use crate::config::{self, Fingerprint, Loaded, Overrides};
 use crate::engine::Input;
 use crate::findings::{Finding, Severity};
@@ -18,9 +19,9 @@ use crate::prompts::Shelf;
 use crate::record::CallRecord;
 use crate::settings::Settings;
 use crate::store;
-use crate::views::{Change, ReloadAttempt, ReloadBy, ReloadView};
+use crate::views::{CentreView, Change, ReloadAttempt, ReloadBy, ReloadView};
 use crate::web::metrics::Meters;
-use crate::web::{Busy, Office, Views};
+use crate::web::{Busy, Office, RecordQuery, Users, Views};
 
 /// Attempts that may wait for their turn.
 const WAITING: usize = 16;
@@ -41,6 +42,7 @@ struct Ask {
 pub struct Reloads {
     asks: Sender<Ask>,
     state: Arc<ArcSwap<ReloadView>>,
+    running: Arc<ArcSwap<Settings>>,
     data: PathBuf,
 }
 
@@ -55,6 +57,7 @@ pub struct Reloader {
     pub control: Outbox<Input>,
     pub prompts: Arc<Shelf>,
     pub views: Arc<Views>,
+    pub users: Arc<Users>,
     pub meters: Meters,
     pub clock: Clock,
 }
@@ -65,12 +68,14 @@ impl Reloader {
         let (asks, asked) = bounded(WAITING);
         let first = ReloadView { generation: 1, running_since: self.clock.now().wall, last: None };
         let state = Arc::new(ArcSwap::from_pointee(first));
-        let reloads = Reloads { asks, state: state.clone(), data: self.running.data.clone() };
-        std::thread::Builder::new().name("reload".to_owned()).spawn(move || self.run(&asked, &state))?;
+        let running = Arc::new(ArcSwap::new(self.running.clone()));
+        let data = self.running.data.clone();
+        let reloads = Reloads { asks, state: state.clone(), running: running.clone(), data };
+        std::thread::Builder::new().name("reload".to_owned()).spawn(move || self.run(&asked, &state, &running))?;
         Ok(reloads)
     }
 
-    fn run(mut self, asked: &Receiver<Ask>, state: &ArcSwap<ReloadView>) {
+    fn run(mut self, asked: &Receiver<Ask>, state: &ArcSwap<ReloadView>, running: &ArcSwap<Settings>) {
         // Only this thread's; where it is refused, it reads at the calls' priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         loop {
@@ -86,6 +91,7 @@ impl Reloader {
             };
             self.watcher.taken = Fingerprint::of(&self.config);
             let view = Arc::new(self.attempt(ask.by, &state.load()));
+            running.store(self.running.clone());
             state.store(view.clone());
             self.views.publish(Change::Reload(Box::new((*view).clone())), self.clock.now().wall);
             if let Some(reply) = ask.reply {
@@ -116,7 +122,7 @@ impl Reloader {
 
     /// Prompts first, so that a new plan finds those it names. Gives the warnings, and what waits for a restart.
     fn take(&mut self, loaded: Loaded) -> Result<(Vec<Finding>, Vec<String>), Vec<Finding>> {
-        let Loaded { mut settings, plans, mut warnings, .. } = loaded;
+        let Loaded { mut settings, plans, users, mut warnings, .. } = loaded;
         let after_restart = keep_bound(&mut settings, &self.running);
         let folders = std::slice::from_ref(&settings.prompts);
         let (library, missing) = self.prompts.library().refresh(folders, &settings.languages);
@@ -127,6 +133,7 @@ impl Reloader {
         if self.control.try_send(input).is_err() {
             return Err(vec![about(&self.config, "the engine has too much to do; reload again")]);
         }
+        self.users.configure(users);
         self.running = settings;
         Ok((warnings, after_restart))
     }
@@ -223,6 +230,25 @@ impl Reloads {
 impl Office for Reloads {
     fn record(&self, call: CallId) -> Result<Option<CallRecord>, String> {
         store::read_record(&self.data, call).map_err(|error| error.to_string())
+    }
+
+    fn records(&self, query: &RecordQuery) -> Result<Vec<CallRecord>, String> {
+        store::read_latest(&self.data, query.before, query.limit, |record| query.takes(record))
+            .map_err(|error| error.to_string())
+    }
+
+    fn contacts(&self, number: &str, limit: usize) -> Result<Vec<CallRecord>, String> {
+        let numbering = &self.running.load().numbering;
+        let caller = numbering.read(number);
+        if !matches!(caller, CallerNumber::Known(_)) {
+            return Ok(Vec::new());
+        }
+        store::read_contacts(&self.data, number, limit, |other| numbering.read(other) == caller)
+            .map_err(|error| error.to_string())
+    }
+
+    fn centre(&self) -> CentreView {
+        CentreView::from(&**self.running.load())
     }
 
     fn reload(&self) -> Result<ReloadView, Busy> {

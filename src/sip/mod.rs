@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod dialog;
 pub mod message;
+pub mod refresh;
 pub mod registrar;
 pub mod session_timer;
 pub mod transaction;

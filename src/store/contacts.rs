@@ -67,7 +67,7 @@ pub(super) async fn make(connection: &mut SqliteConnection) -> Result<(), sqlx::
 }
 
 /// The last digits of a number; `None` where it has hardly any.
-fn tail(number: &str) -> Option<String> {
+pub(super) fn tail(number: &str) -> Option<String> {
     let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
     (digits.len() > 1).then(|| digits.iter().skip(digits.len().saturating_sub(TAIL)).collect())
 }

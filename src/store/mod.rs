@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use agents::read_agent_changes;
 pub use contacts::History;
 pub use entry::Entry;
-pub use read::{read_record, read_records, read_records_between};
+pub use read::{read_contacts, read_latest, read_record, read_records, read_records_between};
 pub use recordings::read_voicemails;
 
 use crate::callback::Callback;

@@ -1,5 +1,6 @@
 //! Reading call records while a server runs, or when none does.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
@@ -9,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::entry::Entry;
-use super::{StoreError, database, spool};
+use super::{StoreError, contacts, database, spool};
 use crate::ids::CallId;
 use crate::record::{CallRecord, Disposition, SurveyAnswer};
 use crate::time::Wall;
@@ -51,6 +52,87 @@ pub fn read_record(data: &Path, call: CallId) -> Result<Option<CallRecord>, Stor
         let stored = Stored::of(&row, 1)?;
         let record = serde_json::from_str(row.try_get(0)?).ok();
         Ok(record.map(|record| overlay.complete(record, stored)))
+    })
+}
+
+/// Records that are looked at for those that somebody asks for.
+const MOST_LOOKED_AT: usize = 20_000;
+
+/// The latest calls that have ended and that `takes` takes, the latest first: those that came in before `before`.
+pub fn read_latest(
+    data: &Path,
+    before: Option<CallId>,
+    limit: usize,
+    takes: impl Fn(&CallRecord) -> bool,
+) -> Result<Vec<CallRecord>, StoreError> {
+    with_database(data, async |connection, entries| {
+        let overlay = Overlay::new(entries, 0);
+        let upper = before.map_or("~".to_owned(), |call| call.to_string());
+        let mut found: BTreeMap<Reverse<String>, CallRecord> = BTreeMap::new();
+        for record in overlay.ended.values() {
+            let id = record.call_id.to_string();
+            if id < upper && takes(record) {
+                found.insert(Reverse(id), overlay.complete(record.clone(), Stored::default()));
+            }
+        }
+        let (mut after, mut looked_at, mut taken) = (upper, 0, 0);
+        while taken < limit && looked_at < MOST_LOOKED_AT {
+            let rows = sqlx::query(
+                "SELECT call_id, record, acw_ms, survey, disposition FROM call WHERE ended = 1 AND call_id < ?
+                 ORDER BY call_id DESC LIMIT ?",
+            )
+            .bind(&after)
+            .bind(PAGE as i64)
+            .fetch_all(&mut *connection)
+            .await?;
+            for row in &rows {
+                after = row.try_get(0)?;
+                let Ok(record) = serde_json::from_str::<CallRecord>(row.try_get(1)?) else { continue };
+                if takes(&record) {
+                    found.insert(Reverse(after.clone()), overlay.complete(record, Stored::of(row, 2)?));
+                    taken += 1;
+                }
+            }
+            looked_at += rows.len();
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        Ok(found.into_values().take(limit).collect())
+    })
+}
+
+/// The latest calls of a caller that have ended, the latest first; `is_theirs` says whether a number is the caller's,
+/// however it was dialled.
+pub fn read_contacts(
+    data: &Path,
+    number: &str,
+    limit: usize,
+    is_theirs: impl Fn(&str) -> bool,
+) -> Result<Vec<CallRecord>, StoreError> {
+    let Some(tail) = contacts::tail(number) else { return Ok(Vec::new()) };
+    with_database(data, async |connection, entries| {
+        let overlay = Overlay::new(entries, 0);
+        let mut found: BTreeMap<Reverse<(i64, CallId)>, CallRecord> = BTreeMap::new();
+        for (key, record) in overlay.ended.iter().filter(|(_, record)| is_theirs(&record.from)) {
+            found.insert(Reverse(*key), overlay.complete(record.clone(), Stored::default()));
+        }
+        let rows = sqlx::query(
+            "SELECT call.record, call.acw_ms, call.survey, call.disposition FROM contact JOIN call USING (call_id)
+             WHERE contact.tail = ? ORDER BY contact.started_ms DESC LIMIT ?",
+        )
+        .bind(tail)
+        .bind(PAGE as i64)
+        .fetch_all(connection)
+        .await?;
+        for row in &rows {
+            let Ok(record) = serde_json::from_str::<CallRecord>(row.try_get(0)?) else { continue };
+            if is_theirs(&record.from) {
+                let key = (record.started_at.as_millisecond(), record.call_id);
+                found.insert(Reverse(key), overlay.complete(record, Stored::of(row, 1)?));
+            }
+        }
+        Ok(found.into_values().take(limit).collect())
     })
 }
 
@@ -166,6 +248,7 @@ impl Overlay {
         if let Some(disposition) = self.dispositions.get(&record.call_id).cloned().or(disposition) {
             record.disposition = Some(disposition.code);
             record.resolved = disposition.resolved;
+            record.note = disposition.note;
         }
         let stored = stored.acw_ms.and_then(|ms| u64::try_from(ms).ok());
         let parts = [record.acw_ms, stored, self.acw_ms.get(&record.call_id).copied()];

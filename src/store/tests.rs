@@ -385,18 +385,22 @@ fn what_an_agent_says_last_of_a_call_stands_in_its_record_whenever_it_is_said() 
     let (mut store, _) = Store::open_sized(data.path(), SMALL).unwrap();
     let said = |n, code: &str, resolved| Entry::Disposed {
         call_id: record(n).call_id,
-        disposition: Disposition { code: code.to_owned(), resolved },
+        disposition: Disposition { code: code.to_owned(), resolved, note: Some(format!("note of {code}")) },
     };
     store.append(began(1));
     store.append(said(1, "sale", Some(true)));
     all_moved(&store);
     store.append(end(1));
-    let first = CallRecord { disposition: Some("sale".to_owned()), resolved: Some(true), ..ended(1) };
+    let noted = |code: &str, resolved| {
+        let (disposition, note) = (Some(code.to_owned()), Some(format!("note of {code}")));
+        CallRecord { disposition, resolved, note, ..ended(1) }
+    };
+    let first = noted("sale", Some(true));
     assert_eq!(records(data.path()), std::slice::from_ref(&first));
     all_moved(&store);
     assert_eq!(records(data.path()), [first]);
     store.append(said(1, "complaint", None));
-    let last = CallRecord { disposition: Some("complaint".to_owned()), resolved: None, ..ended(1) };
+    let last = noted("complaint", None);
     assert_eq!(records(data.path()), std::slice::from_ref(&last));
     all_moved(&store);
     assert_eq!(records(data.path()), [last]);

@@ -3,30 +3,34 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Context;
 use super::refusal::Refusal;
-use super::tokens::{Identity, Role};
+use super::tokens::{Identity, Role, Session};
+use super::{Context, login};
+use crate::time::Wall;
 
 /// Whom a route serves.
 ///
-/// | rule | no token | callback | agent | supervisor | operator | admin |
-/// |---|---|---|---|---|---|---|
-/// | `Open` | yes | yes | yes | yes | yes | yes |
-/// | `Page` | 401 | yes, at a limited rate | yes | yes | yes | yes |
-/// | `Read` | 401 | 403 | yes | yes | yes | yes |
-/// | `Own` | 401 | 403 | what is theirs, else 403 | yes | yes | yes |
-/// | `Staff` | 401 | 403 | 403 | yes | yes | yes |
-/// | `Operate` | 401 | 403 | 403 | 403 | yes | yes |
-/// | `Admin` | 401 | 403 | 403 | 403 | 403 | yes |
+/// | rule | no token | callback | presence | agent | supervisor | operator | admin |
+/// |---|---|---|---|---|---|---|---|
+/// | `Open` | yes | yes | yes | yes | yes | yes | yes |
+/// | `Page` | 401 | yes, at a limited rate | 403 | yes | yes | yes | yes |
+/// | `Tell` | 401 | 403 | yes | 403 | 403 | yes | yes |
+/// | `Read` | 401 | 403 | 403 | yes | yes | yes | yes |
+/// | `Own` | 401 | 403 | 403 | what is theirs, else 403 | yes | yes | yes |
+/// | `Staff` | 401 | 403 | 403 | 403 | yes | yes | yes |
+/// | `Operate` | 401 | 403 | 403 | 403 | 403 | yes | yes |
+/// | `Admin` | 401 | 403 | 403 | 403 | 403 | 403 | yes |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Open,
     /// Fit for a web page, whose key everybody can read.
     Page,
+    /// What another system knows of people, told to us.
+    Tell,
     Read,
     /// An agent may change their own state, hang up, record or steer the call they are on, and say what it came to.
     Own,
@@ -43,9 +47,14 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/readyz", Rule::Open),
     ("GET", "/metrics", Rule::Open),
     ("GET", "/openapi.json", Rule::Open),
+    ("POST", "/login", Rule::Open),
+    ("POST", "/logout", Rule::Read),
+    ("GET", "/session", Rule::Read),
+    ("GET", "/centre", Rule::Read),
     ("GET", "/calls", Rule::Read),
     ("GET", "/calls/{id}", Rule::Read),
     ("GET", "/calls/{id}/trace", Rule::Read),
+    ("GET", "/calls/{id}/contacts", Rule::Own),
     ("POST", "/calls/{id}/hangup", Rule::Own),
     ("POST", "/calls/{id}/record", Rule::Own),
     ("POST", "/calls/{id}/supervise", Rule::Staff),
@@ -63,11 +72,14 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/agents", Rule::Read),
     ("POST", "/agents/{id}/state", Rule::Own),
     ("DELETE", "/agents/{id}/state", Rule::Own),
+    ("GET", "/experts", Rule::Read),
+    ("POST", "/experts/{id}/presence", Rule::Tell),
     ("GET", "/events", Rule::Read),
     ("GET", "/voicemails", Rule::Staff),
     ("GET", "/recordings/{id}", Rule::Staff),
     ("DELETE", "/recordings/{id}", Rule::Staff),
     ("GET", "/reports", Rule::Staff),
+    ("GET", "/records", Rule::Staff),
     ("GET", "/callbacks", Rule::Read),
     ("POST", "/callbacks", Rule::Page),
     ("DELETE", "/callbacks/{id}", Rule::Staff),
@@ -81,6 +93,8 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
 /// The routes that are at the root as well.
 pub const AT_ROOT: &[&str] = &["/healthz", "/readyz", "/metrics"];
 pub const PREFIX: &str = "/api/v1";
+/// What writes of our pages come with.
+const OUR_HEADER: &str = "x-relais";
 
 fn rule_of(method: &Method, matched: &str) -> Option<Rule> {
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
@@ -96,12 +110,24 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
     if rule == Rule::Open {
         return next.run(request).await;
     }
-    let identity = match identify(&context, &request) {
-        Ok(identity) => identity,
+    let (identity, session) = match identify(&context, &request) {
+        Ok(found) => found,
         Err(refusal) => return refusal.into_response(),
     };
+    if let Some(session) = session {
+        request.extensions_mut().insert(session);
+    }
     if rule != Rule::Page && identity.role == Role::Callback {
         let message = "a token with role callback may ask for call-backs and nothing else; use one with another role";
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule != Rule::Tell && identity.role == Role::Presence {
+        let message = "a token with role presence may tell how experts are and nothing else; use one with another role";
+        return Refusal::forbidden(message).into_response();
+    }
+    if rule == Rule::Tell && matches!(identity.role, Role::Agent | Role::Supervisor) {
+        let role = identity.role.name();
+        let message = format!("role {role} may not tell how experts are; use a token with role presence or operator");
         return Refusal::forbidden(message).into_response();
     }
     if rule == Rule::Admin && identity.role != Role::Admin {
@@ -124,12 +150,18 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
     next.run(request).await
 }
 
-fn identify(context: &Context, request: &Request) -> Result<Identity, Refusal> {
+fn identify(context: &Context, request: &Request) -> Result<(Identity, Option<Session>), Refusal> {
     let refuse = |message: &str| Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
-        return Err(refuse(
-            "this needs a token: send 'Authorization: Bearer TOKEN' (the first one is in DATA/admin.token)",
-        ));
+        let Some(cookie) = login::cookie_of(request.headers()) else {
+            return Err(refuse(
+                "this needs a log-in or a token: send 'Authorization: Bearer TOKEN' (the first one is in DATA/admin.token)",
+            ));
+        };
+        let (identity, session) =
+            logged_in(context, cookie).ok_or_else(|| refuse("the session is over; log in again"))?;
+        from_our_page(request)?;
+        return Ok((identity, Some(session)));
     };
     let token = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.trim().split_once(' ')?;
@@ -140,14 +172,62 @@ fn identify(context: &Context, request: &Request) -> Result<Identity, Refusal> {
             "the Authorization header is not of the form 'Bearer TOKEN'; send the word Bearer, then the token",
         ));
     };
-    context.tokens.identify(token).ok_or_else(|| {
+    let identity = context.tokens.identify(token).ok_or_else(|| {
         refuse("this token is not known or was deleted; make a new one with 'relais token create --role ROLE'")
-    })
+    })?;
+    Ok((identity, None))
+}
+
+/// A session ends with its time, and when the user is removed or has another password, role or number.
+fn logged_in(context: &Context, cookie: &str) -> Option<(Identity, Session)> {
+    let (identity, session) = context.tokens.session(cookie, Wall::now())?;
+    let person = context.users.person(&session.user)?;
+    (person.key == session.key).then_some((identity, session))
+}
+
+/// A browser sends the cookie whoever made it ask. A page of another host can neither send a header of ours nor pretend to
+/// be of this one.
+fn from_our_page(request: &Request) -> Result<(), Refusal> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads && !request.headers().contains_key(OUR_HEADER) {
+        let message = format!("a write that comes with a cookie needs the header '{OUR_HEADER}: 1'");
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "not_our_page", message));
+    }
+    same_origin(request.headers())
+}
+
+/// Where a browser says which page asks, it must be one of this host. It always says so for a WebSocket.
+pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
+    let page = origin.split_once("://").map(|(_, host)| host);
+    if page.is_some() && page == text(header::HOST) {
+        return Ok(());
+    }
+    let message = "a page of another host asks; where a proxy stands between, let it pass the header Host as it came";
+    Err(Refusal::new(StatusCode::FORBIDDEN, "other_origin", message))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
+
+    #[test]
+    fn a_page_of_this_host_may_ask_and_no_other() {
+        let headers = |origin: &str| {
+            let pairs = [(header::HOST, "relais.test:8080"), (header::ORIGIN, origin)];
+            HeaderMap::from_iter(pairs.map(|(name, value)| (name, HeaderValue::from_str(value).unwrap())))
+        };
+        for ours in ["http://relais.test:8080", "https://relais.test:8080"] {
+            assert!(same_origin(&headers(ours)).is_ok(), "{ours}");
+        }
+        for other in ["http://relais.test", "http://evil.test:8080", "http://relais.test:8080.evil.test", "null", ""] {
+            assert!(same_origin(&headers(other)).is_err(), "{other}");
+        }
+        assert!(same_origin(&HeaderMap::new()).is_ok(), "no browser");
+    }
 
     #[test]
     fn head_follows_the_rule_of_get_and_other_methods_have_none() {

@@ -1,6 +1,5 @@
 //! Call-backs on the web: a page of the company's asks for one with a key that can do nothing else.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use utoipa::ToSchema;
 use super::Context;
 use super::access::PREFIX;
 use super::extract::{ApiJson, Id, Peer};
+use super::limit::{Recent, network};
 use super::refusal::{Refusal, quoted};
 use super::routes::ask;
 use super::tokens::{Identity, Role};
@@ -105,7 +105,7 @@ pub(super) async fn callbacks(State(context): State<Arc<Context>>) -> Json<Callb
 }
 
 /// Takes a call-back back.
-#[utoipa::path(delete, path = "/callbacks/{id}", params(("id" = String, Path, description = "callback_id")), responses(
+#[utoipa::path(delete, path = "/callbacks/{id}", operation_id = "cancel_call_back", params(("id" = String, Path, description = "callback_id")), responses(
     (status = 204, description = "Nobody calls back any more"),
     (status = 404, description = "No such call-back is promised", body = super::refusal::ErrorBody)))]
 pub(super) async fn cancel(State(context): State<Arc<Context>>, Id(id): Id) -> Result<StatusCode, Refusal> {
@@ -117,15 +117,25 @@ pub(super) async fn cancel(State(context): State<Arc<Context>>, Id(id): Id) -> R
 }
 
 /// How often call-backs may be asked for with a page's key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wishes {
     seen: Mutex<Seen>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
-    by_address: HashMap<IpAddr, VecDeque<Instant>>,
-    by_number: HashMap<String, VecDeque<Instant>>,
+    by_address: Recent<IpAddr>,
+    by_number: Recent<String>,
+}
+
+impl Default for Wishes {
+    fn default() -> Wishes {
+        let seen = Seen {
+            by_address: Recent::new(Self::WINDOW, Self::MOST),
+            by_number: Recent::new(Self::WINDOW, Self::MOST),
+        };
+        Wishes { seen: Mutex::new(seen) }
+    }
 }
 
 impl Wishes {
@@ -138,42 +148,15 @@ impl Wishes {
     /// `Err`: how long to wait.
     fn admit(&self, address: IpAddr, number: &str, now: Instant) -> Result<(), Duration> {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        let address = network(address);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Seen { by_address, by_number } = &mut *seen;
-        if by_address.len() >= Self::MOST || by_number.len() >= Self::MOST {
-            by_address.retain(|_, times| forget(times, now));
-            by_number.retain(|_, times| forget(times, now));
-            if by_address.len() >= Self::MOST || by_number.len() >= Self::MOST {
-                return Err(Self::WINDOW);
-            }
-        }
-        // An IPv6 host has a whole /64 of addresses.
-        let address = match address {
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
-            v4 => v4,
-        };
-        let of_address = by_address.entry(address).or_default();
-        let of_number = by_number.entry(digits).or_default();
-        wait(of_address, Self::OF_ADDRESS, now).max(wait(of_number, Self::OF_NUMBER, now)).map_or(Ok(()), Err)?;
-        of_address.push_back(now);
-        of_number.push_back(now);
+        let waits =
+            [seen.by_address.wait(&address, Self::OF_ADDRESS, now), seen.by_number.wait(&digits, Self::OF_NUMBER, now)];
+        waits.into_iter().flatten().max().map_or(Ok(()), Err)?;
+        seen.by_address.note(address, now);
+        seen.by_number.note(digits, now);
         Ok(())
     }
-}
-
-/// Drops what is over; false when nothing is left.
-fn forget(times: &mut VecDeque<Instant>, now: Instant) -> bool {
-    while times.front().is_some_and(|first| now.duration_since(*first) >= Wishes::WINDOW) {
-        times.pop_front();
-    }
-    !times.is_empty()
-}
-
-/// How long until one more may come; `None`: at once.
-fn wait(times: &mut VecDeque<Instant>, most: usize, now: Instant) -> Option<Duration> {
-    forget(times, now);
-    let first = times.front().filter(|_| times.len() >= most)?;
-    Some(Wishes::WINDOW.saturating_sub(now.duration_since(*first)))
 }
 
 #[cfg(test)]

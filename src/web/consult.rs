@@ -110,7 +110,11 @@ async fn steer(asked: Asked, leg: Option<LegId>, action: Steering) -> Result<Jso
             }
             who.agent
         }
-        Role::Callback => return Err(Refusal::forbidden("this key is for call-backs only")),
+        Role::Callback | Role::Presence => {
+            return Err(Refusal::forbidden(
+                "a key of this role may not steer calls; use one of an agent or a supervisor",
+            ));
+        }
         Role::Supervisor | Role::Operator | Role::Admin => None,
     };
     ask(&context, ApiRequest::Steer { call: call.call_id, by, leg, action }).await.map(Json)

@@ -150,8 +150,8 @@ async fn follow(
                 heard = true;
             }
             _ = pings.tick() => {
-                if !context.tokens.is_valid(&who.token_id) {
-                    return Some((close_code::POLICY, "the token was deleted"));
+                if !context.tokens.is_valid(&who.token_id, Wall::now()) {
+                    return Some((close_code::POLICY, "the token was deleted, or the session is over"));
                 }
                 if !heard {
                     return None;

@@ -10,10 +10,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::metrics::CallCounters;
-use crate::ids::{AgentId, CallId, CallbackId, QueueId};
+use crate::ids::{AgentId, CallId, CallbackId, ExpertId, QueueId};
 use crate::record::millis;
 use crate::time::Wall;
-use crate::views::{AgentView, CallView, CallbackView, Change, QueueView};
+use crate::views::{AgentView, CallView, CallbackView, Change, ExpertView, QueueView};
 
 /// Changes kept for those who come back with `?since=`: some minutes of a busy centre, about 8 MB.
 pub const EVENTS_KEPT: usize = 8192;
@@ -76,6 +76,7 @@ pub struct Views {
     agents: DashMap<AgentId, AgentView>,
     queues: DashMap<QueueId, QueueView>,
     callbacks: DashMap<CallbackId, CallbackView>,
+    experts: DashMap<ExpertId, ExpertView>,
     ring: Mutex<Ring>,
     capacity: usize,
     latest: watch::Sender<u64>,
@@ -92,6 +93,7 @@ impl Views {
             agents: DashMap::new(),
             queues: DashMap::new(),
             callbacks: DashMap::new(),
+            experts: DashMap::new(),
             ring: Mutex::new(Ring { events: VecDeque::with_capacity(capacity.min(EVENTS_KEPT)), next: before + 1 }),
             capacity: capacity.max(1),
             latest: watch::Sender::new(before),
@@ -132,6 +134,12 @@ impl Views {
             }
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
+            }
+            Change::Expert(view) => {
+                self.experts.insert(view.id.clone(), (**view).clone());
+            }
+            Change::ExpertGone { id } => {
+                self.experts.remove(id);
             }
             Change::Voicemail(_)
             | Change::RecordingDeleted { .. }
@@ -202,6 +210,13 @@ impl Views {
         let mut queues: Vec<_> = self.queues.iter().map(|entry| entry.value().clone()).collect();
         queues.sort_by(|a, b| a.id.cmp(&b.id));
         queues
+    }
+
+    /// All experts, by number.
+    pub fn experts(&self) -> Vec<ExpertView> {
+        let mut experts: Vec<_> = self.experts.iter().map(|entry| entry.value().clone()).collect();
+        experts.sort_by(|a, b| a.id.cmp(&b.id));
+        experts
     }
 
     /// The call-backs that are promised, oldest first.

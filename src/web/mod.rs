@@ -1,21 +1,28 @@
-//! The HTTP API: health, figures, live state, the stream of events, and requests to the engine. It reads what the
-//! engine published and hands requests to it; it decides nothing about calls.
+//! The HTTP API: health, figures, live state, the stream of events, and requests to the engine; and the pages that use it.
+//! It reads what the engine published and hands requests to it; it decides nothing about calls.
 
 pub mod access;
 mod callbacks;
 mod consult;
 mod events;
+mod experts;
 mod extract;
+mod limit;
 pub mod live;
+mod login;
 pub mod metrics;
 mod openapi;
 mod operator;
+mod pages;
 mod recordings;
+mod records;
 mod refusal;
 pub mod reports;
 mod routes;
+mod table;
 pub mod today;
 pub mod tokens;
+pub mod users;
 mod wrap_up;
 
 #[cfg(test)]
@@ -39,15 +46,18 @@ use tokio::time::{sleep, timeout};
 
 use extract::Peer;
 pub use live::Views;
+pub use openapi::document as description;
 pub use recordings::Archive;
+pub use records::RecordQuery;
 pub use reports::Archives;
 pub use today::Today;
 pub use tokens::Tokens;
+pub use users::Users;
 
 use crate::ids::CallId;
 use crate::record::CallRecord;
 use crate::time::Wall;
-use crate::views::{ApiError, ApiRequest, ReloadView};
+use crate::views::{ApiError, ApiRequest, CentreView, ReloadView};
 
 /// A request on its way to the engine. The engine publishes what it changed, then answers; a dropped `reply` tells the
 /// client that nothing was done.
@@ -69,6 +79,12 @@ pub type Requests = Box<dyn Fn(Asked) -> Result<(), Busy> + Send + Sync>;
 pub trait Office: Send + Sync {
     /// The record of a call that is over.
     fn record(&self, call: CallId) -> Result<Option<CallRecord>, String>;
+    /// Calls that are over, the latest first.
+    fn records(&self, query: &RecordQuery) -> Result<Vec<CallRecord>, String>;
+    /// Calls of this caller that are over, the latest first.
+    fn contacts(&self, number: &str, limit: usize) -> Result<Vec<CallRecord>, String>;
+    /// What people choose among.
+    fn centre(&self) -> CentreView;
     /// Reads the configuration anew, and says what became of that.
     fn reload(&self) -> Result<ReloadView, Busy>;
     fn reload_state(&self) -> ReloadView;
@@ -82,6 +98,7 @@ pub struct Shared {
     /// Whether new calls are taken: false while starting and draining.
     pub ready: Arc<AtomicBool>,
     pub tokens: Arc<Tokens>,
+    pub users: Arc<Users>,
     pub metrics: PrometheusHandle,
     pub archive: Arc<dyn Archive>,
     pub archives: Arc<dyn Archives>,
@@ -143,6 +160,8 @@ struct Context {
     office: Arc<dyn Office>,
     ready: Arc<AtomicBool>,
     tokens: Arc<Tokens>,
+    users: Arc<Users>,
+    attempts: login::Attempts,
     metrics: PrometheusHandle,
     archive: Arc<dyn Archive>,
     archives: Arc<dyn Archives>,
@@ -171,6 +190,8 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         office: shared.office,
         ready: shared.ready,
         tokens: shared.tokens,
+        users: shared.users,
+        attempts: login::Attempts::default(),
         metrics: shared.metrics,
         archive: shared.archive,
         archives: shared.archives,

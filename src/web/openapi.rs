@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, consult, events, operator, recordings, reports, routes, wrap_up};
+use super::{callbacks, consult, events, experts, login, operator, recordings, records, reports, routes, wrap_up};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,8 @@ use super::{callbacks, consult, events, operator, recordings, reports, routes, w
         routes::hang_up,
         routes::queues,
         routes::agents,
+        experts::experts,
+        experts::presence,
         routes::set_agent_state,
         routes::log_out,
         events::open,
@@ -29,6 +31,9 @@ use super::{callbacks, consult, events, operator, recordings, reports, routes, w
         callbacks::cancel,
         operator::reload_state,
         operator::reload,
+        login::log_in,
+        login::log_out,
+        login::session,
         routes::tokens,
         routes::create_token,
         routes::delete_token,
@@ -48,24 +53,31 @@ use super::{callbacks, consult, events, operator, recordings, reports, routes, w
         recordings::audio,
         recordings::delete,
         reports::reports,
+        records::records,
+        records::contacts,
+        records::centre,
     ),
     components(schemas(events::Reset)),
-    modifiers(&Bearer),
-    security(("bearer" = [])),
+    modifiers(&Access),
+    security(("bearer" = []), ("session" = [])),
 )]
 struct Description;
 
-struct Bearer;
+/// How requests show who they are from.
+struct Access;
 
-impl Modify for Bearer {
+impl Modify for Access {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        description.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("bearer", scheme);
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(login::COOKIE)));
+        components.add_security_scheme("session", cookie);
     }
 }
 
 /// The OpenAPI document as JSON; written once.
-pub(super) fn document() -> &'static str {
+pub fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     // Writing it to memory cannot fail; the test below reads it.
     DOCUMENT.get_or_init(|| Description::openapi().to_json().unwrap_or_default())
@@ -94,6 +106,28 @@ mod tests {
             .map(|route| (route.0.to_owned(), route.1.to_owned(), route.2 == Rule::Open))
             .collect();
         assert_eq!(described, routes);
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document: serde_json::Value = serde_json::from_str(document()).unwrap();
+        let mut seen = BTreeSet::new();
+        for operations in document["paths"].as_object().unwrap().values() {
+            for operation in operations.as_object().unwrap().values() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(seen.insert(name), "two operations are called {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_pages_are_typed_by_this_description() {
+        let kept = include_str!("app/openapi.json");
+        let fresh: serde_json::Value = serde_json::from_str(document()).unwrap();
+        assert!(
+            serde_json::from_str::<serde_json::Value>(kept).is_ok_and(|kept| kept == fresh),
+            "src/web/app/openapi.json is old: relais schema api > src/web/app/openapi.json, then npm run types there"
+        );
     }
 
     #[test]

@@ -99,9 +99,7 @@ impl From<TokenError> for Refusal {
             | TokenError::AgentNotWanted(_)
             | TokenError::BadName => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             TokenError::Full => (StatusCode::CONFLICT, "too_many_tokens"),
-            TokenError::Io { .. } | TokenError::Unreadable { .. } | TokenError::Entropy(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
-            }
+            TokenError::Table(_) | TokenError::Entropy(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         Refusal::new(status, code, error.to_string())
     }

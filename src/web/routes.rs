@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -21,7 +21,8 @@ use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
 use super::{
-    Asked, Context, callbacks, consult, events, metrics, openapi, operator, recordings, reports, today, wrap_up,
+    Asked, Context, callbacks, consult, events, experts, login, metrics, openapi, operator, pages, recordings, records,
+    reports, today, wrap_up,
 };
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
@@ -43,6 +44,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/calls", get(calls))
         .route("/calls/{id}", get(call))
         .route("/calls/{id}/trace", get(operator::trace))
+        .route("/calls/{id}/contacts", get(records::contacts))
         .route("/calls/{id}/hangup", post(hang_up))
         .route("/calls/{id}/record", post(recordings::record))
         .route("/calls/{id}/supervise", post(consult::supervise))
@@ -59,12 +61,19 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/queues", get(queues))
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
+        .route("/experts", get(experts::experts))
+        .route("/experts/{id}/presence", post(experts::presence))
         .route("/events", get(events::open))
         .route("/voicemails", get(recordings::voicemails))
         .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
         .route("/callbacks", get(callbacks::callbacks).post(callbacks::call_back).options(callbacks::preflight))
         .route("/callbacks/{id}", delete(callbacks::cancel))
         .route("/reports", get(reports::reports))
+        .route("/records", get(records::records))
+        .route("/centre", get(records::centre))
+        .route("/login", post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/session", get(login::session))
         .route("/reload", get(operator::reload_state).post(operator::reload))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
@@ -74,7 +83,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
         .route_layer(from_fn_with_state(context.clone(), authorise))
-        .fallback(unknown_path)
+        .fallback(page_or_nothing)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(bound_time))
         .layer(from_fn(security_headers))
@@ -108,7 +117,11 @@ async fn security_headers(request: Request, next: Next) -> Response {
     response
 }
 
-async fn unknown_path(uri: Uri) -> Refusal {
+async fn page_or_nothing(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    pages::find(&method, uri.path(), &headers).unwrap_or_else(|| unknown_path(&uri).into_response())
+}
+
+fn unknown_path(uri: &Uri) -> Refusal {
     let known =
         ROUTES.iter().map(|route| format!("{PREFIX}{}", route.1)).chain(AT_ROOT.iter().map(|&path| path.into()));
     let known: Vec<String> = known.collect();
@@ -224,7 +237,11 @@ pub(super) async fn hang_up(
     let call = find_call(&context, &id)?;
     let wanted = body.0.unwrap_or_default().leg_id;
     let (leg, by) = match who.role {
-        Role::Callback => return Err(Refusal::forbidden("this key is for call-backs only")),
+        Role::Callback | Role::Presence => {
+            return Err(Refusal::forbidden(
+                "a key of this role may not steer calls; use one of an agent or a supervisor",
+            ));
+        }
         Role::Agent => (own_leg(&context, &call, &who, wanted)?, Party::Agent),
         Role::Supervisor => (named_leg(&call, wanted)?, Party::Supervisor),
         Role::Operator | Role::Admin => (named_leg(&call, wanted)?, Party::System),

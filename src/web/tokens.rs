@@ -2,12 +2,7 @@
 //! it is made.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
@@ -15,24 +10,23 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
+use super::table::{Table, TableError, write_private};
 use crate::ids::AgentId;
 use crate::record::millis;
 use crate::time::Wall;
 
 /// More would mean that a program makes a token a request.
 const MAX_TOKENS: usize = 10_000;
-/// A file another process changed is looked at no more often than this, however many unknown tokens come.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
-const TABLE: &str = "tokens.json";
-const LOCK: &str = "tokens.lock";
 const ADMIN_TOKEN: &str = "admin.token";
 
-/// What a token allows; each role may do all that the ones before it may.
+/// What a token allows. From the agent on, each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// A web page that asks for call-backs; everybody who opens the page can read its token.
     Callback,
+    /// A telephony that tells how experts are, and may do nothing else.
+    Presence,
     /// One agent, acting for themselves.
     Agent,
     Supervisor,
@@ -41,11 +35,13 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 5] = [Role::Callback, Role::Agent, Role::Supervisor, Role::Operator, Role::Admin];
+    pub const ALL: [Role; 6] =
+        [Role::Callback, Role::Presence, Role::Agent, Role::Supervisor, Role::Operator, Role::Admin];
 
     pub fn name(self) -> &'static str {
         match self {
             Role::Callback => "callback",
+            Role::Presence => "presence",
             Role::Agent => "agent",
             Role::Supervisor => "supervisor",
             Role::Operator => "operator",
@@ -74,6 +70,25 @@ pub struct Identity {
     pub agent: Option<AgentId>,
 }
 
+impl Identity {
+    fn of(info: &TokenInfo) -> Identity {
+        Identity { token_id: info.id.clone(), role: info.role, agent: info.agent.clone() }
+    }
+}
+
+/// That somebody is logged in with a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Who logged in.
+    pub user: String,
+    /// Changes with the password: a new one ends all sessions.
+    #[serde(default)]
+    pub key: String,
+    #[serde(with = "millis")]
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Wall,
+}
+
 /// What is known of a token without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenInfo {
@@ -84,6 +99,9 @@ pub struct TokenInfo {
     pub agent: Option<AgentId>,
     /// What the operator calls it.
     pub name: Option<String>,
+    /// Set for the session of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     #[serde(with = "millis")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Wall,
@@ -113,7 +131,7 @@ pub struct NewToken {
 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    #[error("role '{0}' is not known; use callback, agent, supervisor, operator or admin")]
+    #[error("role '{0}' is not known; use callback, presence, agent, supervisor, operator or admin")]
     UnknownRole(String),
     #[error("a token with role agent needs the agent it acts for; name their number as 'agent'")]
     AgentMissing,
@@ -123,10 +141,8 @@ pub enum TokenError {
     BadName,
     #[error("there are {MAX_TOKENS} tokens already; delete those not in use first")]
     Full,
-    #[error("{path}: {error}; the data folder must be writable by the user that runs relais", path = .path.display())]
-    Io { path: PathBuf, error: io::Error },
-    #[error("{path} is not a table of tokens ({error}); restore it, or move it away to start with a new admin.token", path = .path.display())]
-    Unreadable { path: PathBuf, error: serde_json::Error },
+    #[error(transparent)]
+    Table(#[from] TableError),
     #[error("the system gives no random numbers ({0}); no token can be made")]
     Entropy(getrandom::Error),
 }
@@ -140,49 +156,53 @@ struct Entry {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Table {
+struct Entries {
     tokens: Vec<Entry>,
 }
 
 type Known = BTreeMap<String, Entry>;
 
-/// Which version of the file is loaded: time, size and inode (each change is a new file).
-type Stamp = (i64, i64, u64, u64);
-
-/// The tokens of one data folder. Several processes may change them; changes are serialised by a lock file.
+/// The tokens of one data folder. Several processes may change them.
 #[derive(Debug)]
 pub struct Tokens {
     folder: PathBuf,
+    table: Table,
     known: ArcSwap<Known>,
-    loaded: Mutex<(Option<Stamp>, Option<Instant>)>,
 }
 
 impl Tokens {
     /// Opens the table of `folder`. Where there is none it is made, with one admin token that is written to
     /// `admin.token` (mode 0600).
     pub fn open(folder: &Path, now: Wall) -> Result<Tokens, TokenError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o750)
-            .create(folder)
-            .map_err(|error| TokenError::Io { path: folder.to_owned(), error })?;
-        let tokens = Tokens { folder: folder.to_owned(), known: ArcSwap::default(), loaded: Mutex::new((None, None)) };
-        let lock = tokens.lock()?;
-        if !tokens.path(TABLE).exists() {
-            let (created, entry) =
-                mint(NewToken { role: Role::Admin, agent: None, name: Some(ADMIN_TOKEN.into()) }, now)?;
+        let table = Table::open(folder, "tokens")?;
+        let tokens = Tokens { folder: folder.to_owned(), table, known: ArcSwap::default() };
+        let lock = tokens.table.lock()?;
+        if !tokens.table.exists() {
+            let wanted = NewToken { role: Role::Admin, agent: None, name: Some(ADMIN_TOKEN.into()) };
+            let (created, entry) = mint(wanted, None, now)?;
             // The token goes first: a crash between the two makes a new one of both at the next start.
-            write_private(&tokens.path(ADMIN_TOKEN), format!("{}\n", created.token).as_bytes())?;
-            tokens.store(&Table { tokens: vec![entry] })?;
+            write_private(&tokens.folder.join(ADMIN_TOKEN), format!("{}\n", created.token).as_bytes())?;
+            tokens.table.store(&Entries { tokens: vec![entry] })?;
         }
         drop(lock);
         tokens.reload()?;
         Ok(tokens)
     }
 
-    /// Who holds `token`. Constant time in the secret part; the id in it is no secret. May read the file, when another
-    /// process changed it: not for the engine's thread.
+    /// Who holds `token`; `None` for a person's session, which is no token. Constant time in the secret part; the id in
+    /// it is no secret. May read the file, when another process changed it: not for the engine's thread.
     pub fn identify(&self, token: &str) -> Option<Identity> {
+        self.find(token).filter(|info| info.session.is_none()).map(|info| Identity::of(&info))
+    }
+
+    /// Who is logged in with the session `token`.
+    pub fn session(&self, token: &str, now: Wall) -> Option<(Identity, Session)> {
+        let info = self.find(token)?;
+        let session = info.session.clone().filter(|session| now < session.expires_at)?;
+        Some((Identity::of(&info), session))
+    }
+
+    fn find(&self, token: &str) -> Option<TokenInfo> {
         let (_, rest) = token.split_once('-')?;
         let (id, _) = rest.split_once('-')?;
         if !self.known.load().contains_key(id) {
@@ -191,12 +211,13 @@ impl Tokens {
         let known = self.known.load();
         let entry = known.get(id)?;
         let same: bool = digest(token).as_bytes().ct_eq(entry.sha256.as_bytes()).into();
-        same.then(|| Identity { token_id: id.to_owned(), role: entry.info.role, agent: entry.info.agent.clone() })
+        same.then(|| entry.info.clone())
     }
 
     /// Whether a token that was good is still there.
-    pub fn is_valid(&self, id: &str) -> bool {
-        self.known.load().contains_key(id)
+    pub fn is_valid(&self, id: &str, now: Wall) -> bool {
+        let over = |entry: &Entry| entry.info.session.as_ref().is_some_and(|session| session.expires_at <= now);
+        self.known.load().get(id).is_some_and(|entry| !over(entry))
     }
 
     /// All tokens without their secrets, oldest first.
@@ -208,15 +229,25 @@ impl Tokens {
 
     /// Makes a token. Waits for the disk.
     pub fn create(&self, wanted: NewToken, now: Wall) -> Result<Created, TokenError> {
+        self.add(wanted, None, now)
+    }
+
+    /// Logs a person in. Waits for the disk.
+    pub fn begin_session(&self, wanted: NewToken, session: Session, now: Wall) -> Result<Created, TokenError> {
+        self.add(wanted, Some(session), now)
+    }
+
+    fn add(&self, wanted: NewToken, session: Option<Session>, now: Wall) -> Result<Created, TokenError> {
         check(&wanted)?;
-        let lock = self.lock()?;
-        let mut table = self.load()?;
+        let lock = self.table.lock()?;
+        let mut table: Entries = self.table.load()?;
+        table.tokens.retain(|entry| entry.info.session.as_ref().is_none_or(|session| now < session.expires_at));
         if table.tokens.len() >= MAX_TOKENS {
             return Err(TokenError::Full);
         }
-        let (created, entry) = mint(wanted, now)?;
+        let (created, entry) = mint(wanted, session, now)?;
         table.tokens.push(entry);
-        self.store(&table)?;
+        self.table.store(&table)?;
         drop(lock);
         self.reload()?;
         Ok(created)
@@ -224,13 +255,13 @@ impl Tokens {
 
     /// Deletes a token; `false` when there is none of that id. Waits for the disk.
     pub fn delete(&self, id: &str) -> Result<bool, TokenError> {
-        let lock = self.lock()?;
-        let mut table = self.load()?;
+        let lock = self.table.lock()?;
+        let mut table: Entries = self.table.load()?;
         let before = table.tokens.len();
         table.tokens.retain(|entry| entry.info.id != id);
         let found = table.tokens.len() < before;
         if found {
-            self.store(&table)?;
+            self.table.store(&table)?;
         }
         drop(lock);
         self.reload()?;
@@ -239,60 +270,19 @@ impl Tokens {
 
     /// Reads the file again, as after SIGHUP.
     pub fn reload(&self) -> Result<(), TokenError> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = self.stamp();
-        let table = self.load()?;
-        let known = table.tokens.into_iter().map(|entry| (entry.info.id.clone(), entry)).collect();
-        self.known.store(std::sync::Arc::new(known));
-        *loaded = (stamp, Some(Instant::now()));
-        Ok(())
+        let take = |table: Entries| {
+            let known = table.tokens.into_iter().map(|entry| (entry.info.id.clone(), entry)).collect();
+            self.known.store(std::sync::Arc::new(known));
+        };
+        Ok(self.table.read(take)?)
     }
 
     fn reload_if_changed(&self) {
+        if self.table.has_changed()
+            && let Err(error) = self.reload()
         {
-            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            if loaded.0 == self.stamp() || loaded.1.is_some_and(|at| at.elapsed() < RELOAD_INTERVAL) {
-                return;
-            }
-            loaded.1 = Some(Instant::now());
-        }
-        if let Err(error) = self.reload() {
             tracing::error!("tokens stay as they were: {error}");
         }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn stamp(&self) -> Option<Stamp> {
-        let found = fs::metadata(self.path(TABLE)).ok()?;
-        Some((found.mtime(), found.mtime_nsec(), found.size(), found.ino()))
-    }
-
-    fn lock(&self) -> Result<File, TokenError> {
-        let path = self.path(LOCK);
-        let locked = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|error| TokenError::Io { path, error })
-    }
-
-    fn load(&self) -> Result<Table, TokenError> {
-        let path = self.path(TABLE);
-        let text = fs::read(&path).map_err(|error| TokenError::Io { path: path.clone(), error })?;
-        serde_json::from_slice(&text).map_err(|error| TokenError::Unreadable { path, error })
-    }
-
-    fn store(&self, table: &Table) -> Result<(), TokenError> {
-        let path = self.path(TABLE);
-        let text =
-            serde_json::to_vec_pretty(table).map_err(|error| TokenError::Unreadable { path: path.clone(), error })?;
-        write_private(&path, &text)
     }
 }
 
@@ -308,13 +298,14 @@ fn check(wanted: &NewToken) -> Result<(), TokenError> {
 }
 
 /// `relais-ID-SECRET`: 8 hexadecimal digits that name the token, 64 that prove it.
-fn mint(wanted: NewToken, now: Wall) -> Result<(Created, Entry), TokenError> {
+fn mint(wanted: NewToken, session: Option<Session>, now: Wall) -> Result<(Created, Entry), TokenError> {
     let mut random = [0; 36];
     getrandom::fill(&mut random).map_err(TokenError::Entropy)?;
     let (id, secret) = random.split_at(4);
     let id = hex::encode(id);
     let token = format!("relais-{id}-{}", hex::encode(secret));
-    let info = TokenInfo { id, role: wanted.role, agent: wanted.agent, name: wanted.name, created_at: now };
+    let NewToken { role, agent, name } = wanted;
+    let info = TokenInfo { id, role, agent, name, session, created_at: now };
     let entry = Entry { info: info.clone(), sha256: digest(&token) };
     Ok((Created { token, info }, entry))
 }
@@ -323,28 +314,14 @@ fn digest(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
-/// Puts a file of mode 0600 at `path` in one step: nobody ever sees it half written or readable by others.
-fn write_private(path: &Path, content: &[u8]) -> Result<(), TokenError> {
-    let draft = path.with_extension("new");
-    let written = (|| {
-        match fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-    })();
-    written.map_err(|error| TokenError::Io { path: path.to_owned(), error })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    const TABLE: &str = "tokens.json";
 
     fn now() -> Wall {
         "2026-11-23T10:00:00Z".parse().unwrap()
@@ -414,7 +391,7 @@ mod tests {
     fn a_token_made_by_another_process_is_known_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let server = Tokens::open(folder.path(), now()).unwrap();
-        server.loaded.lock().unwrap().1 = None;
+        server.table.age();
         let created =
             Tokens::open(folder.path(), now()).unwrap().create(wanted(Role::Supervisor, None), now()).unwrap();
         assert_eq!(server.identify(&created.token).map(|who| who.role), Some(Role::Supervisor));
@@ -452,7 +429,7 @@ mod tests {
                 .parse::<Role>()
                 .unwrap_err()
                 .to_string()
-                .contains("use callback, agent, supervisor, operator or admin")
+                .contains("use callback, presence, agent, supervisor, operator or admin")
         );
     }
 

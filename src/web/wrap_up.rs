@@ -21,6 +21,8 @@ use crate::views::ApiRequest;
 
 /// Longest wrap-up that can be asked for, in seconds.
 const LONGEST_S: u64 = 3_600;
+/// Longest note, in characters.
+const LONGEST_NOTE: usize = 2_000;
 
 /// How long a wrap-up is to last from now on.
 pub(super) fn length(for_s: Option<u64>) -> Result<Duration, Refusal> {
@@ -42,6 +44,9 @@ pub struct CameTo {
     /// Whether the caller's matter is settled with this call.
     #[serde(default)]
     resolved: Option<bool>,
+    /// For whoever talks to the caller next: at most 2,000 characters.
+    #[serde(default)]
+    note: Option<String>,
 }
 
 /// Says what a call came to: a code of the operator's list, and whether the caller's matter is settled with it (first-contact
@@ -63,7 +68,12 @@ pub(super) async fn dispose(
         let message = format!("{} is no call_id; GET /calls lists the calls that are up", quoted(&id));
         return Err(Refusal::not_found("unknown_call", message));
     };
-    let CameTo { code, resolved } = body.required(r#"{"code":"sale","resolved":true}"#)?;
+    let CameTo { code, resolved, note } = body.required(r#"{"code":"sale","resolved":true}"#)?;
+    let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
+    if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+        let message = format!("'note' has more than {LONGEST_NOTE} characters; make it shorter");
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message));
+    }
     let agent = who.agent.as_ref().map_or("", AgentId::as_str);
     let wraps_up = || context.views.agent(agent).is_some_and(|view| view.call_id == Some(call));
     let is_on = || context.views.call(call).is_some_and(|view| is_on_call(&context, &view, agent));
@@ -71,5 +81,5 @@ pub(super) async fn dispose(
         let message = "an agent may say only what the call came to that they are on or wrap up; ask a supervisor";
         return Err(Refusal::forbidden(message));
     }
-    ask(&context, ApiRequest::Dispose { call, disposition: Disposition { code, resolved } }).await.map(Json)
+    ask(&context, ApiRequest::Dispose { call, disposition: Disposition { code, resolved, note } }).await.map(Json)
 }

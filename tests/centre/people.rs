@@ -216,6 +216,10 @@ impl Side {
                     self.ua.answer(session, sdp(self.address, port, 1, "sendrecv"), now);
                 }
                 Event::Reanswered { .. } | Event::OfferRefused { .. } | Event::Response { .. } => {}
+                Event::Notified { .. }
+                | Event::Unsubscribed { .. }
+                | Event::Watched { .. }
+                | Event::Unwatched { .. } => {}
                 Event::Failed { session, .. } | Event::Ended { session, .. } => {
                     self.sessions.remove(&session);
                 }

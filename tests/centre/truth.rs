@@ -107,7 +107,9 @@ impl Truth {
             Change::Queue(view) => {
                 self.queues.insert(view.id.clone(), view.clone());
             }
-            Change::Voicemail(_)
+            Change::Expert(_)
+            | Change::ExpertGone { .. }
+            | Change::Voicemail(_)
             | Change::RecordingDeleted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. }

@@ -115,7 +115,9 @@ impl World {
         let now = Now { instant: Instant(0), wall: start };
         let mut engine_seed = [0; 32];
         engine_seed[..8].copy_from_slice(&seed.to_le_bytes());
-        let without_provider = loaded.settings.clone();
+        // Nor are experts watched at the end, of whom nobody answers here.
+        let mut without_provider = loaded.settings.clone();
+        without_provider.experts.clear();
         providers::add_to(&mut loaded.settings);
         let plans = Arc::new(providers::add_plans(&loaded.plans));
         let begin = Start { settings: Arc::new(loaded.settings), plans: plans.clone(), seed: engine_seed };
@@ -478,7 +480,12 @@ impl World {
             | Change::RecordingDeleted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. } => Ok(()),
-            Change::Agent(_) | Change::Queue(_) | Change::Callback(_) | Change::Reload(_) => Ok(()),
+            Change::Agent(_)
+            | Change::Queue(_)
+            | Change::Expert(_)
+            | Change::ExpertGone { .. }
+            | Change::Callback(_)
+            | Change::Reload(_) => Ok(()),
         }
     }
 

@@ -208,6 +208,7 @@ mod tests {
         let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
         let text = std::fs::read_to_string(demo.join("relais.toml")).unwrap();
         let text = text.replace("\"../../prompts\"", &format!("\"{}\"", prompts.display()));
+        let text = text.replace("../../dialplans/", concat!(env!("CARGO_MANIFEST_DIR"), "/dialplans/"));
         std::fs::write(folder.join("relais.toml"), text).unwrap();
         let text = std::fs::read_to_string(folder.join(file)).unwrap();
         assert!(text.contains(from), "{file} has no {from}");

@@ -15,6 +15,11 @@ pub(super) const EXPERT: &str = "192.0.2.71:5060";
 pub(super) const PLAN: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'wait'\n[[level.rule]]\n\
     module = 'distribute'\nin = { queue = 'sales' }\n[[level]]\nname = 'end'\n[[level.rule]]\nmodule = 'hangup'\n";
 
+/// An expert whose telephony is asked nothing.
+pub(super) fn unwatched(id: &str, address: &str) -> Expert {
+    Expert { subscribe: false, options_interval: Duration::ZERO, ..Expert::new(id.into(), address.to_owned()) }
+}
+
 pub(super) fn centre() -> Settings {
     let queue = |id: &str| settings::Queue {
         wrap_up: seconds(30.0),
@@ -33,7 +38,7 @@ pub(super) fn centre() -> Settings {
         schedules: Default::default(),
         call_preference: Default::default(),
     };
-    let expert = Expert { id: "301".into(), name: "Expert".into(), address: format!("sip:301@{EXPERT}") };
+    let expert = unwatched("301", &format!("sip:301@{EXPERT}"));
     Settings {
         queues: vec![queue("sales"), queue("support")],
         agents: vec![agent("201", AGENT, "sales"), agent("205", COLLEAGUE, "support")],
@@ -67,7 +72,7 @@ fn name_of(bench: &Bench, leg: LegId) -> String {
     if leg.role == Party::Caller { "caller".to_owned() } else { leg.address.clone() }
 }
 
-struct Talk {
+pub(super) struct Talk {
     bench: Bench,
     tag: String,
     /// The INVITE to the agent.
@@ -84,7 +89,7 @@ impl Talk {
         Talk::with(centre())
     }
 
-    fn with(settings: Settings) -> Talk {
+    pub fn with(settings: Settings) -> Talk {
         let mut bench = Bench::with_plan(settings, PLAN);
         bench.calls_700("70");
         let agent = bench.invited(AGENT);
@@ -99,7 +104,7 @@ impl Talk {
         *self.bench.engine.calls.keys().next().unwrap()
     }
 
-    fn steer(&mut self, action: Steering) -> Result<serde_json::Value, ApiError> {
+    pub fn steer(&mut self, action: Steering) -> Result<serde_json::Value, ApiError> {
         self.requests += 1;
         let (id, call) = (RequestId(self.requests), self.id());
         let request = ApiRequest::Steer { call, by: Some("201".into()), leg: None, action };

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::record::{CallRecord, Disposition, Outcome, Party};
-use crate::settings::Expert;
 use crate::views::{ApiRequest, Change};
 
 pub(super) const CALLER: &str = "192.0.2.50:5060";
@@ -320,8 +319,7 @@ fn dials(from: &str, max_forwards: &str, change: impl Fn(&mut Settings)) -> (Opt
     let plan = TRANSFERS.replace("'tel:+33155501'", "{ cel = 'call.from' }");
     let mut settings = acme();
     settings.trunks[1].allow = vec!["+33".to_owned(), "7".to_owned(), "3".to_owned(), "sip".to_owned()];
-    settings.experts =
-        vec![Expert { id: "301".into(), name: "Expert".to_owned(), address: "sip:+33155599@pbx.test".to_owned() }];
+    settings.experts = vec![super::consult::unwatched("301", "sip:+33155599@pbx.test")];
     let mut bench = Bench::with_plan(settings.clone(), &plan);
     change(&mut settings);
     bench.reload(settings);
@@ -416,7 +414,7 @@ fn a_number_that_rings_survives_a_snapshot() {
 #[test]
 fn what_a_call_came_to_is_written_down_while_somebody_has_it() {
     let says = |bench: &mut Bench, call: CallId, code: &str| {
-        let disposition = Disposition { code: code.to_owned(), resolved: Some(true) };
+        let disposition = Disposition { code: code.to_owned(), resolved: Some(true), note: None };
         bench.other.clear();
         bench.input(Input::Api { id: RequestId(1), request: ApiRequest::Dispose { call, disposition } });
         let written = bench.other.iter().any(|command| matches!(command, Command::Journal(Journal::Disposed { .. })));

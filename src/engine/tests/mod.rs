@@ -4,6 +4,8 @@ mod api;
 mod consult;
 mod decisions;
 mod dial_out;
+mod experts;
+mod lamps;
 mod lying;
 mod outside;
 mod recovery;
@@ -81,6 +83,7 @@ fn settings() -> Settings {
         web: Web { listen: address("127.0.0.1:0") },
         data: "data".into(),
         prompts: "prompts".into(),
+        sentence_encoder: None,
         language: language.clone(),
         languages: vec![language],
         pause_reasons: Vec::new(),

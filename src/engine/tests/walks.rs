@@ -10,7 +10,6 @@ use super::*;
 use crate::bridge::{Digit, DigitSource, PlayItem, RtpStats};
 use crate::call::talk::State;
 use crate::record::{CallRecord, Party};
-use crate::settings::Expert;
 use crate::views::{ApiRequest, CallState, CallView, ConsultState, LegView, Steering, SupervisionMode};
 
 const SECOND_EXPERT: &str = "192.0.2.72:5060";
@@ -44,11 +43,7 @@ struct Ear {
 impl Walk {
     fn new(seed: u64) -> Walk {
         let mut settings = centre();
-        settings.experts.push(Expert {
-            id: "302".into(),
-            name: "Second".into(),
-            address: format!("sip:302@{SECOND_EXPERT}"),
-        });
+        settings.experts.push(super::consult::unwatched("302", &format!("sip:302@{SECOND_EXPERT}")));
         let mut bench = Bench::with_plan(settings, PLAN);
         bench.calls_700("70");
         let mut walk = Walk {

@@ -10,6 +10,7 @@ use super::{Asked, RETRY, TargetId, describe, named, shows_down, sip_uri};
 use crate::ids::TrunkId;
 use crate::settings::Credentials;
 use crate::sip::message::{Contacts, Headers, Method, NameAddr, Response, Uri};
+use crate::sip::refresh::refresh_after;
 use crate::sip::ua::SingleRequest;
 use crate::time::Now;
 
@@ -19,8 +20,6 @@ const EXPIRES: Duration = Duration::from_secs(3_600);
 const LONGEST_EXPIRES: Duration = Duration::from_secs(86_400);
 /// A refused registration is tried again ever more seldom: who goes on trying locks the account.
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
-/// A refresh that is not answered (64*T1), and a second one elsewhere, should fit before the end.
-const ROOM_TO_FAIL: Duration = Duration::from_secs(40);
 
 /// How a trunk's registration stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -206,21 +205,9 @@ fn is_same(one: &Uri, other: &Uri) -> bool {
     }
 }
 
-/// At four fifths, or so early that a refresh may fail once before the end; of a short one at half.
-fn refresh_after(granted: Duration) -> Duration {
-    let early = (granted * 4 / 5).min(granted.saturating_sub(ROOM_TO_FAIL));
-    early.max(granted / 2).max(Duration::from_secs(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refresh_leaves_room_to_fail() {
-        let after = |granted| refresh_after(Duration::from_secs(granted)).as_secs_f32();
-        assert_eq!([1, 5, 60, 120, 200, 3_600].map(after), [1.0, 2.5, 30.0, 80.0, 160.0, 2_880.0]);
-    }
 
     #[test]
     fn refusals_are_tried_again_ever_more_seldom() {

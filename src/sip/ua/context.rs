@@ -10,7 +10,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use super::{Event, RequestTicket, UaSettings};
+use super::{Event, RequestTicket, SubscriptionId, UaSettings, WatcherId};
 use crate::ids::SessionId;
 use crate::settings::Listen;
 use crate::sip::message::{Headers, Host, Message, NameAddr, Params, Request, Response, SipUri, Uri, Via};
@@ -33,6 +33,8 @@ pub(super) const ACCEPT: &str = "application/sdp, multipart/mixed";
 pub(super) enum ClientUse {
     Session(SessionId, Purpose),
     Single(RequestTicket),
+    Subscription(SubscriptionId),
+    Watcher(WatcherId),
 }
 
 /// What a session sent a request for.

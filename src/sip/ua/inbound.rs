@@ -25,6 +25,12 @@ impl UserAgent {
         };
         match self.cx.transactions.owner(id).copied() {
             Some(ClientUse::Single(ticket)) => self.singles.on_response(&mut self.cx, ticket, response, id, now),
+            Some(ClientUse::Subscription(subscription)) => {
+                self.subscriptions.on_response(&mut self.cx, subscription, &response, id, now);
+            }
+            Some(ClientUse::Watcher(watcher)) => {
+                self.watchers.on_response(&mut self.cx, watcher, &response, id, now);
+            }
             Some(ClientUse::Session(session, purpose)) => {
                 self.with(session, |session, cx| match purpose {
                     Purpose::Invite => session.on_invite_response(cx, response, flow, id, now),
@@ -44,6 +50,10 @@ impl UserAgent {
         while let Some(Closed { id, owner, why, request }) = self.cx.transactions.poll_closed() {
             match owner {
                 ClientUse::Single(ticket) => self.singles.on_closed(&mut self.cx, ticket, id, why),
+                ClientUse::Subscription(subscription) => {
+                    self.subscriptions.on_closed(&mut self.cx, subscription, id, why, now);
+                }
+                ClientUse::Watcher(watcher) => self.watchers.on_closed(&mut self.cx, watcher, id, why),
                 ClientUse::Session(session, purpose) => {
                     self.with(session, |session, cx| {
                         session.on_closed();
@@ -99,7 +109,16 @@ impl UserAgent {
             (false, Method::Invite) => self.on_invite(flow, request, now),
             (false, Method::Options) => self.on_options(&request, flow),
             // Without a dialog these mean nothing (RFC 3261 §12.2.2).
-            (false, Method::Bye | Method::Update | Method::PRack | Method::Info | Method::Ack | Method::Cancel) => {
+            (
+                false,
+                Method::Bye
+                | Method::Update
+                | Method::PRack
+                | Method::Info
+                | Method::Notify
+                | Method::Ack
+                | Method::Cancel,
+            ) => {
                 self.turn_away(&request, StatusCode::from(481), flow);
             }
             (false, _) => self.singles.take(&mut self.cx, request, flow, now),
@@ -109,6 +128,11 @@ impl UserAgent {
     /// RFC 3261 §12.2.2: "If the UAS wishes to reject the request because it does not wish to recreate the dialog, it MUST
     /// respond to the request with a 481 (Call/Transaction Does Not Exist) status code."
     fn on_request_in_dialog(&mut self, flow: Flow, request: Request, now: Instant) {
+        if self.subscriptions.takes(&mut self.cx, &request, flow, now)
+            || self.watchers.takes(&mut self.cx, &request, flow, now)
+        {
+            return;
+        }
         match self.session_of(&request) {
             Some(session) => {
                 self.with(session, |session, cx| session.on_request(cx, request, flow, now));

@@ -13,9 +13,11 @@ mod refer;
 mod ringing;
 mod session;
 mod single;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod theirs;
+mod watchers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -28,6 +30,10 @@ use self::context::{Context, Wake};
 pub use self::refer::{Referral, Replaces};
 use self::session::Session;
 use self::single::Singles;
+use self::subscription::Subscriptions;
+pub use self::subscription::{Subscribe, SubscriptionEnd, SubscriptionId};
+use self::watchers::{MAX_WATCHERS, Watchers};
+pub use self::watchers::{Terms, WatcherId};
 use super::message::{Headers, Message, Method, NameAddr, Request, Response, StatusCode, Uri};
 use super::{Destination, Flow, Transmit};
 use crate::ids::SessionId;
@@ -131,6 +137,15 @@ pub enum Event {
     Request { ticket: RequestTicket, flow: Flow, request: Box<Request> },
     /// The final response to a `SingleRequest`; 408 when none came.
     Response { ticket: RequestTicket, response: Box<Response> },
+    /// NOTIFY in a subscription of ours; it has been answered. The body is of the type that was asked for, or empty. Not
+    /// `active` as long as the subscription waits to be allowed.
+    Notified { subscription: SubscriptionId, active: bool, body: Bytes },
+    /// A subscription of ours is over, and its last event told.
+    Unsubscribed { subscription: SubscriptionId, why: SubscriptionEnd },
+    /// Who watches us has refreshed the subscription, or taken it back: `notify` how things are now.
+    Watched { watcher: WatcherId },
+    /// Nobody is told by this watcher any more.
+    Unwatched { watcher: WatcherId },
 }
 
 /// How the user agent presents itself, and its timers.
@@ -158,6 +173,8 @@ pub struct UaCounts {
     pub sessions: usize,
     /// Single requests without their final response, of both sides.
     pub requests: usize,
+    /// Subscriptions of ours, and of others to us.
+    pub subscriptions: usize,
     pub timers: usize,
 }
 
@@ -171,6 +188,8 @@ pub struct UserAgent {
     /// Sessions by our tag.
     tags: HashMap<String, SessionId>,
     singles: Singles,
+    subscriptions: Subscriptions,
+    watchers: Watchers,
 }
 
 impl UserAgent {
@@ -181,6 +200,8 @@ impl UserAgent {
             sessions: BTreeMap::new(),
             tags: HashMap::new(),
             singles: Singles::default(),
+            subscriptions: Subscriptions::default(),
+            watchers: Watchers::default(),
         }
     }
 
@@ -207,10 +228,13 @@ impl UserAgent {
             self.with(session, |session, cx| session.on_wake(cx, wake, now));
             self.drain_closed(now);
         }
+        while self.subscriptions.handle_timeout(&mut self.cx, now) {}
+        while self.watchers.handle_timeout(&mut self.cx, now) {}
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.cx.transactions.poll_timeout(), self.cx.deadlines.next()].into_iter().flatten().min()
+        let subscriptions = self.subscriptions.poll_timeout().into_iter().chain(self.watchers.poll_timeout()).min();
+        [self.cx.transactions.poll_timeout(), self.cx.deadlines.next(), subscriptions].into_iter().flatten().min()
     }
 
     /// To be asked once every event has been handled: by then a new call may have its answer, and needs no 100.
@@ -320,6 +344,60 @@ impl UserAgent {
         self.singles.send(&mut self.cx, request, now)
     }
 
+    /// Asks to be told of something (RFC 6665). `Notified` follows any number of times, then `Unsubscribed` once.
+    pub fn subscribe(&mut self, wish: Subscribe, now: Instant) -> SubscriptionId {
+        self.subscriptions.begin(&mut self.cx, wish, now)
+    }
+
+    /// Asks a notifier for the full state out of its turn.
+    pub fn refresh_subscription(&mut self, id: SubscriptionId, now: Instant) {
+        self.subscriptions.refresh(&mut self.cx, id, now);
+    }
+
+    /// Takes a subscription back. Nothing is told of it any more.
+    pub fn unsubscribe(&mut self, id: SubscriptionId, now: Instant) {
+        self.subscriptions.leave(&mut self.cx, id, now);
+    }
+
+    /// Forgets a subscription whose notifier is gone. Nothing is told of it any more.
+    pub fn drop_subscription(&mut self, id: SubscriptionId) {
+        self.subscriptions.forget(id);
+    }
+
+    /// Grants the SUBSCRIBE of an `Event::Request`, which is answered by it; `notify` is to follow at once. `None` where it was
+    /// refused: too short (423), or there are too many (503).
+    pub fn grant(
+        &mut self,
+        ticket: RequestTicket,
+        request: &Request,
+        flow: Flow,
+        media_type: &str,
+        terms: Terms,
+        now: Instant,
+    ) -> Option<WatcherId> {
+        let granted = match terms.grant(request) {
+            Ok(granted) if self.watchers.len() < MAX_WATCHERS => granted,
+            full_or_short => {
+                let status = if full_or_short.is_ok() { 503 } else { 423 };
+                let mut response = request.response(StatusCode::from(status), None);
+                match full_or_short {
+                    Ok(_) => response.headers.push("Retry-After", "60"),
+                    Err(least) => response.headers.push("Min-Expires", least.as_secs().to_string()),
+                }
+                self.respond(ticket, response, now);
+                return None;
+            }
+        };
+        let (id, response) = self.watchers.grant(&mut self.cx, request, flow, media_type, (terms, granted), now);
+        self.respond(ticket, response, now);
+        Some(id)
+    }
+
+    /// Tells a watcher how things are now; while an earlier NOTIFY is under way the last word waits.
+    pub fn notify(&mut self, watcher: WatcherId, body: Bytes, now: Instant) {
+        self.watchers.notify(&mut self.cx, watcher, body, now);
+    }
+
     /// Where we can be reached by whom `to` leads to: what our requests there have in Contact.
     pub fn contact(&self, to: Destination, user: Option<String>) -> NameAddr {
         self.cx.contact(to, user)
@@ -336,6 +414,7 @@ impl UserAgent {
             transactions,
             sessions: self.sessions.len(),
             requests: self.singles.len(),
+            subscriptions: self.subscriptions.len() + self.watchers.len(),
             timers: timers + self.cx.deadlines.len(),
         }
     }

@@ -1,7 +1,9 @@
 //! Requests over real sockets on loopback, against an engine that answers as each test says.
 
 mod callbacks;
+mod experts;
 mod limits;
+mod login;
 mod operator;
 mod recordings;
 mod refusals;
@@ -49,6 +51,7 @@ struct Server {
     address: SocketAddr,
     views: Arc<Views>,
     tokens: Arc<Tokens>,
+    users: Arc<Users>,
     ready: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<ApiRequest>>>,
     office: Arc<sample::Office>,
@@ -71,11 +74,14 @@ impl Server {
     async fn keeping(events: usize, engine: Engine, limits: Limits) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Arc::new(Tokens::open(folder.path(), sample::at()).unwrap());
+        let users = Arc::new(Users::open(folder.path()).unwrap());
+        users.configure(sample::users());
         let views = Arc::new(Views::new(sample::at(), events));
         for agent in ["201", "202"] {
             views.publish(Change::Agent(sample::agent(agent)), sample::at());
         }
         views.publish(Change::Queue(sample::queue("sales")), sample::at());
+        views.publish(Change::Expert(Box::new(sample::expert("301"))), sample::at());
         views.publish(Change::Call(Box::new(sample::call(1))), sample::at());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let ready = Arc::new(AtomicBool::new(true));
@@ -89,6 +95,7 @@ impl Server {
             office: office.clone(),
             ready: ready.clone(),
             tokens: tokens.clone(),
+            users: users.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             archive: Arc::new(sample::Shelf::new(folder.path())),
             archives: Arc::new(sample::Past),
@@ -100,6 +107,7 @@ impl Server {
             address,
             views,
             tokens,
+            users,
             ready,
             asked,
             office,
@@ -169,6 +177,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     ApiRequest::SetAgentState { agent, state, reason } => Some((agent, *state, reason.clone())),
                     ApiRequest::LogOut { agent } => Some((agent, AgentState::LoggedOut, None)),
                     ApiRequest::HangUp { .. }
+                    | ApiRequest::SetPresence { .. }
                     | ApiRequest::Record { .. }
                     | ApiRequest::Steer { .. }
                     | ApiRequest::Supervise { .. }

@@ -11,7 +11,7 @@ async fn unknown_things_are_named_with_the_nearest() {
     for (method, path, code, hint) in [
         ("GET", "/api/v1/call", "unknown_path", "did you mean '/api/v1/calls'?"),
         ("GET", "/metric", "unknown_path", "did you mean '/metrics'?"),
-        ("GET", "/", "unknown_path", "/api/v1/openapi.json lists"),
+        ("GET", "/nothing/of/ours", "unknown_path", "/api/v1/openapi.json lists"),
         ("POST", "/api/v1/calls/1/hangup", "unknown_call", "GET /api/v1/calls lists"),
         ("GET", "/api/v1/calls/no-such-call", "unknown_call", "no-such-call"),
         ("GET", "/api/v1/calls/00000000000000000000000000000002", "unknown_call", "relais cdr"),

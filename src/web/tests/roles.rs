@@ -8,10 +8,11 @@ use crate::web::access::{ROUTES, Rule};
 const CALL: &str = "00000000000000000000000000000001";
 
 /// Who asks, in the order of the columns below.
-fn askers(server: &Server) -> [Option<String>; 7] {
+fn askers(server: &Server) -> [Option<String>; 8] {
     [
         None,
         Some(server.token(Role::Callback)),
+        Some(server.token(Role::Presence)),
         Some(server.token_of(Role::Agent, Some("201"))),
         Some(server.token_of(Role::Agent, Some("202"))),
         Some(server.token(Role::Supervisor)),
@@ -20,25 +21,32 @@ fn askers(server: &Server) -> [Option<String>; 7] {
     ]
 }
 
-/// The statuses a route gives: no token, a page's key, agent 201 (whom it concerns), agent 202, supervisor, operator, admin.
-fn expected(method: &str, path: &str) -> [u16; 7] {
+/// The statuses a route gives: no token, a page's key, a telephony, agent 201 (whom it concerns), agent 202, supervisor, operator, admin.
+fn expected(method: &str, path: &str) -> [u16; 8] {
     match (method, path) {
-        ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 7],
-        ("GET", "/calls" | "/calls/{id}" | "/calls/{id}/trace" | "/queues" | "/agents" | "/callbacks") => {
-            [401, 403, 200, 200, 200, 200, 200]
+        ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => [200; 8],
+        ("GET", "/calls" | "/calls/{id}" | "/calls/{id}/trace" | "/queues" | "/agents" | "/experts" | "/callbacks") => {
+            [401, 403, 403, 200, 200, 200, 200, 200]
         }
-        ("GET", "/events") => [401, 403, 101, 101, 101, 101, 101],
-        ("POST", "/calls/{id}/supervise") => [401, 403, 403, 403, 200, 200, 200],
-        ("POST", path) if path.starts_with("/calls/{id}/") => [401, 403, 200, 403, 200, 200, 200],
-        ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 200, 403, 200, 200, 200],
-        ("GET", "/voicemails" | "/recordings/{id}" | "/reports") => [401, 403, 403, 403, 200, 200, 200],
-        ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 204, 204, 204],
-        ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 200, 200],
-        ("POST", "/callbacks") => [401, 201, 201, 201, 201, 201, 201],
-        ("DELETE", "/callbacks/{id}") => [401, 403, 403, 403, 204, 204, 204],
-        ("GET", "/tokens") => [401, 403, 403, 403, 403, 403, 200],
-        ("POST", "/tokens") => [401, 403, 403, 403, 403, 403, 201],
-        ("DELETE", "/tokens/{id}") => [401, 403, 403, 403, 403, 403, 204],
+        ("POST", "/login") => [200; 8],
+        ("POST", "/logout") => [401, 403, 403, 204, 204, 204, 204, 204],
+        ("GET", "/session" | "/centre") => [401, 403, 403, 200, 200, 200, 200, 200],
+        ("GET", "/calls/{id}/contacts") => [401, 403, 403, 200, 403, 200, 200, 200],
+        ("POST", "/experts/{id}/presence") => [401, 403, 200, 403, 403, 403, 200, 200],
+        ("GET", "/events") => [401, 403, 403, 101, 101, 101, 101, 101],
+        ("POST", "/calls/{id}/supervise") => [401, 403, 403, 403, 403, 200, 200, 200],
+        ("POST", path) if path.starts_with("/calls/{id}/") => [401, 403, 403, 200, 403, 200, 200, 200],
+        ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 403, 200, 403, 200, 200, 200],
+        ("GET", "/voicemails" | "/recordings/{id}" | "/reports" | "/records") => {
+            [401, 403, 403, 403, 403, 200, 200, 200]
+        }
+        ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 403, 204, 204, 204],
+        ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 403, 200, 200],
+        ("POST", "/callbacks") => [401, 201, 403, 201, 201, 201, 201, 201],
+        ("DELETE", "/callbacks/{id}") => [401, 403, 403, 403, 403, 204, 204, 204],
+        ("GET", "/tokens") => [401, 403, 403, 403, 403, 403, 403, 200],
+        ("POST", "/tokens") => [401, 403, 403, 403, 403, 403, 403, 201],
+        ("DELETE", "/tokens/{id}") => [401, 403, 403, 403, 403, 403, 403, 204],
         other => panic!("say here what {other:?} gives"),
     }
 }
@@ -49,8 +57,10 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
         "/calls/{id}/disposition" => (CALL.to_owned(), Some(r#"{"code":"sale","resolved":true}"#)),
         "/calls/{id}/supervise" => (CALL.to_owned(), Some(r#"{"mode":"listen","leg":"sip:201@relais.test"}"#)),
         "/calls/{id}/consult" => (CALL.to_owned(), Some(r#"{"to":"expert:301"}"#)),
+        "/experts/{id}/presence" => ("301".to_owned(), Some(r#"{"state":"busy"}"#)),
         "/calls/{id}/transfer" => (CALL.to_owned(), Some(r#"{"to":"agent:202"}"#)),
         path if path.starts_with("/calls/{id}") => (CALL.to_owned(), None),
+        "/login" => (String::new(), Some(r#"{"user":"201","password":"demo-201"}"#)),
         "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
         "/callbacks/{id}" => (CALL.to_owned(), None),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
@@ -87,7 +97,7 @@ async fn every_route_serves_the_roles_it_should_and_no_other() {
 #[tokio::test]
 async fn the_engine_hears_nothing_of_a_refused_request() {
     let server = Server::start().await;
-    let [_, _, _, other, ..] = askers(&server);
+    let [_, _, _, _, other, ..] = askers(&server);
     for asker in [None, Some("relais-00000000-00"), other.as_deref()] {
         for (method, path, rule) in ROUTES {
             if *rule == Rule::Own {
@@ -205,7 +215,7 @@ async fn an_agent_says_what_a_call_came_to_also_when_it_is_over_and_takes_the_ti
         let answer = server.send("POST", "/api/v1/agents/201/state", Some(&agent), Some(body)).await;
         assert_eq!(answer.status, status, "{body}: {answer:?}");
     }
-    let disposition = crate::record::Disposition { code: "complaint".to_owned(), resolved: Some(false) };
+    let disposition = crate::record::Disposition { code: "complaint".to_owned(), resolved: Some(false), note: None };
     let by = std::time::Duration::from_secs(90);
     let wanted =
         [ApiRequest::Dispose { call: over, disposition }, ApiRequest::ExtendWrapUp { agent: "201".into(), by }];

@@ -7,13 +7,15 @@ use crate::findings::{Finding, Severity};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, Recording, RecordingKind, RecordingState};
 use crate::report::{Query, Report, Tally};
+use crate::settings::{User, UserRole};
 use crate::time::Wall;
 use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
 use crate::views::{
-    AgentState, AgentView, CallState, CallView, LegView, QueueView, ReloadAttempt, ReloadBy, ReloadView,
+    AgentState, AgentView, CallState, CallView, CentreView, ExpertSource, ExpertView, LegView, Presence, QueueView,
+    ReloadAttempt, ReloadBy, ReloadView,
 };
 use crate::web::reports::ReportFailure;
-use crate::web::{Archive, Archives, Busy};
+use crate::web::{Archive, Archives, Busy, RecordQuery};
 
 pub fn at() -> Wall {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -32,6 +34,21 @@ pub fn agent(id: &str) -> AgentView {
         call_id: None,
         reachable: true,
         handled: 3,
+    }
+}
+
+pub fn expert(id: &str) -> ExpertView {
+    ExpertView {
+        id: id.into(),
+        name: format!("Expert {id}"),
+        competence: vec!["tax".to_owned()],
+        presence: Presence::Free,
+        presence_age_ms: Some(0),
+        heard_at: Some(at()),
+        since: at(),
+        source: Some(ExpertSource::Dialog),
+        reachable: Some(true),
+        open: true,
     }
 }
 
@@ -73,9 +90,12 @@ pub fn call(id: u128) -> CallView {
         started_at: at(),
         answered_at: Some(at()),
         queue: Some(QueueId::from("sales")),
+        waiting_since: Some(at()),
+        wait_ms: Some(1_200),
         position: None,
         agent: Some(AgentId::from("201")),
         consult: None,
+        recording: None,
         legs: vec![
             leg(1, Party::Caller, "sip:33155501@127.0.0.2:5070"),
             leg(2, Party::Agent, "sip:201@127.0.0.3:5080"),
@@ -99,6 +119,19 @@ pub fn record(call: &CallView) -> CallRecord {
         hold_ms: Some(0),
         ..CallRecord::new(call.call_id, &call.from, &call.to, call.started_at)
     }
+}
+
+/// People of the configuration: an agent and a supervisor.
+pub fn users() -> Vec<User> {
+    let user = |id: &str, role, agent: Option<&str>| User {
+        id: id.to_owned(),
+        name: format!("Person {id}"),
+        role,
+        agent: agent.map(AgentId::from),
+        language: Some("fr".into()),
+        password: format!("demo-{id}"),
+    };
+    vec![user("201", UserRole::Agent, Some("201")), user("lead", UserRole::Supervisor, None)]
 }
 
 /// The one message there is.
@@ -161,6 +194,28 @@ pub struct Office {
 impl crate::web::Office for Office {
     fn record(&self, id: CallId) -> Result<Option<CallRecord>, String> {
         Ok((id == CallId(9)).then(|| CallRecord { trace: trace(), ..record(&call(9)) }))
+    }
+
+    fn records(&self, query: &RecordQuery) -> Result<Vec<CallRecord>, String> {
+        let known = [9, 8].map(|id| record(&call(id)));
+        Ok(known.into_iter().filter(|record| query.takes(record)).take(query.limit).collect())
+    }
+
+    fn contacts(&self, number: &str, limit: usize) -> Result<Vec<CallRecord>, String> {
+        let note = Some("asked for the invoice".to_owned());
+        let known = [9, 1].map(|id| CallRecord { note: note.clone(), ..record(&call(id)) });
+        Ok(known.into_iter().filter(|record| record.from == number).take(limit).collect())
+    }
+
+    fn centre(&self) -> CentreView {
+        CentreView {
+            domain: "relais.test".to_owned(),
+            time_zone: "Europe/Paris".to_owned(),
+            languages: vec!["en".into()],
+            pause_reasons: vec!["lunch".to_owned()],
+            dispositions: vec!["sale".to_owned()],
+            queues: Vec::new(),
+        }
     }
 
     fn reload(&self) -> Result<ReloadView, Busy> {

@@ -7,6 +7,7 @@ mod monkey;
 mod random;
 mod rules;
 mod torture;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -294,6 +295,10 @@ fn tell(event: &Event) -> String {
         Event::Ended { cause, .. } => format!("ended {cause:?}"),
         Event::Request { request, .. } => format!("request {}", request.method),
         Event::Response { response, .. } => format!("response {}", response.status.code()),
+        Event::Notified { body, .. } => format!("notified {}", String::from_utf8_lossy(body)),
+        Event::Unsubscribed { why, .. } => format!("unsubscribed {why:?}"),
+        Event::Watched { .. } => "watched".into(),
+        Event::Unwatched { .. } => "unwatched".into(),
     }
 }
 

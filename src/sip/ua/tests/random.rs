@@ -93,7 +93,12 @@ impl Life {
                 *ends += 1;
                 assert_eq!(*ends, 1, "seed {}: {session} of side {side} ended twice", self.seed);
             }
-            Event::Request { .. } | Event::Response { .. } => panic!("seed {}: {event:?}", self.seed),
+            Event::Request { .. }
+            | Event::Response { .. }
+            | Event::Notified { .. }
+            | Event::Unsubscribed { .. }
+            | Event::Watched { .. }
+            | Event::Unwatched { .. } => panic!("seed {}: {event:?}", self.seed),
         }
     }
 
@@ -175,7 +180,12 @@ fn session_of(event: &Event) -> Option<SessionId> {
         | Event::Info { session, .. }
         | Event::Referred { session, .. }
         | Event::Ended { session, .. } => Some(*session),
-        Event::Request { .. } | Event::Response { .. } => None,
+        Event::Request { .. }
+        | Event::Response { .. }
+        | Event::Notified { .. }
+        | Event::Unsubscribed { .. }
+        | Event::Watched { .. }
+        | Event::Unwatched { .. } => None,
     }
 }
 

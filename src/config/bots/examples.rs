@@ -1,0 +1,124 @@
+//! Files of what callers say: one a language, sentences by intent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use toml::de::DeValue;
+
+use super::{Known, NONE, unknown};
+use crate::callbot::matching::Example;
+use crate::callbot::text::{LONGEST, plain};
+use crate::config::files;
+use crate::dialplan::reader::{self, At, Table};
+use crate::findings::{Finding, Findings};
+use crate::ids::Language;
+
+/// What learning is made for; the time it takes grows with the square.
+const MOST_EXAMPLES: usize = 6_000;
+
+/// Fewer of them teach little.
+const FEW: usize = 8;
+
+/// What the files hold.
+#[derive(Default)]
+pub(super) struct Learnt {
+    pub examples: BTreeMap<Language, Vec<Example>>,
+    pub anger: BTreeMap<Language, Vec<String>>,
+}
+
+pub(super) fn read_all(
+    patterns: &[At<String>],
+    folder: &Path,
+    known: &Known<'_>,
+    findings: &mut Findings<'_>,
+    found: &mut Vec<Finding>,
+) -> Learnt {
+    let mut learnt = Learnt::default();
+    for source in files::sources("examples", patterns, folder, findings) {
+        let mut own = Findings::new(&source);
+        if let Some(document) = reader::parse(&mut own) {
+            read(Table::new("examples", document.get_ref(), 0..0), known, &mut learnt, &mut own);
+        }
+        found.extend(own.into_sorted());
+    }
+    learnt
+}
+
+fn read(mut table: Table<'_>, known: &Known<'_>, learnt: &mut Learnt, findings: &mut Findings<'_>) {
+    let Some(language) = table.required_text("language", findings) else { return };
+    let language = Language::from(language.value.as_str());
+    // One that the centre does not speak is told of where the bot names it.
+    let spoken = known.languages.contains(&language);
+    let mut own: Vec<Example> = Vec::new();
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (intent, value) in table.table("examples", findings).iter().flat_map(Table::all) {
+        let place = known.intents.iter().position(|known| known == intent.value);
+        if place.is_none() && intent.value != NONE {
+            let names: Vec<String> = known.intents.iter().cloned().chain([NONE.to_owned()]).collect();
+            let name = At { value: intent.value.to_owned(), span: intent.span.clone() };
+            unknown("examples", "intent", &name, &names, findings);
+            continue;
+        }
+        let DeValue::Array(items) = value.get_ref() else {
+            findings.error(value.span(), format!("examples: {} is to be a list of texts", intent.value), None);
+            continue;
+        };
+        for item in items.iter() {
+            let text = item.get_ref().as_str().unwrap_or_default();
+            let form = plain(text);
+            if form.is_empty() || text.chars().count() > LONGEST {
+                let message = format!("examples: {}: a sentence has 1 to {LONGEST} characters", intent.value);
+                findings.error(item.span(), message, None);
+                continue;
+            }
+            match seen.insert(form, intent.value.to_owned()) {
+                Some(other) if other != intent.value => {
+                    let message = format!("examples: \"{text}\" stands for '{other}' and for '{}'", intent.value);
+                    findings.error(item.span(), message, "keep it where it belongs".to_owned());
+                }
+                Some(_) => {
+                    findings.warning(item.span(), format!("examples: \"{text}\" stands twice"), None);
+                }
+                None => own.push((text.to_owned(), place)),
+            }
+        }
+    }
+    if own.len() > MOST_EXAMPLES {
+        findings.error(table.span.clone(), format!("examples: more than {MOST_EXAMPLES} in one language"), None);
+        own.truncate(MOST_EXAMPLES);
+    }
+    let anger = table.table("words", findings).map(|mut words| {
+        let anger = words.texts("anger", findings).map(|texts| texts.value).unwrap_or_default();
+        words.finish(findings);
+        anger.iter().map(|word| plain(&word.value)).filter(|word| !word.is_empty()).collect::<Vec<_>>()
+    });
+    table.finish(findings);
+    if spoken {
+        learnt.examples.entry(language.clone()).or_default().extend(own);
+        learnt.anger.entry(language).or_default().extend(anger.unwrap_or_default());
+    }
+}
+
+/// Every intent has enough examples in every language, and there are some of what is no wish.
+pub(super) fn check(learnt: &Learnt, known: &Known<'_>, bot: &Table<'_>, findings: &mut Findings<'_>) {
+    for language in &known.languages {
+        let examples = learnt.examples.get(language).map(Vec::as_slice).unwrap_or_default();
+        let mut few: BTreeSet<&str> = BTreeSet::new();
+        for (place, intent) in known.intents.iter().enumerate() {
+            if examples.iter().filter(|(_, of)| *of == Some(place)).count() < FEW {
+                few.insert(intent);
+            }
+        }
+        if !few.is_empty() {
+            let few: Vec<&str> = few.into_iter().collect();
+            let message = format!("{}: fewer than {FEW} examples in {language} of {}", bot.what, few.join(", "));
+            let hint = "thirty of them, each said another way, are a good beginning".to_owned();
+            findings.warning(bot.span.clone(), message, hint);
+        }
+        if !examples.iter().any(|(_, of)| of.is_none()) {
+            let message = format!("{}: no examples in {language} of `{NONE}`, what is no wish", bot.what);
+            let hint = "without them the bot tells small talk from a wish less well".to_owned();
+            findings.warning(bot.span.clone(), message, hint);
+        }
+    }
+}

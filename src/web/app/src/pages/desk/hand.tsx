@@ -1,0 +1,320 @@
+// The call in hand: who, why, how long, and what can be done with it; then what it came to.
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { api, type Call, type CallRecord, type CallTrace, ok, type Schemas } from '../../api/client';
+import { dateTime, span, t, word } from '../../i18n';
+import { agents, experts, me, serverNow } from '../../live/store';
+import { Icon } from '../../ui/icons';
+import { Button, Said, Since, State } from '../../ui/parts';
+import { hand, own, wrapping } from './own';
+import * as steer from './steer';
+import { Wrap } from './wrap';
+
+export function Hand() {
+  const call = hand.value;
+  const over = wrapping.value;
+  const live = call && call.state !== 'ending' && own.value?.state !== 'wrap_up';
+  return (
+    <section class="card hand" aria-labelledby="hand-title">
+      <header>
+        <h2 id="hand-title">{t('desk.call')}</h2>
+        {live && <CallState state={call.state} />}
+      </header>
+      <Warnings />
+      {live ? <InHand call={call} /> : over ? <Over call={over} /> : <Idle />}
+    </section>
+  );
+}
+
+function CallState({ state }: { state: Call['state'] }) {
+  return <span class={`state ${state}`}>{t(`call.state.${state}`)}</span>;
+}
+
+function Warnings() {
+  const agent = own.value;
+  if (agent?.state === 'not_responding') return <p class="banner">{t('state.notResponding')}</p>;
+  if (agent && !agent.reachable && agent.state !== 'logged_out') return <p class="banner">{t('state.noPhone')}</p>;
+  return null;
+}
+
+function Idle() {
+  const state = own.value?.state ?? 'logged_out';
+  const hint =
+    state === 'available' ? t('desk.idle.available') : state === 'paused' ? t('desk.idle.paused') : state === 'logged_out' ? t('desk.idle.logged_out') : '';
+  return (
+    <div class="idle">
+      <Icon name="phone" />
+      <strong>{t('desk.idle')}</strong>
+      <p>{hint}</p>
+    </div>
+  );
+}
+
+function Caller({ from }: { from: string }) {
+  const withheld = !from || from === 'anonymous';
+  return <p class="caller">{withheld ? t('desk.withheld') : <Said>{from}</Said>}</p>;
+}
+
+function InHand({ call }: { call: Call }) {
+  const ringing = own.value?.state === 'ringing' || own.value?.state === 'reserved';
+  const talking = !ringing && ['talking', 'holding', 'consulting', 'conference'].includes(call.state);
+  const leg = steer.ownLeg(call);
+  const held = steer.isHeld(call);
+  return (
+    <>
+      <div class="head">
+        <div class="who">
+          <Caller from={call.from} />
+          {call.outgoing && <span class="chip">{t('desk.outgoing')}</span>}
+        </div>
+        <dl class="facts">
+          <div>
+            <dt>{t('desk.queue')}</dt>
+            <dd>{call.queue ?? t('unit.none')}</dd>
+          </div>
+          <div>
+            <dt>{t('desk.waited')}</dt>
+            <dd>{waited(call)}</dd>
+          </div>
+          <div>
+            <dt>{t('desk.duration')}</dt>
+            <dd>
+              <Since at={call.answered_at ?? call.started_at} />
+            </dd>
+          </div>
+          <div>
+            <dt class="sr-only">{t('desk.dialled', { number: '' })}</dt>
+            <dd class="quiet-text">
+              <Said>{t('desk.dialled', { number: call.to })}</Said>
+            </dd>
+          </div>
+        </dl>
+      </div>
+      {ringing && (
+        <p class="prompt" role="alert">
+          {t('desk.ringing')}
+        </p>
+      )}
+      {talking && (
+        <div class="actions">
+          <Button icon={held ? 'resume' : 'hold'} pressed={held} shortcut="h" onDo={steer.toggleHold}>
+            {held ? t('desk.resume') : t('desk.hold')}
+          </Button>
+          <Button icon={leg?.muted ? 'mute' : 'mic'} pressed={leg?.muted ?? false} shortcut="m" onDo={steer.toggleMute}>
+            {leg?.muted ? t('desk.unmute') : t('desk.mute')}
+          </Button>
+          <Tape state={call.recording ?? null} />
+          <span class="room" />
+          <Button icon="hangUp" kind="danger" shortcut="x" onDo={steer.hangUp}>
+            {t('desk.hangUp')}
+          </Button>
+        </div>
+      )}
+      {talking && call.consult && <Consulting consult={call.consult} />}
+      <div class="parts">
+        <div>
+          <Why id={call.call_id} changes={`${call.state}${call.agent}`} />
+          {talking && <Parties call={call} />}
+          {talking && <Wrap id={call.call_id} over={false} />}
+        </div>
+        <div>
+          <Contacts id={call.call_id} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function waited(call: Call): string {
+  if (call.wait_ms != null) return span(call.wait_ms);
+  return call.waiting_since ? span(serverNow.value - Date.parse(call.waiting_since)) : t('unit.none');
+}
+
+function Over({ call }: { call: { call_id: string; from: string; queue?: string | null } }) {
+  return (
+    <>
+      <div class="head">
+        <div class="who">
+          <Caller from={call.from} />
+          <State state="wrap_up" />
+          {own.value && <Since at={own.value.since} class="quiet-text" />}
+        </div>
+      </div>
+      <div class="parts">
+        <div>
+          <Wrap id={call.call_id} over />
+        </div>
+        <div>
+          <Contacts id={call.call_id} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Tape({ state }: { state: Schemas['RecordingWish'] | null }) {
+  const shown = state === 'on' || state === 'paused' ? state : 'off';
+  return (
+    <>
+      {shown === 'off' ? (
+        <Button icon="record" onDo={() => steer.record('on')}>
+          {t('desk.record')}
+        </Button>
+      ) : (
+        <Button icon={shown === 'on' ? 'hold' : 'record'} pressed={shown === 'paused'} onDo={() => steer.record(shown === 'on' ? 'paused' : 'on')}>
+          {shown === 'on' ? t('desk.recordPause') : t('desk.recordGoOn')}
+        </Button>
+      )}
+      <span class={`tape ${shown}`} role="status">
+        {t(`desk.recording.${shown}`)}
+      </span>
+    </>
+  );
+}
+
+function nameOf(to: string): string {
+  const [kind, id = ''] = to.split(/:(.*)/);
+  if (kind === 'agent') return agents.value.get(id)?.name ?? id;
+  if (kind === 'expert') return experts.value.get(id)?.name ?? id;
+  return id;
+}
+
+function Consulting({ consult }: { consult: NonNullable<Call['consult']> }) {
+  const there = consult.state === 'private' || consult.state === 'swapped';
+  return (
+    <div class="consultation" role="group" aria-label={t('consult.title')}>
+      <p role="status">{t(`consult.${consult.state}`, { name: nameOf(consult.to) })}</p>
+      {consult.state !== 'handing_over' && (
+        <div class="buttons">
+          <Button icon="swap" shortcut="s" disabled={!there} onDo={steer.swap}>
+            {t('consult.swap')}
+          </Button>
+          <Button icon="transfer" kind="main" shortcut="t" onDo={steer.complete}>
+            {t('consult.complete')}
+          </Button>
+          <Button icon="people" shortcut="k" disabled={!there} onDo={steer.conference}>
+            {t('consult.conference')}
+          </Button>
+          <Button icon="back" shortcut="b" onDo={steer.cancel}>
+            {t('consult.cancel')}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Parties({ call }: { call: Call }) {
+  return (
+    <>
+      <h3>{t('desk.parties')}</h3>
+      <ul class="parties">
+        {call.legs.map((leg) => (
+          <li key={leg.leg_id}>
+            <span class="quiet-text small-text">{t(`role.${leg.role}`)}</span>
+            <Said>{userOf(leg.address)}</Said>
+            {leg.role === 'agent' && userOf(leg.address) === me.value?.agent && <span class="chip">{t('desk.you')}</span>}
+            {leg.muted && <span class="chip">{t('desk.muted')}</span>}
+            {leg.on_hold && <span class="chip">{t('desk.onHold')}</span>}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+export function userOf(address: string): string {
+  const rest = address.replace(/^sips?:/i, '');
+  return rest.includes('@') ? rest.slice(0, rest.indexOf('@')) : rest;
+}
+
+/** The way through the matrix, and why this agent: read anew when the call gets further. */
+function Why({ id, changes }: { id: string; changes: string }) {
+  const trace = useSignal<CallTrace | null>(null);
+  useEffect(() => {
+    let current = true;
+    ok(api.GET('/calls/{id}/trace', { params: { path: { id } } }))
+      .then((found) => {
+        if (current) trace.value = found;
+      })
+      .catch(() => undefined);
+    return () => {
+      current = false;
+    };
+  }, [id, changes]);
+  const found = trace.value?.trace;
+  const decision = found?.decisions?.at(-1);
+  return (
+    <>
+      <h3>{t('desk.why')}</h3>
+      <ol class="steps">
+        {found?.levels
+          .filter((level) => level.module)
+          .slice(-6)
+          .map((level, at) => (
+            <li key={at}>
+              <span>
+                {level.module}
+                <small>
+                  {level.plan} · {level.level}
+                </small>
+              </span>
+              <span class="quiet-text">{level.result}</span>
+            </li>
+          ))}
+      </ol>
+      {decision && <p class="quiet-text small-text">{t('desk.why.rule', { rule: decision.rule.replaceAll('_', ' ') })}</p>}
+    </>
+  );
+}
+
+function Contacts({ id }: { id: string }) {
+  const contacts = useSignal<CallRecord[] | null>(null);
+  const failed = useSignal(false);
+  useEffect(() => {
+    let current = true;
+    contacts.value = null;
+    failed.value = false;
+    ok(api.GET('/calls/{id}/contacts', { params: { path: { id } } }))
+      .then((found) => {
+        if (current) contacts.value = found.records;
+      })
+      .catch(() => {
+        if (current) failed.value = true;
+      });
+    return () => {
+      current = false;
+    };
+  }, [id]);
+  return (
+    <>
+      <h3>{t('desk.history')}</h3>
+      {failed.value && <p class="quiet-text">{t('desk.history.failed')}</p>}
+      {contacts.value?.length === 0 && <p class="quiet-text">{t('desk.history.none')}</p>}
+      <ul class="contacts">
+        {contacts.value?.slice(0, 8).map((record) => (
+          <li key={record.call_id}>
+            <span class="line">
+              <strong>{dateTime(record.started_at)}</strong>
+              {record.outcome && <span>{t(`outcome.${record.outcome}`)}</span>}
+              <span class="quiet-text small-text">
+                {[record.queue, record.agent && (agents.value.get(record.agent)?.name ?? record.agent), record.talk_ms != null ? span(record.talk_ms) : null]
+                  .filter(Boolean)
+                  .join(' · ')}
+              </span>
+            </span>
+            {(record.disposition || record.resolved != null) && (
+              <span class="line small-text">
+                {record.disposition && <span class="chip">{word('disposition', record.disposition)}</span>}
+                {record.resolved != null && (
+                  <span class={record.resolved ? '' : 'tone-warn'}>{record.resolved ? t('wrap.resolved.yes') : t('wrap.resolved.no')}</span>
+                )}
+              </span>
+            )}
+            {record.note && <Said>{record.note}</Said>}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
