@@ -151,8 +151,11 @@ mod tests {
     use super::*;
     use crate::rtp::Header;
 
+    /// What was heard, with the level of what was played.
+    type Heard = Vec<(Vec<i16>, f32)>;
+
     #[derive(Clone, Default)]
-    struct Tape(Arc<Mutex<Vec<(Vec<i16>, f32)>>>);
+    struct Tape(Arc<Mutex<Heard>>);
 
     impl Ears for Tape {
         fn hear(&self, pcm: &[i16], played: f32) {

@@ -20,7 +20,7 @@ use crate::ivr::{Calendar, Holiday, Hours, Module, YearlyDay, of_country};
 use crate::record::Outcome;
 use crate::time::{Instant, Now};
 
-/// The shipped prompts have texts in both languages, and the music none.
+/// The shipped prompts have texts in every language, and the music none.
 fn prompts() -> std::collections::BTreeSet<String> {
     let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts/prompts.toml");
     let catalogue: toml::Table = std::fs::read_to_string(catalogue).unwrap().parse().unwrap();
@@ -57,8 +57,8 @@ fn names() -> Names {
         numbering: Numbering::default(),
         bots: bots(),
         time_zone: String::new(),
-        prompts: ["en", "fr"].map(|language| (Language::from(language), prompts())).into(),
-        spoken: ["en", "fr"].map(|language| (Language::from(language), prompts::tests::table())).into(),
+        prompts: ["en", "fr", "ko"].map(|language| (Language::from(language), prompts())).into(),
+        spoken: ["en", "fr", "ko"].map(|language| (Language::from(language), prompts::tests::table())).into(),
     }
 }
 
