@@ -801,6 +801,8 @@ export interface components {
             answered_at?: string | null;
             call_id: string;
             consult?: components["schemas"]["ConsultView"] | null;
+            /** @description What was said with bots before: transcript, what is wanted, slots, misses, and why a person goes on. */
+            conversations?: Record<string, never>[];
             from: string;
             legs: components["schemas"]["LegView"][];
             /** @description We rang the caller: a call-back. */
