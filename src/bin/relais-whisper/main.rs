@@ -145,7 +145,7 @@ impl Model {
             return_no_speech_prob: true,
             ..WhisperOptions::default()
         };
-        let results = self.whisper.generate(&encoded, &[prompt.clone()], &options).map_err(said)?;
+        let results = self.whisper.generate(&encoded, std::slice::from_ref(&prompt), &options).map_err(said)?;
         let Some(result) = results.into_iter().next() else { return Ok(Some(Words::default())) };
         let (Some(tokens), Some(ids)) = (result.sequences.first(), result.sequences_ids.first()) else {
             return Ok(Some(Words::default()));
@@ -156,7 +156,7 @@ impl Model {
         let text = self.alphabet.text(tokens).trim().to_owned();
         let start: Vec<usize> = prompt.iter().filter_map(|token| self.ids.get(token).copied()).collect();
         let frames = columns.min(samples.len() / HOP).max(2);
-        let aligned = self.whisper.align(&encoded, &start, &[ids.clone()], &[frames], 7).map_err(said)?;
+        let aligned = self.whisper.align(&encoded, &start, std::slice::from_ref(ids), &[frames], 7).map_err(said)?;
         let words = aligned
             .first()
             .map_or_else(Vec::new, |aligned| self.words(tokens, &aligned.alignments, &aligned.text_token_probs));
