@@ -18,6 +18,8 @@ pub const PING: Duration = Duration::from_millis(500);
 pub const SILENT: Duration = Duration::from_millis(1_500);
 /// The worker answers `hello` and `open` at once; the engine's own preparations come before it listens.
 const GREETING: Duration = Duration::from_secs(2);
+/// So long is listened to one that takes nothing more.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// Orders on their way: 4 s of audio in pieces of 20 ms.
 pub const ORDERS: usize = 200;
 const REPORTS: usize = 64;
@@ -175,8 +177,8 @@ async fn serve(engine: String, mut framed: Framed, mut orders: mpsc::Receiver<Or
                     Some(Order::Finish(utterance)) => message::frame(&Ask::Finish { utterance }),
                     Some(Order::Discard) => message::frame(&Ask::Discard),
                 };
-                if let Err(fault) = framed.send(frame).await {
-                    break died(fault);
+                if framed.send(frame).await.is_err() {
+                    break last_word(&engine, &mut framed).await;
                 }
             }
             told = framed.told() => {
@@ -195,8 +197,8 @@ async fn serve(engine: String, mut framed: Framed, mut orders: mpsc::Receiver<Or
             }
             beat = pulse.beat() => match beat {
                 Ok(ping) => {
-                    if let Err(fault) = framed.send(ping).await {
-                        break died(fault);
+                    if framed.send(ping).await.is_err() {
+                        break last_word(&engine, &mut framed).await;
                     }
                 }
                 Err(silent_ms) => break SpeechFailure::Silent { engine: engine.clone(), silent_ms },
@@ -204,6 +206,22 @@ async fn serve(engine: String, mut framed: Framed, mut orders: mpsc::Receiver<Or
         }
     };
     let _ = reports.send(Report::Failed(failure)).await;
+}
+
+/// Why a worker takes nothing more: it may have said so before it closed.
+async fn last_word(engine: &str, framed: &mut Framed) -> SpeechFailure {
+    let told = async {
+        while let Ok(Some(told)) = framed.told().await {
+            if let Tell::Failed { message } = told {
+                return Some(message);
+            }
+        }
+        None
+    };
+    match tokio::time::timeout(LAST_WORD, told).await {
+        Ok(Some(message)) => SpeechFailure::Engine { engine: engine.to_owned(), message },
+        _ => SpeechFailure::Died { engine: engine.to_owned() },
+    }
 }
 
 /// Only listens whether the worker is alive, until it is not; says why.
