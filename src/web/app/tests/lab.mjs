@@ -59,7 +59,7 @@ export class Lab {
     const demo = readFileSync(join(root, 'deploy/demo/relais.toml'), 'utf8');
     const config = change(
       demo
-        .replace('../../prompts', join(root, 'prompts'))
+        .replaceAll('../../', root.endsWith('/') ? root : `${root}/`)
         .replace('"plans/*.toml"', `"${join(root, 'deploy/demo/plans')}/*.toml"`)
         .replace('watch = true', 'watch = false')
         .replace('127.0.0.1:5090', `127.0.0.1:${lab.expert}`),
