@@ -360,3 +360,9 @@ impl Drop for Appliance {
         let _ = child.wait();
     }
 }
+
+/// The demo's configuration as it may stand in another folder, with its data there.
+pub fn demo_anywhere() -> String {
+    let demo = std::fs::read_to_string(project().join("deploy/demo/relais.toml")).expect("the demo's configuration");
+    demo.replace("\"../../var/demo\"", "\"data\"").replace("\"../../", &format!("\"{}/", project().display()))
+}

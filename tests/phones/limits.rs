@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::appliance::{Appliance, Setup, is_from, project};
+use super::appliance::{Appliance, Setup, demo_anywhere, is_from, project};
 use super::eventually;
 use super::rtp::{self, Endpoint};
 use super::sipp::{self, Sipp};
@@ -59,9 +59,7 @@ fn a_call_for_which_no_port_is_left_is_refused_and_the_others_go_on() {
 /// The demo with a limit of two calls.
 fn limited(folder: &std::path::Path) -> PathBuf {
     let demo = project().join("deploy/demo");
-    let text = fs::read_to_string(demo.join("relais.toml")).expect("the demo");
-    let text = text.replace("\"../../prompts\"", &format!("\"{}\"", project().join("prompts").display()));
-    let text = text.replace("plans/*.toml", &format!("{}/plans/*.toml", demo.display()));
+    let text = demo_anywhere().replace("plans/*.toml", &format!("{}/plans/*.toml", demo.display()));
     let limited = text.replace("[sip]\n", "[sip]\nmax_calls = 2\n");
     assert_ne!(text, limited, "the demo has a table [sip]");
     let path = folder.join("relais.toml");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::appliance::{Appliance, project};
+use super::appliance::{Appliance, demo_anywhere};
 use super::eventually;
 use super::sipp::{self, Sipp};
 
@@ -79,12 +79,8 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>) {
 /// The demo with a service and a plan more.
 fn centre(server: &Server, plan: &str, more: &str) -> (tempfile::TempDir, Appliance) {
     let folder = tempfile::tempdir().expect("a folder");
-    let demo = project().join("deploy/demo");
-    let config = fs::read_to_string(demo.join("relais.toml")).expect("the demo");
-    let prompts = format!("prompts = \"{}\"", project().join("prompts").display());
-    let config = config
-        .replace("prompts = \"../../prompts\"", &prompts)
-        .replace("plans = [\"plans/*.toml\"]", "plans = [\"plan.toml\"]\ntime_zone = \"Europe/Paris\"");
+    let config =
+        demo_anywhere().replace("plans = [\"plans/*.toml\"]", "plans = [\"plan.toml\"]\ntime_zone = \"Europe/Paris\"");
     let services = format!(
         "\n[[service]]\nid = \"crm\"\nbase_url = \"http://{}\"\n[numbering]\ncountry_code = \"33\"\n{more}\n",
         server.address

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::appliance::{Appliance, is_from, project};
+use super::appliance::{Appliance, demo_anywhere, is_from, project};
 use super::rtp::{self, Endpoint};
 use super::sipp::{self, Sipp};
 use super::{eventually, sound, support};
@@ -21,11 +21,7 @@ const AGENT_HZ: u32 = 770;
 /// The demo with a plan of the test's own besides.
 fn demo_with(folder: &Path, plan: &str) -> PathBuf {
     let demo = project().join("deploy/demo");
-    let config = fs::read_to_string(demo.join("relais.toml")).expect("the demo's configuration");
-    let prompts = project().join("prompts");
-    let config = config
-        .replace("\"../../prompts\"", &format!("{:?}", prompts.display().to_string()))
-        .replace("\"../../var/demo\"", "\"data\"");
+    let config = demo_anywhere();
     let plans = folder.join("plans");
     fs::create_dir_all(&plans).expect("a folder");
     for entry in fs::read_dir(demo.join("plans")).expect("the demo's plans").flatten() {

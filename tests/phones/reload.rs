@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::appliance::{Appliance, project};
+use super::appliance::{Appliance, demo_anywhere, project};
 use super::eventually;
 use super::rtp::Endpoint;
 use super::sipp::{self, Sipp};
@@ -28,8 +28,10 @@ pub fn copy_of_the_demo(folder: &Path) -> PathBuf {
             fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("a copy");
         }
     };
-    ["en", "fr", "music"].into_iter().for_each(copy_folder);
-    let text = fs::read_to_string(demo.join("relais.toml")).expect("the demo");
+    ["en", "fr", "ko", "music"].into_iter().for_each(copy_folder);
+    // All but the prompts stands where it is.
+    let text = demo_anywhere()
+        .replace(&format!("prompts = \"{}/prompts\"", project().display()), "prompts = \"../../prompts\"");
     fs::write(to.join("relais.toml"), text.replace("watch = true", "watch = false")).expect("a copy");
     to.join("relais.toml")
 }

@@ -12,7 +12,7 @@ use relais::sip::Destination;
 use relais::sip::message::{Headers, Message};
 use relais::sip::ua::Event;
 
-use super::appliance::{Appliance, project};
+use super::appliance::{Appliance, demo_anywhere, project};
 use super::eventually;
 use super::provider::{Provider, credentials};
 use super::rtp::Endpoint;
@@ -128,11 +128,9 @@ impl Drop for Server {
 
 /// The demo with a trunk that registers at `servers`, in a folder of its own.
 fn with_trunk(servers: &[&Server]) -> (tempfile::TempDir, PathBuf) {
-    let demo = fs::read_to_string(project().join("deploy/demo/relais.toml")).expect("the demo");
     let folder = tempfile::tempdir().expect("a folder");
     let absolute = |path: &str| project().join("deploy/demo").join(path).display().to_string();
-    let demo = demo.replace("../../prompts", &absolute("../../prompts"));
-    let demo = demo.replace("plans/*.toml", &absolute("plans/*.toml"));
+    let demo = demo_anywhere().replace("plans/*.toml", &absolute("plans/*.toml"));
     let demo = demo.replace("plans = [", "plans = [\"out.toml\", ");
     let out = "name = \"out\"\nnumbers = [\"700\"]\n[[level]]\nname = \"hello\"\n[[level.rule]]\n\
                module = \"announce\"\nin = { prompt = \"invalid\" }\n\
