@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use relais::bridge::{Digit, Latch, MediaCommand, MediaPort, PlayItem, RecordTerms, Stream};
+use relais::bridge::{Digit, Latch, Listening, MediaCommand, MediaPort, PlayItem, RecordTerms, Stream};
+use relais::heard::Hints;
 use relais::ids::{CallId, Language, LegId, PlayId, RecordingId};
-use relais::media::{Deaf, Flow, MediaIo, PromptSource, Recorder, Setup, Worker};
+use relais::media::{Ears, Flow, Listener, MediaIo, PromptSource, Recorder, Setup, Worker};
 use relais::rtp::{EventPacket, Header};
 use relais::settings::Codec;
+use relais::speech::sounds::{FromMedia, SOUNDS, Sound, ToTask, sounds};
 use relais::time::Instant;
 
 thread_local! {
@@ -95,6 +97,29 @@ impl PromptSource for Shelf {
     }
 }
 
+/// Takes what is said as far as the task of a recogniser would.
+struct Desk;
+
+struct Line {
+    to: ToTask,
+    _from: FromMedia,
+}
+
+impl Listener for Desk {
+    fn open(&self, _: LegId, _: &Listening, _: u32) -> Option<Box<dyn Ears>> {
+        let (to, from) = sounds();
+        Some(Box::new(Line { to, _from: from }))
+    }
+}
+
+impl Ears for Line {
+    fn hear(&self, pcm: &[i16], played: f32) {
+        self.to.give(Sound::new(pcm, played));
+    }
+
+    fn expect(&self, _: Hints) {}
+}
+
 /// A worker whose legs are numbered as their places are: leg 1 is in place 0.
 struct Scene {
     worker: Worker<Sink>,
@@ -115,7 +140,7 @@ impl Scene {
             ntp_at_zero: 1 << 40,
             seed: [5; 32],
             prompts: Arc::new(Shelf),
-            listener: Arc::new(Deaf),
+            listener: Arc::new(Desk),
             recorder,
         };
         let mut worker = Worker::new(Sink::default(), setup, Instant(0));
@@ -306,4 +331,20 @@ fn keys_that_are_sent_in_band_allocate_nothing_once_they_are_commanded() {
         scene.worker.command(MediaCommand::SendDigit { leg: LegId(1), digit, duration }, scene.now);
     }
     assert_eq!(allocations(|| scene.speak(100)), 0);
+}
+
+#[test]
+fn listening_to_a_caller_who_is_played_something_allocates_nothing() {
+    let mut scene = Scene::new(&[Codec::Pcmu, Codec::G722], true);
+    for leg in [1, 2] {
+        let prompt = PlayItem::Prompt { name: "any".to_owned(), language: Language::from("en") };
+        let play = MediaCommand::Play { leg: LegId(leg), play: PlayId(leg), items: vec![prompt], repeat: true };
+        scene.worker.command(play, scene.now);
+        let hints = Hints::default();
+        let listening = Listening { listen: leg, bot: "b".to_owned(), language: Language::from("en"), hints };
+        scene.worker.command(MediaCommand::Listen { leg: LegId(leg), listening: Box::new(listening) }, scene.now);
+    }
+    // The recogniser takes nothing: its ring fills up, which is more than the 2 s that it holds.
+    assert!(SOUNDS < 500);
+    assert_eq!(scene.measure(), 0);
 }

@@ -36,6 +36,7 @@ pub(super) fn names(draft: &Draft, spoken: BTreeMap<Language, Table>, findings: 
         calendars: draft.calendars.iter().map(|draft| (draft.id.value.clone(), draft.calendar.clone())).collect(),
         agents: settings.agents.iter().map(|agent| agent.id.clone()).collect(),
         members: members(&settings.agents),
+        ring_timeouts: settings.queues.iter().map(|queue| (queue.id.clone(), queue.ring_timeout)).collect(),
         skills: settings.agents.iter().flat_map(|agent| agent.skills.keys().cloned()).collect(),
         services: settings.services.iter().map(|service| (service.id.clone(), service.any_url)).collect(),
         numbering: settings.numbering.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::demand::widened;
 use crate::findings::{Findings, suggest};
@@ -18,6 +19,7 @@ pub(super) fn check(
     if module == Module::Distribute {
         check_preferred(fixed, names, place, findings);
         check_preference_ends(fixed, place, findings);
+        check_ringing_ends(fixed, names, place, findings);
         check_steps(fixed, place, findings);
     }
 }
@@ -38,16 +40,35 @@ fn check_preferred(fixed: &BTreeMap<String, Value>, names: &Names, place: &Range
 
 /// Who waits for one agent as long as they wait at all is never offered to another.
 fn check_preference_ends(fixed: &BTreeMap<String, Value>, place: &Range<usize>, findings: &mut Findings<'_>) {
-    let integer = |name: &str| match fixed.get(name) {
-        Some(Value::Integer(integer)) => Some(*integer),
-        _ => None,
-    };
-    if let (Some(prefer), Some(most)) = (integer("prefer_s"), integer("max_wait_s"))
+    if let (Some(prefer), Some(most)) = (integer(fixed, "prefer_s"), integer(fixed, "max_wait_s"))
         && most > 0
         && prefer >= most
     {
         let message = format!("distribute: prefer_s is {prefer} and max_wait_s {most}: no other agent is ever rung");
         findings.warning(place.clone(), message, "give prefer_s below max_wait_s".to_owned());
+    }
+}
+
+/// Who waits no longer than one agent is rung is taken from the first agent before a second one is tried.
+fn check_ringing_ends(fixed: &BTreeMap<String, Value>, names: &Names, place: &Range<usize>, findings: &mut Findings<'_>) {
+    let (Some(queue), Some(most)) = (fixed.get("queue").and_then(Value::as_text), integer(fixed, "max_wait_s")) else {
+        return;
+    };
+    let Some(rings) = names.ring_timeouts.get(queue).map(Duration::as_secs) else { return };
+    if most > 0 && most.unsigned_abs() <= rings {
+        let message = format!(
+            "distribute: max_wait_s is {most} and agents of queue '{queue}' ring for {rings} s: a caller is taken from the \
+             first one who rings, and no second one is tried"
+        );
+        let hint = format!("give max_wait_s above {rings}, or the queue a lower ring_timeout_s");
+        findings.warning(place.clone(), message, hint);
+    }
+}
+
+fn integer(fixed: &BTreeMap<String, Value>, name: &str) -> Option<i64> {
+    match fixed.get(name) {
+        Some(Value::Integer(integer)) => Some(*integer),
+        _ => None,
     }
 }
 

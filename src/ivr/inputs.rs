@@ -161,6 +161,9 @@ pub struct Names {
     pub queues: BTreeSet<QueueId>,
     /// The agents of each queue, with what each is good at and the level.
     pub members: BTreeMap<QueueId, BTreeMap<AgentId, BTreeMap<Skill, u8>>>,
+    /// How long agents are rung for each queue before the next one is.
+    #[serde(default)]
+    pub ring_timeouts: BTreeMap<QueueId, Duration>,
     pub calendars: BTreeMap<String, Calendar>,
     pub agents: BTreeSet<AgentId>,
     /// What agents are good at.

@@ -8,6 +8,7 @@ mod link;
 mod message;
 mod process;
 pub mod serve;
+pub mod sounds;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,8 @@ use link::Link;
 pub use message::{Ask, Tell};
 pub use process::State;
 use process::{SocketFolder, Startable, Watched};
-use stream::{CONTROLS, Control, Ear, Inputs, SOUNDS, Sound};
+use sounds::{Sound, ToTask, sounds};
+use stream::{CONTROLS, Control, Ear, Inputs};
 pub use wire::{Frame, Wire};
 
 /// A caller waits so long for an engine that is only starting; then the keypad must do.
@@ -86,7 +88,7 @@ pub struct EngineView {
 /// One conversation's recognition. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Stream {
-    sounds: mpsc::Sender<Sound>,
+    sounds: ToTask,
     controls: mpsc::Sender<Control>,
 }
 
@@ -94,7 +96,7 @@ impl Stream {
     /// The next piece of the caller's voice, up to 20 ms, and the level (mean square) of what the caller was played
     /// meanwhile, 0 for nothing. Never waits; false when the piece found no room or the stream is over.
     pub fn hear(&self, pcm: &[i16], played: f32) -> bool {
-        self.sounds.try_send(Sound::new(pcm, played)).is_ok()
+        self.sounds.give(Sound::new(pcm, played))
     }
 
     /// What is likely from the next utterance on.
@@ -160,7 +162,7 @@ impl Recognisers {
             metrics::counter!(SPEECH_REFUSED, "reason" => failure.name()).increment(1);
             return Err(failure);
         }
-        let (sounds, from_media) = mpsc::channel(SOUNDS);
+        let (sounds, from_media) = sounds();
         let (controls, from_engine) = mpsc::channel(CONTROLS);
         let connect = connect_in_time(ready, request.clone());
         let ear = Ear::new(request, Box::new(tell));

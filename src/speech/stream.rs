@@ -9,13 +9,12 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::link::{Link, Order, Report};
 use super::message::Words;
+use super::sounds::{FromMedia, Sound};
 use super::{Ready, Request};
 use crate::audio::{EndPointer, Turn};
 use crate::heard::{Heard, HeardWord, Hearing, Hints, Pauses, SpeechFailure};
 use crate::web::metrics::{SPEECH_FAILED, SPEECH_TIME};
 
-/// Pieces of audio on their way to the task: 2 s.
-pub const SOUNDS: usize = 100;
 pub const CONTROLS: usize = 16;
 /// Audio before the start of speech that an engine is given as well: the first consonant is often soft.
 const BEFORE: Duration = Duration::from_millis(240);
@@ -29,31 +28,6 @@ const AWAITED: usize = 4;
 /// Silence after which an utterance that is one of the hinted phrases, whole, is over.
 const COMPLETE: Duration = Duration::from_millis(240);
 
-/// Up to 20 ms of a voice at up to 16 kHz.
-#[derive(Clone, Copy, Debug)]
-pub struct Sound {
-    pub pcm: [i16; 320],
-    pub samples: u16,
-    /// The level of what was played to this voice: the mean square of its samples.
-    pub played: f32,
-}
-
-impl Sound {
-    /// What is beyond 320 samples is left out.
-    pub fn new(pcm: &[i16], played: f32) -> Sound {
-        let mut sound = Sound { pcm: [0; 320], samples: 0, played };
-        for (place, sample) in sound.pcm.iter_mut().zip(pcm) {
-            *place = *sample;
-            sound.samples += 1;
-        }
-        sound
-    }
-
-    fn samples(&self) -> &[i16] {
-        self.pcm.get(..usize::from(self.samples)).unwrap_or_default()
-    }
-}
-
 #[derive(Clone, Debug)]
 pub enum Control {
     Hints(Hints),
@@ -64,7 +38,7 @@ pub enum Control {
 
 /// What the task is given at its start.
 pub struct Inputs {
-    pub sounds: mpsc::Receiver<Sound>,
+    pub sounds: FromMedia,
     pub controls: mpsc::Receiver<Control>,
 }
 
@@ -137,7 +111,7 @@ impl Ear {
                     None => return,
                     Some(control) => self.control(control),
                 },
-                sound = inputs.sounds.recv() => match sound {
+                sound = inputs.sounds.next() => match sound {
                     None => return,
                     Some(sound) => self.hear(&sound),
                 },

@@ -1,6 +1,7 @@
 //! A whole centre on a virtual clock: callers, agents' phones, a lossy network and simulated media around one engine.
 //! Every run is decided by its seed. `RELAIS_SEED=n cargo test --test centre` runs one seed and prints its ladder.
 
+mod bots;
 mod media;
 mod network;
 mod people;
@@ -68,7 +69,8 @@ fn a_run_goes_on_from_a_snapshot_as_if_nothing_had_happened() {
         let mut whole = World::new(seed);
         whole.run().unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
         let mut broken = World::new(seed);
-        broken.snapshot_every = Some(200);
+        // A snapshot holds the plans of each call that is up: it is dear.
+        broken.snapshot_every = Some(1_000 + seed);
         broken.run().unwrap_or_else(|fault| panic!("seed {seed} with snapshots: {fault}"));
         assert_eq!(
             serde_json::to_string(&whole.journal).expect("a journal"),

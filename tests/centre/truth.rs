@@ -11,6 +11,7 @@ use relais::record::{CallRecord, LegRecord, Outcome, Party, QueueVisit, VisitEnd
 use relais::time::Instant;
 use relais::views::{AgentState, AgentView, CallState, CallView, CallbackView, Change, LegView, QueueView};
 
+use crate::bots::Bots;
 use crate::media::Media;
 use crate::people::Side;
 
@@ -26,6 +27,8 @@ const WRITTEN_WITHIN: Duration = Duration::from_millis(60);
 const RECORDED_WITHIN: Duration = Duration::from_millis(300);
 /// All transactions and repetitions of the last call are over: 64*T1 twice, and what lingers after.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(150);
+/// The shipped bot's longest conversation, and what is said at its end.
+const CONVERSES_WITHIN: Duration = Duration::from_secs(450);
 /// Nobody can have said a word.
 const AT_ONCE_MS: u64 = 500;
 /// Two roundings to whole milliseconds.
@@ -78,6 +81,7 @@ enum Passing {
     Orphan(usize, relais::ids::SessionId),
     Ending(CallId),
     EndingRecorded(CallId),
+    WithABot(LegId),
     NoCalls,
 }
 
@@ -192,17 +196,19 @@ impl Truth {
     pub fn check(
         &mut self,
         counts: &Counts,
-        media: &Media,
+        (media, bots): (&Media, &Bots),
         sides: &[Side],
         line: Line,
         now: Instant,
     ) -> Result<(), String> {
         self.ears(media)?;
+        self.nobody_listens_to_a_talk(bots)?;
         self.what_is_kept(counts, media)?;
         self.agents_and_calls()?;
         self.queues_and_calls()?;
         self.what_is_written()?;
-        let passing = self.passing(counts, media, sides, line);
+        let mut passing = self.passing(counts, media, sides, line);
+        passing.extend(bots.listened_to().map(Passing::WithABot));
         self.since.retain(|what, _| passing.contains(what));
         for what in passing {
             let since = *self.since.entry(what.clone()).or_insert(now);
@@ -221,6 +227,7 @@ impl Truth {
                 Passing::EndingRecorded(call) => {
                     (RECORDED_WITHIN, format!("recorded call {call} is over and its record not written"))
                 }
+                Passing::WithABot(leg) => (CONVERSES_WITHIN, format!("leg {leg} does not get away from the bot")),
                 Passing::NoCalls => (FORGOTTEN_WITHIN, format!("no call is left, yet the engine keeps {counts:?}")),
             };
             if now.since(since) > most {
@@ -323,6 +330,15 @@ impl Truth {
             }
         }
         Ok(())
+    }
+
+    /// A recogniser hears who speaks with a bot, and nobody else.
+    fn nobody_listens_to_a_talk(&self, bots: &Bots) -> Result<(), String> {
+        let others = self.calls.values().filter(|call| call.state != CallState::Ivr);
+        match others.flat_map(|call| &call.legs).find(|leg| bots.listens(leg.leg_id)) {
+            Some(leg) => Err(format!("leg {} is listened to, and speaks with no bot", leg.leg_id)),
+            None => Ok(()),
+        }
     }
 
     /// The engine keeps exactly what is shown.

@@ -21,6 +21,7 @@ use relais::sip::{Destination, Flow};
 use relais::time::{Instant, Now, Wall};
 use relais::views::{AgentState, ApiRequest, Change};
 
+use crate::bots::Bots;
 use crate::media::{Media, PORTS};
 use crate::network::{Network, Packet, below, below_one_of};
 use crate::people::{Act, SERVER, Side};
@@ -43,6 +44,7 @@ pub struct World {
     rng: ChaCha12Rng,
     engine: Engine,
     media: Media,
+    bots: Bots,
     network: Network,
     sides: Vec<Side>,
     providers: Providers,
@@ -130,6 +132,7 @@ impl World {
             start,
             engine,
             media,
+            bots: Bots::default(),
             network,
             sides: Vec::new(),
             providers,
@@ -166,8 +169,11 @@ impl World {
         let mut at = Instant(0) + Duration::from_secs(2);
         for _ in 0..CALLS {
             let [out, greets] = providers::NUMBERS;
-            let numbers = ["600", "601", "601", "610", "610", "610", "611", "611", "620", "620", "999", out, greets];
-            let number = numbers[below(rng, 13) as usize];
+            let numbers = [
+                "600", "601", "601", "602", "602", "603", "604", "610", "610", "610", "611", "611", "620", "620", "999", out,
+                greets,
+            ];
+            let number = numbers[below(rng, 17) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });
             at = at + Duration::from_millis(below_one_of(rng, [100, 3_000, 8_000]).into());
         }
@@ -236,10 +242,10 @@ impl World {
     fn next(&self) -> Option<Instant> {
         let meddling = self.meddling.keys().next().copied();
         let undelivered = (!self.undelivered.is_empty()).then_some(self.now);
-        [self.engine.poll_timeout(), self.media.next(), self.network.next(), meddling, self.drain_at, undelivered]
+        [self.engine.poll_timeout(), self.media.next(), self.bots.next(), self.network.next(), meddling, self.drain_at]
             .into_iter()
             .chain(self.sides.iter().map(Side::next))
-            .chain([self.providers.next()])
+            .chain([self.providers.next(), undelivered])
             .flatten()
             .min()
     }
@@ -260,6 +266,9 @@ impl World {
         }
         if let Some(event) = self.media.poll(self.now) {
             return self.media_tells(event);
+        }
+        if let Some(input) = self.bots.poll(self.now, &mut self.rng) {
+            return self.input(input);
         }
         if self.meddling.keys().next().is_some_and(|at| *at <= self.now)
             && let Some((_, request)) = self.meddling.pop_first()
@@ -341,7 +350,7 @@ impl World {
         let mut counts = self.engine.counts();
         // The trunk's own; at the end of the run there must be none.
         counts.timers = counts.timers.saturating_sub(providers::TIMERS);
-        self.truth.check(&counts, &self.media, &self.sides, self.line(), self.now)
+        self.truth.check(&counts, (&self.media, &self.bots), &self.sides, self.line(), self.now)
     }
 
     fn tell(&mut self, input: Input) {
@@ -373,11 +382,13 @@ impl World {
                     if self.narrate {
                         println!("{:>10.3} {command:?}", self.now.0 as f64 / 1e9);
                     }
+                    self.bots.handle(&command, self.now, &mut self.rng)?;
                     self.media.handle(&command, self.now, &mut self.rng)?;
                 }
                 Command::Journal(entry) => self.written(entry)?,
                 Command::Publish(change) => self.published(change)?,
                 Command::Reply { .. } => {}
+                Command::LookUp { call, look_up, .. } => self.bots.ask(call, look_up, self.now, &mut self.rng),
                 Command::Log { text, .. } if self.narrate => println!("{:>10.3} log: {text}", self.now.0 as f64 / 1e9),
                 Command::Drained => {
                     if !self.draining || std::mem::replace(&mut self.drained, true) || self.began != self.ended {
@@ -387,7 +398,6 @@ impl World {
                 Command::Log { .. }
                 | Command::Resolve { .. }
                 | Command::AskHistory { .. }
-                | Command::LookUp { .. }
                 | Command::Tell(_)
                 | Command::Configured(_) => {}
             }

@@ -49,6 +49,7 @@ fn names() -> Names {
         queues: ["sales", "support", "bench", "slow", "priority"].map(Into::into).into(),
         agents: agents.map(Into::into).into(),
         members: [("sales".into(), members)].into(),
+        ring_timeouts: [("sales".into(), std::time::Duration::from_secs(15))].into(),
         skills: ["billing".into()].into(),
         allowed: vec!["+33".to_owned()],
         experts: [("301".into(), "sip:301@127.0.0.1:5090".to_owned())].into(),
