@@ -288,6 +288,10 @@ impl Engine {
         }
         leg.leave(now);
         let session = leg.session;
+        if live.call.caller == leg_id {
+            // What a recogniser still tells of it comes too late.
+            live.listens = None;
+        }
         self.sessions.remove(&session);
         self.media(MediaCommand::Close { leg: leg_id });
         self.changed.insert(id);

@@ -179,6 +179,17 @@ fn a_recogniser_that_dies_in_the_middle_of_a_sentence_costs_no_call() {
 }
 
 #[test]
+fn what_a_recogniser_tells_of_a_caller_who_has_gone_is_passed_over() {
+    let mut talk = Talk::new(centre());
+    let (tag, leg) = (talk.tag.clone(), talk.leg());
+    talk.bench.receive(CALLER, from_caller("BYE", 2, &tag, "", ""));
+    talk.media();
+    let hearing = Box::new(Hearing::Failed(SpeechFailure::Died { engine: "e".to_owned() }));
+    talk.bench.input(Input::Heard { leg, listen: 1, hearing, understood: None });
+    assert_eq!(talk.media(), Vec::<String>::new(), "its leg is closed");
+}
+
+#[test]
 fn a_recogniser_that_owes_its_text_is_not_waited_for_beyond_its_time() {
     let mut talk = Talk::new(centre());
     talk.hear(1, Hearing::Started, None);
