@@ -50,12 +50,17 @@ fn check_preference_ends(fixed: &BTreeMap<String, Value>, place: &Range<usize>, 
 }
 
 /// Who waits no longer than one agent is rung is taken from the first agent before a second one is tried.
-fn check_ringing_ends(fixed: &BTreeMap<String, Value>, names: &Names, place: &Range<usize>, findings: &mut Findings<'_>) {
+fn check_ringing_ends(
+    fixed: &BTreeMap<String, Value>,
+    names: &Names,
+    place: &Range<usize>,
+    findings: &mut Findings<'_>,
+) {
     let (Some(queue), Some(most)) = (fixed.get("queue").and_then(Value::as_text), integer(fixed, "max_wait_s")) else {
         return;
     };
     let Some(rings) = names.ring_timeouts.get(queue).map(Duration::as_secs) else { return };
-    if most > 0 && most.unsigned_abs() <= rings {
+    if most.unsigned_abs() <= rings {
         let message = format!(
             "distribute: max_wait_s is {most} and agents of queue '{queue}' ring for {rings} s: a caller is taken from the \
              first one who rings, and no second one is tried"

@@ -170,8 +170,8 @@ impl World {
         for _ in 0..CALLS {
             let [out, greets] = providers::NUMBERS;
             let numbers = [
-                "600", "601", "601", "602", "602", "603", "604", "610", "610", "610", "611", "611", "620", "620", "999", out,
-                greets,
+                "600", "601", "601", "602", "602", "603", "604", "610", "610", "610", "611", "611", "620", "620",
+                "999", out, greets,
             ];
             let number = numbers[below(rng, 17) as usize];
             trunk.plan(at, Act::Dial { number, late_offer: below(rng, 10) == 0 });

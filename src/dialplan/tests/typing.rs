@@ -155,7 +155,6 @@ fn what_a_queue_can_never_give_is_a_warning() {
         ("prefer_agent = '201', prefer_s = 20, max_wait_s = 21", ""),
         ("max_wait_s = 15", "agents of queue 'sales' ring for 15 s"),
         ("max_wait_s = 16", ""),
-        ("max_wait_s = 0", ""),
         ("skills = { billing = 3 }, widen = [{ after_s = 5, level = 3 }]", "after 5 s to level 3 asks for no less"),
         ("skills = { billing = 3 }, widen = [{ after_s = 5, level = 2 }]", ""),
     ] {
