@@ -620,7 +620,7 @@ fn several(call: &CallView, media: &Media) -> Result<(), String> {
         if sources.contains(&leg.leg_id) {
             return Err(format!("leg {} hears itself", leg.leg_id));
         }
-        if !sources.is_empty() && media.plays(leg.leg_id) {
+        if !sources.is_empty() && media.plays(leg.leg_id) && !hears_a_tone(leg, media) {
             return Err(format!("leg {} hears somebody and music", leg.leg_id));
         }
     }
@@ -660,11 +660,16 @@ fn several(call: &CallView, media: &Media) -> Result<(), String> {
     }
 }
 
+/// An agent whose keys did nothing.
+fn hears_a_tone(leg: &LegView, media: &Media) -> bool {
+    leg.role == Party::Agent && media.is_told(leg.leg_id)
+}
+
 fn hears_partner(call: &CallView, leg: &LegView, partner: &LegView, media: &Media) -> Result<(), String> {
     let (sources, plays) = (media.sources(leg.leg_id), media.plays(leg.leg_id));
     let fits = match partner.on_hold {
         true => sources.is_empty() && plays,
-        false => sources == [partner.leg_id] && !plays,
+        false => sources == [partner.leg_id] && (!plays || hears_a_tone(leg, media)),
     };
     let id = call.call_id;
     fits.then_some(()).ok_or(format!(

@@ -5,7 +5,7 @@ use super::dial_out::{CALLER, from_caller, sdp};
 use super::*;
 use crate::ids::RecordingId;
 use crate::record::KeptRecording;
-use crate::views::ApiRequest;
+use crate::views::{AgentState, ApiRequest};
 
 const PHONE: &str = "192.0.2.80:5060";
 

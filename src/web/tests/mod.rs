@@ -184,6 +184,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     | ApiRequest::ExtendWrapUp { .. }
                     | ApiRequest::Dispose { .. }
                     | ApiRequest::DeleteRecording { .. }
+                    | ApiRequest::NoteRecording { .. }
                     | ApiRequest::CallBack { .. }
                     | ApiRequest::CancelCallBack { .. }
                     | ApiRequest::Trace { .. } => None,

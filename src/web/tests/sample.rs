@@ -1,6 +1,5 @@
 //! Views and records to publish.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::findings::{Finding, Severity};
