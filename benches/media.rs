@@ -103,6 +103,7 @@ impl Scene {
             dead_leg: Duration::from_secs(60),
             threads: Some(1),
             recordings: std::env::temp_dir().join("relais-bench-recordings"),
+            vault: Default::default(),
         };
         let media =
             Media::start(settings, Arc::new(Shelf(Bytes::from(vec![0x55; 8000 * 30]))), Arc::new(Deaf), sender.into())

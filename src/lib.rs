@@ -70,4 +70,6 @@ pub mod speech;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
 #[allow(clippy::disallowed_methods)]
+pub mod vault;
+#[allow(clippy::disallowed_methods)]
 pub mod web;

@@ -227,6 +227,10 @@ pub struct Recording {
     pub call_id: CallId,
     /// Whose message it is; null for calls.
     pub mailbox: Option<String>,
+    /// The queue that the caller was in, or had been in last; null where there was none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub queue: Option<QueueId>,
     pub from: String,
     pub to: String,
     #[serde(with = "millis")]
@@ -235,7 +239,24 @@ pub struct Recording {
     pub duration_ms: Option<u64>,
     /// Of that, how long the caller spoke.
     pub voiced_ms: Option<u64>,
+    /// The size of the audio.
     pub octets: Option<u64>,
+    /// Somebody has listened to the message.
+    #[serde(default)]
+    pub heard: bool,
+    /// It is kept, whatever its age, and cannot be deleted.
+    #[serde(default)]
+    pub held: bool,
+}
+
+/// A recording of an earlier process, as far as something is decided by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeptRecording {
+    pub recording_id: RecordingId,
+    /// Of a message.
+    pub mailbox: Option<String>,
+    pub heard: bool,
+    pub held: bool,
 }
 
 /// One matrix rule that ran.

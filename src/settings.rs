@@ -12,6 +12,7 @@ use crate::caller::Numbering;
 use crate::comfort::Comfort;
 use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
+use crate::record::RecordingKind;
 
 /// The whole configuration after every check has passed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,47 @@ pub struct Settings {
     pub speech: Vec<Speech>,
     /// The file of known customers.
     pub customers: Option<PathBuf>,
+    #[serde(default)]
+    pub recordings: Recordings,
+}
+
+impl Settings {
+    /// How long a recording is kept: by the rule of its queue, else of the queue whose mailbox it is in, else of the
+    /// centre. `None`: until somebody deletes it.
+    pub fn keeps(&self, kind: RecordingKind, queue: Option<&QueueId>, mailbox: Option<&str>) -> Option<Duration> {
+        let named = |name: &str| self.queues.iter().find(|known| known.id.as_str() == name);
+        let mut queues = queue.map(QueueId::as_str).into_iter().chain(mailbox).filter_map(named);
+        queues.find_map(|queue| queue.keep.of(kind)).or_else(|| self.recordings.keep.of(kind))
+    }
+
+    /// The shortest time after which any recording is deleted.
+    pub fn shortest_keep(&self) -> Option<Duration> {
+        let all = self.queues.iter().map(|queue| &queue.keep).chain([&self.recordings.keep]);
+        all.flat_map(|keep| [keep.calls, keep.messages]).flatten().min()
+    }
+}
+
+/// What is done with recordings. Their keys are in the file alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recordings {
+    pub key_file: Option<PathBuf>,
+    pub keep: Keep,
+}
+
+/// How long recordings are kept, where something is said of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    pub calls: Option<Duration>,
+    pub messages: Option<Duration>,
+}
+
+impl Keep {
+    fn of(&self, kind: RecordingKind) -> Option<Duration> {
+        match kind {
+            RecordingKind::Call => self.calls,
+            RecordingKind::Voicemail => self.messages,
+        }
+    }
 }
 
 /// What a person may do who logs in with a password; each role may do all that the ones before it may.
@@ -273,6 +315,9 @@ pub struct Queue {
     /// work.
     pub occupancy_band: (u8, u8),
     pub callback: CallbackRules,
+    /// Of its recordings; as the centre's where it says nothing.
+    #[serde(default)]
+    pub keep: Keep,
 }
 
 impl Queue {
@@ -296,6 +341,7 @@ impl Queue {
             max_waiting: None,
             occupancy_band: OCCUPANCY_BAND,
             callback: CallbackRules::default(),
+            keep: Keep::default(),
         }
     }
 }

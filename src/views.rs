@@ -473,6 +473,12 @@ pub enum Change {
     RecordingDeleted {
         recording_id: RecordingId,
     },
+    /// A message was listened to, or is new again; a recording is held, or no longer. Null where nothing changed.
+    RecordingNoted {
+        recording_id: RecordingId,
+        heard: Option<bool>,
+        held: Option<bool>,
+    },
     /// A caller has given a score.
     Survey {
         call_id: CallId,
@@ -550,9 +556,17 @@ pub enum ApiRequest {
         call: CallId,
         wish: RecordingWish,
     },
-    /// Deletes a recording that has ended; the web shell has seen that there is one. `by` is the token's, for the log.
+    /// Deletes a recording that has ended; who asks has seen that there is one. `by` says who or what that is, for the log.
     DeleteRecording {
         recording: RecordingId,
+        by: String,
+    },
+    /// Whether a message counts as heard, and whether a recording is held: it is deleted by nobody until it is held no
+    /// longer. What is not given stays. The web shell has seen that there is such a recording.
+    NoteRecording {
+        recording: RecordingId,
+        heard: Option<bool>,
+        held: Option<bool>,
         by: String,
     },
     /// What an agent does with the talk of a call. `by` is the agent who asks; `None` for other roles, who may name the

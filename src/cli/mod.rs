@@ -7,6 +7,7 @@ mod diff;
 mod matrix;
 mod modules;
 mod progress;
+mod recording;
 mod replay;
 mod run;
 mod schema;
@@ -72,6 +73,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Say who may log in to the web pages
     User(UserArgs),
+    /// Recordings on the disk: their key, their audio, and whether they are as they were written
+    Recording(recording::RecordingArgs),
     Staff(staff::StaffArgs),
     Simulate(simulate::SimulateArgs),
 }
@@ -403,6 +406,7 @@ pub fn main() -> ExitCode {
             TokenCommand::Create(args) => token::run(&args),
         },
         Command::User(args) => user::run(&args.command),
+        Command::Recording(args) => recording::run(&args),
         Command::Staff(args) => staff::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     }

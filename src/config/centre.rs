@@ -12,6 +12,7 @@ use super::customers;
 use super::files::resolve;
 use super::lists::{self, ListDraft};
 use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
+use super::recordings;
 use super::services::{self, ServiceDraft};
 use super::speech::{self, SpeechDraft};
 use super::trunk::{self, TrunkDraft};
@@ -20,6 +21,7 @@ use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
 use crate::ids::Language;
 use crate::settings::{Listen, Rtp, Settings, Sip, Transport, Web};
+use crate::vault::Keyring;
 
 /// Settings as read, and the places of what is checked against other parts.
 pub(super) struct Draft {
@@ -35,6 +37,7 @@ pub(super) struct Draft {
     pub calendars: Vec<CalendarDraft>,
     pub services: Vec<ServiceDraft>,
     pub speech: Vec<SpeechDraft>,
+    pub keys: Option<Keyring>,
     pub lists: Vec<ListDraft>,
     /// What was found in files that the configuration names.
     pub file_findings: Vec<Finding>,
@@ -113,6 +116,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|speech| speech::read(speech, folder, findings))
         .collect();
+    let (recordings, keys) = recordings::read(table.table("recordings", findings), folder, findings);
     table.finish(findings);
     let settings = Settings {
         sip,
@@ -135,6 +139,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         services: services.iter().map(|draft| draft.service.clone()).collect(),
         speech: speech.iter().map(|draft| draft.speech.clone()).collect(),
         customers,
+        recordings,
     };
     let prompts = prompts.map(|_| ());
     Draft {
@@ -150,6 +155,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         calendars,
         services,
         speech,
+        keys,
         lists,
         file_findings,
         places,

@@ -10,6 +10,7 @@ mod customers;
 mod files;
 mod lists;
 mod people;
+mod recordings;
 mod schema;
 mod services;
 mod speech;
@@ -29,6 +30,7 @@ use crate::dialplan::Plans;
 use crate::dialplan::reader::{self, Table};
 use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings, User};
+use crate::vault::Keyring;
 
 pub use address::{parse_listen, parse_rtp};
 pub use customers::{Customer, Customers};
@@ -55,6 +57,8 @@ pub struct Loaded {
     pub bots: Vec<bots::Described>,
     /// Who may log in to the web pages.
     pub users: Vec<User>,
+    /// What recordings are sealed by. No part of the settings, which are written down.
+    pub keys: Option<Keyring>,
     /// The configuration file; the plan files are `plans.sources()`.
     pub source: Source,
     /// What works but is probably not meant so.
@@ -100,7 +104,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     match plans {
         Some(plans) if !has_errors(&found) => {
             let users = draft.users.into_iter().flat_map(|draft| draft.users).collect();
-            Ok(Loaded { settings: draft.settings, plans, bots, users, source, warnings: found })
+            let keys = draft.keys;
+            Ok(Loaded { settings: draft.settings, plans, bots, users, keys, source, warnings: found })
         }
         _ => Err(found),
     }

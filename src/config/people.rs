@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::check_sip_uri;
+use super::recordings::read_keep;
 use super::trunk::read_codecs;
 use crate::comfort::{Comfort, Words};
 use crate::demand::Widening;
@@ -298,6 +299,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let (comfort, said) = read_comfort(&mut table, findings);
     let music_resumes = table.flag("music_resumes", findings).map_or(usual.music_resumes, |flag| flag.value);
     let max_waiting = table.integer("max_waiting", 1..=1_000_000, findings);
+    let keep = read_keep(&mut table, ["keep_recordings_days", "keep_messages_days"], findings);
     let what = format!("{}: callback", table.what);
     let (callback, calendars) = match table.table("callback", findings) {
         Some(rules) => read_callback(rules, what, findings),
@@ -322,6 +324,7 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         comfort,
         music_resumes,
         max_waiting: max_waiting.and_then(|count| usize::try_from(count.value).ok()),
+        keep,
         id: usual.id,
     };
     Some(QueueDraft { queue, id, music, said, calendars })

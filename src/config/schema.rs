@@ -33,6 +33,7 @@ pub(super) struct Configuration {
     sip: Option<Sip>,
     rtp: Option<Rtp>,
     web: Option<Web>,
+    recordings: Option<Recordings>,
     trunk: Option<Vec<Trunk>>,
     queue: Option<Vec<Queue>>,
     calendar: Option<Vec<Calendar>>,
@@ -96,6 +97,21 @@ struct Rtp {
 struct Web {
     /// Where HTTP is listened for: "127.0.0.1:8080".
     listen: Option<String>,
+}
+
+/// Recordings of calls and messages.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Recordings {
+    /// A file of keys, one a line, of mode 600: `relais recording new-key FILE` makes it. What is recorded from then on is
+    /// sealed on the disk with the first one; the others open what was sealed before.
+    key_file: Option<String>,
+    /// The recordings of calls are deleted after so many days; kept until somebody deletes them where it is not given.
+    #[schemars(range(min = 1, max = 36_500))]
+    keep_days: Option<u32>,
+    /// The same of messages.
+    #[schemars(range(min = 1, max = 36_500))]
+    keep_messages_days: Option<u32>,
 }
 
 #[derive(JsonSchema)]
@@ -193,6 +209,12 @@ struct Queue {
     /// cold work.
     #[schemars(length(equal = 2))]
     occupancy_band: Option<Vec<Percent>>,
+    /// The recordings of its calls are deleted after so many days; as [recordings] says where it is not given.
+    #[schemars(range(min = 1, max = 36_500))]
+    keep_recordings_days: Option<u32>,
+    /// The same of the messages of its callers, and of its own mailbox.
+    #[schemars(range(min = 1, max = 36_500))]
+    keep_messages_days: Option<u32>,
     callback: Option<Callback>,
 }
 
@@ -579,7 +601,7 @@ mod tests {
     use crate::dialplan::reader::asked;
 
     /// Every kind of table.
-    const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
+    const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[recordings]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
         [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[speech]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[queue.callback.abandoned]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\

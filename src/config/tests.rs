@@ -599,3 +599,44 @@ fn faults_of_services_lists_and_customers_are_found_at_their_places() {
     let warned = project.load(open).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
     assert!(lines(&warned.warnings).contains("without encryption"));
 }
+
+#[test]
+fn what_is_said_of_recordings_is_read_and_a_key_that_others_could_have_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::new();
+    let key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    let put = |name: &str, text: &str, mode: u32| {
+        let path = project.path(&format!("small/{name}"));
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    put("good.key", &format!("{key}\n"), 0o400);
+    put("open.key", &format!("{key}\n"), 0o644);
+    put("short.key", &key[2..], 0o600);
+    put("empty.key", "# none yet\n", 0o600);
+    let text = "[recordings]\nkey_file = 'good.key'\nkeep_days = 365\nkeep_messages_days = 90\n[[queue]]\nid = 'sales'\n\
+                keep_recordings_days = 30\n";
+    let loaded = project.load(text).unwrap_or_else(|found| panic!("{}", lines(&found)));
+    assert_eq!(loaded.keys.map(|keys| keys.ids().count()), Some(1));
+    let keep = |kind, queue: Option<&str>, mailbox| {
+        loaded.settings.keeps(kind, queue.map(Into::into).as_ref(), mailbox).map(|keep| keep.as_secs() / 86_400)
+    };
+    use crate::record::RecordingKind::{Call, Voicemail};
+    assert_eq!((keep(Call, None, None), keep(Call, Some("sales"), None)), (Some(365), Some(30)));
+    assert_eq!((keep(Voicemail, Some("sales"), None), keep(Call, None, Some("sales"))), (Some(90), Some(30)));
+    assert_eq!(project.load("").unwrap().settings.shortest_keep(), None);
+    for (file, expected) in [
+        ("open.key", "can be read by others: its mode is 644"),
+        ("short.key", "line 1: a key is 64 hexadecimal digits, and this has 62"),
+        ("empty.key", "holds no key"),
+        ("none.key", "cannot be read"),
+        ("plans", "is no file"),
+    ] {
+        let found = project.load(&format!("[recordings]\nkey_file = '{file}'\n")).err().unwrap_or_default();
+        assert!(lines(&found).contains(expected), "{file}: {}", lines(&found));
+        assert_eq!((found[0].line, found[0].column), (3, 12), "{file}");
+    }
+    for wrong in ["keep_days = 0", "keep_days = 'long'", "keep_month = 3"] {
+        assert!(project.load(&format!("[recordings]\n{wrong}\n")).is_err(), "{wrong}");
+    }
+}

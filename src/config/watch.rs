@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::files::{matching, resolve};
 
-/// The files of a configuration with its plans, bots, lists and prompts, and what tells that one was written anew: its time and size. Two that are equal were
+/// The files of a configuration with its plans, bots, lists, keys and prompts, and what tells that one was written anew: its time and size. Two that are equal were
 /// taken of the same files. It is cheap enough to be taken every second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(BTreeMap<PathBuf, Option<(SystemTime, u64)>>);
@@ -38,6 +38,10 @@ impl Fingerprint {
             if let Some(file) = of.get("file").and_then(toml::Value::as_str) {
                 found.add(resolve(folder, file));
             }
+        }
+        let key_file = table.get("recordings").and_then(|recordings| recordings.get("key_file"));
+        if let Some(file) = key_file.and_then(toml::Value::as_str) {
+            found.add(resolve(folder, file));
         }
         let prompts = table.get("prompts").and_then(toml::Value::as_str).unwrap_or("prompts");
         found.add_folder(&resolve(folder, prompts), 2);

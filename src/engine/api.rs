@@ -28,7 +28,10 @@ impl Engine {
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
             ApiRequest::SetPresence { expert, presence } => self.api_presence(&expert, presence, now),
             ApiRequest::Record { call, wish } => self.api_record(call, wish, now),
-            ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by),
+            ApiRequest::DeleteRecording { recording, by } => self.delete_recording(recording, &by, now),
+            ApiRequest::NoteRecording { recording, heard, held, by } => {
+                self.note_recording(recording, heard, held, &by, now)
+            }
             ApiRequest::ExtendWrapUp { agent, by } => self.extend_wrap_up(&agent, by, now),
             ApiRequest::Dispose { call, disposition } => self.api_dispose(call, disposition),
             ApiRequest::CallBack { number, queue, not_before } => self.api_call_back(&number, queue, not_before, now),

@@ -287,11 +287,14 @@ impl Engine {
             return;
         }
         leg.leave(now);
-        let session = leg.session;
+        let (session, joined) = (leg.session, leg.joined_at.is_some());
         if live.call.caller == leg_id {
             // What a recogniser still tells of it comes too late.
             live.listens = None;
         }
+        // Who is gone from a call that goes on is credited with nothing that follows, whatever becomes of this process.
+        let went_on = joined && live.call.ending.is_none();
+        self.unwritten.extend(went_on.then_some(id));
         self.sessions.remove(&session);
         self.media(MediaCommand::Close { leg: leg_id });
         self.changed.insert(id);

@@ -37,6 +37,12 @@ pub enum Journal {
     /// A recording begins, or has ended: what is known of it now.
     Recording(Box<Recording>),
     RecordingDeleted(RecordingId),
+    /// A message was listened to, or is new again; a recording is held, or no longer.
+    RecordingNoted {
+        recording: RecordingId,
+        heard: Option<bool>,
+        held: Option<bool>,
+    },
     Surveyed {
         call: CallId,
         answer: SurveyAnswer,

@@ -1,13 +1,16 @@
-//! Lamps of our own phones: an agent's phone that subscribes to a colleague's line (RFC 4235) is told when that one is rung,
-//! talks, and is idle again.
+//! Lamps of our own phones. A phone that subscribes to a colleague's line or to a queue (RFC 4235) is told when that one
+//! is rung, talks, and is idle again; one that subscribes to a mailbox (RFC 3842) is told how many messages wait in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
 
-use super::Engine;
-use crate::ids::AgentId;
+use super::mailboxes::Waiting;
+use super::{Engine, pairs};
+use crate::ids::{AgentId, QueueId};
+use crate::settings::Agent;
 use crate::sip::Flow;
 use crate::sip::auth::Verdict;
 use crate::sip::message::{Request, Response, Uri};
@@ -15,21 +18,38 @@ use crate::sip::ua::{RequestTicket, Terms, WatcherId};
 use crate::time::Now;
 use crate::views::AgentState;
 
-const MEDIA_TYPE: &str = "application/dialog-info+xml";
+/// What a user part has as it is (RFC 3261 §25.1, `unreserved`, and `+` of numbers); a mailbox is named as a plan likes.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'+');
 
-/// Who watches whose line.
+/// Who watches what.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lamps {
     watchers: BTreeMap<u64, Lamp>,
-    by_agent: BTreeMap<AgentId, BTreeSet<u64>>,
+    #[serde(with = "pairs")]
+    by: BTreeMap<Watched, BTreeSet<u64>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Lamp {
-    agent: AgentId,
+    watched: Watched,
+    /// Whose phone has it.
+    owner: AgentId,
     /// Of the next document.
     version: u32,
-    told: Line,
+    told: Shown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Watched {
+    Agent(AgentId),
+    Queue(QueueId),
+    Mailbox(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Shown {
+    Line(Line),
+    Messages(Waiting),
 }
 
 /// What a line does.
@@ -64,10 +84,38 @@ impl Line {
     }
 }
 
+/// What can be subscribed to here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offered {
+    Dialog,
+    MessageSummary,
+}
+
+impl Offered {
+    const NAMES: &str = "dialog, message-summary";
+
+    fn of(event: &str) -> Option<Offered> {
+        let package = event.split(';').next().unwrap_or_default().trim();
+        let named = |name: &str| package.eq_ignore_ascii_case(name);
+        match () {
+            () if named("dialog") => Some(Offered::Dialog),
+            () if named("message-summary") => Some(Offered::MessageSummary),
+            () => None,
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Offered::Dialog => "application/dialog-info+xml",
+            Offered::MessageSummary => "application/simple-message-summary",
+        }
+    }
+}
+
 #[cfg(test)]
 impl Lamps {
     pub fn is_dark(&self) -> bool {
-        self.watchers.is_empty() && self.by_agent.is_empty()
+        self.watchers.is_empty() && self.by.is_empty()
     }
 }
 
@@ -75,20 +123,21 @@ impl Engine {
     /// SUBSCRIBE outside a dialog. An agent's phone proves who it is, as for a call.
     pub(super) fn subscribed(&mut self, ticket: RequestTicket, flow: Flow, request: &Request, now: Now) {
         match self.admit_watcher(request, now) {
-            Ok((agent, terms)) => {
-                let Some(watcher) = self.ua.grant(ticket, request, flow, MEDIA_TYPE, terms, now.instant) else {
-                    return;
-                };
-                let lamp = Lamp { agent: agent.clone(), version: 0, told: Line::Idle };
+            Ok((owner, watched, offered)) => {
+                let terms = Terms { least: self.settings.sip.min_expires, most: self.settings.sip.max_expires };
+                let granted = self.ua.grant(ticket, request, flow, offered.media_type(), terms, now.instant);
+                let Some(watcher) = granted else { return };
+                let lamp = Lamp { watched: watched.clone(), owner, version: 0, told: Shown::Line(Line::Idle) };
                 self.lamps.watchers.insert(watcher.0, lamp);
-                self.lamps.by_agent.entry(agent).or_default().insert(watcher.0);
+                self.lamps.by.entry(watched).or_default().insert(watcher.0);
                 self.tell_watcher(watcher, now);
             }
             Err(response) => self.ua.respond(ticket, *response, now.instant),
         }
     }
 
-    fn admit_watcher(&mut self, request: &Request, now: Now) -> Result<(AgentId, Terms), Box<Response>> {
+    /// Whose phone it is, and what it may watch.
+    fn admit_watcher(&mut self, request: &Request, now: Now) -> Result<(AgentId, Watched, Offered), Box<Response>> {
         let refusal = |status: u16| Box::new(request.response(status.into(), None));
         let user = user_of(&request.core.from.uri).unwrap_or_default();
         let agents = &self.settings.agents;
@@ -103,20 +152,53 @@ impl Engine {
             Verdict::Refused => return Err(refusal(403)),
             Verdict::Misdirected => return Err(refusal(400)),
         }
-        let event = request.headers.get("Event").unwrap_or_default().split(';').next().unwrap_or_default();
-        if !event.trim().eq_ignore_ascii_case("dialog") {
+        let Some(offered) = Offered::of(request.headers.get("Event").unwrap_or_default()) else {
             let mut response = refusal(489);
-            response.headers.push("Allow-Events", "dialog");
+            response.headers.push("Allow-Events", Offered::NAMES);
             return Err(response);
-        }
+        };
         let accepts = |kind| request.headers.lists("Accept", kind);
-        if request.headers.contains("Accept") && !accepts(MEDIA_TYPE) && !accepts("*/*") {
+        if request.headers.contains("Accept") && !accepts(offered.media_type()) && !accepts("*/*") {
             return Err(refusal(406));
         }
-        let watched = user_of(&request.uri).and_then(|user| agents.iter().find(|agent| agent.id.as_str() == user));
-        let agent = watched.ok_or_else(|| refusal(404))?.id.clone();
-        let terms = Terms { least: self.settings.sip.min_expires, most: self.settings.sip.max_expires };
-        Ok((agent, terms))
+        let named = user_of(&request.uri).unwrap_or_default();
+        let watched = self.watched_by_name(named, offered).ok_or_else(|| refusal(404))?;
+        let owner = AgentId::from(user);
+        if !self.may_watch(&owner, &watched) {
+            return Err(refusal(403));
+        }
+        Ok((owner, watched, offered))
+    }
+
+    /// A line by the agent's number; a queue by its name; a mailbox by the number of an agent, the name of a queue, the
+    /// number that callers dialled, or any name under which a message is there.
+    fn watched_by_name(&self, name: &str, offered: Offered) -> Option<Watched> {
+        let agent = self.settings.agents.iter().find(|agent| agent.id.as_str() == name).map(|agent| agent.id.clone());
+        let queue = self.settings.queues.iter().find(|queue| queue.id.as_str() == name).map(|queue| queue.id.clone());
+        match offered {
+            Offered::Dialog => agent.map(Watched::Agent).or_else(|| queue.map(Watched::Queue)),
+            Offered::MessageSummary => {
+                let known = agent.is_some() || queue.is_some() || self.mailboxes.has(name);
+                let dialled = || self.plans.find(name, &[]).is_some();
+                (known || dialled()).then(|| Watched::Mailbox(name.to_owned()))
+            }
+        }
+    }
+
+    /// Lines and queues are every colleague's to see. An agent's mailbox is the agent's own, a queue's that of its
+    /// members, and any other one the centre's.
+    fn may_watch(&self, owner: &AgentId, watched: &Watched) -> bool {
+        let agents = &self.settings.agents;
+        let Some(agent) = agents.iter().find(|agent| agent.id == *owner) else { return false };
+        let is_member = |agent: &Agent, name: &str| agent.queues.iter().any(|queue| queue.as_str() == name);
+        match watched {
+            Watched::Agent(_) | Watched::Queue(_) => true,
+            Watched::Mailbox(name) if agents.iter().any(|agent| agent.id.as_str() == name) => agent.id.as_str() == name,
+            Watched::Mailbox(name) if self.settings.queues.iter().any(|queue| queue.id.as_str() == name) => {
+                is_member(agent, name)
+            }
+            Watched::Mailbox(_) => true,
+        }
     }
 
     /// A watcher asks for the state anew, or has taken its subscription back and gets the last word.
@@ -126,45 +208,104 @@ impl Engine {
 
     pub(super) fn unwatched(&mut self, watcher: WatcherId) {
         let Some(lamp) = self.lamps.watchers.remove(&watcher.0) else { return };
-        if let Some(watchers) = self.lamps.by_agent.get_mut(&lamp.agent) {
+        if let Some(watchers) = self.lamps.by.get_mut(&lamp.watched) {
             watchers.remove(&watcher.0);
             if watchers.is_empty() {
-                self.lamps.by_agent.remove(&lamp.agent);
+                self.lamps.by.remove(&lamp.watched);
             }
         }
     }
 
-    /// An agent's state has changed: those who watch are told, where it shows on a lamp.
+    /// Under other settings somebody may watch no longer; a phone that comes back is told so.
+    pub(super) fn look_at_watchers(&mut self, now: Now) {
+        let lamps = self.lamps.watchers.iter().filter(|(_, lamp)| !self.may_watch(&lamp.owner, &lamp.watched));
+        let gone: Vec<WatcherId> = lamps.map(|(id, _)| WatcherId(*id)).collect();
+        for watcher in gone {
+            self.unwatched(watcher);
+            self.ua.end_watcher(watcher, now.instant);
+        }
+    }
+
+    /// An agent's state has changed: those who watch are told, where it shows on a lamp. What the agent does may show on
+    /// the lamp of a queue as well.
     pub(super) fn light_lamps(&mut self, agent: &AgentId, now: Now) {
-        let Some(watchers) = self.lamps.by_agent.get(agent).cloned() else { return };
-        let line = self.line_of(agent);
+        if self.lamps.by.is_empty() {
+            return;
+        }
+        self.light(&Watched::Agent(agent.clone()), now);
+        let queues = self.lamps.by.keys().filter(|watched| matches!(watched, Watched::Queue(_)));
+        let queues: Vec<Watched> = queues.cloned().collect();
+        queues.iter().for_each(|queue| self.light(queue, now));
+    }
+
+    pub(super) fn light_queue(&mut self, queue: &QueueId, now: Now) {
+        if !self.lamps.by.is_empty() {
+            self.light(&Watched::Queue(queue.clone()), now);
+        }
+    }
+
+    pub(super) fn light_mailbox(&mut self, mailbox: &str, now: Now) {
+        if !self.lamps.by.is_empty() {
+            self.light(&Watched::Mailbox(mailbox.to_owned()), now);
+        }
+    }
+
+    fn light(&mut self, watched: &Watched, now: Now) {
+        let Some(watchers) = self.lamps.by.get(watched).cloned() else { return };
+        let shown = self.shown(watched);
         for watcher in watchers {
-            if self.lamps.watchers.get(&watcher).is_some_and(|lamp| lamp.told != line) {
+            if self.lamps.watchers.get(&watcher).is_some_and(|lamp| lamp.told != shown) {
                 self.tell_watcher(WatcherId(watcher), now);
             }
         }
     }
 
-    fn line_of(&self, agent: &AgentId) -> Line {
-        self.acd.agent_view(agent).map_or(Line::Idle, |view| Line::of(view.state))
+    fn shown(&self, watched: &Watched) -> Shown {
+        match watched {
+            Watched::Agent(agent) => {
+                Shown::Line(self.acd.agent_view(agent).map_or(Line::Idle, |view| Line::of(view.state)))
+            }
+            // A queue rings while somebody waits in it, and talks while nobody does and agents talk to its callers.
+            Watched::Queue(queue) => Shown::Line(match self.acd.queue_view(queue) {
+                Some(view) if view.waiting > 0 => Line::Ringing,
+                Some(_) if self.acd.is_served(queue) => Line::Busy,
+                _ => Line::Idle,
+            }),
+            Watched::Mailbox(name) => Shown::Messages(self.mailboxes.waiting(name)),
+        }
     }
 
     fn tell_watcher(&mut self, watcher: WatcherId, now: Now) {
-        let Some(agent) = self.lamps.watchers.get(&watcher.0).map(|lamp| lamp.agent.clone()) else { return };
-        let line = self.line_of(&agent);
+        let Some(watched) = self.lamps.watchers.get(&watcher.0).map(|lamp| lamp.watched.clone()) else { return };
+        let shown = self.shown(&watched);
         let Some(lamp) = self.lamps.watchers.get_mut(&watcher.0) else { return };
-        lamp.told = line;
-        // Ids and the domain have letters, digits and `.-_+` alone.
-        let document = format!(
-            "<?xml version=\"1.0\"?>\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{}\" \
-             state=\"full\" entity=\"sip:{agent}@{}\"><dialog id=\"{agent}\" direction=\"recipient\"><state>{}</state>\
-             </dialog></dialog-info>\n",
-            lamp.version,
-            self.settings.sip.domain,
-            line.name()
-        );
+        lamp.told = shown;
+        let document = document(&watched, shown, lamp.version, &self.settings.sip.domain);
         lamp.version = lamp.version.saturating_add(1);
         self.ua.notify(watcher, Bytes::from(document), now.instant);
+    }
+}
+
+fn document(watched: &Watched, shown: Shown, version: u32, domain: &str) -> String {
+    let name = match watched {
+        Watched::Agent(agent) => agent.as_str(),
+        Watched::Queue(queue) => queue.as_str(),
+        Watched::Mailbox(name) => name,
+    };
+    match shown {
+        // Ids and the domain have letters, digits and `.-_+` alone.
+        Shown::Line(line) => format!(
+            "<?xml version=\"1.0\"?>\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{version}\" \
+             state=\"full\" entity=\"sip:{name}@{domain}\"><dialog id=\"{name}\" direction=\"recipient\"><state>{}</state>\
+             </dialog></dialog-info>\n",
+            line.name()
+        ),
+        // RFC 3842 §3.5: `msg-status-line`, then the account, then new and old messages.
+        Shown::Messages(Waiting { fresh, heard }) => format!(
+            "Messages-Waiting: {}\r\nMessage-Account: sip:{}@{domain}\r\nVoice-Message: {fresh}/{heard}\r\n",
+            if fresh > 0 { "yes" } else { "no" },
+            percent_encoding::utf8_percent_encode(name, UNRESERVED)
+        ),
     }
 }
 

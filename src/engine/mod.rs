@@ -14,6 +14,7 @@ mod incoming;
 mod journal;
 mod keys;
 mod lamps;
+mod mailboxes;
 mod outside;
 mod pairs;
 mod plan;
@@ -47,6 +48,7 @@ use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::heard::Hearing;
 use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
+use crate::record::KeptRecording;
 use crate::settings::{Settings, TrunkServer};
 use crate::shift::AgentChange;
 use crate::sip::auth::Authenticator;
@@ -64,6 +66,7 @@ pub use journal::Journal;
 use journal::Written;
 use keys::Typed;
 use lamps::Lamps;
+use mailboxes::Mailboxes;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
@@ -98,6 +101,8 @@ pub enum Input {
     Callbacks(Vec<Callback>),
     /// The last state of each agent in an earlier process.
     Agents(Vec<AgentChange>),
+    /// Messages and held recordings of earlier processes.
+    Kept(Vec<KeptRecording>),
     /// The answer to `Command::Resolve`; empty when the name has no address.
     Resolved {
         id: ServerId,
@@ -263,6 +268,7 @@ pub struct Engine {
     trunks: Trunks,
     experts: Experts,
     lamps: Lamps,
+    mailboxes: Mailboxes,
     #[serde(with = "pairs")]
     tapes: BTreeMap<RecordingId, Tape>,
     earlier_calls: EarlierCalls,
@@ -409,6 +415,7 @@ impl Engine {
             trunks: Trunks::default(),
             experts: Experts::default(),
             lamps: Lamps::default(),
+            mailboxes: Mailboxes::default(),
             tapes: BTreeMap::new(),
             earlier_calls: EarlierCalls::default(),
             told: 0,
@@ -440,6 +447,7 @@ impl Engine {
             Input::LostPlaces(places) => self.lost_places.extend(places),
             Input::Callbacks(callbacks) => self.callbacks.restore(callbacks, now),
             Input::Agents(left) => self.acd.take_up(&left, now),
+            Input::Kept(recordings) => self.kept(recordings),
             Input::Resolved { id, targets } => self.trunk_found(id, targets, now),
             Input::History { call, facts } => self.history_told(call, Some(*facts), now),
             Input::LookedUp { call, look_up, answer } => self.looked_up(call, look_up, *answer, now),
@@ -596,6 +604,7 @@ impl Engine {
             }
             AcdEvent::QueueChanged(queue) => {
                 self.publish_queue(&queue);
+                self.light_queue(&queue, now);
                 self.note_moved(&queue);
             }
         }
@@ -620,6 +629,7 @@ impl Engine {
         self.reach_fixed_phones(now);
         self.watch_trunks(now);
         self.watch_experts(now);
+        self.look_at_watchers(now);
         self.wait_by_new_settings(&before, now);
     }
 

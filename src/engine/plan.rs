@@ -93,7 +93,7 @@ impl Engine {
             RunAction::PauseRecording(pause) => self.pause_for_privacy(id, pause),
             RunAction::Conversed(conversation) => self.conversed(id, *conversation),
             RunAction::StopMessage => self.stop_message(id),
-            RunAction::DropMessage => self.drop_message(id),
+            RunAction::DropMessage => self.drop_message(id, now),
             RunAction::Surveyed { name, score, lowest, highest } => {
                 let answer = SurveyAnswer { name, score, min: lowest, max: highest, at: now.wall };
                 self.surveyed(id, answer);

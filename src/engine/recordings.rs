@@ -93,7 +93,7 @@ impl Engine {
                     live.call.recording = tape;
                 }
                 self.taped(id, tape.map(|_| wish));
-                earlier.into_iter().for_each(|earlier| self.release(earlier));
+                earlier.into_iter().for_each(|earlier| self.release(earlier, now));
             }
             (RecordingWish::On | RecordingWish::Paused, Some(recording)) => {
                 let paused = wish == RecordingWish::Paused;
@@ -122,7 +122,7 @@ impl Engine {
     }
 
     pub(super) fn record_message(&mut self, id: CallId, message: Message, terms: RecordTerms, now: Now) {
-        self.drop_message(id);
+        self.drop_message(id, now);
         let Some(live) = self.calls.get(&id) else { return };
         let mailbox = message.mailbox.or_else(|| Some(live.call.to.clone()));
         let tape = self.begin_tape(id, RecordingKind::Voicemail, Message { mailbox, ..message }, terms, now);
@@ -149,12 +149,15 @@ impl Engine {
             state: RecordingState::Open,
             call_id: id,
             mailbox: message.mailbox,
+            queue: call.queue.clone(),
             from: call.from.clone(),
             to: call.to.clone(),
             started_at: now.wall,
             duration_ms: None,
             voiced_ms: None,
             octets: None,
+            heard: false,
+            held: false,
         };
         self.media(MediaCommand::Record { leg, recording, terms });
         self.journal(Journal::Recording(Box::new(entry.clone())));
@@ -174,28 +177,29 @@ impl Engine {
     }
 
     /// The message is not wanted: it goes as soon as it has ended.
-    pub(super) fn drop_message(&mut self, id: CallId) {
+    pub(super) fn drop_message(&mut self, id: CallId, now: Now) {
         self.stop_message(id);
         let Some(recording) = self.live(id).and_then(|live| live.call.message.take()) else { return };
-        self.drop_tape(recording);
+        self.drop_tape(recording, now);
     }
 
-    fn drop_tape(&mut self, recording: RecordingId) {
+    fn drop_tape(&mut self, recording: RecordingId, now: Now) {
         let Some(tape) = self.tapes.get_mut(&recording) else { return };
         tape.dropped = true;
         if tape.has_ended() {
-            self.drop_tape_now(recording);
+            self.drop_tape_now(recording, now);
         }
     }
 
-    fn drop_tape_now(&mut self, recording: RecordingId) {
+    fn drop_tape_now(&mut self, recording: RecordingId, now: Now) {
         self.tapes.remove(&recording);
-        self.delete(recording);
+        self.delete(recording, now);
     }
 
-    fn delete(&mut self, recording: RecordingId) {
+    fn delete(&mut self, recording: RecordingId, now: Now) {
         self.media(MediaCommand::DiscardRecording(recording));
         self.journal(Journal::RecordingDeleted(recording));
+        self.message_gone(recording, now);
     }
 
     pub(super) fn recording_event(&mut self, recording: RecordingId, event: RecordingEvent, now: Now) {
@@ -216,7 +220,7 @@ impl Engine {
             }
         };
         if self.tapes.get(&recording).is_some_and(Tape::has_ended) {
-            self.tape_ended(recording);
+            self.tape_ended(recording, now);
         }
         if self.calls.get(&call).is_some_and(|live| live.call.message == Some(recording)) {
             self.run_plan(call, RunInput::Message(told), now);
@@ -224,20 +228,23 @@ impl Engine {
         self.finish_if_complete(call, now);
     }
 
-    fn tape_ended(&mut self, recording: RecordingId) {
-        let Some(tape) = self.tapes.get(&recording) else { return };
+    fn tape_ended(&mut self, recording: RecordingId, now: Now) {
+        let Some(tape) = self.tapes.get_mut(&recording) else { return };
         if tape.dropped {
-            return self.drop_tape_now(recording);
+            return self.drop_tape_now(recording, now);
+        }
+        let call = self.calls.get(&tape.entry.call_id).map(|live| &live.call);
+        if let Some(queue) = call.and_then(|call| call.queue.as_ref()) {
+            tape.entry.queue = Some(queue.clone());
         }
         let entry = tape.entry.clone();
-        let call = self.calls.get(&entry.call_id).map(|live| &live.call);
         let wanted = call.is_some_and(|call| [call.recording, call.message].contains(&Some(recording)));
         if call.is_some_and(|call| call.recording == Some(recording)) {
             self.taped(entry.call_id, None);
         }
         self.journal(Journal::Recording(Box::new(entry)));
         if !wanted {
-            self.release(recording);
+            self.release(recording, now);
         }
     }
 
@@ -278,22 +285,27 @@ impl Engine {
             }
             (None, Some(message)) => {
                 live.call.message = None;
-                self.drop_tape(message);
+                self.drop_tape(message, now);
             }
             (None, None) => {}
         }
+        if let Some((message, mailbox)) =
+            delivered.as_ref().and_then(|message| Some((message, message.entry.mailbox.as_ref()?)))
+        {
+            self.message_came(mailbox, message.entry.recording_id, now);
+        }
         for recording in delivered.iter().map(|message| message.entry.recording_id).chain(recording) {
-            self.release(recording);
+            self.release(recording, now);
         }
         delivered
     }
 
     /// The call needs this tape no more; one that runs is released when it has ended. One that failed before it had any
     /// sound is no recording.
-    fn release(&mut self, recording: RecordingId) {
+    fn release(&mut self, recording: RecordingId, now: Now) {
         let Some(tape) = self.tapes.get(&recording) else { return };
         if tape.entry.duration_ms == Some(0) {
-            self.drop_tape_now(recording);
+            self.drop_tape_now(recording, now);
         } else if tape.has_ended() {
             self.tapes.remove(&recording);
         }
@@ -331,14 +343,18 @@ impl Engine {
         Ok(json!({ "call_id": id, "state": wish, "recording_id": recording }))
     }
 
-    pub(super) fn delete_recording(&mut self, recording: RecordingId, by: &str) -> Result<Value, ApiError> {
+    pub(super) fn delete_recording(&mut self, recording: RecordingId, by: &str, now: Now) -> Result<Value, ApiError> {
         if self.tapes.contains_key(&recording) {
             let message =
                 format!("recording {recording} belongs to a call that is still up; delete it when that has ended");
             return Err(refusal(409, "recording_open", message));
         }
-        self.log(LogLevel::Info, format!("recording {recording} is deleted by token {by}"));
-        self.delete(recording);
+        if self.mailboxes.is_held(recording) {
+            let message = format!("recording {recording} is held; take the hold off before you delete it");
+            return Err(refusal(409, "recording_held", message));
+        }
+        self.log(LogLevel::Info, format!("recording {recording} is deleted by {by}"));
+        self.delete(recording, now);
         self.commands.push_back(Command::Publish(Change::RecordingDeleted { recording_id: recording }));
         Ok(json!({ "recording_id": recording }))
     }

@@ -36,11 +36,12 @@ use crate::ids::{CallId, Language, LegId};
 use crate::outbox::Outbox;
 use crate::prompts::{Library, Shelf as PromptShelf};
 use crate::settings::Codec;
+use crate::vault::Vault;
 
 pub use error::MediaError;
 pub use io::{Flow, MediaIo};
 pub use listening::{Deaf, Ears, Listener};
-pub use recorder::{Recorder, relative as recording_file};
+pub use recorder::{Form, Recorder, find as find_recording, named as recording_named};
 pub use worker::{Setup, Tally, Worker};
 
 use moving::Order;
@@ -53,7 +54,7 @@ use thread::{Bell, Ends, Published, Thread};
 const COMMANDS: usize = 16_384;
 
 /// What the operator settles.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct MediaSettings {
     pub address: IpAddr,
     /// Lowest and highest UDP port; RTP takes the even ones, RTCP the next.
@@ -64,6 +65,8 @@ pub struct MediaSettings {
     pub threads: Option<usize>,
     /// Where recordings go; made with the first.
     pub recordings: PathBuf,
+    /// What they are sealed by, where the centre has a key.
+    pub vault: Vault,
 }
 
 /// Where prompts come from. Called on a media thread between ticks: it may look up, and must not wait.
@@ -148,7 +151,7 @@ impl Media {
         let (chores, todo) = unbounded();
         let mut stock = Stock::new(&settings, shelf.clone(), events.clone())?;
         stock.first_batch()?;
-        let recorder = Recorder::new(Some(settings.recordings.clone()), events.clone());
+        let recorder = Recorder::sealing(Some(settings.recordings.clone()), events.clone(), settings.vault.clone());
         for recording in recorder.recover() {
             tracing::warn!(
                 "recording {recording} was cut off when the last process died; it is kept as far as it goes"

@@ -7,14 +7,16 @@
 //!
 //! A disk that stands still stops the writer's thread alone: the ring fills, what does not fit is dropped and counted,
 //! and silence stands for it in the file. A file is written in `recordings/under-way` and moved to its place when it is
-//! whole. What a crash leaves there can be played as it is; the next start moves it to its place.
+//! whole. What a crash leaves there can be played as far as it goes; the next start moves it to its place. Where the centre
+//! has a key, files are sealed as they are written.
 
+mod files;
+mod sink;
 mod take;
 mod timeline;
 mod writer;
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,10 +29,13 @@ use crate::bridge::{MediaEvent, RecordTerms, Recorded, RecordingEvent};
 use crate::ids::RecordingId;
 use crate::outbox::Outbox;
 use crate::settings::Codec;
-use crate::time::{Instant, Wall};
+use crate::time::Instant;
+use crate::vault::{self, Vault, VaultError};
 
 use super::outgoing::units;
 use super::voice::FRAME_OCTETS;
+pub use files::{Form, find, named, relative};
+use files::{file_name, put_in_place, under_way};
 
 /// Pieces of 20 ms that may wait for the writer: 1.6 s of 100 recordings of both sides.
 const RING: usize = 16_384;
@@ -90,6 +95,7 @@ pub struct Recorder(Arc<Inner>);
 
 struct Inner {
     folder: Option<PathBuf>,
+    vault: Vault,
     events: Outbox<MediaEvent>,
     counters: Arc<RecorderCounters>,
     serial: AtomicU64,
@@ -106,8 +112,14 @@ struct Line {
 impl Recorder {
     /// Files go below `folder`; without one every recording fails.
     pub fn new(folder: Option<PathBuf>, events: Outbox<MediaEvent>) -> Recorder {
+        Recorder::sealing(folder, events, Vault::default())
+    }
+
+    /// The same, with the keys that files are sealed by.
+    pub fn sealing(folder: Option<PathBuf>, events: Outbox<MediaEvent>, vault: Vault) -> Recorder {
         Recorder(Arc::new(Inner {
             folder,
+            vault,
             events,
             counters: Arc::default(),
             serial: AtomicU64::new(0),
@@ -121,15 +133,28 @@ impl Recorder {
         let entries = fs::read_dir(under_way(folder)).into_iter().flatten().flatten();
         let mut found = Vec::new();
         for entry in entries {
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.strip_suffix(".flac")).and_then(|id| id.parse().ok());
-            let Some(id) = id else { continue };
-            match put_in_place(folder, id) {
-                Ok(()) => found.push(id),
-                Err(error) => tracing::warn!("recording {id}, cut off by a crash, cannot be moved: {error}"),
+            let Some((id, form)) = entry.file_name().to_str().and_then(named) else { continue };
+            match self.recover_one(folder, id, form) {
+                Ok(true) => found.push(id),
+                Ok(false) => {}
+                Err(error) => tracing::warn!("recording {id}, cut off by a crash, stays under way: {error}"),
             }
         }
         found
+    }
+
+    /// `false`: there was nothing in it.
+    fn recover_one(&self, folder: &Path, id: RecordingId, form: Form) -> Result<bool, VaultError> {
+        if form == Form::Sealed {
+            let path = under_way(folder).join(file_name(id, form));
+            let file = File::options().read(true).write(true).open(&path)?;
+            match vault::recover(file, self.0.vault.keys().as_deref(), id) {
+                Err(VaultError::Unfinished) => return fs::remove_file(path).map(|()| false).map_err(Into::into),
+                recovered => recovered?,
+            };
+        }
+        put_in_place(folder, id, form)?;
+        Ok(true)
     }
 
     pub(super) fn counters(&self) -> &RecorderCounters {
@@ -179,7 +204,7 @@ impl Recorder {
             line.orders.try_send(Order::Discard(recording)).map_err(|_| "the recorder stands still".to_owned())
         });
         if let Err(why) = sent {
-            tracing::error!("recording {recording} cannot be deleted: {why}; delete {}", relative(recording).display());
+            tracing::error!("recording {recording} cannot be deleted: {why}; delete its file");
         }
     }
 
@@ -203,7 +228,8 @@ impl Recorder {
         let folder = self.0.folder.clone().ok_or("there is no folder for recordings")?;
         let (orders, received) = bounded(ORDERS);
         let (ring, chunks): (_, Receiver<Chunk>) = bounded(RING);
-        let writer = writer::Writer::new(folder, received, chunks, self.0.events.clone(), self.0.counters.clone());
+        let (events, counters) = (self.0.events.clone(), self.0.counters.clone());
+        let writer = writer::Writer::new(folder, self.0.vault.clone(), received, chunks, events, counters);
         let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|error| format!("the recorder's thread cannot be started: {error}"))?;
         Ok(Line { orders, ring, thread })
@@ -276,35 +302,6 @@ impl Drop for Tap {
 /// A time in RTP units, of which every codec here has 8000 a second.
 fn duration_of(units: u64) -> Duration {
     Duration::from_micros(units * 125)
-}
-
-fn under_way(folder: &Path) -> PathBuf {
-    folder.join("under-way")
-}
-
-/// Where a recording's file is, below the folder of recordings: a folder a day (UTC), so that none grows too large.
-/// The name is our own id, nothing of it comes from outside.
-pub fn relative(recording: RecordingId) -> PathBuf {
-    let day = Wall::from_millisecond(recording.unix_ms()).unwrap_or_default().strftime("%Y-%m-%d").to_string();
-    Path::new(&day).join(file_name(recording))
-}
-
-fn file_name(recording: RecordingId) -> String {
-    format!("{recording}.flac")
-}
-
-fn put_in_place(folder: &Path, recording: RecordingId) -> io::Result<()> {
-    let place = folder.join(relative(recording));
-    if let Some(day) = place.parent() {
-        private_folder(day)?;
-    }
-    fs::rename(under_way(folder).join(file_name(recording)), place)
-}
-
-/// Makes a folder that only this user may look into.
-fn private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ impl Shell {
             dead_leg: Duration::from_secs(60),
             threads: Some(2),
             recordings: "/nonexistent".into(),
+            vault: Default::default(),
         };
         let media = Media::start(settings, Arc::new(Shelf), Arc::new(Deaf), sender.into()).unwrap();
         let mut shell = Shell { media, events, free: Vec::new() };
@@ -284,6 +285,7 @@ fn wrong_ports_are_named() {
             dead_leg: Duration::from_secs(60),
             threads: Some(1),
             recordings: "/nonexistent".into(),
+            vault: Default::default(),
         };
         let (sender, _events) = bounded(16);
         match Media::start(settings, Arc::new(Shelf), Arc::new(Deaf), sender.into()) {

@@ -68,6 +68,12 @@ impl Acd {
         })
     }
 
+    /// Whether an agent talks to a caller of this queue, or has one on hold.
+    pub fn is_served(&self, queue: &QueueId) -> bool {
+        let talks = |duty: &Duty| matches!(duty, Duty::Talking(_) | Duty::Holding(_));
+        self.agents.values().any(|agent| agent.serves.as_ref() == Some(queue) && talks(&agent.duty))
+    }
+
     /// By name; also of a deleted queue in which somebody still is.
     pub fn load(&self, queue: &str, now: Now) -> Option<Load> {
         let queue = self.queues.get(self.queue_index.get(queue)?)?;

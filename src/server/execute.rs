@@ -118,6 +118,9 @@ fn entry_of(entry: Journal) -> Entry {
         Journal::Ended(record) => Entry::Ended(record),
         Journal::Recording(recording) => Entry::Recording(recording),
         Journal::RecordingDeleted(recording_id) => Entry::RecordingDeleted { recording_id },
+        Journal::RecordingNoted { recording, heard, held } => {
+            Entry::RecordingNoted { recording_id: recording, heard, held }
+        }
         Journal::Surveyed { call, answer } => Entry::Surveyed { call_id: call, answer },
         Journal::Disposed { call, disposition } => Entry::Disposed { call_id: call, disposition },
         Journal::Callback(callback) => Entry::Callback(callback),

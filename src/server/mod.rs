@@ -8,6 +8,7 @@ mod execute;
 mod figures;
 mod reload;
 mod reports;
+mod retention;
 mod signals;
 
 use std::io::Write;
@@ -31,15 +32,18 @@ use crate::prompts::{Library, Shelf};
 use crate::settings::Settings;
 use crate::store::{History, Store};
 use crate::time::Now;
+use crate::vault::Vault;
 use crate::views::ReloadBy;
 use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Today, Tokens, Users, Views};
 use archive::Recordings;
+pub use archive::{folder as recordings_folder, open as open_recording};
 use ears::Hall;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
 use reload::{Reloader, Reloads, Watcher};
 use reports::Reports;
+use retention::Sweeper;
 use signals::{Signals, Wish};
 
 /// Inputs that may wait for the engine before the shells refuse or drop more (each shell says which).
@@ -129,7 +133,8 @@ async fn serve(
     let runtime = tokio::runtime::Handle::current();
     let hall = Hall::open(&settings, loaded.bots, answers.clone(), runtime.clone()).map_err(ServerError::runtime)?;
     let hall = Arc::new(hall);
-    let media = Media::start(media_settings(&settings), prompts.clone(), hall.clone(), media_events)
+    let vault = Vault::new(loaded.keys);
+    let media = Media::start(media_settings(&settings, vault.clone()), prompts.clone(), hall.clone(), media_events)
         .map_err(ServerError::runtime)?;
     let media = Arc::new(media);
     let data = settings.data.clone();
@@ -160,8 +165,12 @@ async fn serve(
         waiting_since: place.waiting_since,
         lost_at: place.lost_at,
     });
-    let left =
-        [Input::LostPlaces(lost.collect()), Input::Callbacks(recovered.callbacks), Input::Agents(recovered.agents)];
+    let left = [
+        Input::LostPlaces(lost.collect()),
+        Input::Callbacks(recovered.callbacks),
+        Input::Agents(recovered.agents),
+        Input::Kept(recovered.kept),
+    ];
 
     let stop = Arc::new(AtomicBool::new(false));
     let counted =
@@ -212,12 +221,16 @@ async fn serve(
         hall,
         views: views.clone(),
         users: users.clone(),
+        vault: vault.clone(),
         meters,
         clock,
     };
     let reloads = Arc::new(reloader.start().map_err(ServerError::runtime)?);
     let reports = Reports { data: settings.data.clone(), zone };
     reports.seed(&today, started).map_err(ServerError::runtime)?;
+    let asks = requests.clone();
+    let ask = Box::new(move |asked: web::Asked| asks.try_send(asked).map_err(|_| web::Busy));
+    Sweeper { data: settings.data.clone(), settings: reloads.clone(), ask }.start().map_err(ServerError::runtime)?;
     let ready = Arc::new(AtomicBool::new(true));
     let shared = Shared {
         views,
@@ -227,7 +240,7 @@ async fn serve(
         tokens,
         users,
         metrics,
-        archive: Arc::new(Recordings { data: settings.data.clone() }),
+        archive: Arc::new(Recordings { data: settings.data.clone(), vault }),
         archives: Arc::new(reports),
         today,
     };
@@ -301,12 +314,13 @@ fn follow(wish: Wish, reloads: &Reloads, control: &Outbox<Input>, ready: &Atomic
     }
 }
 
-fn media_settings(settings: &Settings) -> MediaSettings {
+fn media_settings(settings: &Settings, vault: Vault) -> MediaSettings {
     MediaSettings {
         address: settings.rtp.address,
         ports: settings.rtp.ports,
         dead_leg: settings.rtp.dead_leg,
         threads: settings.rtp.threads,
         recordings: archive::folder(&settings.data),
+        vault,
     }
 }

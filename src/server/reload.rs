@@ -20,6 +20,7 @@ use crate::prompts::Shelf;
 use crate::record::CallRecord;
 use crate::settings::Settings;
 use crate::store;
+use crate::vault::Vault;
 use crate::views::{CentreView, Change, ReloadAttempt, ReloadBy, ReloadView};
 use crate::web::metrics::Meters;
 use crate::web::{Busy, Office, RecordQuery, Users, Views};
@@ -60,6 +61,7 @@ pub struct Reloader {
     pub hall: Arc<Hall>,
     pub views: Arc<Views>,
     pub users: Arc<Users>,
+    pub vault: Vault,
     pub meters: Meters,
     pub clock: Clock,
 }
@@ -124,7 +126,7 @@ impl Reloader {
 
     /// Prompts first, so that a new plan finds those it names. Gives the warnings, and what waits for a restart.
     fn take(&mut self, loaded: Loaded) -> Result<(Vec<Finding>, Vec<String>), Vec<Finding>> {
-        let Loaded { mut settings, plans, bots, users, mut warnings, .. } = loaded;
+        let Loaded { mut settings, plans, bots, users, keys, mut warnings, .. } = loaded;
         let after_restart = keep_bound(&mut settings, &self.running);
         let folders = std::slice::from_ref(&settings.prompts);
         let (library, missing) = self.prompts.library().refresh(folders, &settings.languages);
@@ -137,6 +139,7 @@ impl Reloader {
             return Err(vec![about(&self.config, "the engine has too much to do; reload again")]);
         }
         self.users.configure(users);
+        self.vault.replace(keys);
         self.running = settings;
         Ok((warnings, after_restart))
     }
@@ -223,6 +226,11 @@ impl Watcher {
 }
 
 impl Reloads {
+    /// As they are now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.running.load_full()
+    }
+
     /// Asks and does not wait.
     pub fn ask(&self, by: ReloadBy) {
         // When so many wait already, one of them reads what is there now.

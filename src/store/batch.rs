@@ -111,6 +111,9 @@ impl<'a> Batch<'a> {
             }
             Entry::Recording(recording) => recordings::put(connection, recording).await?,
             Entry::RecordingDeleted { recording_id } => recordings::delete(connection, *recording_id).await?,
+            Entry::RecordingNoted { recording_id, heard, held } => {
+                recordings::note(connection, *recording_id, *heard, *held).await?;
+            }
             Entry::Surveyed { call_id, answer } => self.answers.push((*call_id, answer.clone())),
             Entry::Disposed { call_id, disposition } => {
                 self.dispositions.insert(*call_id, disposition);

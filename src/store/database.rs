@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::{LostPlace, StoreError, agents, callbacks, contacts, recordings};
 use crate::callback::Callback;
 use crate::ids::QueueId;
-use crate::record::CallRecord;
+use crate::record::{CallRecord, KeptRecording};
 use crate::shift::AgentChange;
 use crate::time::Wall;
 
@@ -112,6 +112,7 @@ impl Database {
             callbacks::make(&mut connection).await.map_err(failed)?;
         }
         agents::make(&mut connection).await.map_err(failed)?;
+        recordings::make(&mut connection).await.map_err(failed)?;
         Ok(Database { path, connection })
     }
 
@@ -148,6 +149,12 @@ impl Database {
     pub(super) async fn stop_agents(&mut self, at: Wall) -> Result<Vec<AgentChange>, StoreError> {
         let left = agents::stop(&mut self.connection, at).await;
         left.map_err(|error| self.failed(error))
+    }
+
+    /// Messages, and recordings that are held.
+    pub(super) async fn kept(&mut self) -> Result<Vec<KeptRecording>, StoreError> {
+        let kept = recordings::kept(&mut self.connection).await;
+        kept.map_err(|error| self.failed(error))
     }
 
     /// All or nothing, each entry once: those that were applied before are passed over.

@@ -44,6 +44,12 @@ pub enum Entry {
     RecordingDeleted {
         recording_id: RecordingId,
     },
+    /// A message was listened to, or is new again; a recording is held, or no longer.
+    RecordingNoted {
+        recording_id: RecordingId,
+        heard: Option<bool>,
+        held: Option<bool>,
+    },
     /// A caller has given a score. May come before `Ended`.
     Surveyed {
         call_id: CallId,
@@ -81,6 +87,7 @@ impl Entry {
             | Entry::Callback(_)
             | Entry::Told { .. }
             | Entry::RecordingDeleted { .. }
+            | Entry::RecordingNoted { .. }
             | Entry::Agents(_)
             | Entry::Disposed { .. }
             | Entry::Surveyed { .. } => true,
@@ -97,6 +104,7 @@ impl Entry {
             | Entry::Completed { .. }
             | Entry::Recording(_)
             | Entry::RecordingDeleted { .. }
+            | Entry::RecordingNoted { .. }
             | Entry::Surveyed { .. }
             | Entry::Disposed { .. }
             | Entry::Callback(_)

@@ -38,11 +38,11 @@ pub use agents::read_agent_changes;
 pub use contacts::History;
 pub use entry::Entry;
 pub use read::{read_contacts, read_latest, read_record, read_records, read_records_between};
-pub use recordings::read_voicemails;
+pub use recordings::{Old, read_old_recordings, read_voicemails};
 
 use crate::callback::Callback;
 use crate::ids::QueueId;
-use crate::record::CallRecord;
+use crate::record::{CallRecord, KeptRecording};
 use crate::shift::AgentChange;
 use crate::time::Wall;
 use database::Database;
@@ -96,6 +96,8 @@ pub struct Recovered {
     pub callbacks: Vec<Callback>,
     /// The last state of each agent.
     pub agents: Vec<AgentChange>,
+    /// Messages, and recordings that are held.
+    pub kept: Vec<KeptRecording>,
     /// Entries that were in the spool only.
     pub replayed: u64,
 }
@@ -262,7 +264,8 @@ async fn recover(database: &mut Database, data: &Path, last_alive: Wall) -> Resu
     let untold = database.untold().await?;
     let callbacks = database.promised().await?;
     let agents = database.stop_agents(last_alive).await?;
-    Ok((Recovered { cut_off, lost_places, untold, callbacks, agents, replayed }, highest))
+    let kept = database.kept().await?;
+    Ok((Recovered { cut_off, lost_places, untold, callbacks, agents, kept, replayed }, highest))
 }
 
 #[cfg(test)]

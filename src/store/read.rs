@@ -230,6 +230,7 @@ impl Overlay {
                 | Entry::LostPlace { .. }
                 | Entry::Recording(_)
                 | Entry::RecordingDeleted { .. }
+                | Entry::RecordingNoted { .. }
                 | Entry::Callback(_)
                 | Entry::Agents(_)
                 | Entry::Told { .. }

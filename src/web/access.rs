@@ -77,6 +77,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/events", Rule::Read),
     ("GET", "/voicemails", Rule::Staff),
     ("GET", "/recordings/{id}", Rule::Staff),
+    ("PATCH", "/recordings/{id}", Rule::Staff),
     ("DELETE", "/recordings/{id}", Rule::Staff),
     ("GET", "/reports", Rule::Staff),
     ("GET", "/records", Rule::Staff),

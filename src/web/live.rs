@@ -143,6 +143,7 @@ impl Views {
             }
             Change::Voicemail(_)
             | Change::RecordingDeleted { .. }
+            | Change::RecordingNoted { .. }
             | Change::Survey { .. }
             | Change::Conversation { .. }
             | Change::Disposition { .. }

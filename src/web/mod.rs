@@ -47,7 +47,7 @@ use tokio::time::{sleep, timeout};
 use extract::Peer;
 pub use live::Views;
 pub use openapi::document as description;
-pub use recordings::Archive;
+pub use recordings::{Archive, Audio, AudioFault};
 pub use records::RecordQuery;
 pub use reports::Archives;
 pub use today::Today;

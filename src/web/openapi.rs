@@ -51,6 +51,7 @@ use super::{callbacks, consult, events, experts, login, operator, recordings, re
         wrap_up::dispose,
         recordings::voicemails,
         recordings::audio,
+        recordings::note,
         recordings::delete,
         reports::reports,
         records::records,

@@ -65,7 +65,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/experts/{id}/presence", post(experts::presence))
         .route("/events", get(events::open))
         .route("/voicemails", get(recordings::voicemails))
-        .route("/recordings/{id}", get(recordings::audio).delete(recordings::delete))
+        .route("/recordings/{id}", get(recordings::audio).patch(recordings::note).delete(recordings::delete))
         .route("/callbacks", get(callbacks::callbacks).post(callbacks::call_back).options(callbacks::preflight))
         .route("/callbacks/{id}", delete(callbacks::cancel))
         .route("/reports", get(reports::reports))

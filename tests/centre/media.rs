@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use relais::bridge::{
-    Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, Recorded, RecordingEvent, RtpStats, Sources,
+    Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, PlayItem, Recorded, RecordingEvent, RtpStats, Sources,
 };
 use relais::call::FIRST_ENGINE_PLAY;
 use relais::ids::{CallId, LegId, PlayId, RecordingId};
@@ -95,10 +95,12 @@ impl Media {
                 self.later(now, 1 + below(rng, 30), MediaEvent::Closed { leg: *leg, stats: RtpStats::default() });
                 self.later(now, 31, MediaEvent::Ports(vec![port]));
             }
-            MediaCommand::Play { leg, play, repeat, .. } => {
+            MediaCommand::Play { leg, play, repeat, items } => {
+                // An agent hears a tone where keys did nothing, as often as that happens.
+                let tones = items.iter().all(|item| matches!(item, PlayItem::Tone { .. }));
                 let ear = self.ear(*leg)?;
                 let engines = play.0 >= FIRST_ENGINE_PLAY;
-                if engines && !repeat && ear.said.is_some() {
+                if engines && !repeat && !tones && ear.said.is_some() {
                     return Err(format!("leg {leg} is told two things at once"));
                 }
                 (ear.play, ear.said) = match engines && !repeat {
@@ -228,7 +230,12 @@ impl Media {
         self.open.get(&leg).is_some_and(|ear| ear.play.is_some() || ear.said.is_some())
     }
 
-    /// The caller whose far end is this port presses a key.
+    /// Whether somebody is told something for a moment, in the place of whom they would hear.
+    pub fn is_told(&self, leg: LegId) -> bool {
+        self.open.get(&leg).is_some_and(|ear| ear.play.is_none() && ear.said.is_some())
+    }
+
+    /// The one whose far end is this port presses a key.
     pub fn press(&mut self, port: u16, key: Digit, now: Instant) {
         let leg = self.open.iter().find(|(_, ear)| ear.port.0.port() == port).map(|(leg, _)| *leg);
         if let Some(leg) = leg {

@@ -44,8 +44,10 @@ pub enum Act {
 pub struct Side {
     pub address: SocketAddr,
     pub ua: UserAgent,
-    /// The agent whose phone this is.
+    /// The agent whose phone this is, or the expert.
     pub agent: Option<String>,
+    /// An agent's phone registers, and its user asks others; an expert's stands where it is.
+    pub registers: bool,
     pub agenda: BTreeMap<(Instant, u64), Act>,
     /// Sessions that have not ended, with the far end's RTP port once it is known.
     pub sessions: BTreeMap<SessionId, Talk>,
@@ -79,6 +81,7 @@ impl Side {
             address,
             ua: UserAgent::new(settings, seed),
             agent: agent.map(str::to_owned),
+            registers: agent.is_some(),
             agenda: BTreeMap::new(),
             sessions: BTreeMap::new(),
             sequence: 0,
@@ -188,7 +191,7 @@ impl Side {
     }
 
     fn register(&mut self, expires: u32, now: Instant) {
-        let Some(agent) = self.agent.clone() else { return };
+        let Some(agent) = self.agent.clone().filter(|_| self.registers) else { return };
         let mut headers = Headers::default();
         headers.push("Contact", format!("<sip:{agent}@{}>;expires={expires}", self.address));
         let aor = format!("sip:{agent}@{SERVER}");
@@ -263,6 +266,23 @@ impl Side {
         self.plan(later(talk), Act::HangUp(session));
     }
 
+    /// By the keys of the phone: asks an expert or a colleague, and then hands over, brings in, lets go, goes back and forth.
+    fn asks(&mut self, session: SessionId, answered: Instant, rng: &mut ChaCha12Rng) {
+        let whom = ["301", "301", "302", "202", "204", "206"][below(rng, 6) as usize];
+        let mut at = answered + Duration::from_millis(u64::from(300 + below(rng, 8_000)));
+        let mut said = vec![format!("*1{whom}#")];
+        for _ in 0..1 + below(rng, 3) {
+            said.push(["*2", "*2", "*3", "*3", "*4", "*5"][below(rng, 6) as usize].to_owned());
+        }
+        for keys in said {
+            for key in keys.chars() {
+                self.plan(at, Act::Press(session, key));
+                at = at + Duration::from_millis(60);
+            }
+            at = at + Duration::from_millis(below_one_of(rng, [300, 4_000, 20_000]).into());
+        }
+    }
+
     /// A phone rings: most agents answer, some are busy, refuse, or let it ring; some answer and hang up.
     fn rung(&mut self, session: SessionId, offer: &Bytes, now: Instant, rng: &mut ChaCha12Rng) {
         self.sessions.insert(session, Talk { far_port: audio_port(offer), ..Talk::default() });
@@ -300,6 +320,9 @@ impl Side {
                 if below(rng, 2) == 0 {
                     let talk = below_one_of(rng, [50, 2_000, 30_000]);
                     self.plan(at + Duration::from_millis(talk.into()), Act::HangUp(session));
+                }
+                if self.registers && below(rng, 5) == 0 {
+                    self.asks(session, at, rng);
                 }
                 if below(rng, 5) == 0 {
                     let hold = at + Duration::from_millis(below(rng, 3_000).into());

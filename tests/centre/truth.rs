@@ -9,7 +9,9 @@ use relais::engine::{Counts, Journal};
 use relais::ids::{AgentId, CallId, CallbackId, LegId, QueueId};
 use relais::record::{CallRecord, LegRecord, Outcome, Party, QueueVisit, VisitEnd};
 use relais::time::Instant;
-use relais::views::{AgentState, AgentView, CallState, CallView, CallbackView, Change, LegView, QueueView};
+use relais::views::{
+    AgentState, AgentView, CallState, CallView, CallbackView, Change, ConsultState, LegView, QueueView,
+};
 
 use crate::bots::Bots;
 use crate::media::Media;
@@ -57,6 +59,10 @@ pub struct Truth {
     since: BTreeMap<Passing, Instant>,
     /// Talks that came out of a queue, and wrap-ups that were told.
     talks: BTreeMap<CallId, u32>,
+    /// Of those, the ones in which an agent asked another or handed over: who was only asked wraps up nothing.
+    shared: BTreeSet<CallId>,
+    /// Answers to callers who waited.
+    out_of_queues: u64,
     wrapped_up: BTreeMap<CallId, u32>,
     /// What the journal tells of the calls that are up: all that a crash would leave of them.
     journal: BTreeMap<CallId, CallRecord>,
@@ -116,6 +122,7 @@ impl Truth {
             | Change::Voicemail(_)
             | Change::Conversation { .. }
             | Change::RecordingDeleted { .. }
+            | Change::RecordingNoted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. }
             | Change::Reload(_) => {}
@@ -133,7 +140,9 @@ impl Truth {
     pub fn talk_of_agent(&self, leg: LegId) -> Option<CallId> {
         let talks = |call: &&CallView| matches!(call.state, CallState::Talking | CallState::Holding);
         let call = self.calls.values().filter(talks).find(|call| {
-            call.queue.is_some() && call.legs.iter().any(|known| known.leg_id == leg && known.role == Party::Agent)
+            call.queue.is_some()
+                && is_of_two(call)
+                && call.legs.iter().any(|known| known.leg_id == leg && known.role == Party::Agent)
         })?;
         Some(call.call_id)
     }
@@ -174,6 +183,7 @@ impl Truth {
             }
             Journal::Recording(_)
             | Journal::RecordingDeleted(_)
+            | Journal::RecordingNoted { .. }
             | Journal::LostPlace(_)
             | Journal::Surveyed { .. }
             | Journal::Disposed { .. }
@@ -292,7 +302,7 @@ impl Truth {
                 return Err(format!("call {} shows {leg:?}, its far end said otherwise", call.call_id));
             }
             match call.state {
-                CallState::Talking | CallState::Holding => match &call.legs[..] {
+                CallState::Talking | CallState::Holding if is_of_two(call) => match &call.legs[..] {
                     [a, b] => {
                         hears_partner(call, a, b, media)?;
                         hears_partner(call, b, a, media)?;
@@ -303,7 +313,9 @@ impl Truth {
                     }
                     legs => return Err(format!("call {} is a talk of {} legs", call.call_id, legs.len())),
                 },
-                CallState::Consulting | CallState::Conference => {}
+                CallState::Talking | CallState::Holding | CallState::Consulting | CallState::Conference => {
+                    several(call, media).map_err(|fault| format!("call {}: {fault}: {call:?}", call.call_id))?;
+                }
                 CallState::Queued => {
                     for leg in &call.legs {
                         if !media.sources(leg.leg_id).is_empty() {
@@ -351,13 +363,15 @@ impl Truth {
         if (counts.calls, counts.sessions) != (self.calls.len(), legs.len()) {
             return Err(format!("{} calls with {} legs are shown, kept are {counts:?}", self.calls.len(), legs.len()));
         }
-        // The dialplan, and the longest wait or ring or the record's last figures.
-        if counts.timers > 2 * counts.calls {
+        // The dialplan, and the longest wait or ring or the record's last figures; one who is asked, and keys of an agent.
+        if counts.timers > 3 * counts.calls + legs.len() {
             return Err(format!("timers are set for calls that are over: {counts:?}"));
         }
         let contacts = self.calls.values().filter(|call| call.state != CallState::Ending).count();
         let promised = self.promised.values().filter(|view| view.state == CallbackState::Waiting).count();
-        if counts.acd.contacts > contacts + promised {
+        // An agent who was asked has a part of their own.
+        let agents = self.calls.values().flat_map(|call| &call.legs).filter(|leg| leg.role == Party::Agent).count();
+        if counts.acd.contacts > contacts + promised + agents {
             return Err(format!("{contacts} calls run, the distributor knows {:?}", counts.acd));
         }
         // Ring, retry, preferred agent, widening and announcement of a contact; rest or wrap-up of an agent.
@@ -373,6 +387,7 @@ impl Truth {
             let call = agent.call_id.and_then(|call| self.calls.get(&call));
             let leg = call.and_then(|call| agent_leg(call, &agent.id));
             let state = call.map(|call| call.state);
+            let asked = call.is_some_and(|call| !is_of_two(call));
             let fits = match agent.state {
                 // One who is reserved while a customer is rung.
                 AgentState::Reserved if agent.call_id.is_some_and(|call| self.is_called_back(call)) => leg.is_none(),
@@ -380,8 +395,10 @@ impl Truth {
                     // Of several who are rung at once the first is shown.
                     let shown = call.and_then(|call| self.agents.get(call.agent.as_ref()?));
                     let offered = shown.is_some_and(|shown| shown.call_id == agent.call_id);
-                    leg.is_some() && offered && !matches!(state, Some(CallState::Talking | CallState::Holding))
+                    let rings = offered && !matches!(state, Some(CallState::Talking | CallState::Holding));
+                    leg.is_some() && (rings || asked)
                 }
+                AgentState::Talking | AgentState::Holding if asked => leg.is_some(),
                 AgentState::Talking => leg.is_some() && state == Some(CallState::Talking),
                 AgentState::Holding => leg.is_some() && state == Some(CallState::Holding),
                 AgentState::WrapUp => leg.is_none() && agent.call_id.is_some(),
@@ -455,7 +472,7 @@ impl Truth {
                 known.is_some_and(|known| known.joined_at.is_some() && known.left_at.is_none())
             };
             let here = |leg: &LegRecord| leg.joined_at.is_none() || leg.left_at.is_some() || shows(call, leg);
-            let talks = matches!(call.state, CallState::Talking | CallState::Holding);
+            let talks = matches!(call.state, CallState::Talking | CallState::Holding) && is_of_two(call);
             let fits = written.answered_at == call.answered_at
                 && written.queue == call.queue
                 && (!talks || (written.agent == call.agent && call.legs.iter().all(present)))
@@ -504,13 +521,19 @@ impl Truth {
         for leg in &record.legs {
             let Some(joined) = leg.joined_at else { continue };
             let present = leg.left_at.and_then(|left| between(joined, left));
-            let counted = leg.talk_ms + leg.hold_ms;
+            let apart = leg.consult_ms + leg.conference_ms;
+            let counted = leg.talk_ms + leg.hold_ms + apart;
+            let rounding = if apart > 0 { 2 * ROUNDING_MS } else { ROUNDING_MS };
             match leg.role {
-                Party::Agent | Party::Outside if present.is_none_or(|there| there.abs_diff(counted) > ROUNDING_MS) => {
-                    return fault("an agent's talk and hold are not the time they were there");
+                Party::Agent | Party::Expert | Party::Outside
+                    if present.is_none_or(|there| there.abs_diff(counted) > rounding) =>
+                {
+                    return fault("an agent's times are not the time they were there");
                 }
-                Party::Agent | Party::Outside => sums = (sums.0 + leg.talk_ms, sums.1 + leg.hold_ms),
-                _ if present.is_none_or(|there| there + ROUNDING_MS < counted) => return fault("a caller's times"),
+                Party::Agent | Party::Outside => {
+                    sums = (sums.0 + leg.talk_ms + leg.conference_ms, sums.1 + leg.hold_ms + leg.consult_ms);
+                }
+                _ if present.is_none_or(|there| there + rounding < counted) => return fault("a caller's times"),
                 _ => {}
             }
             if leg.rtp.is_none() {
@@ -530,23 +553,48 @@ impl Truth {
         if !fits {
             return fault(&format!("the caller was seen to wait {seen:?} ms"));
         }
+        if record.transfers as usize != record.handed_over.len() {
+            return fault("transfers are not those that are told");
+        }
+        let experts = record.legs.iter().filter(|leg| leg.role == Party::Expert).count();
+        if experts > 0 && record.consults == 0 && record.transfers == 0 {
+            return fault("an expert whom nobody asked");
+        }
         if record.queue.is_some() && agents > 0 {
             self.talks.insert(record.call_id, agents as u32);
         }
+        if record.consults > 0 || record.transfers > 0 {
+            self.shared.insert(record.call_id);
+        }
+        let answered = record.visits.iter().filter(|visit| visit.end == Some(VisitEnd::Answered)).count();
+        self.out_of_queues += answered as u64;
         Ok(())
     }
 
     /// At the end of a run: every talk was wrapped up once and counted once.
     pub fn at_the_end(&self) -> Result<(), String> {
-        if self.talks != self.wrapped_up {
-            let differs = self.talks.iter().find(|(call, talks)| self.wrapped_up.get(call) != Some(*talks));
-            return Err(format!("talks and wrap-ups differ, first {differs:?}"));
+        let of_a_talk = |call: &CallId| self.talks.contains_key(call);
+        if let Some(call) = self.wrapped_up.keys().find(|call| !of_a_talk(call)) {
+            return Err(format!("call {call} is wrapped up, and no agent talked in it"));
+        }
+        for (call, talks) in &self.talks {
+            let wrapped_up = self.wrapped_up.get(call).copied().unwrap_or_default();
+            let fits = match self.shared.contains(call) {
+                true => (1..=*talks).contains(&wrapped_up),
+                false => wrapped_up == *talks,
+            };
+            if !fits {
+                return Err(format!("call {call} has {talks} talks of agents, and {wrapped_up} wrap-ups"));
+            }
         }
         let talks: u64 = self.talks.values().map(|talks| u64::from(*talks)).sum();
         let by_agents: u64 = self.agents.values().map(|agent| agent.handled).sum();
         let by_queues: u64 = self.queues.values().map(|queue| queue.handled).sum();
-        if (talks, talks) != (by_agents, by_queues) {
-            return Err(format!("{talks} talks, agents count {by_agents}, queues {by_queues}"));
+        if (talks, self.out_of_queues) != (by_agents, by_queues) {
+            return Err(format!(
+                "{talks} talks, {} out of queues; agents count {by_agents}, queues {by_queues}",
+                self.out_of_queues
+            ));
         }
         Ok(())
     }
@@ -572,11 +620,72 @@ fn agent_leg<'a>(call: &'a CallView, agent: &AgentId) -> Option<&'a LegView> {
     call.legs.iter().find(|leg| leg.role == Party::Agent && leg.address == agent.as_str())
 }
 
+/// Nobody was asked, handed the caller over or was brought in, or all that is over.
+fn is_of_two(call: &CallView) -> bool {
+    call.consult.is_none() && call.legs.len() == 2
+}
+
+/// An agent asks, hands over, has brought in: who hears whom goes by where that stands.
+fn several(call: &CallView, media: &Media) -> Result<(), String> {
+    let hears = |ear: &LegView, mouth: &LegView| media.sources(ear.leg_id).contains(&mouth.leg_id);
+    for leg in &call.legs {
+        let sources = media.sources(leg.leg_id);
+        if let Some(source) = sources.iter().find(|source| call.legs.iter().all(|known| known.leg_id != **source)) {
+            return Err(format!("leg {} hears leg {source}, which is not in it", leg.leg_id));
+        }
+        if sources.contains(&leg.leg_id) {
+            return Err(format!("leg {} hears itself", leg.leg_id));
+        }
+        if !sources.is_empty() && media.plays(leg.leg_id) && !hears_a_tone(leg, media) {
+            return Err(format!("leg {} hears somebody and music", leg.leg_id));
+        }
+    }
+    let open = |leg: &&LegView| !leg.on_hold && !leg.muted;
+    for (a, b) in call.legs.iter().filter(open).flat_map(|a| call.legs.iter().filter(open).map(move |b| (a, b))) {
+        if hears(a, b) != hears(b, a) {
+            return Err(format!("legs {} and {} do not hear each other alike", a.leg_id, b.leg_id));
+        }
+    }
+    let caller = call.legs.iter().find(|leg| leg.role == Party::Caller).ok_or("a talk without a caller")?;
+    let silent = media.sources(caller.leg_id).is_empty() && !media.plays(caller.leg_id);
+    if silent && call.legs.iter().all(|leg| open(&leg)) {
+        return Err("the caller hears nothing".to_owned());
+    }
+    let Some(consult) = &call.consult else {
+        let apart = call.legs.iter().filter(open).flat_map(|a| call.legs.iter().filter(open).map(move |b| (a, b)));
+        let apart = apart.into_iter().find(|(a, b)| a.leg_id != b.leg_id && !hears(a, b));
+        return match apart.filter(|_| call.state == CallState::Conference) {
+            Some((a, b)) => Err(format!("legs {} and {} of a conference do not hear each other", a.leg_id, b.leg_id)),
+            None => Ok(()),
+        };
+    };
+    let asked = call.legs.iter().find(|leg| consult.to.split_once(':').is_some_and(|(_, name)| name == leg.address));
+    let Some(asked) = asked else { return Ok(()) };
+    let heard = media.sources(asked.leg_id);
+    let by_agents =
+        heard.iter().all(|source| call.legs.iter().any(|leg| leg.leg_id == *source && leg.role == Party::Agent));
+    match consult.state {
+        ConsultState::Ringing | ConsultState::HandingOver if !heard.is_empty() => {
+            Err("one whose phone rings hears somebody".to_owned())
+        }
+        ConsultState::Swapped if !heard.is_empty() => Err("one who waits apart hears somebody".to_owned()),
+        ConsultState::Private if !by_agents || heard.len() > 1 || hears(caller, asked) => {
+            Err("one who is asked apart hears others than the agent".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An agent whose keys did nothing.
+fn hears_a_tone(leg: &LegView, media: &Media) -> bool {
+    leg.role == Party::Agent && media.is_told(leg.leg_id)
+}
+
 fn hears_partner(call: &CallView, leg: &LegView, partner: &LegView, media: &Media) -> Result<(), String> {
     let (sources, plays) = (media.sources(leg.leg_id), media.plays(leg.leg_id));
     let fits = match partner.on_hold {
         true => sources.is_empty() && plays,
-        false => sources == [partner.leg_id] && !plays,
+        false => sources == [partner.leg_id] && (!plays || hears_a_tone(leg, media)),
     };
     let id = call.call_id;
     fits.then_some(()).ok_or(format!(

@@ -19,7 +19,7 @@ use relais::settings::{Choice, Settings, Transport};
 use relais::sip::message::Message;
 use relais::sip::{Destination, Flow};
 use relais::time::{Instant, Now, Wall};
-use relais::views::{AgentState, ApiRequest, Change};
+use relais::views::{AgentState, ApiRequest, CallState, CallView, Change, Steering};
 
 use crate::bots::Bots;
 use crate::media::{Media, PORTS};
@@ -29,6 +29,8 @@ use crate::providers::{self, Providers};
 use crate::truth::{Line, Truth, ended_by_people};
 
 const CALLS: usize = 50;
+/// Where the demo has its first expert.
+const EXPERT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5090);
 const AGENTS: [&str; 6] = ["201", "202", "203", "204", "205", "206"];
 /// All transactions, wrap-ups and registrations are over by then.
 const QUIET: Duration = Duration::from_secs(4_000);
@@ -57,6 +59,8 @@ pub struct World {
     /// Which call each agent is part of, as published.
     with: BTreeMap<CallId, BTreeSet<AgentId>>,
     answered: BTreeSet<CallId>,
+    /// Whose agent has begun to talk.
+    talked: BTreeSet<CallId>,
     /// The index of recordings, as written.
     recordings: BTreeMap<RecordingId, RecordingState>,
     truth: Truth,
@@ -144,6 +148,7 @@ impl World {
             ended: BTreeSet::new(),
             with: BTreeMap::new(),
             answered: BTreeSet::new(),
+            talked: BTreeSet::new(),
             recordings: BTreeMap::new(),
             truth: Truth::default(),
             undelivered: Vec::new(),
@@ -181,6 +186,10 @@ impl World {
             self.drain_at = Some(Instant(0) + Duration::from_millis(u64::from(40_000 + below(rng, 120_000))));
         }
         self.sides.push(trunk);
+        // The company's telephony; at the second expert's place there is nobody.
+        let mut expert = Side::new(EXPERT, Some("301"), rng);
+        expert.registers = false;
+        self.sides.push(expert);
         for (n, agent) in AGENTS.iter().enumerate() {
             let mut phone = Side::new(SocketAddr::from(([127, 0, 1, n as u8 + 1], 5060)), Some(agent), rng);
             phone.plan(Instant(0) + Duration::from_millis(below(rng, 30_000).into()), Act::Register { expires: 3_600 });
@@ -444,6 +453,7 @@ impl World {
             | Journal::Queued { .. }
             | Journal::WrapUp { .. }
             | Journal::LostPlace(_)
+            | Journal::RecordingNoted { .. }
             | Journal::Surveyed { .. }
             | Journal::Disposed { .. }
             | Journal::Callback(_)
@@ -455,6 +465,36 @@ impl World {
         Ok(())
     }
 
+    /// By the API: the agent asks somebody, or hands the caller over without a word, and goes on from there.
+    fn asks(&mut self, view: &CallView) {
+        let (rng, call, by) = (&mut self.rng, view.call_id, view.agent.clone());
+        let whom = |rng: &mut ChaCha12Rng| {
+            let known =
+                ["expert:301", "expert:301", "expert:302", "agent:202", "agent:204", "agent:206", "queue:support"];
+            known[below(rng, 7) as usize].to_owned()
+        };
+        let mut at = self.now + Duration::from_micros(u64::from(100_000 + below(rng, 4_000_000)));
+        let mut steps = vec![match below(rng, 3) {
+            0 => Steering::Transfer { to: whom(rng), priority: None },
+            _ => Steering::Consult { to: whom(rng) },
+        }];
+        for _ in 0..1 + below(rng, 3) {
+            steps.push(match below(rng, 8) {
+                0 | 1 => Steering::Complete,
+                2 | 3 => Steering::Conference,
+                4 => Steering::Cancel,
+                5 => Steering::Swap,
+                6 => Steering::Hold,
+                _ => Steering::Consult { to: whom(rng) },
+            });
+        }
+        for action in steps {
+            self.meddling.insert(at, ApiRequest::Steer { call, by: by.clone(), leg: None, action });
+            let pause = 200_000 + below_one_of(rng, [300_000, 4_000_000, 15_000_000]);
+            at = at + Duration::from_micros(pause.into());
+        }
+    }
+
     fn published(&mut self, change: Change) -> Result<(), String> {
         self.truth.published(&change, self.now)?;
         match change {
@@ -464,6 +504,10 @@ impl World {
                     let at = self.now + Duration::from_micros(u64::from(below(&mut self.rng, 1_500_000)));
                     let request = ApiRequest::HangUp { call: view.call_id, leg: None, by: Party::Supervisor };
                     self.meddling.insert(at, request);
+                }
+                let talks = view.state == CallState::Talking && view.agent.is_some();
+                if talks && self.talked.insert(view.call_id) && below(&mut self.rng, 6) == 0 {
+                    self.asks(&view);
                 }
                 if self.ended.contains(&view.call_id) {
                     return Err(format!("call {} is shown as running after its end", view.call_id));
@@ -489,6 +533,7 @@ impl World {
             Change::Voicemail(_)
             | Change::Conversation { .. }
             | Change::RecordingDeleted { .. }
+            | Change::RecordingNoted { .. }
             | Change::Survey { .. }
             | Change::Disposition { .. } => Ok(()),
             Change::Agent(_)

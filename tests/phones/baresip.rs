@@ -2,8 +2,11 @@
 //! hears.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -31,6 +34,8 @@ pub fn missing(test: &str) -> bool {
 pub struct Baresip {
     child: Child,
     folder: PathBuf,
+    /// Where it takes commands.
+    control: u16,
 }
 
 impl Baresip {
@@ -41,13 +46,14 @@ impl Baresip {
         let says = folder.join("says.wav");
         let tone: Vec<_> = sound::tone(tone_hz, 0, 30 * 8000).into_iter().map(sound::decode).collect();
         sound::write_wav(&says, &tone);
-        let rtp = free_port();
+        let (rtp, control) = (free_port(), free_port());
         let config = format!(
             "net_interface 127.0.0.1\npoll_method epoll\nsip_listen 127.0.0.1:{}\nrtp_ports {rtp}-{}\ncall_max_calls 1\n\
              audio_source aufile,{}\naudio_player aubridge,nowhere\naudio_alert aubridge,alert\naudio_txmode thread\n\
              ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
              module_path {}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-             module_app account.so\nmodule_app menu.so\nsnd_path {}\n",
+             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
+             snd_path {}\n",
             free_port(),
             rtp + 1,
             says.display(),
@@ -67,9 +73,31 @@ impl Baresip {
         command.arg("-f").arg(&folder).current_dir(&folder).stdin(Stdio::null());
         let errors = log.try_clone().expect("a file");
         let child = command.stdout(log).stderr(errors).spawn().expect("baresip");
-        let phone = Baresip { child, folder };
+        let phone = Baresip { child, folder, control };
         appliance.await_agent(agent, "available");
         phone
+    }
+
+    /// What its user would do: `sndcode` with keys, `transfer` to an address, `hangup`.
+    pub fn does(&self, command: &str, parameters: &str) {
+        let json = format!(r#"{{"command":"{command}","params":"{parameters}","token":"t"}}"#);
+        let mut control = TcpStream::connect(("127.0.0.1", self.control)).expect("baresip takes commands");
+        control.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+        control.write_all(format!("{}:{json},", json.len()).as_bytes()).expect("a command");
+        let (mut answer, mut some) = (Vec::new(), [0; 4096]);
+        // Events of its calls come by the same way.
+        while !String::from_utf8_lossy(&answer).contains("\"response\"") {
+            let length = control.read(&mut some).expect("an answer to the command");
+            assert!(length > 0, "baresip has closed the connection: {}", String::from_utf8_lossy(&answer));
+            answer.extend(&some[..length]);
+        }
+    }
+
+    /// The last `length` of what was heard so far.
+    pub fn ear(&self, length: Duration) -> Vec<i16> {
+        let heard = self.heard();
+        let samples = length.as_millis() as usize * 8;
+        heard[heard.len().saturating_sub(samples)..].to_vec()
     }
 
     /// All that was heard, once the call is over.

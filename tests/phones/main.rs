@@ -14,6 +14,7 @@ mod support;
 
 mod appliance;
 mod baresip;
+mod desk;
 mod rtp;
 mod sipp;
 mod sound;
@@ -21,6 +22,7 @@ mod sound;
 mod agents;
 mod bridged;
 mod callback;
+mod consult;
 mod crash;
 mod disk;
 mod hundred;

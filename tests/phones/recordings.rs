@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::appliance::{Appliance, demo_anywhere, is_from, project};
+use super::appliance::{Appliance, binary, demo_anywhere, is_from, project};
 use super::rtp::{self, Endpoint};
 use super::sipp::{self, Sipp};
 use super::{eventually, sound, support};
@@ -298,4 +298,101 @@ fn a_full_disk_ends_the_recording_and_not_the_call() {
     phone.succeeds(Duration::from_secs(10));
     let record = appliance.record_from("33155705");
     assert_eq!((record["outcome"].as_str(), record["agent"].as_str()), (Some("handled"), Some("201")), "{record}");
+}
+
+/// A command of the binary about recordings: whether it went well, and what it printed.
+fn recording(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(binary()).arg("recording").args(arguments).output().expect("relais recording");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Rate and samples of what the API gives.
+fn fetched(appliance: &Appliance, id: &str) -> (u32, Vec<i16>) {
+    let (status, audio) = appliance.fetch(&format!("/recordings/{id}"), "");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&audio));
+    let path = appliance.scratch().join("fetched.flac");
+    fs::write(&path, audio).expect("a file");
+    sound::flac(&path)
+}
+
+#[test]
+fn a_recording_is_sealed_on_the_disk_heard_by_the_api_and_readable_after_a_crash() {
+    const NAME: &str = "a_recording_is_sealed_on_the_disk_heard_by_the_api_and_readable_after_a_crash";
+    if sipp::missing(NAME) || prompts_missing(NAME) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = demo_with(folder.path(), SURVEY);
+    let key = folder.path().join("recordings.key");
+    let (made, said) = recording(&["new-key", key.to_str().expect("UTF-8")]);
+    assert!(made, "{said}");
+    let text = fs::read_to_string(&config).expect("the configuration");
+    fs::write(&config, format!("{text}\n[recordings]\nkey_file = \"recordings.key\"\n")).expect("a configuration");
+    let mut appliance = Appliance::start(&config);
+    let (caller, agent) = (Endpoint::open(), Endpoint::open());
+    let phone = sipp::phone(&appliance, "201", Sipp::agent("agent_answers", "201").media(agent.address));
+    caller.say(CALLER_HZ);
+    agent.say(AGENT_HZ);
+    let call = Sipp::caller("33155706", "630", Duration::from_secs(9)).media(caller.address).start(&appliance);
+    caller.await_tone(AGENT_HZ);
+    call.succeeds(Duration::from_secs(20));
+    phone.succeeds(Duration::from_secs(5));
+    let record = appliance.record_from("33155706");
+    let id = record["recording"].as_str().expect("a recording").to_owned();
+    let sealed =
+        files(&appliance.data.join("recordings")).into_iter().find(|path| path.ends_with(format!("{id}.sealed")));
+    let sealed = sealed.expect("a sealed file");
+    let on_disk = fs::read(&sealed).expect("the file");
+    assert!(!on_disk.windows(4).any(|part| part == b"fLaC"), "it can be read on the disk");
+    let (rate, samples) = fetched(&appliance, &id);
+    let second = |side: usize| {
+        let side: Vec<i16> = samples.iter().skip(side).step_by(2).copied().collect();
+        side[side.len() - 3 * 8000..side.len() - 2 * 8000].to_vec()
+    };
+    assert_eq!(rate, 8000);
+    let level = |side: usize, hz| sound::tone_level(&second(side), hz);
+    assert!(
+        level(0, CALLER_HZ) > -18.0 && level(1, AGENT_HZ) > -18.0,
+        "{} {}",
+        level(0, CALLER_HZ),
+        level(1, AGENT_HZ)
+    );
+    let whole = appliance.fetch(&format!("/recordings/{id}"), "").1;
+    let part = appliance.fetch(&format!("/recordings/{id}"), "Range: bytes=5000-14999\r\n");
+    assert_eq!(part, (206, whole[5000..15_000].to_vec()));
+
+    let of = ["--config", config.to_str().expect("UTF-8"), "--data", appliance.data.to_str().expect("UTF-8")];
+    let out = folder.path().join("out.flac");
+    let export = |out: &Path| recording(&[&["export", &id, "--out", out.to_str().expect("UTF-8")], &of[..]].concat());
+    let (exported, said) = export(&out);
+    assert!(exported && fs::read(&out).expect("the export") == whole, "{said}");
+    assert!(recording(&[&["check"], &of[..]].concat()).0);
+    let mut altered = on_disk.clone();
+    altered[on_disk.len() / 2] ^= 1;
+    fs::write(&sealed, altered).expect("the file");
+    let (_, cut) = appliance.fetch(&format!("/recordings/{id}"), "");
+    assert!(cut.len() < whole.len() && whole.starts_with(&cut), "what was altered is not served as whole");
+    let (fine, said) = recording(&[&["check"], &of[..]].concat());
+    assert!(!fine && said.contains(&id), "{said}");
+    assert!(!export(&folder.path().join("again.flac")).0);
+    fs::write(&sealed, &on_disk).expect("the file");
+
+    let (caller, agent) = (Endpoint::open(), Endpoint::open());
+    caller.say(CALLER_HZ);
+    agent.say(AGENT_HZ);
+    let phone = sipp::phone(&appliance, "202", Sipp::agent("agent_answers", "202").media(agent.address));
+    let call = Sipp::caller("33155707", "630", Duration::from_secs(20)).media(caller.address).start(&appliance);
+    eventually(Duration::from_secs(10), "a recording that runs", || {
+        let under_way = files(&appliance.data.join("recordings/under-way"));
+        let size = fs::metadata(under_way.first()?).ok()?.len();
+        (size > 60_000).then_some(())
+    });
+    appliance.kill();
+    drop((call, phone));
+    appliance.restart();
+    let record = appliance.record_from("33155707");
+    assert_eq!(record["outcome"].as_str(), Some("failed"), "{record}");
+    let (_, samples) = fetched(&appliance, record["recording"].as_str().expect("a recording"));
+    assert!(samples.len() > 2 * 3 * 8000, "{} samples are left", samples.len());
 }

@@ -30,8 +30,9 @@ struct State {
     tone_hz: Option<u32>,
     /// Payloads that are sent before the tone goes on.
     speech: VecDeque<Vec<u8>>,
-    /// Keys to be pressed, by their event codes.
+    /// Keys to be pressed, by their event codes; and when each went out.
     keys: VecDeque<u8>,
+    pressed: Vec<Instant>,
     remote: Option<SocketAddr>,
     received: Vec<Packet>,
     sent: Vec<(Instant, Vec<u8>)>,
@@ -82,6 +83,16 @@ impl Endpoint {
     pub fn press(&self, key: char) {
         let code = "0123456789*#".find(key).expect("a key of a telephone");
         self.state().keys.push_back(code as u8);
+    }
+
+    /// When the last key was pressed that has been.
+    pub fn last_key(&self) -> Option<Instant> {
+        self.state().pressed.last().copied()
+    }
+
+    /// Whether all keys have gone out.
+    pub fn has_pressed(&self) -> bool {
+        self.state().keys.is_empty()
     }
 
     /// What came since `since`, as it came.
@@ -159,6 +170,9 @@ fn run(socket: &UdpSocket, state: &Mutex<State>, stop: &AtomicBool) {
                 }
                 if let Some((code, timestamp, count)) = pressed {
                     let (event, next) = key_packet(code, timestamp, count, sequence, ssrc);
+                    if count == 0 {
+                        lock().pressed.push(Instant::now());
+                    }
                     let _ = socket.send_to(&event, remote);
                     sequence = sequence.wrapping_add(1);
                     phase += FRAME;

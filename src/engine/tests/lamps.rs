@@ -1,8 +1,11 @@
-//! Lamps: a phone of an agent that watches a colleague's line.
+//! Lamps: a phone of an agent that watches a colleague's line, a queue, a mailbox.
 
 use super::consult::{AGENT, PLAN, centre};
 use super::dial_out::{CALLER, from_caller, sdp};
 use super::*;
+use crate::ids::RecordingId;
+use crate::record::KeptRecording;
+use crate::views::{AgentState, ApiRequest};
 
 const PHONE: &str = "192.0.2.80:5060";
 
@@ -12,7 +15,7 @@ fn settings() -> Settings {
         id: "209".into(),
         password: Some("secret".to_owned()),
         contact: None,
-        queues: Vec::new(),
+        queues: vec!["sales".into()],
         ..settings.agents[0].clone()
     });
     settings
@@ -21,10 +24,11 @@ fn settings() -> Settings {
 /// A SUBSCRIBE of the phone; `to` has our tag in a dialog.
 fn subscribe(whom: &str, cseq: u32, tag: &str, more: &str) -> Message {
     let tag = if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
+    let event = if more.contains("Event: ") { "" } else { "Event: dialog\r\n" };
     let text = format!(
         "SUBSCRIBE sip:{whom}@relais.test SIP/2.0\r\nVia: SIP/2.0/UDP {PHONE};branch=z9hG4bKs{cseq}{whom}\r\n\
          From: <sip:209@relais.test>;tag=p\r\nTo: <sip:{whom}@relais.test>{tag}\r\nCall-ID: lamp-{whom}\r\n\
-         CSeq: {cseq} SUBSCRIBE\r\nContact: <sip:209@{PHONE}>\r\nEvent: dialog\r\n{more}Content-Length: 0\r\n\r\n"
+         CSeq: {cseq} SUBSCRIBE\r\nContact: <sip:209@{PHONE}>\r\n{event}{more}Content-Length: 0\r\n\r\n"
     );
     Message::parse(text.as_bytes()).unwrap()
 }
@@ -77,6 +81,32 @@ impl Phone {
         let body = String::from_utf8(notify.body.to_vec()).unwrap();
         let state = body.split("<state>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default().to_owned();
         (state, notify.headers.get("Subscription-State").unwrap().to_owned())
+    }
+
+    /// The counts and the subscription's state in the NOTIFY that came.
+    fn counted(&mut self) -> (String, String) {
+        let (_, notify) = self.bench.request(Method::Notify);
+        self.bench.respond(PHONE, &notify, 200, &[]);
+        assert_eq!(notify.headers.content_type().as_deref(), Some("application/simple-message-summary"));
+        let body = String::from_utf8(notify.body.to_vec()).unwrap();
+        let mut lines = body.split("\r\n");
+        let (waiting, _, counts) = (lines.next().unwrap(), lines.next().unwrap(), lines.next().unwrap());
+        assert!(body.ends_with("\r\n") && waiting.starts_with("Messages-Waiting: "), "{body}");
+        let yes = waiting.ends_with(": yes");
+        let counts = counts.strip_prefix("Voice-Message: ").unwrap().to_owned();
+        assert_eq!(yes, !counts.starts_with("0/"), "{body}");
+        (counts, notify.headers.get("Subscription-State").unwrap().to_owned())
+    }
+
+    fn asks(&mut self, request: ApiRequest) -> Result<serde_json::Value, ApiError> {
+        let id = RequestId(77);
+        self.bench.other.clear();
+        self.bench.input(Input::Api { id, request });
+        let reply = self.bench.other.iter().find_map(|command| match command {
+            Command::Reply { result, .. } => Some(result.clone()),
+            _ => None,
+        });
+        reply.expect("a reply")
     }
 
     fn is_told(&self) -> bool {
@@ -168,4 +198,102 @@ fn who_may_not_watch_is_refused() {
     phone.bench.receive(PHONE, Message::Request(other));
     assert_eq!(phone.response().code(), 401, "a stranger is not told what is offered");
     assert_eq!(phone.bench.engine.counts().ua.subscriptions, 0);
+}
+
+#[test]
+fn the_lamp_of_a_queue_blinks_while_a_caller_waits_and_is_lit_while_one_is_served() {
+    let mut phone = Phone::new();
+    let away = ApiRequest::LogOut { agent: "201".into() };
+    phone.asks(away).unwrap();
+    assert_eq!(phone.subscribes("sales", "Expires: 600\r\n").code(), 200);
+    assert_eq!(phone.notified(200).0, "terminated");
+    phone.bench.calls_700("70");
+    assert_eq!(phone.notified(200).0, "early", "a caller waits");
+    let back = ApiRequest::SetAgentState { agent: "201".into(), state: AgentState::Available, reason: None };
+    phone.asks(back).unwrap();
+    let invite = phone.bench.invited(AGENT);
+    phone.bench.answer(AGENT, &invite, 200, &sdp(5_000, "sendrecv"));
+    let tag = phone.bench.told().1;
+    assert_eq!(phone.notified(200).0, "confirmed", "an agent talks to the queue's caller");
+    phone.bench.receive(CALLER, from_caller("ACK", 1, &tag, "", ""));
+    phone.bench.restore();
+    phone.bench.receive(CALLER, from_caller("BYE", 2, &tag, "", ""));
+    assert_eq!(phone.notified(200).0, "terminated");
+    phone.bench.wait(seconds(60.0));
+    assert!(!phone.is_told());
+}
+
+const SUMMARY: &str = "Event: message-summary\r\nExpires: 600\r\n";
+
+fn message(number: u128) -> RecordingId {
+    RecordingId::new(1_764_328_000_000, number)
+}
+
+#[test]
+fn a_mailbox_is_counted_as_messages_come_are_heard_and_go() {
+    let mut phone = Phone::new();
+    let kept = |number, heard| KeptRecording {
+        recording_id: message(number),
+        mailbox: Some("sales".to_owned()),
+        heard,
+        held: false,
+    };
+    phone.bench.input(Input::Kept(vec![kept(1, false), kept(2, true)]));
+    let granted = phone.subscribes("sales", &format!("{SUMMARY}Accept: application/simple-message-summary\r\n"));
+    assert_eq!(granted.code(), 200);
+    assert_eq!(phone.counted(), ("1/1".to_owned(), "active;expires=600".to_owned()));
+    let now = phone.bench.now;
+    phone.bench.engine.message_came("sales", message(3), now);
+    phone.bench.input(Input::Time);
+    assert_eq!(phone.counted().0, "2/1");
+    let note = |number, heard, held| ApiRequest::NoteRecording {
+        recording: message(number),
+        heard,
+        held,
+        by: "token t".to_owned(),
+    };
+    phone.asks(note(3, Some(true), None)).unwrap();
+    assert_eq!(phone.counted().0, "1/2");
+    phone.asks(note(3, Some(true), None)).unwrap();
+    assert!(!phone.is_told() && phone.bench.other.len() == 1, "that is no news: {:?}", phone.bench.other);
+    phone.bench.restore();
+    phone.asks(note(3, Some(false), Some(true))).unwrap();
+    assert_eq!(phone.counted().0, "2/1");
+    let delete = |number| ApiRequest::DeleteRecording { recording: message(number), by: "token t".to_owned() };
+    assert_eq!(phone.asks(delete(3)).unwrap_err().code, "recording_held");
+    phone.asks(note(3, None, Some(false))).unwrap();
+    phone.asks(delete(3)).unwrap();
+    assert_eq!(phone.counted().0, "1/1");
+    phone.asks(delete(1)).unwrap();
+    phone.asks(delete(2)).unwrap();
+    assert_eq!(phone.counted().0, "0/1");
+    assert_eq!(phone.counted().0, "0/0");
+    assert_eq!(phone.asks(note(1, Some(true), None)).unwrap_err().code, "no_message");
+}
+
+#[test]
+fn a_mailbox_is_its_owners_and_a_member_who_leaves_hears_no_more() {
+    let mut phone = Phone::new();
+    for (whom, status) in [("209", 200), ("201", 403), ("sales", 200), ("support", 403), ("700", 200), ("nobody", 404)]
+    {
+        phone.cseq += 10;
+        assert_eq!(phone.subscribes(whom, SUMMARY).code(), status, "{whom}");
+        if status == 200 {
+            assert_eq!(phone.counted().0, "0/0", "{whom}");
+        }
+    }
+    phone.cseq += 10;
+    let refused = phone.subscribes("sales", "Event: presence\r\n");
+    assert_eq!((refused.code(), refused.headers.get("Allow-Events")), (489, Some("dialog, message-summary")));
+    let mut fewer = settings();
+    fewer.agents[2].queues.clear();
+    phone.bench.reload(fewer);
+    let (_, notify) = phone.bench.request(Method::Notify);
+    assert_eq!(notify.headers.get("Subscription-State"), Some("terminated;reason=timeout"));
+    phone.bench.respond(PHONE, &notify, 200, &[]);
+    let now = phone.bench.now;
+    phone.bench.engine.message_came("sales", message(1), now);
+    phone.bench.input(Input::Time);
+    assert!(!phone.is_told(), "of a queue that they serve no longer");
+    assert_eq!(phone.bench.engine.counts().ua.subscriptions, 2);
 }

@@ -98,6 +98,7 @@ fn settings() -> Settings {
         services: Vec::new(),
         speech: Vec::new(),
         customers: None,
+        recordings: Default::default(),
         watch: false,
     }
 }

@@ -251,6 +251,8 @@ fn told_of_a_message(voiced: Duration) -> Vec<crate::engine::Told> {
     }
     assert!(recorded);
     centre.bench.wait(seconds(60.0));
+    let waiting = centre.bench.engine.mailboxes.waiting("desk");
+    assert_eq!((waiting.fresh, waiting.heard), (usize::from(voiced > seconds(1.0)), 0));
     let told = centre.bench.other.drain(..).filter_map(|command| match command {
         Command::Tell(told) => Some(*told),
         _ => None,

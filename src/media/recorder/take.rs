@@ -1,7 +1,7 @@
 //! One recording being written.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -11,17 +11,17 @@ use crate::audio::VoiceActivity;
 use crate::bridge::{RecordTerms, Recorded, RecordingEvent};
 use crate::ids::RecordingId;
 use crate::settings::Codec;
+use crate::vault::{Ending, Keyring};
 
 use super::super::outgoing::units;
 use super::super::voice::is_wide;
+use super::files::{Form, file_name, private_folder, put_in_place, under_way};
+use super::sink::Sink;
 use super::timeline::{LAG, Timeline};
-use super::{Chunk, Side, duration_of, file_name, private_folder, put_in_place, under_way};
+use super::{Chunk, Side, duration_of};
 
 /// What is encoded at once: half a second at 8 kHz.
 const BLOCK: u16 = 4096;
-
-/// What waits before it is handed to the system: a crash of ours costs a second at most.
-const BUFFER: usize = 4096;
 
 pub(super) struct Take {
     pub recording: RecordingId,
@@ -31,7 +31,9 @@ pub(super) struct Take {
     far: Timeline,
     near: Option<Timeline>,
     /// `None` once it has failed.
-    encoder: Option<FlacSampleWriter<BufWriter<File>>>,
+    encoder: Option<FlacSampleWriter<Sink>>,
+    sink: Sink,
+    form: Form,
     failure: Option<String>,
     /// Units that are in the file; interleaved samples on the way there.
     written: u64,
@@ -47,24 +49,26 @@ pub(super) struct Take {
 }
 
 impl Take {
-    /// Opens the file. The error names the file and what is wrong.
+    /// Opens the file, sealed where there are keys. The error names the file and what is wrong.
     pub fn begin(
         folder: &Path,
+        keys: Option<&Keyring>,
         recording: RecordingId,
         terms: RecordTerms,
         codec: Codec,
         began: std::time::Instant,
     ) -> Result<Take, String> {
         let per_unit = if is_wide(codec) { 2 } else { 1 };
-        let path = under_way(folder).join(file_name(recording));
+        let form = if keys.is_some() { Form::Sealed } else { Form::Plain };
+        let path = under_way(folder).join(file_name(recording, form));
         let failed = |error: io::Error| format!("{}: {error}", path.display());
         private_folder(&under_way(folder)).map_err(failed)?;
         let file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-        let file = BufWriter::with_capacity(BUFFER, file);
+        let sink = Sink::new(file, keys, recording).map_err(failed)?;
         let channels = if terms.both { 2 } else { 1 };
         let rate_hz = 8000 * per_unit as u32;
         let encoder = options().and_then(|options| {
-            FlacSampleWriter::new(file, options, rate_hz, 16, channels, None).map_err(|error| error.to_string())
+            FlacSampleWriter::new(sink.clone(), options, rate_hz, 16, channels, None).map_err(|error| error.to_string())
         });
         let encoder = encoder.inspect_err(|_| {
             // Nothing is in it.
@@ -78,6 +82,8 @@ impl Take {
             far: Timeline::new(per_unit),
             near: terms.both.then(|| Timeline::new(per_unit)),
             encoder: Some(encoder),
+            sink,
+            form,
             failure: None,
             written: 0,
             block: Vec::with_capacity(usize::from(BLOCK)),
@@ -174,8 +180,14 @@ impl Take {
         {
             self.fail(error.to_string());
         }
-        let path = under_way(folder).join(file_name(self.recording));
-        let octets = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let path = under_way(folder).join(file_name(self.recording, self.form));
+        let ending = if self.failure.is_none() { Ending::Whole } else { Ending::CutOff };
+        let finished = self.sink.finish(ending);
+        let octets = finished.as_ref().copied().unwrap_or_else(|_| fs::metadata(&path).map_or(0, |found| found.len()));
+        let readable = finished.is_ok() || self.form == Form::Plain;
+        if let Err(error) = finished {
+            self.fail(error.to_string());
+        }
         let recorded = Recorded {
             duration: duration_of(self.written),
             voiced: duration_of(self.voiced.min(self.written)),
@@ -183,7 +195,7 @@ impl Take {
         };
         if self.written == 0 {
             let _ = fs::remove_file(&path);
-        } else if let Err(error) = put_in_place(folder, self.recording) {
+        } else if readable && let Err(error) = put_in_place(folder, self.recording, self.form) {
             self.fail(format!("{}: {error}", path.display()));
         }
         match self.failure {

@@ -7,6 +7,7 @@ use std::time::Instant as Clock;
 use super::take::Take;
 use super::*;
 use crate::audio::{Encoder, sample_rate_hz};
+use crate::vault::Keyring;
 
 const TERMS: RecordTerms = RecordTerms { both: true, longest: Duration::from_secs(60), silence: None };
 
@@ -44,7 +45,7 @@ fn chunk(side: Side, codec: Codec, timestamp: u32, at: u32, audio: [u8; 160]) ->
 }
 
 fn begin(folder: &Path, number: u128, terms: RecordTerms, codec: Codec) -> Take {
-    Take::begin(folder, id(number), terms, codec, Clock::now()).unwrap()
+    Take::begin(folder, None, id(number), terms, codec, Clock::now()).unwrap()
 }
 
 /// Rate, channels and interleaved samples.
@@ -101,7 +102,7 @@ fn the_far_end_is_left_and_what_it_is_sent_is_right_in_every_codec() {
         let RecordingEvent::Ended(recorded) = take.end(folder.path(), 40_000) else { panic!("not ended well") };
         assert_eq!(recorded.duration, Duration::from_secs(5));
         assert!(recorded.voiced > Duration::from_millis(4_900), "{recorded:?}");
-        let path = folder.path().join(relative(id(number as u128)));
+        let path = folder.path().join(relative(id(number as u128), Form::Plain));
         let metadata = fs::metadata(&path).unwrap();
         assert_eq!((metadata.permissions().mode() & 0o777, metadata.len()), (0o600, recorded.octets));
         let (rate, channels, samples) = read(&path);
@@ -130,7 +131,7 @@ fn packets_out_of_order_are_put_in_place_and_lost_ones_are_silence() {
         take.advance(160 * n as u64, &mut |_| {});
     }
     take.end(folder.path(), 16_000);
-    let (_, channels, samples) = read(&folder.path().join(relative(id(1))));
+    let (_, channels, samples) = read(&folder.path().join(relative(id(1), Form::Plain)));
     assert_eq!((channels, samples.len()), (1, 16_000));
     // The first that came was the second frame: all stand one frame later, as it came.
     let mut wanted: Vec<i16> = vec![0; 16_000];
@@ -166,7 +167,7 @@ fn what_was_held_back_and_comes_all_at_once_stands_in_its_place() {
         take.advance(u64::from(160 * at), &mut |_| {});
     }
     take.end(folder.path(), 24_000);
-    let (_, _, samples) = read(&folder.path().join(relative(id(1))));
+    let (_, _, samples) = read(&folder.path().join(relative(id(1), Form::Plain)));
     assert!(samples == wanted, "nothing is moved, and nothing is missing");
 }
 
@@ -182,7 +183,7 @@ fn the_last_that_came_is_written_whole_though_it_lasts_beyond_the_end() {
         take.advance(u64::from(160 * n), &mut |_| {});
     }
     take.end(folder.path(), 160 * 149);
-    let (_, _, samples) = read(&folder.path().join(relative(id(1))));
+    let (_, _, samples) = read(&folder.path().join(relative(id(1), Form::Plain)));
     assert_eq!(samples.len(), 48 + 160 * 150);
     assert!(share(&samples[48 + 160 * 149..], 440.0, 8000.0) > 0.9, "the last 20 ms are missing");
 }
@@ -201,7 +202,7 @@ fn a_sender_that_starts_anew_goes_on_where_it_is_in_time() {
         take.advance(u64::from(160 * n), &mut |_| {});
     }
     take.end(folder.path(), 24_000);
-    let (_, _, samples) = read(&folder.path().join(relative(id(1))));
+    let (_, _, samples) = read(&folder.path().join(relative(id(1), Form::Plain)));
     let loud = |range: std::ops::Range<usize>| share(&samples[range], 440.0, 8000.0);
     assert!(loud(0..8000) > 0.9 && loud(16_000..24_000) > 0.9);
     assert!(samples[8000..16_000].iter().all(|sample| *sample == 0));
@@ -240,7 +241,7 @@ fn what_a_crash_leaves_is_readable_and_found_by_the_next_start() {
     std::mem::forget(take);
     let (events, _told) = bounded(8);
     assert_eq!(Recorder::new(Some(folder.path().to_owned()), events.into()).recover(), [id(9)]);
-    let (rate, _, samples) = read(&folder.path().join(relative(id(9))));
+    let (rate, _, samples) = read(&folder.path().join(relative(id(9), Form::Plain)));
     assert!(samples.len() >= 7 * 8000, "of 10 s, {} samples are left", samples.len());
     assert!(share(&samples, 440.0, f64::from(rate)) > 0.9);
 }
@@ -264,7 +265,7 @@ fn a_recording_by_the_thread_begins_ends_and_is_deleted() {
     drop(tap);
     let (recording, RecordingEvent::Ended(recorded)) = next() else { panic!("not ended well") };
     assert!(recording == id(1) && recorded.voiced >= Duration::from_millis(180), "{recorded:?}");
-    let path = folder.path().join(relative(id(1)));
+    let path = folder.path().join(relative(id(1), Form::Plain));
     assert!(path.is_file());
     assert_eq!(recorder.counters().active.load(Ordering::Relaxed), 0);
     recorder.discard(id(1));
@@ -305,4 +306,63 @@ fn a_full_ring_drops_and_counts() {
         tap.near(Codec::Pcmu, 160 * n, &[0; 160], Instant(0));
     }
     assert_eq!(counters.dropped.load(Ordering::Relaxed), 6);
+}
+
+fn keys() -> Keyring {
+    Keyring::parse("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f").unwrap()
+}
+
+/// What a sealed file holds, as a file beside it.
+fn unsealed(path: &Path, number: u128) -> Result<PathBuf, VaultError> {
+    let mut reader = vault::Reader::open(File::open(path).unwrap(), Some(&keys()), id(number))?;
+    let plain = path.with_extension("plain.flac");
+    std::io::copy(&mut reader, &mut File::create(&plain).unwrap())?;
+    Ok(plain)
+}
+
+#[test]
+fn a_sealed_recording_holds_what_the_same_one_would_in_the_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |keys: Option<&Keyring>, number| {
+        let mut take = Take::begin(folder.path(), keys, id(number), TERMS, Codec::Pcmu, Clock::now()).unwrap();
+        let (mut caller, mut agent) = (Talker::new(Codec::Pcmu, 440.0), Talker::new(Codec::Pcmu, 1000.0));
+        for n in 0..500u32 {
+            take.put(&chunk(Side::Far, Codec::Pcmu, 160 * n, 160 * n, caller.frame()));
+            take.put(&chunk(Side::Near, Codec::Pcmu, 160 * n, 160 * n, agent.frame()));
+            take.advance(u64::from(160 * n), &mut |_| {});
+        }
+        let RecordingEvent::Ended(recorded) = take.end(folder.path(), 80_000) else { panic!("not ended well") };
+        recorded
+    };
+    let (plain, sealed) = (record(None, 1), record(Some(&keys()), 2));
+    assert_eq!(plain, sealed, "its size is that of the audio");
+    let path = folder.path().join(relative(id(2), Form::Sealed));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(find(folder.path(), id(2)), Some((path.clone(), Form::Sealed)));
+    let open = fs::read(folder.path().join(relative(id(1), Form::Plain))).unwrap();
+    assert!(fs::read(unsealed(&path, 2).unwrap()).unwrap() == open, "octet for octet, the header with its length too");
+}
+
+#[test]
+fn what_a_crash_leaves_sealed_is_readable_with_the_key_and_waits_for_it_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let terms = RecordTerms { both: false, ..TERMS };
+    let mut take = Take::begin(folder.path(), Some(&keys()), id(9), terms, Codec::Pcmu, Clock::now()).unwrap();
+    let mut caller = Talker::new(Codec::Pcmu, 440.0);
+    for n in 0..500u32 {
+        take.put(&chunk(Side::Far, Codec::Pcmu, 160 * n, 160 * n, caller.frame()));
+        take.advance(u64::from(160 * n), &mut |_| {});
+    }
+    std::mem::forget(take);
+    let path = folder.path().join(relative(id(9), Form::Sealed));
+    let recover = |vault: Vault| {
+        let (events, _told) = bounded(8);
+        Recorder::sealing(Some(folder.path().to_owned()), events.into(), vault).recover()
+    };
+    assert_eq!(recover(Vault::default()), [], "nothing is lost by a start without the key");
+    assert!(!path.exists());
+    assert_eq!(recover(Vault::new(Some(keys()))), [id(9)]);
+    let (rate, _, samples) = read(&unsealed(&path, 9).unwrap());
+    assert!(samples.len() >= 7 * 8000, "of 10 s, {} samples are left", samples.len());
+    assert!(share(&samples, 440.0, f64::from(rate)) > 0.9);
 }

@@ -13,16 +13,18 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError};
 use crate::bridge::{MediaEvent, Recorded, RecordingEvent};
 use crate::ids::RecordingId;
 use crate::outbox::Outbox;
+use crate::vault::Vault;
 
 use super::super::outgoing::units;
 use super::take::Take;
-use super::{Chunk, Order, RecorderCounters, relative};
+use super::{Chunk, Form, Order, RecorderCounters, relative};
 
 /// How often the ring is looked into.
 const PERIOD: Duration = Duration::from_millis(20);
 
 pub(super) struct Writer {
     folder: PathBuf,
+    vault: Vault,
     orders: Receiver<Order>,
     chunks: Receiver<Chunk>,
     events: Outbox<MediaEvent>,
@@ -37,13 +39,14 @@ pub(super) struct Writer {
 impl Writer {
     pub fn new(
         folder: PathBuf,
+        vault: Vault,
         orders: Receiver<Order>,
         chunks: Receiver<Chunk>,
         events: Outbox<MediaEvent>,
         counters: Arc<RecorderCounters>,
     ) -> Writer {
         let (waiting, takes, ends) = (VecDeque::new(), BTreeMap::new(), Vec::new());
-        Writer { folder, orders, chunks, events, waiting, counters, takes, ends }
+        Writer { folder, vault, orders, chunks, events, waiting, counters, takes, ends }
     }
 
     /// Until everybody who may give orders is gone; then what is under way is ended.
@@ -87,7 +90,8 @@ impl Writer {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Begin { serial, recording, terms, codec, at } => {
-                match Take::begin(&self.folder, recording, terms, codec, at) {
+                let keys = self.vault.keys();
+                match Take::begin(&self.folder, keys.as_deref(), recording, terms, codec, at) {
                     Ok(take) => {
                         self.takes.insert(serial, take);
                         self.tell(recording, RecordingEvent::Started);
@@ -149,12 +153,14 @@ impl Writer {
     }
 
     fn discard(&mut self, recording: RecordingId) {
-        let path = self.folder.join(relative(recording));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::error!("recording {recording} cannot be deleted: {}: {error}", path.display());
+        for form in Form::ALL {
+            let path = self.folder.join(relative(recording, form));
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::error!("recording {recording} cannot be deleted: {}: {error}", path.display());
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 

@@ -398,6 +398,11 @@ impl UserAgent {
         self.watchers.notify(&mut self.cx, watcher, body, now);
     }
 
+    /// Takes back what was granted to a watcher.
+    pub fn end_watcher(&mut self, watcher: WatcherId, now: Instant) {
+        self.watchers.end(&mut self.cx, watcher, now);
+    }
+
     /// Where we can be reached by whom `to` leads to: what our requests there have in Contact.
     pub fn contact(&self, to: Destination, user: Option<String>) -> NameAddr {
         self.cx.contact(to, user)

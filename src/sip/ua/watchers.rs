@@ -203,14 +203,19 @@ impl Watchers {
     /// Ends the watchers whose time is over; `false` when there is none.
     pub fn handle_timeout(&mut self, cx: &mut Context, now: Instant) -> bool {
         let Some(id) = self.expiries.expire(now) else { return false };
-        if let Some(watcher) = self.alive.get_mut(&id) {
-            // What was taken back is told of once more by the engine; what has run out, by an empty last word.
-            if !watcher.over {
-                watcher.over = true;
-                self.notify(cx, id, Bytes::new(), now);
-            }
+        // What was taken back is told of once more by the engine; what has run out, by an empty last word.
+        if self.alive.get(&id).is_some_and(|watcher| !watcher.over) {
+            self.end(cx, id, now);
         }
         true
+    }
+
+    /// Ends one that may watch no longer, with an empty last word; the subscriber may ask again (§4.2.2).
+    pub fn end(&mut self, cx: &mut Context, id: WatcherId, now: Instant) {
+        if let Some(watcher) = self.alive.get_mut(&id) {
+            watcher.over = true;
+            self.notify(cx, id, Bytes::new(), now);
+        }
     }
 
     fn gone(&mut self, cx: &mut Context, id: WatcherId) {

@@ -97,7 +97,7 @@ impl Server {
             tokens: tokens.clone(),
             users: users.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
-            archive: Arc::new(sample::Shelf::new(folder.path())),
+            archive: Arc::new(sample::Shelf),
             archives: Arc::new(sample::Past),
             today: today.clone(),
         };
@@ -184,6 +184,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     | ApiRequest::ExtendWrapUp { .. }
                     | ApiRequest::Dispose { .. }
                     | ApiRequest::DeleteRecording { .. }
+                    | ApiRequest::NoteRecording { .. }
                     | ApiRequest::CallBack { .. }
                     | ApiRequest::CancelCallBack { .. }
                     | ApiRequest::Trace { .. } => None,

@@ -72,3 +72,24 @@ async fn a_message_is_deleted_by_the_engine_and_an_unknown_one_is_named() {
     }
     assert_eq!(server.asked(), []);
 }
+
+#[tokio::test]
+async fn who_listens_takes_a_message_from_the_new_ones_and_a_hold_is_asked_of_the_engine() {
+    let server = Server::start().await;
+    let token = server.token(Role::Supervisor);
+    assert_eq!(server.send("HEAD", &path(), Some(&token), None).await.status, 200);
+    assert_eq!(server.asked(), [], "nothing was heard");
+    assert_eq!(fetch(&server, None).await.0, 200);
+    let asked = server.asked();
+    assert!(matches!(asked.as_slice(), [ApiRequest::NoteRecording { heard: Some(true), held: None, .. }]), "{asked:?}");
+    let patch = async |body: &str| server.send("PATCH", &path(), Some(&token), Some(body)).await;
+    assert_eq!(patch(r#"{"held":true}"#).await.status, 200);
+    let asked = server.asked();
+    assert!(matches!(asked.as_slice(), [ApiRequest::NoteRecording { heard: None, held: Some(true), .. }]), "{asked:?}");
+    for wrong in ["{}", r#"{"hold":true}"#, r#"{"held":"yes"}"#] {
+        assert!([400, 422].contains(&patch(wrong).await.status), "{wrong}");
+    }
+    let agent = server.token(Role::Agent);
+    assert_eq!(server.send("PATCH", &path(), Some(&agent), Some(r#"{"held":true}"#)).await.status, 403);
+    assert_eq!(server.asked(), []);
+}

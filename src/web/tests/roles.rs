@@ -40,6 +40,7 @@ fn expected(method: &str, path: &str) -> [u16; 8] {
         ("GET", "/voicemails" | "/recordings/{id}" | "/reports" | "/records") => {
             [401, 403, 403, 403, 403, 200, 200, 200]
         }
+        ("PATCH", "/recordings/{id}") => [401, 403, 403, 403, 403, 200, 200, 200],
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 403, 204, 204, 204],
         ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 403, 200, 200],
         ("POST", "/callbacks") => [401, 201, 403, 201, 201, 201, 201, 201],
@@ -64,7 +65,7 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
         "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
         "/callbacks/{id}" => (CALL.to_owned(), None),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
-        "/recordings/{id}" => (sample::RECORDING.to_string(), None),
+        "/recordings/{id}" => (sample::RECORDING.to_string(), (method == "PATCH").then_some(r#"{"held":true}"#)),
         "/tokens/{id}" => {
             let token = server.token(Role::Operator);
             (token.split('-').nth(1).unwrap().to_owned(), None)

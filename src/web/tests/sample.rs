@@ -1,6 +1,5 @@
 //! Views and records to publish.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::findings::{Finding, Severity};
@@ -15,7 +14,7 @@ use crate::views::{
     ReloadAttempt, ReloadBy, ReloadView,
 };
 use crate::web::reports::ReportFailure;
-use crate::web::{Archive, Archives, Busy, RecordQuery};
+use crate::web::{Archive, Archives, Audio, AudioFault, Busy, RecordQuery};
 
 pub fn at() -> Wall {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -150,25 +149,20 @@ pub fn message() -> Recording {
         state: RecordingState::Complete,
         call_id: CallId(1),
         mailbox: Some("support".into()),
+        queue: Some("support".into()),
         from: "33155501".into(),
         to: "620".into(),
         started_at: at(),
         duration_ms: Some(5_000),
         voiced_ms: Some(4_000),
         octets: Some(200),
+        heard: false,
+        held: false,
     }
 }
 
 /// An archive with one message.
-pub struct Shelf(PathBuf);
-
-impl Shelf {
-    pub fn new(folder: &Path) -> Shelf {
-        let shelf = Shelf(folder.to_owned());
-        std::fs::write(shelf.file(RECORDING), audio()).unwrap();
-        shelf
-    }
-}
+pub struct Shelf;
 
 impl Archive for Shelf {
     fn voicemails(
@@ -181,8 +175,13 @@ impl Archive for Shelf {
         Ok([message()].into_iter().filter(|_| fits).take(limit).collect())
     }
 
-    fn file(&self, recording: RecordingId) -> PathBuf {
-        self.0.join(format!("{recording}.flac"))
+    fn has(&self, recording: RecordingId) -> bool {
+        recording == RECORDING
+    }
+
+    fn open(&self, recording: RecordingId) -> Result<Audio, AudioFault> {
+        let audio = Audio { size: 200, content: Box::new(std::io::Cursor::new(audio())) };
+        self.has(recording).then_some(audio).ok_or(AudioFault::Missing)
     }
 }
 

@@ -579,7 +579,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The audio of a message or a call, in FLAC. Takes one `Range` of bytes. */
+        /** The audio of a message or a call, in FLAC. Takes one `Range` of bytes. A message that is listened to is new no longer. */
         get: operations["audio"];
         put?: never;
         post?: never;
@@ -587,7 +587,8 @@ export interface paths {
         delete: operations["delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Says that a message counts as new or as listened to, or that a recording is held: kept whatever its age. */
+        patch: operations["note"];
         trace?: never;
     };
     "/records": {
@@ -1222,11 +1223,20 @@ export interface components {
             /** Format: int64 */
             duration_ms?: number | null;
             from: string;
+            /** @description Somebody has listened to the message. */
+            heard?: boolean;
+            /** @description It is kept, whatever its age, and cannot be deleted. */
+            held?: boolean;
             kind: components["schemas"]["RecordingKind"];
             /** @description Whose message it is; null for calls. */
             mailbox?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The size of the audio.
+             */
             octets?: number | null;
+            /** @description The queue that the caller was in, or had been in last; null where there was none. */
+            queue?: string | null;
             recording_id: string;
             /** Format: date-time */
             started_at: string;
@@ -1240,6 +1250,13 @@ export interface components {
         };
         /** @enum {string} */
         RecordingKind: "voicemail" | "call";
+        /** @description What is to be changed of a recording; what is not given stays. */
+        RecordingNote: {
+            /** @description Whether a message counts as listened to. */
+            heard?: boolean | null;
+            /** @description Whether it is kept whatever its age, and deleted by nobody. */
+            held?: boolean | null;
+        };
         /** @enum {string} */
         RecordingState: "open" | "complete" | "incomplete";
         /**
@@ -2849,6 +2866,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Its file was altered, or its key is gone */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     delete: {
@@ -2879,7 +2905,50 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Its call is still up */
+            /** @description Its call is still up, or it is held */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    note: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description recording_id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordingNote"];
+            };
+        };
+        responses: {
+            /** @description Done: `heard` and `held` as they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such recording, or it has not ended */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its call is still up, or it is no message that could be heard */
             409: {
                 headers: {
                     [name: string]: unknown;
