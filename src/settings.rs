@@ -45,6 +45,19 @@ pub struct Settings {
     pub speech: Vec<Speech>,
     /// The file of known customers.
     pub customers: Option<PathBuf>,
+    /// Where the queue says nothing else.
+    #[serde(default)]
+    pub supervision: SupervisionNotice,
+}
+
+/// How those who talk learn that a supervisor is on the line, where the law or custom wants it. It is mixed into what they
+/// hear, and takes no word of it away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisionNotice {
+    /// A prompt, said once.
+    pub announcement: Option<String>,
+    /// A beep so often, from then on; none when zero.
+    pub beep_every: Duration,
 }
 
 /// What a person may do who logs in with a password; each role may do all that the ones before it may.
@@ -273,6 +286,9 @@ pub struct Queue {
     /// work.
     pub occupancy_band: (u8, u8),
     pub callback: CallbackRules,
+    /// The centre's when `None`.
+    #[serde(default)]
+    pub supervision: Option<SupervisionNotice>,
 }
 
 impl Queue {
@@ -296,6 +312,7 @@ impl Queue {
             max_waiting: None,
             occupancy_band: OCCUPANCY_BAND,
             callback: CallbackRules::default(),
+            supervision: None,
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Draft {
     pub services: Vec<ServiceDraft>,
     pub speech: Vec<SpeechDraft>,
     pub lists: Vec<ListDraft>,
+    /// What is said where a supervisor comes.
+    pub announcement: Option<At<String>>,
     /// What was found in files that the configuration names.
     pub file_findings: Vec<Finding>,
     pub places: Places,
@@ -113,8 +115,12 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .into_iter()
         .filter_map(|speech| speech::read(speech, folder, findings))
         .collect();
+    let notice = table.table("supervision", findings);
+    let notice = notice.map(|notice| people::read_supervision(notice, "supervision".to_owned(), findings));
+    let (supervision, announcement) = notice.unwrap_or_default();
     table.finish(findings);
     let settings = Settings {
+        supervision,
         sip,
         rtp,
         web,
@@ -151,6 +157,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         services,
         speech,
         lists,
+        announcement,
         file_findings,
         places,
     }

@@ -2,6 +2,7 @@
 
 mod api;
 mod bots;
+mod briefing;
 mod consult;
 mod decisions;
 mod dial_out;
@@ -10,6 +11,7 @@ mod lamps;
 mod lying;
 mod outside;
 mod recovery;
+mod rooms;
 mod schedules;
 mod sessions;
 mod trunks;
@@ -99,6 +101,7 @@ fn settings() -> Settings {
         speech: Vec::new(),
         customers: None,
         watch: false,
+        supervision: Default::default(),
     }
 }
 
