@@ -346,7 +346,7 @@ fn every_fault_is_found_at_its_place() {
         (
             format!("{queue}[queue.supervision]\nannouncement = 'supervision-notise'"),
             (5, 16),
-            "queue 'q': supervision: there is no prompt 'supervision-notise'",
+            "queue 'sales': supervision: there is no prompt 'supervision-notise'",
         ),
         (format!("{queue}[queue.supervision]\nbeep_every_s = 4000"), (5, 16), "beep_every_s"),
         ("[supervision]\nbeep_evry_s = 15".into(), (3, 1), "did you mean 'beep_every_s'?"),

@@ -95,7 +95,7 @@ const SIGNAL_HZ: [u16; 2] = [620, 825];
 const SIGNAL: Duration = Duration::from_millis(120);
 
 /// How a caller takes part in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meeting {
     /// Who names the same one meet.
     pub room: String,

@@ -17,12 +17,13 @@ pub(super) struct Overlay {
     decoder: Decoder,
     wide: bool,
     over: bool,
+    told: bool,
 }
 
 impl Overlay {
     /// Not to be heard before `set_wide`.
     pub fn new(playing: Playing) -> Overlay {
-        Overlay { playing, decoder: Decoder::new(Codec::Pcmu), wide: false, over: false }
+        Overlay { playing, decoder: Decoder::new(Codec::Pcmu), wide: false, over: false, told: false }
     }
 
     pub fn play(&self) -> PlayId {
@@ -32,6 +33,12 @@ impl Overlay {
     /// Whether it has come to its end.
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Its play, once it has come to its end and that has not been told.
+    pub fn take_end(&mut self) -> Option<PlayId> {
+        let untold = self.over && !std::mem::replace(&mut self.told, self.over);
+        untold.then_some(self.playing.play)
     }
 
     /// The room has this rate from now on.
@@ -44,10 +51,10 @@ impl Overlay {
         self.playing.encode(codec, studio, prompts);
     }
 
-    /// Adds the next 20 ms to `heard`, at the room's rate; `true` when it comes to its end with them.
-    pub fn mix_into(&mut self, heard: &mut [i16]) -> bool {
+    /// Adds the next 20 ms to `heard`, at the room's rate.
+    pub fn mix_into(&mut self, heard: &mut [i16]) {
         if self.over {
-            return false;
+            return;
         }
         let mut octets = [0u8; FRAME_OCTETS];
         let filled = self.playing.take(&mut octets);
@@ -59,6 +66,5 @@ impl Overlay {
         }
         // One that repeats and has nothing to say is silent until it is stopped.
         self.over = filled < octets.len() && !self.playing.repeats();
-        self.over
     }
 }

@@ -172,6 +172,23 @@ mod tests {
     }
 
     #[test]
+    fn those_who_meet_live_on_one_thread_and_stay_there_when_they_part() {
+        let (routes, loads) = (Routes::default(), [Load::default(), Load::default()]);
+        let room = Group::Room(RoomId(1));
+        routes.open(LegId(1), call(1), loads.iter());
+        loads[0].tell(FULL);
+        routes.open(LegId(2), call(2), loads.iter());
+        assert_eq!(routes.move_to(LegId(2), room, loads.iter()), Some((1, 1)), "the first one's");
+        assert_eq!(routes.move_to(LegId(1), room, loads.iter()), Some((0, 1)));
+        assert_eq!(routes.move_to(LegId(1), call(1), loads.iter()), Some((1, 1)), "nothing is gained by going back");
+        for leg in [1, 2] {
+            routes.close(LegId(leg), loads.iter());
+        }
+        assert!(routes.groups.is_empty() && routes.legs.is_empty());
+        assert!(loads.iter().all(|load| load.legs.load(Ordering::Relaxed) == 0));
+    }
+
+    #[test]
     fn a_call_and_its_legs_leave_nothing_behind() {
         let (routes, loads) = (Routes::default(), [Load::default()]);
         for leg in [1, 2, 2] {

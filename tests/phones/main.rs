@@ -21,6 +21,7 @@ mod sound;
 mod agents;
 mod bridged;
 mod callback;
+mod conference;
 mod crash;
 mod disk;
 mod hundred;

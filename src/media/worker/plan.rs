@@ -104,21 +104,28 @@ impl<Io: MediaIo> Worker<Io> {
 
     /// What was heard in the rooms until now, and the voices among them that are mixed for nobody from now on.
     fn past(&mut self, old_rooms: &[u32], edges: &[(u32, Vec<u32>)]) -> Past {
-        let rooms: Vec<&Room> = old_rooms.iter().filter_map(|at| self.rooms.get(*at as usize)?.as_deref()).collect();
-        let ears = rooms.iter().flat_map(|room| room.seats.iter().map(|seat| room.before(seat))).collect();
-        let voices: Vec<(u32, LegId)> =
-            rooms.iter().flat_map(|room| room.voices.iter().copied().zip(room.names.iter().copied())).collect();
-        let mut gone = Vec::new();
+        let mut past = Past { ears: Vec::new(), gone: Vec::new() };
+        let mut voices: Vec<(u32, LegId)> = Vec::new();
+        for at in old_rooms {
+            let Some(room) = self.rooms.get_mut(*at as usize).and_then(Option::as_deref_mut) else { continue };
+            past.ears.extend(room.seats.iter().map(|seat| room.before(seat)));
+            voices.extend(room.voices.iter().copied().zip(room.names.iter().copied()));
+            // No tick has come since the plan before this one: what that was to fade out still is.
+            if room.fading {
+                let names = room.names.split_off(room.voices.len().min(room.names.len()));
+                past.gone.extend(names.into_iter().zip(room.gone.drain(..)));
+            }
+        }
         for (place, id) in voices {
             if let Some(at) = self.leaving.iter().position(|(leaving, _)| *leaving == id) {
-                gone.push(self.leaving.swap_remove(at));
+                past.gone.push(self.leaving.swap_remove(at));
                 continue;
             }
             let used = edges.iter().any(|(_, sources)| sources.contains(&place));
             let leg = self.leg_mut(place).filter(|leg| leg.id == id && !used);
-            gone.extend(leg.and_then(|leg| leg.voice.take()).map(|voice| (id, voice)));
+            past.gone.extend(leg.and_then(|leg| leg.voice.take()).map(|voice| (id, voice)));
         }
-        Past { ears, gone }
+        past
     }
 
     /// The configured legs of the same group that a leg is to hear, each once.
@@ -281,8 +288,13 @@ impl<Io: MediaIo> Worker<Io> {
 }
 
 impl Room {
-    /// Whom a seat hears.
+    /// Whom a seat hears, or heard when the last tick came.
     fn before(&self, seat: &Seat) -> Before {
+        let name = |at: usize| self.names.get(at).copied();
+        if seat.fades {
+            let heard = seat.before.iter().filter_map(|at| name(*at)).collect();
+            return Before { leg: seat.leg, wide: self.wide, heard };
+        }
         let voices = self.voices.len();
         let heard = |at: &usize| match &seat.mix {
             Mix::One(one) => at == one,
@@ -290,7 +302,7 @@ impl Room {
             Mix::AllBut(own) => at != own,
             Mix::Some(some) => some.contains(at),
         };
-        let heard = (0..voices).filter(heard).filter_map(|at| self.names.get(at).copied()).collect();
+        let heard = (0..voices).filter(heard).filter_map(name).collect();
         Before { leg: seat.leg, wide: self.wide, heard }
     }
 

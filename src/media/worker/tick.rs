@@ -12,7 +12,7 @@ use crate::settings::Codec;
 use crate::time::Instant;
 
 use super::plan::{Mix, Room};
-use super::{BACKLOG, SLOW_STEP, STEP, Worker, leg_entry, room_entry};
+use super::{SLOW_STEP, STEP, Worker, leg_entry, room_entry};
 
 /// One packet under construction: header and payload.
 type Packet = [u8; Header::LEN + MAX_PTIME_OCTETS];
@@ -133,7 +133,7 @@ impl<Io: MediaIo> Worker<Io> {
                 all.add(samples(frame, room.wide));
             }
         }
-        let Room { seats, frames, spoke, voices, wide, group, .. } = &mut *room;
+        let Room { seats, frames, spoke, voices, wide, .. } = &mut *room;
         let tick = Tick { frames, spoke, live: voices.len(), wide: *wide };
         for seat in seats {
             let Some(leg) = self.legs.get_mut(seat.place as usize).and_then(Option::as_deref_mut) else { continue };
@@ -144,18 +144,7 @@ impl<Io: MediaIo> Worker<Io> {
             }
             if let Some(over) = &mut leg.over {
                 speaks = true;
-                if over.mix_into(samples_mut(&mut heard, *wide)) {
-                    let (leg, play) = (leg.id, over.play());
-                    if self.events.len() < BACKLOG {
-                        self.events.push_back(MediaEvent::PlayEnded { leg, play });
-                    } else {
-                        self.tally.events_lost += 1;
-                    }
-                    // The plan is made anew without it, where there is room to say so; else with the next change.
-                    if self.changed.len() < self.changed.capacity() {
-                        self.changed.push(*group);
-                    }
-                }
+                over.mix_into(samples_mut(&mut heard, *wide));
             }
             let busy = leg.is_busy();
             if let Some(ear) = &mut leg.ear {
@@ -164,11 +153,24 @@ impl<Io: MediaIo> Worker<Io> {
         }
         for seat in &room.seats {
             self.send_heard(seat.place, due);
+            self.end_over(seat.place);
         }
         if let Some(slot) = self.rooms.get_mut(place as usize) {
             *slot = Some(room);
         }
         self.wheel.schedule(room_entry(place), due + 10 * STEP);
+    }
+
+    /// A sound that was mixed in to its end is told of, and the plan made anew without it.
+    fn end_over(&mut self, place: u32) {
+        let Some(leg) = self.leg_mut(place) else { return };
+        let Some(play) = leg.over.as_mut().and_then(|over| over.take_end()) else { return };
+        let (leg, group) = (leg.id, leg.group);
+        self.tell(MediaEvent::PlayEnded { leg, play });
+        // Where there is no room to say so without allocating, the next change does it.
+        if self.changed.len() < self.changed.capacity() {
+            self.changed.push(group);
+        }
     }
 
     /// Takes this tick's audio of every voice.
