@@ -73,6 +73,10 @@ long_id!(
     /// A promise to call somebody back.
     CallbackId
 );
+long_id!(
+    /// A conference room, from the first who enters to the last who leaves.
+    RoomId
+);
 
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident) => {

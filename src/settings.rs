@@ -46,6 +46,9 @@ pub struct Settings {
     pub speech: Vec<Speech>,
     /// The file of known customers.
     pub customers: Option<PathBuf>,
+    /// Where the queue says nothing else.
+    #[serde(default)]
+    pub supervision: SupervisionNotice,
     #[serde(default)]
     pub recordings: Recordings,
 }
@@ -87,6 +90,16 @@ impl Keep {
             RecordingKind::Voicemail => self.messages,
         }
     }
+}
+
+/// How those who talk learn that a supervisor is on the line, where the law or custom wants it. It is mixed into what they
+/// hear, and takes no word of it away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisionNotice {
+    /// A prompt, said once.
+    pub announcement: Option<String>,
+    /// A beep so often, from then on; none when zero.
+    pub beep_every: Duration,
 }
 
 /// What a person may do who logs in with a password; each role may do all that the ones before it may.
@@ -318,6 +331,9 @@ pub struct Queue {
     /// Of its recordings; as the centre's where it says nothing.
     #[serde(default)]
     pub keep: Keep,
+    /// The centre's when `None`.
+    #[serde(default)]
+    pub supervision: Option<SupervisionNotice>,
 }
 
 impl Queue {
@@ -342,6 +358,7 @@ impl Queue {
             occupancy_band: OCCUPANCY_BAND,
             callback: CallbackRules::default(),
             keep: Keep::default(),
+            supervision: None,
         }
     }
 }

@@ -126,7 +126,7 @@ pub enum CallState {
     Holding,
     /// The agent asks another; the caller waits with music, or the others go on talking.
     Consulting,
-    /// Three or more talk.
+    /// Three or more talk, or the caller is with others in a conference room.
     Conference,
     /// Everybody has been told; the record is being written.
     Ending,
@@ -300,11 +300,13 @@ pub struct ConsultView {
 pub enum ConsultState {
     /// It rings there; the agent hears it.
     Ringing,
+    /// The asked has answered, and is told who calls and why before they are connected.
+    Briefing,
     /// Agent and asked talk apart.
     Private,
     /// The agent is back with the caller; the asked waits.
     Swapped,
-    /// The agent has handed over and gone; the caller hears it ring there.
+    /// The agent has handed over and gone; the caller hears it ring there, also while the asked is told who calls.
     HandingOver,
 }
 
@@ -611,6 +613,8 @@ pub enum Steering {
     /// `expert:301`, `agent:205`, `tel:+33…`
     Consult {
         to: String,
+        #[serde(default)]
+        briefing: Option<Briefing>,
     },
     Swap,
     Complete,
@@ -620,7 +624,19 @@ pub enum Steering {
     Transfer {
         to: String,
         priority: Option<i32>,
+        #[serde(default)]
+        briefing: Option<Briefing>,
     },
+}
+
+/// What the one who is called hears before they are connected; a key of theirs ends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Briefing {
+    /// `true`: the caller's number, and what the plan has put into its variable `briefing`.
+    Wanted(bool),
+    /// The caller's number, and this prompt.
+    Why(String),
 }
 
 /// Why a call went the way it did, so far or to its end.

@@ -287,6 +287,23 @@ fn a_mix_of_all_codecs_allocates_nothing() {
 }
 
 #[test]
+fn going_over_to_another_mix_and_sounds_mixed_in_allocate_nothing() {
+    let mut scene = Scene::new(&[Codec::Pcmu, Codec::Pcma, Codec::G722], true);
+    scene.hear(1, &[2, 3]);
+    scene.hear(2, &[1, 3]);
+    scene.speak(50);
+    scene.hear(1, &[2]);
+    let tone = |off| PlayItem::Tone { frequencies_hz: [1400, 0], on: Duration::from_millis(200), off };
+    for (leg, repeat) in [(1, true), (2, false)] {
+        let items = vec![tone(Duration::from_millis(300))];
+        scene.worker.command(MediaCommand::MixIn { leg: LegId(leg), play: PlayId(leg), items, repeat }, scene.now);
+    }
+    scene.worker.settle();
+    assert_eq!(allocations(|| scene.speak(100)), 0);
+    assert_eq!(scene.worker.events.len(), 1, "the end of the one that does not repeat");
+}
+
+#[test]
 fn a_pair_of_unlike_codecs_allocates_nothing() {
     let mut scene = Scene::new(&[Codec::Pcmu, Codec::G722], true);
     scene.hear(1, &[2]);

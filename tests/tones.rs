@@ -242,11 +242,11 @@ fn tone(leg: LegId) -> u32 {
 
 /// Who must hear what, worked out by hand for each state; `others` were brought in before.
 fn truth(state: State, others: &[LegId], asked: Option<LegId>, agent: bool) -> Vec<(LegId, BTreeSet<u32>)> {
-    let apart = matches!(state, State::Calling | State::Private | State::Held);
+    let apart = matches!(state, State::Calling | State::Briefing | State::Private | State::Held);
     let mut together: Vec<LegId> = vec![CALLER];
     together.extend((agent && !apart).then_some(AGENT));
     together.extend(others);
-    let alone = if state == State::Handing { RING_BACK_HZ } else { MUSIC_HZ } as u32;
+    let alone = if matches!(state, State::Handing | State::Warming) { RING_BACK_HZ } else { MUSIC_HZ } as u32;
     let mut ears: Vec<(LegId, BTreeSet<u32>)> = together
         .iter()
         .map(|leg| {
@@ -255,7 +255,7 @@ fn truth(state: State, others: &[LegId], asked: Option<LegId>, agent: bool) -> V
         })
         .collect();
     match (state, asked) {
-        (State::Calling, _) => ears.push((AGENT, [RING_BACK_HZ as u32].into())),
+        (State::Calling | State::Briefing, _) => ears.push((AGENT, [RING_BACK_HZ as u32].into())),
         (State::Held, _) => ears.push((AGENT, [].into())),
         (State::Private, Some(asked)) => {
             ears.push((AGENT, [tone(asked)].into()));
@@ -306,8 +306,9 @@ fn every_ear_holds_exactly_the_tones_that_it_should_in_every_state() {
     let first = Event::Answered(Member { leg: FIRST, agent: false });
     let second = Event::Answered(Member { leg: SECOND, agent: false });
     let left = |leg| Event::Left(leg, Leave::HungUp);
-    use Event::{Cancel, Complete, Consult, Failed, Hold, Join, Resume, Swap, Transfer};
-    let ways: [&[Event]; 9] = [
+    use Event::{Briefed, Cancel, Complete, Consult, Failed, Hold, Join, Resume, Swap, Transfer};
+    let listens = Event::Listens(Member { leg: FIRST, agent: false });
+    let ways: [&[Event]; 11] = [
         &[Hold, Resume, Consult, first, Swap, Swap, Cancel],
         &[Consult, Failed, Consult, first, Complete],
         &[Consult, Complete, first],
@@ -316,6 +317,8 @@ fn every_ear_holds_exactly_the_tones_that_it_should_in_every_state() {
         &[Consult, first, Join, Hold, Resume, Transfer, second],
         &[Consult, first, Join, Consult, second, left(SECOND), left(FIRST)],
         &[Consult, first, left(AGENT)],
+        &[Consult, listens, Briefed, Swap, Cancel, Consult, listens, left(FIRST)],
+        &[Consult, listens, Complete, Briefed],
         &[Hold, Consult, first, Swap, left(FIRST), Consult, second, Join],
     ];
     let seen: BTreeSet<State> = ways.iter().flat_map(|way| walk(way)).collect();
@@ -324,9 +327,11 @@ fn every_ear_holds_exactly_the_tones_that_it_should_in_every_state() {
         State::Conference,
         State::Held,
         State::Calling,
+        State::Briefing,
         State::Private,
         State::Swapped,
         State::Handing,
+        State::Warming,
         State::Handed,
     ];
     assert_eq!(seen, all.into(), "every state is listened to");

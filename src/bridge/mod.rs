@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::heard::Hints;
-use crate::ids::{CallId, Language, LegId, PlayId, RecordingId};
+use crate::ids::{CallId, Language, LegId, PlayId, RecordingId, RoomId};
 use crate::settings::Codec;
 
 /// A bound RTP socket of the stock, named by its local address; RTCP is the next port.
@@ -17,16 +17,17 @@ pub struct MediaPort(pub SocketAddr);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MediaCommand {
-    /// Takes a port of the stock into use. All legs of one call live on one thread.
+    /// Takes a port of the stock into use. The leg is in the group of its call.
     Open {
         leg: LegId,
         call: CallId,
         port: MediaPort,
     },
-    /// The leg is one of another call from now on, with whatever its far end is sent going on without a break.
+    /// The leg is one of another group from now on, with whatever its far end is sent going on without a break. Of
+    /// those whom it hears it hears only who is in the group too.
     Move {
         leg: LegId,
-        call: CallId,
+        group: Group,
     },
     /// What offer and answer agreed on; may come again at any time (hold, codec change, new address).
     Configure {
@@ -53,6 +54,15 @@ pub enum MediaCommand {
         leg: LegId,
         play: PlayId,
         items: Vec<PlayItem>,
+    },
+    /// Mixes the items into whatever the leg hears, 6 dB down, and takes nothing of it away; then reports `PlayEnded`.
+    /// `repeat` goes on for ever. Takes the place of an earlier one, which then reports nothing. While something is played
+    /// to the leg it goes on unheard. `StopPlay` ends it.
+    MixIn {
+        leg: LegId,
+        play: PlayId,
+        items: Vec<PlayItem>,
+        repeat: bool,
     },
     /// Stops at once; reports nothing.
     StopPlay {
@@ -108,6 +118,16 @@ pub enum MediaCommand {
     },
 }
 
+/// Legs that may hear each other, and so live on one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Group {
+    /// The legs of one call.
+    Call(CallId),
+    /// Legs of several calls that meet in a conference room. They come and go, so they are mixed even while they are two:
+    /// from a relayed packet to a mixed one there is a step. Their keys are passed on to nobody.
+    Room(RoomId),
+}
+
 impl MediaCommand {
     /// The leg that it is about.
     pub fn leg(&self) -> Option<LegId> {
@@ -118,6 +138,7 @@ impl MediaCommand {
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Interject { leg, .. }
+            | MediaCommand::MixIn { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
             | MediaCommand::SendDigit { leg, .. }
             | MediaCommand::KeepKeys { leg }

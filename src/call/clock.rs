@@ -16,7 +16,7 @@ pub enum Activity {
     Hold,
     /// In private with the one asked, or waiting for them to answer.
     Consult,
-    /// With two others or more.
+    /// With two others or more, or in a conference room with another.
     Conference,
 }
 

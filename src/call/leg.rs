@@ -28,6 +28,25 @@ pub struct Ear {
     pub music: Option<PlayItem>,
 }
 
+/// How those who talk are told that a supervisor is on the line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Notice {
+    /// Said once.
+    pub announcement: Option<PlayItem>,
+    /// Over and over, from then on.
+    pub beep: Option<PlayItem>,
+}
+
+/// How far a leg has been told so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Noticed {
+    /// The announcement is being said.
+    Announcing(PlayId),
+    /// The beep goes on.
+    Beeping(PlayId),
+    Told,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Leg {
     pub id: LegId,
@@ -55,6 +74,8 @@ pub struct Leg {
     music_play: Option<PlayId>,
     /// A prompt of the engine's own (a position announcement) that plays now instead of the music.
     announcement: Option<PlayId>,
+    /// A supervisor is on the line, and this leg hears that.
+    noticed: Option<Noticed>,
 }
 
 /// What a new leg is made of.
@@ -91,6 +112,7 @@ impl Leg {
             ear: Ear::default(),
             music_play: None,
             announcement: None,
+            noticed: None,
         }
     }
 
@@ -168,6 +190,48 @@ impl Leg {
         if let Some(play) = self.announcement.take() {
             out.push(MediaCommand::StopPlay { leg: self.id, play });
         }
+    }
+
+    /// A supervisor is on the line, of which the leg is told so, or none is any more.
+    pub fn notice(&mut self, wanted: Option<&Notice>, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
+        match (self.noticed, wanted) {
+            (None, Some(notice)) => {
+                let said = notice.announcement.as_ref().map(|item| (item, false));
+                self.mix_in(said.or(notice.beep.as_ref().map(|item| (item, true))), next_play, out);
+            }
+            (Some(noticed), None) => {
+                self.noticed = None;
+                if let Noticed::Announcing(play) | Noticed::Beeping(play) = noticed {
+                    out.push(MediaCommand::StopPlay { leg: self.id, play });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The announcement has been said, and the beep follows. `false` where the play was another.
+    pub fn notice_ended(
+        &mut self,
+        play: PlayId,
+        notice: &Notice,
+        next_play: &mut u64,
+        out: &mut Vec<MediaCommand>,
+    ) -> bool {
+        let announced = self.noticed == Some(Noticed::Announcing(play));
+        if announced {
+            self.mix_in(notice.beep.as_ref().map(|item| (item, true)), next_play, out);
+        }
+        announced
+    }
+
+    fn mix_in(&mut self, sound: Option<(&PlayItem, bool)>, next_play: &mut u64, out: &mut Vec<MediaCommand>) {
+        let Some((item, repeat)) = sound else {
+            self.noticed = Some(Noticed::Told);
+            return;
+        };
+        let play = take_play(next_play);
+        out.push(MediaCommand::MixIn { leg: self.id, play, items: vec![item.clone()], repeat });
+        self.noticed = Some(if repeat { Noticed::Beeping(play) } else { Noticed::Announcing(play) });
     }
 
     /// Whether something can be said over the music: there is some, and nothing else is being said.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use clock::{Activity, LegClock, millis};
-pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg};
+pub use leg::{Ear, FIRST_ENGINE_PLAY, Leg, LegState, NewLeg, Notice};
 pub use talk::Talk;
 
 use std::time::Duration;
@@ -50,6 +50,8 @@ pub enum Phase {
         asked: u32,
     },
     Talking(Talk),
+    /// The caller is in a conference room, with the callers of other calls.
+    Meeting(Box<Seat>),
     /// All legs are told; the record waits for their last figures.
     Ending,
 }
@@ -70,6 +72,20 @@ pub struct Waiting {
     pub max_estimate: Option<Duration>,
     /// Since when the estimate has been well over that.
     pub over_since: Option<Instant>,
+}
+
+/// What a caller hears in a conference room, and what ends it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seat {
+    pub room: String,
+    /// Keys that leave.
+    pub leave: Vec<Digit>,
+    /// What is played while nobody is heard.
+    pub music: PlayItem,
+    /// Whether another is there, heard or not.
+    pub company: bool,
+    /// The legs of other calls that are heard.
+    pub others: Sources,
 }
 
 /// An agent (or another party) being rung for this call.
@@ -309,6 +325,26 @@ impl Call {
         }
     }
 
+    /// The place in a conference room, while there is one.
+    pub fn seat(&self) -> Option<&Seat> {
+        match &self.phase {
+            Phase::Meeting(seat) => Some(seat),
+            _ => None,
+        }
+    }
+
+    pub fn seat_mut(&mut self) -> Option<&mut Seat> {
+        match &mut self.phase {
+            Phase::Meeting(seat) => Some(seat),
+            _ => None,
+        }
+    }
+
+    /// Whether others hear the caller, in a conference room.
+    pub fn is_heard(&self) -> bool {
+        self.caller().is_some_and(|leg| leg.is_up() && !leg.held_by_peer && !leg.muted)
+    }
+
     /// Whether the leg has a part in the talk, other than as the caller.
     pub fn is_partner(&self, leg: LegId) -> bool {
         leg != self.caller && self.talking().is_some_and(|talk| talk.has(leg))
@@ -329,26 +365,43 @@ impl Call {
     }
 
     /// Brings every ear and every clock into the state that the phase asks for.
-    pub fn wire(&mut self, hold_music: &str, next_play: &mut u64, now: Now) -> Vec<MediaCommand> {
+    pub fn wire(&mut self, hold_music: &str, notice: &Notice, next_play: &mut u64, now: Now) -> Vec<MediaCommand> {
         let up: Vec<LegId> = self.legs.values().filter(|leg| leg.is_up()).map(|leg| leg.id).collect();
         let wanted: Vec<(LegId, Ear, Activity)> =
             up.into_iter().map(|leg| (leg, self.ear_of(leg, hold_music), self.activity_of(leg))).collect();
         let mut out = Vec::new();
         for (id, ear, activity) in wanted {
+            let noticed = self.is_supervised(id);
             let Some(leg) = self.legs.get_mut(&id) else { continue };
             leg.hear(ear, next_play, &mut out);
+            leg.notice(Some(notice).filter(|_| noticed), next_play, &mut out);
             leg.clock.switch(activity, now.instant);
         }
         out
     }
 
     fn activity_of(&self, leg: LegId) -> Activity {
+        if let Some(seat) = self.seat() {
+            // Who is alone there waits, which is no time of a talk.
+            return match seat.company {
+                true if leg != self.caller => Activity::Apart,
+                true if self.holds(leg) => Activity::Hold,
+                true => Activity::Conference,
+                false => Activity::Apart,
+            };
+        }
         self.talking().map_or(Activity::Apart, |talk| talk.activity(leg, |leg| self.holds(leg)))
     }
 
     /// Whether a supervisor is on this leg.
     pub fn listens(&self, leg: LegId) -> bool {
         self.listeners.iter().any(|listener| listener.leg == leg)
+    }
+
+    /// Whether the leg is one of those who talk while a supervisor is on the line.
+    fn is_supervised(&self, leg: LegId) -> bool {
+        let up = |listener: &Listener| self.legs.get(&listener.leg).is_some_and(|leg| leg.is_up());
+        self.talking().is_some_and(|talk| talk.has(leg)) && self.listeners.iter().any(up)
     }
 
     /// The supervisors who speak are heard by the agent alone, or by all whom the agent hears.
@@ -396,6 +449,10 @@ impl Call {
             }
             Phase::Queued(waiting) if leg == self.caller => music(&waiting.music),
             Phase::Dialling if leg == self.caller => ring_back(),
+            Phase::Meeting(seat) if leg == self.caller && seat.others.is_empty() => {
+                Ear { music: Some(seat.music.clone()), ..Ear::default() }
+            }
+            Phase::Meeting(seat) if leg == self.caller => Ear { sources: seat.others.clone(), music: None },
             _ => Ear::default(),
         }
     }
@@ -463,8 +520,10 @@ impl Call {
             _ if self.answered_at.is_none() => CallState::Ringing,
             Phase::Plan | Phase::Dialling | Phase::CallingBack | Phase::Confirming { .. } => CallState::Ivr,
             Phase::Queued(_) => CallState::Queued,
+            Phase::Meeting(seat) if seat.company => CallState::Conference,
+            Phase::Meeting(_) => CallState::Ivr,
             Phase::Talking(talk) => match talk.state() {
-                State::Calling | State::Private => CallState::Consulting,
+                State::Calling | State::Briefing | State::Private => CallState::Consulting,
                 _ if self.on_hold() => CallState::Holding,
                 _ if talk.together_count() > 2 => CallState::Conference,
                 _ => CallState::Talking,

@@ -8,31 +8,35 @@
 //! | `talk` | caller and agent hear each other |
 //! | `conference` | all who are present hear all the others |
 //! | `calling` | the agent hears it ring at the one asked; those who stayed hear each other, one alone hears music |
+//! | `briefing` | as `calling`; the one asked has answered and is told who calls and why |
 //! | `private` | agent and asked hear each other; those who stayed as above |
 //! | `swapped` | those present, the agent among them, hear each other; the asked hears music |
 //! | `handing` | the agent has gone while it rang: the caller alone hears ring-back, several hear each other |
+//! | `warming` | as `handing`; the one asked has answered and is told who calls and why |
 //! | `handed` | no agent steers: those present hear each other |
 //! | `held` | as `calling`, but nobody is called and the agent hears nothing |
 //!
-//! | event | talk | conference | calling | private | swapped | handing | handed | held |
-//! |---|---|---|---|---|---|---|---|---|
-//! | `Consult` | calling | calling | – | – | – | – | – | calling |
-//! | `Transfer` | handing ⌫a | handing ⌫a | – | – | – | – | – | handing ⌫a |
-//! | `Answered` | – | – | private | – | – | joins | – | – |
-//! | `Adopt` | private | private | – | – | – | – | – | private |
-//! | `Failed` | – | – | back | – | – | recall / back | – | – |
-//! | `Swap` | – | – | – | swapped | private | – | – | – |
-//! | `Complete` | – | – | handing ⌫a | joins ⌫a | joins ⌫a | – | – | – |
-//! | `Cancel` | – | – | back ⌫r | back ⌫x | back ⌫x | – | – | – |
-//! | `Join` | – | – | – | joins | joins | – | – | – |
-//! | `Hold` | held | held | – | – | – | – | – | held |
-//! | `Resume` | back | back | – | – | – | – | – | back |
-//! | asked leaves | – | – | – | back | back | – | – | – |
-//! | agent hangs up | over | handed | handing | joins | joins | – | – | over / handed |
-//! | agent is lost | alone | handed | alone ⌫r / handed ⌫r | alone ⌫x / handed ⌫x | alone ⌫x / handed ⌫x | – | – | alone / handed |
-//! | another hangs up | – | back | calling | private | swapped | handing | over / handed | held |
-//! | another is lost | – | back | calling | private | swapped | handing | alone / handed | held |
-//! | caller leaves | over | over | over | over | over | over | over | over |
+//! | event | talk | conference | calling | briefing | private | swapped | handing | warming | handed | held |
+//! |---|---|---|---|---|---|---|---|---|---|---|
+//! | `Consult` | calling | calling | – | – | – | – | – | – | – | calling |
+//! | `Transfer` | handing ⌫a | handing ⌫a | – | – | – | – | – | – | – | handing ⌫a |
+//! | `Answered` | – | – | private | – | – | – | joins | – | – | – |
+//! | `Listens` | – | – | briefing | – | – | – | warming | – | – | – |
+//! | `Briefed` | – | – | – | private | – | – | – | joins | – | – |
+//! | `Adopt` | private | private | – | – | – | – | – | – | – | private |
+//! | `Failed` | – | – | back | – | – | – | recall / back | – | – | – |
+//! | `Swap` | – | – | – | – | swapped | private | – | – | – | – |
+//! | `Complete` | – | – | handing ⌫a | warming ⌫a | joins ⌫a | joins ⌫a | – | – | – | – |
+//! | `Cancel` | – | – | back ⌫r | back ⌫x | back ⌫x | back ⌫x | – | – | – | – |
+//! | `Join` | – | – | – | – | joins | joins | – | – | – | – |
+//! | `Hold` | held | held | – | – | – | – | – | – | – | held |
+//! | `Resume` | back | back | – | – | – | – | – | – | – | back |
+//! | asked leaves | – | – | – | back | back | back | – | recall / back | – | – |
+//! | agent hangs up | over | handed | handing | warming | joins | joins | – | – | – | over / handed |
+//! | agent is lost | alone | handed | alone ⌫r / handed ⌫r | alone ⌫x / handed ⌫x | alone ⌫x / handed ⌫x | alone ⌫x / handed ⌫x | – | – | – | alone / handed |
+//! | another hangs up | – | back | calling | briefing | private | swapped | handing | warming | over / handed | held |
+//! | another is lost | – | back | calling | briefing | private | swapped | handing | warming | alone / handed | held |
+//! | caller leaves | over | over | over | over | over | over | over | over | over | over |
 //!
 //! – is refused, or cannot be. Two outcomes: where the caller is left alone, and where others are present. *Back* is `talk`,
 //! `conference` or `handed`, by who is present. *Joins*: the one asked is present from then on; an agent who joins steers where
@@ -64,9 +68,13 @@ enum Asking {
     Nobody,
     Held,
     Calling,
+    /// Has answered, and is told who calls and why.
+    Briefing(Member),
     Private(Member),
     Swapped(Member),
     Handing,
+    /// The same, with the agent gone.
+    Warming(Member),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,9 +84,11 @@ pub enum State {
     Conference,
     Held,
     Calling,
+    Briefing,
     Private,
     Swapped,
     Handing,
+    Warming,
     Handed,
 }
 
@@ -91,6 +101,10 @@ pub enum Event {
     Transfer,
     /// The one who is called has answered.
     Answered(Member),
+    /// The one who is called has answered, and is first told who calls and why.
+    Listens(Member),
+    /// That has been told.
+    Briefed,
     /// The agent talks with this one already, in another call.
     Adopt(Member),
     /// The one who is called cannot be had.
@@ -149,6 +163,8 @@ pub enum Refused {
     AskedAlready,
     #[error("it still rings there; wait for an answer, complete or cancel")]
     StillRings,
+    #[error("who was called is still being told why; they can end that by a key")]
+    IsBriefed,
     #[error("no agent is on this call any more")]
     NoAgent,
     #[error("the caller is not on hold")]
@@ -191,9 +207,11 @@ impl Talk {
         match self.asking {
             Asking::Held => State::Held,
             Asking::Calling => State::Calling,
+            Asking::Briefing(_) => State::Briefing,
             Asking::Private(_) => State::Private,
             Asking::Swapped(_) => State::Swapped,
             Asking::Handing => State::Handing,
+            Asking::Warming(_) => State::Warming,
             Asking::Nobody if self.agent.is_none() => State::Handed,
             Asking::Nobody if self.present.len() > 2 => State::Conference,
             Asking::Nobody => State::Talk,
@@ -205,10 +223,20 @@ impl Talk {
         self.agent
     }
 
-    /// The one who is consulted, once they have answered.
+    /// The one who is consulted, or is to have the caller, once they have answered.
     pub fn asked(&self) -> Option<LegId> {
         match self.asking {
-            Asking::Private(asked) | Asking::Swapped(asked) => Some(asked.leg),
+            Asking::Briefing(asked) | Asking::Private(asked) | Asking::Swapped(asked) | Asking::Warming(asked) => {
+                Some(asked.leg)
+            }
+            _ => None,
+        }
+    }
+
+    /// The one who is being told who calls and why.
+    pub fn briefed(&self) -> Option<LegId> {
+        match self.asking {
+            Asking::Briefing(asked) | Asking::Warming(asked) => Some(asked.leg),
             _ => None,
         }
     }
@@ -228,7 +256,7 @@ impl Talk {
 
     /// The agent is not with the caller.
     fn agent_is_apart(&self) -> bool {
-        matches!(self.asking, Asking::Held | Asking::Calling | Asking::Private(_))
+        matches!(self.asking, Asking::Held | Asking::Calling | Asking::Briefing(_) | Asking::Private(_))
     }
 
     /// Those who are with the caller at this moment.
@@ -246,7 +274,9 @@ impl Talk {
         };
         self.present.iter_mut().for_each(|member| swap(&mut member.leg));
         self.agent.iter_mut().for_each(swap);
-        if let Asking::Private(asked) | Asking::Swapped(asked) = &mut self.asking {
+        if let Asking::Briefing(asked) | Asking::Private(asked) | Asking::Swapped(asked) | Asking::Warming(asked) =
+            &mut self.asking
+        {
             swap(&mut asked.leg);
         }
     }
@@ -255,7 +285,7 @@ impl Talk {
     pub fn agents_room(&self) -> Sources {
         match (self.agent, self.asking) {
             (Some(agent), Asking::Private(asked)) => Sources::from_slice(&[agent, asked.leg]),
-            (Some(agent), Asking::Calling | Asking::Held) => Sources::from_slice(&[agent]),
+            (Some(agent), Asking::Calling | Asking::Briefing(_) | Asking::Held) => Sources::from_slice(&[agent]),
             _ => self.together().collect(),
         }
     }
@@ -270,6 +300,8 @@ impl Talk {
             Event::Consult => self.consult(),
             Event::Transfer => self.transfer(),
             Event::Answered(member) => self.answered(member),
+            Event::Listens(member) => self.listens(member),
+            Event::Briefed => self.briefing_ended(),
             Event::Adopt(member) => self.adopt(member),
             Event::Failed => self.failed(),
             Event::Swap => self.swap(),
@@ -317,6 +349,29 @@ impl Talk {
         }
     }
 
+    fn listens(&mut self, member: Member) -> Result<Effects, Refused> {
+        self.asking = match self.asking {
+            Asking::Calling => Asking::Briefing(member),
+            Asking::Handing => Asking::Warming(member),
+            _ => return Err(Refused::Unexpected),
+        };
+        Ok(Effects::new())
+    }
+
+    fn briefing_ended(&mut self) -> Result<Effects, Refused> {
+        match self.asking {
+            Asking::Briefing(asked) => {
+                self.asking = Asking::Private(asked);
+                Ok(Effects::new())
+            }
+            Asking::Warming(asked) => {
+                self.asking = Asking::Nobody;
+                Ok(self.joins(asked))
+            }
+            _ => Err(Refused::Unexpected),
+        }
+    }
+
     fn adopt(&mut self, member: Member) -> Result<Effects, Refused> {
         self.consult()?;
         self.asking = Asking::Private(member);
@@ -355,6 +410,10 @@ impl Talk {
                 self.asking = Asking::Handing;
                 Ok(self.agent_goes(agent, Effect::HandedOver(agent)))
             }
+            Asking::Briefing(asked) => {
+                self.asking = Asking::Warming(asked);
+                Ok(self.agent_goes(agent, Effect::HandedOver(agent)))
+            }
             Asking::Private(asked) | Asking::Swapped(asked) => {
                 self.asking = Asking::Nobody;
                 let mut effects = self.agent_goes(agent, Effect::HandedOver(agent));
@@ -369,7 +428,7 @@ impl Talk {
         self.agent.ok_or(Refused::NoAgent)?;
         let effect = match self.asking {
             Asking::Calling => Effect::Silence,
-            Asking::Private(asked) | Asking::Swapped(asked) => Effect::End(asked.leg),
+            Asking::Briefing(asked) | Asking::Private(asked) | Asking::Swapped(asked) => Effect::End(asked.leg),
             _ => return Err(self.without_asked()),
         };
         self.asking = Asking::Nobody;
@@ -407,6 +466,7 @@ impl Talk {
         match self.asking {
             _ if self.agent.is_none() => Refused::NoAgent,
             Asking::Calling => Refused::StillRings,
+            Asking::Briefing(_) => Refused::IsBriefed,
             _ => Refused::NobodyAsked,
         }
     }
@@ -419,8 +479,7 @@ impl Talk {
             return Ok(Effects::from_slice(&[Effect::Over(leg)]));
         }
         if self.asked() == Some(leg) {
-            self.asking = Asking::Nobody;
-            return Ok(Effects::new());
+            return Ok(self.asked_left());
         }
         if self.agent == Some(leg) {
             return Ok(self.agent_left(leg, how));
@@ -429,12 +488,27 @@ impl Talk {
         Ok(self.end_if_alone(leg, how))
     }
 
+    /// Who was to have the caller and has gone before they had them is one who could not be had.
+    fn asked_left(&mut self) -> Effects {
+        let alone = self.present.len() < 2;
+        if matches!(self.asking, Asking::Warming(_)) && alone {
+            self.asking = Asking::Handing;
+            return Effects::from_slice(&[Effect::Recall]);
+        }
+        self.asking = Asking::Nobody;
+        Effects::new()
+    }
+
     /// One who hangs up while somebody is asked has handed over; one who is lost has not.
     fn agent_left(&mut self, agent: LegId, how: Leave) -> Effects {
         if how == Leave::HungUp {
             match self.asking {
                 Asking::Calling => {
                     self.asking = Asking::Handing;
+                    return self.agent_gone(agent, Effect::HandedOver(agent));
+                }
+                Asking::Briefing(asked) => {
+                    self.asking = Asking::Warming(asked);
                     return self.agent_gone(agent, Effect::HandedOver(agent));
                 }
                 Asking::Private(asked) | Asking::Swapped(asked) => {
@@ -449,7 +523,9 @@ impl Talk {
         let mut effects = Effects::new();
         match self.asking {
             Asking::Calling => effects.push(Effect::Silence),
-            Asking::Private(asked) | Asking::Swapped(asked) => effects.push(Effect::End(asked.leg)),
+            Asking::Briefing(asked) | Asking::Private(asked) | Asking::Swapped(asked) => {
+                effects.push(Effect::End(asked.leg));
+            }
             _ => {}
         }
         self.asking = Asking::Nobody;
@@ -512,7 +588,8 @@ impl Talk {
         let steers = self.agent == Some(leg);
         let sources: Sources = match self.asking {
             Asking::Held if steers => return Hears::Nothing,
-            Asking::Calling if steers => return Hears::RingBack,
+            Asking::Calling | Asking::Briefing(_) if steers => return Hears::RingBack,
+            Asking::Briefing(asked) | Asking::Warming(asked) if asked.leg == leg => return Hears::Nothing,
             Asking::Private(asked) if steers => Sources::from_slice(&[asked.leg]),
             Asking::Private(asked) if asked.leg == leg => self.agent.into_iter().collect(),
             Asking::Swapped(asked) if asked.leg == leg => Sources::new(),
@@ -522,7 +599,7 @@ impl Talk {
         let voices: Sources = sources.into_iter().filter(|other| !holds(*other)).collect();
         if !voices.is_empty() {
             Hears::Voices(voices)
-        } else if nobody && self.asking == Asking::Handing {
+        } else if nobody && matches!(self.asking, Asking::Handing | Asking::Warming(_)) {
             Hears::RingBack
         } else {
             Hears::Music
@@ -535,8 +612,10 @@ impl Talk {
         match self.asking {
             _ if !self.has(leg) => Activity::Apart,
             Asking::Held if steers => Activity::Hold,
-            Asking::Calling | Asking::Private(_) if steers => Activity::Consult,
-            Asking::Private(asked) if asked.leg == leg => Activity::Consult,
+            Asking::Calling | Asking::Briefing(_) | Asking::Private(_) if steers => Activity::Consult,
+            Asking::Briefing(asked) | Asking::Private(asked) | Asking::Warming(asked) if asked.leg == leg => {
+                Activity::Consult
+            }
             Asking::Swapped(asked) if asked.leg == leg => Activity::Hold,
             _ => match self.together().count() {
                 0 | 1 => Activity::Hold,

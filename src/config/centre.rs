@@ -39,6 +39,8 @@ pub(super) struct Draft {
     pub speech: Vec<SpeechDraft>,
     pub keys: Option<Keyring>,
     pub lists: Vec<ListDraft>,
+    /// What is said where a supervisor comes.
+    pub announcement: Option<At<String>>,
     /// What was found in files that the configuration names.
     pub file_findings: Vec<Finding>,
     pub places: Places,
@@ -117,8 +119,12 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         .filter_map(|speech| speech::read(speech, folder, findings))
         .collect();
     let (recordings, keys) = recordings::read(table.table("recordings", findings), folder, findings);
+    let notice = table.table("supervision", findings);
+    let notice = notice.map(|notice| people::read_supervision(notice, "supervision".to_owned(), findings));
+    let (supervision, announcement) = notice.unwrap_or_default();
     table.finish(findings);
     let settings = Settings {
+        supervision,
         sip,
         rtp,
         web,
@@ -157,6 +163,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         speech,
         keys,
         lists,
+        announcement,
         file_findings,
         places,
     }

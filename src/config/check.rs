@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::address::{has_ip_address, is_loopback};
 use super::centre::Draft;
+use super::people::QueueDraft;
 use crate::dialplan::reader::At;
 use crate::dialplan::{Names, Plans};
 use crate::findings::{Findings, suggest};
@@ -83,6 +84,7 @@ pub(super) fn together(draft: &Draft, names: &Names, findings: &mut Findings<'_>
     queue_members(draft, findings);
     never_staffed(draft, findings);
     music(draft, names, findings);
+    announcements(draft, names, findings);
     calendars(draft, findings);
     experts(draft, findings);
     comfort(draft, names, findings);
@@ -212,20 +214,44 @@ fn comfort(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
         let what = format!("queue '{}': comfort", queue.id.value);
         let languages = &draft.settings.languages;
         for name in said.value.prompts() {
-            let own = name.split_once(':');
-            let prompt = own.map_or(name, |(_, name)| name);
-            let own = own.map(|(language, _)| Language::from(language));
-            for language in own.as_ref().map_or(languages.as_slice(), std::slice::from_ref) {
-                let there = names.prompts.get(language);
-                if !there.is_some_and(|there| there.contains(prompt)) {
-                    let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));
-                    let message = format!("{what}: there is no prompt '{prompt}' in language '{language}'");
-                    findings.error(said.span.clone(), message, hint);
-                }
-            }
+            prompt(&what, name, said.span.clone(), (languages, names), findings);
         }
         if let Some(fault) = languages.iter().find_map(|language| unsayable(&said.value, language, names)) {
             findings.error(said.span.clone(), format!("{what}: {fault}"), None);
+        }
+    }
+}
+
+/// What is announced where a supervisor comes.
+fn announcements(draft: &Draft, names: &Names, findings: &mut Findings<'_>) {
+    let of_queue = |queue: &'_ QueueDraft| {
+        let what = format!("queue '{}': supervision", queue.id.value);
+        queue.announcement.clone().map(|announcement| (what, announcement))
+    };
+    let centre = draft.announcement.clone().map(|announcement| ("supervision".to_owned(), announcement));
+    for (what, announcement) in draft.queues.iter().filter_map(of_queue).chain(centre) {
+        let languages = &draft.settings.languages;
+        prompt(&what, &announcement.value, announcement.span.clone(), (languages, names), findings);
+    }
+}
+
+/// Whether every language has a prompt, or the one that it names, as `fr:hello`.
+fn prompt(
+    what: &str,
+    name: &str,
+    span: std::ops::Range<usize>,
+    (languages, names): (&[Language], &Names),
+    findings: &mut Findings<'_>,
+) {
+    let own = name.split_once(':');
+    let prompt = own.map_or(name, |(_, name)| name);
+    let own = own.map(|(language, _)| Language::from(language));
+    for language in own.as_ref().map_or(languages, std::slice::from_ref) {
+        let there = names.prompts.get(language);
+        if !there.is_some_and(|there| there.contains(prompt)) {
+            let hint = there.and_then(|there| suggest(prompt, there.iter().map(String::as_str)));
+            let message = format!("{what}: there is no prompt '{prompt}' in language '{language}'");
+            findings.error(span.clone(), message, hint);
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::ids::{AgentId, Language, QueueId, Skill, TrunkId};
 use crate::ivr::{comforts, widenings};
 use crate::settings::{
     AbandonedRule, Agent, CallPreference, CallbackRules, Choice, Codec, Cold, Expert, OCCUPANCY_BAND, Queue,
+    SupervisionNotice,
 };
 
 /// A caller rings at so many agents' phones at once.
@@ -69,6 +70,8 @@ pub(super) struct QueueDraft {
     pub said: Vec<At<Words>>,
     /// The hours of its call-backs, and of those for callers who gave up.
     pub calendars: Vec<At<String>>,
+    /// What is said where a supervisor comes.
+    pub announcement: Option<At<String>>,
 }
 
 pub(super) struct ExpertDraft {
@@ -305,9 +308,13 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         Some(rules) => read_callback(rules, what, findings),
         None => (CallbackRules::default(), Vec::new()),
     };
+    let what = format!("{}: supervision", table.what);
+    let supervision = table.table("supervision", findings).map(|notice| read_supervision(notice, what, findings));
+    let (supervision, announcement) = supervision.unzip();
     table.finish(findings);
     let id = id?;
     let queue = Queue {
+        supervision,
         callback,
         ring_timeout,
         wrap_up,
@@ -327,7 +334,24 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         keep,
         id: usual.id,
     };
-    Some(QueueDraft { queue, id, music, said, calendars })
+    Some(QueueDraft { queue, id, music, said, calendars, announcement: announcement.flatten() })
+}
+
+/// `[supervision]` or `[queue.supervision]`, and where it says what is announced.
+pub(super) fn read_supervision(
+    mut table: Table<'_>,
+    what: String,
+    findings: &mut Findings<'_>,
+) -> (SupervisionNotice, Option<At<String>>) {
+    table.what = what;
+    let announcement = table.text("announcement", findings);
+    let beep = table.integer("beep_every_s", 0..=3_600, findings);
+    table.finish(findings);
+    let notice = SupervisionNotice {
+        announcement: announcement.as_ref().map(|prompt| prompt.value.clone()),
+        beep_every: beep.map_or(Duration::ZERO, |seconds| Duration::from_secs(seconds.value.unsigned_abs())),
+    };
+    (notice, announcement)
 }
 
 /// `comfort = [{ prompt = "please-wait", after_s = 20, every_s = 60 }]`, and what it says where.

@@ -46,6 +46,8 @@ pub(super) struct Configuration {
     service: Option<Vec<Service>>,
     /// In order of preference for each language.
     speech: Option<Vec<Speech>>,
+    /// Where a queue says nothing else.
+    supervision: Option<Supervision>,
 }
 
 /// A language tag, as "en" or "pt-BR".
@@ -216,6 +218,19 @@ struct Queue {
     #[schemars(range(min = 1, max = 36_500))]
     keep_messages_days: Option<u32>,
     callback: Option<Callback>,
+    /// The centre's where it is not given.
+    supervision: Option<Supervision>,
+}
+
+/// How those who talk learn that a supervisor is on the line, where the law wants it. It is mixed into what they hear.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Supervision {
+    /// A prompt, said once.
+    announcement: Option<String>,
+    /// A beep this often, from then on; none when 0 or where it is not given.
+    #[schemars(range(min = 0, max = 3_600))]
+    beep_every_s: Option<u32>,
 }
 
 #[derive(JsonSchema)]

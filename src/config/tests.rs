@@ -343,6 +343,13 @@ fn every_fault_is_found_at_its_place() {
         (format!("{queue}{agent}queues = ['sales']\nschedule = 7"), (8, 12), "schedule is a whole number"),
         (format!("{agent}call_preference = 'queue_oder'"), (5, 19), "did you mean 'queue_order'?"),
         (format!("{queue}[queue.callback]\nattempts = 0"), (5, 12), "from 1 to 20"),
+        (
+            format!("{queue}[queue.supervision]\nannouncement = 'supervision-notise'"),
+            (5, 16),
+            "queue 'sales': supervision: there is no prompt 'supervision-notise'",
+        ),
+        (format!("{queue}[queue.supervision]\nbeep_every_s = 4000"), (5, 16), "beep_every_s"),
+        ("[supervision]\nbeep_evry_s = 15".into(), (3, 1), "did you mean 'beep_every_s'?"),
         (format!("{queue}comfort = 5"), (4, 11), "it is to be a list"),
         (format!("{queue}comfort = [{{ say = 'estimate' }}]"), (4, 11), "an entry without after_s"),
         (

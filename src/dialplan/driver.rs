@@ -14,8 +14,8 @@ use crate::caller::CallerFacts;
 use crate::conversation::Conversation;
 use crate::ids::{CallId, Language, PlanId, PlayId, QueueId, TrunkId};
 use crate::ivr::{
-    Action, Answer, CallBackOutcome, Event, LookUp, LookUpResult, MessageEvent, QueueFigures, QueueOutcome, Queues,
-    Speech, Target, TransferOutcome, Value,
+    Action, Answer, CallBackOutcome, Event, LookUp, LookUpResult, MeetOutcome, MessageEvent, QueueFigures,
+    QueueOutcome, Queues, Speech, Target, TransferOutcome, Value,
 };
 use crate::record::Outcome;
 use crate::time::{Instant, Now, Wall};
@@ -354,10 +354,15 @@ impl Driver<'_> {
             }
             Action::Listen { bot, language, .. } => self.listens = Some((bot, language)),
             Action::StopListening => self.listens = None,
+            Action::Meet(meeting) => match self.key_that_leaves(&meeting.leave) {
+                Some(key) => self.owed.push_back(Event::Met(MeetOutcome::Left(key))),
+                None => self.end = Some(End::CallerLeaves),
+            },
             // Nobody waits for what comes of these.
             Action::Conversed(conversation) => self.conversations.push(*conversation),
             Action::PauseRecording(_)
             | Action::Webhook(_)
+            | Action::Part
             | Action::RecordCall(_)
             | Action::StopMessage
             | Action::DropMessage
@@ -381,12 +386,14 @@ impl Driver<'_> {
         if let Some(outcome) = self.scenario.queues.get(queue.as_str()) {
             return *outcome;
         }
+        self.key_that_leaves(leave).map_or(QueueOutcome::Answered, QueueOutcome::Left)
+    }
+
+    /// The next key to press, where it is one of these.
+    fn key_that_leaves(&mut self, leave: &[Digit]) -> Option<Digit> {
         self.pressed = false;
         let key = self.keys.iter().copied().find_map(Digit::new).filter(|key| leave.contains(key));
-        match key.and_then(|_| self.next_key()) {
-            Some(key) => QueueOutcome::Left(key),
-            None => QueueOutcome::Answered,
-        }
+        key.and_then(|_| self.next_key())
     }
 
     fn finish(self) -> Course {

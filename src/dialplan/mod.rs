@@ -33,8 +33,8 @@ mod verdict;
 
 pub use crate::caller::CallerFacts;
 pub use crate::ivr::{
-    Action as RunAction, Answer, CallBackOutcome, Event as RunInput, HttpRequest, LookUp, MessageEvent, Names,
-    NoQueues, QueueFigures, QueueOutcome, Queues, Speech, Target, TransferOutcome, Value, Webhook,
+    Action as RunAction, Answer, CallBackOutcome, Event as RunInput, HttpRequest, LookUp, MeetOutcome, Meeting,
+    MessageEvent, Names, NoQueues, QueueFigures, QueueOutcome, Queues, Speech, Target, TransferOutcome, Value, Webhook,
 };
 pub use case::{Case, Miss};
 pub use declared::Declared;

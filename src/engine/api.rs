@@ -228,13 +228,13 @@ impl Engine {
             Steering::Cancel => self.steer(id, Event::Cancel, now)?,
             Steering::Conference => self.steer(id, Event::Join, now)?,
             Steering::Mute(on) => self.mute(id, steers, on, now),
-            Steering::Consult { to } => {
+            Steering::Consult { to, briefing } => {
                 let to = self.asking(&to)?;
-                self.consult(id, &to, now)?;
+                self.consult(id, &to, briefing.as_ref(), now)?;
             }
-            Steering::Transfer { to, priority } => {
+            Steering::Transfer { to, priority, briefing } => {
                 let to = self.asking(&to)?;
-                self.transfer(id, &to, priority, now)?;
+                self.transfer(id, &to, priority, briefing.as_ref(), now)?;
             }
         }
         let live = self.calls.get(&id).ok_or_else(|| unknown_call(id))?;

@@ -242,6 +242,9 @@ impl Engine {
             self.drop_leg(id, leg, &reason, now);
         }
         self.attempt_over(id, &phase, now);
+        if let Phase::Meeting(seat) = &phase {
+            self.gone_from_room(id, &seat.room, now);
+        }
         self.consultations_over(id, now);
         if !self.tickets.contains_key(&id) {
             self.acd.leave(id, now);
@@ -362,12 +365,22 @@ impl Engine {
         Some(LostPlace { from, queue, waiting_since, lost_at: now.wall })
     }
 
-    /// Re-computes who hears whom.
+    /// Re-computes who hears whom; of all who are in a room with the caller, too.
     pub(super) fn wire(&mut self, id: CallId, now: Now) {
+        let room = self.calls.get(&id).and_then(|live| live.call.seat()).map(|seat| seat.room.clone());
+        match room {
+            Some(room) => self.wire_room(&room, now),
+            None => self.wire_alone(id, now),
+        }
+    }
+
+    /// Of the legs of one call.
+    pub(super) fn wire_alone(&mut self, id: CallId, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let music = live.call.queue.as_ref().and_then(|queue| self.settings.queues.iter().find(|q| q.id == *queue));
         let music = music.or(self.settings.queues.first()).map_or("music/default", |queue| queue.music.as_str());
-        for command in live.call.wire(music, &mut self.next_play, now) {
+        let notice = super::supervise::notice(&self.settings, &live.call);
+        for command in live.call.wire(music, &notice, &mut self.next_play, now) {
             self.commands.push_back(super::Command::Media(command));
         }
         self.track_hold(id, now);

@@ -9,6 +9,7 @@ use super::dial_out::Reaching;
 use super::direct::DIAL_TIMEOUT;
 use super::waiting::WaitTerms;
 use super::{Engine, LogLevel, Timer};
+use crate::bridge::PlayItem;
 use crate::call::talk::{Effect, Effects, Event, Leave, Member, Refused, State};
 use crate::call::{Phase, Talk};
 use crate::demand::Demand;
@@ -17,7 +18,7 @@ use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId};
 use crate::queue::NoAnswer;
 use crate::record::{HandOver, HandOverKind, Outcome, Party};
 use crate::time::Now;
-use crate::views::ApiError;
+use crate::views::{ApiError, Briefing};
 
 /// Q.850: normal clearing.
 const NORMAL: u8 = 16;
@@ -34,6 +35,14 @@ pub(super) struct Asked {
     ticket: Option<CallId>,
     /// The agent who handed over is rung again.
     recall: bool,
+    /// What the one who answers hears first.
+    words: Vec<PlayItem>,
+}
+
+/// How it rings for somebody.
+struct Rings {
+    recall: bool,
+    words: Vec<PlayItem>,
 }
 
 /// Who can be asked, or be given the caller.
@@ -87,6 +96,7 @@ impl From<Unasked> for ApiError {
                     Refused::NobodyAsked => "nobody_asked",
                     Refused::AskedAlready => "asked_already",
                     Refused::StillRings => "still_rings",
+                    Refused::IsBriefed => "is_briefed",
                     Refused::NoAgent => "no_agent",
                     Refused::NotHeld => "not_held",
                     Refused::Full => "full",
@@ -102,10 +112,17 @@ impl From<Unasked> for ApiError {
 
 impl Engine {
     /// The agent asks somebody: the caller waits with music, the agent hears it ring there.
-    pub(super) fn consult(&mut self, id: CallId, to: &Asking, now: Now) -> Result<(), Unasked> {
+    pub(super) fn consult(
+        &mut self,
+        id: CallId,
+        to: &Asking,
+        briefing: Option<&Briefing>,
+        now: Now,
+    ) -> Result<(), Unasked> {
         self.may_ask(id, to)?;
         self.try_event(id, Event::Consult)?;
-        self.ring_asked(id, to, false, now)?;
+        let words = self.briefing_words(id, to, briefing, now)?;
+        self.ring_asked(id, to, Rings { recall: false, words }, now)?;
         self.happens(id, Event::Consult, Party::Agent, now)?;
         if let Some(live) = self.live(id) {
             live.call.consults = live.call.consults.saturating_add(1);
@@ -114,15 +131,23 @@ impl Engine {
     }
 
     /// The agent hands the caller over without a word before.
-    pub(super) fn transfer(&mut self, id: CallId, to: &Asking, priority: Option<i32>, now: Now) -> Result<(), Unasked> {
+    pub(super) fn transfer(
+        &mut self,
+        id: CallId,
+        to: &Asking,
+        priority: Option<i32>,
+        briefing: Option<&Briefing>,
+        now: Now,
+    ) -> Result<(), Unasked> {
         self.may_ask(id, to)?;
         self.try_event(id, Event::Transfer)?;
+        let words = self.briefing_words(id, to, briefing, now)?;
         match to {
             Asking::Queue(queue) => return self.transfer_to_queue(id, queue, priority, now),
             Asking::Number(number) if self.plans.has_number(number) => return self.transfer_to_plan(id, number, now),
             _ => {}
         }
-        self.ring_asked(id, to, false, now)?;
+        self.ring_asked(id, to, Rings { recall: false, words }, now)?;
         self.happens(id, Event::Transfer, Party::Agent, now)
     }
 
@@ -139,7 +164,7 @@ impl Engine {
     }
 
     /// Something happens to the talk, and what follows is done.
-    fn happens(&mut self, id: CallId, event: Event, by: Party, now: Now) -> Result<(), Unasked> {
+    pub(super) fn happens(&mut self, id: CallId, event: Event, by: Party, now: Now) -> Result<(), Unasked> {
         let live = self.live(id).ok_or(Unasked::NoTalk)?;
         let blind = live.call.handing_blind;
         let talk = live.call.talking_mut().ok_or(Unasked::NoTalk)?;
@@ -162,6 +187,7 @@ impl Engine {
     }
 
     fn carry_out(&mut self, id: CallId, effects: Effects, kind: HandOverKind, (by, q850): (Party, u8), now: Now) {
+        self.tidy_briefing(id);
         for effect in effects {
             match effect {
                 Effect::Silence => self.silence_asked(id, now),
@@ -211,7 +237,9 @@ impl Engine {
     /// Everything that is known of consultations is over with the call.
     pub(super) fn consultations_over(&mut self, id: CallId, now: Now) {
         self.timers.clear(&Timer::Consult(id));
+        self.timers.clear(&Timer::Briefing(id));
         let Some(live) = self.calls.get_mut(&id) else { return };
+        live.briefing = None;
         let asked = live.asked.take().and_then(|asked| asked.ticket);
         let guests = std::mem::take(&mut live.guests);
         for ticket in guests.into_iter().map(|guest| guest.ticket).chain(asked) {
@@ -227,7 +255,8 @@ impl Engine {
     // Ringing
 
     /// Rings the one who is asked. Nothing is left of an attempt that cannot be begun.
-    fn ring_asked(&mut self, id: CallId, to: &Asking, recall: bool, now: Now) -> Result<(), Unasked> {
+    fn ring_asked(&mut self, id: CallId, to: &Asking, rings: Rings, now: Now) -> Result<(), Unasked> {
+        let Rings { recall, words } = rings;
         let (legs, ticket) = match to {
             Asking::Agent(agent) => self.ring_colleague(id, agent, recall, now)?,
             Asking::Expert(expert) => (vec![self.ring_outside(id, to, expert.as_str(), Party::Expert, now)?], None),
@@ -243,7 +272,7 @@ impl Engine {
         };
         let Some(live) = self.live(id) else { return Err(Unasked::NoTalk) };
         live.asked_expert = expert;
-        live.asked = Some(Asked { to: to.clone(), legs, ticket, recall });
+        live.asked = Some(Asked { to: to.clone(), legs, ticket, recall, words });
         live.consulted = Some(to.to_string());
         self.timers.set(Timer::Consult(id), now.instant + DIAL_TIMEOUT);
         self.changed.insert(id);
@@ -320,10 +349,14 @@ impl Engine {
         };
         self.keep_keys(id, leg, agent);
         let member = Member { leg, agent };
-        if let Err(why) = self.happens(id, Event::Answered(member), Party::System, now) {
+        let told = !asked.words.is_empty();
+        let event = if told { Event::Listens(member) } else { Event::Answered(member) };
+        if let Err(why) = self.happens(id, event, Party::System, now) {
             self.log(LogLevel::Warn, format!("call {id}: leg {leg} answered for nobody: {why:?}"));
             self.drop_leg(id, leg, &EndReason::normal(Outcome::Handled, Party::System), now);
             self.guest_parts(id, leg, now);
+        } else if told {
+            self.begin_briefing(id, leg, asked.words, now);
         }
         self.unwritten.insert(id);
         if self.calls.get(&id).is_some_and(|live| live.referral.is_some()) {
@@ -390,7 +423,8 @@ impl Engine {
     /// place that they had.
     fn recall(&mut self, id: CallId, now: Now) {
         let by = self.calls.get(&id).and_then(|live| live.call.handed_over.last()?.by.clone());
-        let rung = by.map(|agent| self.ring_asked(id, &Asking::Agent(agent), true, now));
+        let rung =
+            by.map(|agent| self.ring_asked(id, &Asking::Agent(agent), Rings { recall: true, words: Vec::new() }, now));
         if matches!(rung, Some(Ok(()))) {
             return self.wire(id, now);
         }

@@ -100,7 +100,7 @@ impl Engine {
         let done = match command {
             _ if !steers => Err("the agent does not steer this talk".to_owned()),
             Command::Consult(number) => match self.asking(&number) {
-                Ok(to) => self.consult(id, &to, now).map_err(|why| format!("{why:?}")),
+                Ok(to) => self.consult(id, &to, None, now).map_err(|why| format!("{why:?}")),
                 Err(why) => Err(format!("{why:?}")),
             },
             Command::Event(event) => self.steer(id, event, now).map_err(|why| format!("{why:?}")),

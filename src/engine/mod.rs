@@ -4,6 +4,7 @@
 mod agents;
 mod api;
 mod bots;
+mod briefing;
 mod callbacks;
 mod calls;
 mod consult;
@@ -21,6 +22,7 @@ mod plan;
 mod recordings;
 mod refer;
 mod registration;
+mod rooms;
 mod schedules;
 mod sessions;
 mod supervise;
@@ -46,7 +48,7 @@ use crate::caller::CallerFacts;
 use crate::comfort::Words;
 use crate::dialplan::{Answer, LookUp, Plans, Run};
 use crate::heard::Hearing;
-use crate::ids::{AgentId, CallId, ExpertId, LegId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
+use crate::ids::{AgentId, CallId, ExpertId, LegId, PlayId, QueueId, RecordingId, RequestId, SessionId, TrunkId};
 use crate::queue::{Acd, AcdCounts, AcdEvent, Callbacks};
 use crate::record::KeptRecording;
 use crate::settings::{Settings, TrunkServer};
@@ -70,6 +72,7 @@ use mailboxes::Mailboxes;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
+use rooms::Rooms;
 pub use trunks::ServerId;
 use trunks::{TargetId, Trunks};
 use waiting::WaitTerms;
@@ -207,6 +210,8 @@ enum Timer {
     Dial(CallId),
     /// The one who is asked for an agent has rung long enough.
     Consult(CallId),
+    /// The one who is told why they are called has been told for long enough.
+    Briefing(CallId),
     /// An agent's keys have not become a command.
     Keys(CallId, LegId),
     /// The last figures of a call's media have not come; the record is written without them.
@@ -267,6 +272,7 @@ pub struct Engine {
     callbacks: Callbacks,
     trunks: Trunks,
     experts: Experts,
+    rooms: Rooms,
     lamps: Lamps,
     mailboxes: Mailboxes,
     #[serde(with = "pairs")]
@@ -301,6 +307,8 @@ struct Live {
     outgoing: Option<Outgoing>,
     /// The one whom the agent asks, while they ring.
     asked: Option<Asked>,
+    /// What is being said to the one who has answered, before they are connected.
+    briefing: Option<(LegId, PlayId)>,
     /// The last one who was asked.
     consulted: Option<String>,
     /// The expert who was asked last, as they were then.
@@ -330,6 +338,7 @@ impl Live {
             listens: None,
             outgoing: None,
             asked: None,
+            briefing: None,
             consulted: None,
             asked_expert: None,
             referral: None,
@@ -346,9 +355,10 @@ impl Live {
         let consult = self.consulted.clone().and_then(|to| {
             let state = match self.call.talking()?.state() {
                 State::Calling => ConsultState::Ringing,
+                State::Briefing => ConsultState::Briefing,
                 State::Private => ConsultState::Private,
                 State::Swapped => ConsultState::Swapped,
-                State::Handing => ConsultState::HandingOver,
+                State::Handing | State::Warming => ConsultState::HandingOver,
                 State::Talk | State::Conference | State::Held | State::Handed => return None,
             };
             let expert = self.asked_expert.as_deref();
@@ -379,6 +389,7 @@ pub struct Counts {
     pub timers: usize,
     pub ports_free: usize,
     pub tapes: usize,
+    pub rooms: usize,
     pub ua: UaCounts,
     pub acd: AcdCounts,
 }
@@ -414,6 +425,7 @@ impl Engine {
             callbacks: Callbacks::default(),
             trunks: Trunks::default(),
             experts: Experts::default(),
+            rooms: Rooms::default(),
             lamps: Lamps::default(),
             mailboxes: Mailboxes::default(),
             tapes: BTreeMap::new(),
@@ -485,6 +497,7 @@ impl Engine {
             timers: self.timers.keys().filter(|timer| !timer.watches_expert()).count(),
             ports_free: self.ports.len(),
             tapes: self.tapes.len(),
+            rooms: self.rooms.len(),
             ua: self.ua.counts(),
             acd: self.acd.counts(),
         }
@@ -519,6 +532,7 @@ impl Engine {
                 Timer::Look(call) => self.look_at_estimate(call, now),
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Consult(call) => self.asked_timed_out(call, now),
+                Timer::Briefing(call) => self.briefed(call, now),
                 Timer::Keys(call, leg) => self.keys_timed_out(call, leg),
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::History(call) => self.history_told(call, None, now),

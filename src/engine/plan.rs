@@ -83,6 +83,8 @@ impl Engine {
             RunAction::Transfer { to: Target::Agent(agent), ring_timeout } => {
                 self.dial_agent(id, &agent, ring_timeout, now);
             }
+            RunAction::Meet(meeting) => self.enter_room(id, *meeting, now),
+            RunAction::Part => self.leave_room(id, now),
             RunAction::RecordCall(wish) => self.record_call(id, wish, now),
             RunAction::RecordMessage { mailbox, longest, shortest, silence, tell } => {
                 let terms = RecordTerms { both: false, longest, silence: Some(silence) };
@@ -158,6 +160,7 @@ impl Engine {
                 self.leave_queue(id, QueueOutcome::Left(digit), now);
             }
             Phase::Plan => self.run_plan(id, RunInput::Digit(digit), now),
+            Phase::Meeting(_) => self.pressed_in_room(id, digit, now),
             Phase::Confirming { .. } => self.customer_pressed(id, digit, now),
             _ => {}
         }

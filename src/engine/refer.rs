@@ -6,7 +6,7 @@
 use super::calls::EndReason;
 use super::consult::{Asking, Guest, Unasked};
 use super::{Engine, LogLevel};
-use crate::bridge::{Latch, MediaCommand};
+use crate::bridge::{Group, Latch, MediaCommand};
 use crate::call::talk::{Event, Member};
 use crate::call::{Leg, NewLeg, Phase};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
@@ -42,7 +42,7 @@ impl Engine {
             Some(replaces) => self.join_calls(id, leg, session, replaces, now),
             None => {
                 let to = self.referred_to(&referral.to)?;
-                self.consult(id, &to, now)?;
+                self.consult(id, &to, None, now)?;
                 self.ua.take_referral(session, now.instant);
                 if let Some(live) = self.live(id) {
                     live.referral = Some(session);
@@ -107,7 +107,7 @@ impl Engine {
                 let to = self.asking(&live.call.to.clone())?;
                 self.try_event(id, Event::Consult)?;
                 self.end_call(other, EndReason::normal(Outcome::Failed, Party::Agent), now);
-                self.consult(id, &to, now)?;
+                self.consult(id, &to, None, now)?;
                 self.ua.take_referral(session, now.instant);
                 if let Some(live) = self.live(id) {
                     live.referral = Some(session);
@@ -212,7 +212,7 @@ impl Engine {
         }
         self.sessions.insert(session, (to, leg_id));
         self.legs.insert(leg_id, to);
-        self.media(MediaCommand::Move { leg: leg_id, call: to });
+        self.media(MediaCommand::Move { leg: leg_id, group: Group::Call(to) });
         self.unwritten.extend([from, to]);
         self.changed.extend([from, to]);
     }

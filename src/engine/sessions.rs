@@ -167,6 +167,8 @@ impl Engine {
         let is_caller = self.calls.get(&call).is_some_and(|live| live.call.caller == leg && live.call.ending.is_none());
         if is_caller {
             self.caller_digit(call, digit, now);
+        } else if self.briefing_cut_short(call, leg, now) {
+            // The key has done what it is for.
         } else if self.calls.get(&call).is_some_and(|live| live.call.is_agent(leg) && live.call.is_partner(leg)) {
             self.agent_key(call, leg, digit, now);
         }
@@ -319,7 +321,9 @@ impl Engine {
         let Some(found) = live.call.legs.get_mut(&leg) else { return };
         if found.play_ended(play) {
             self.say_next(call, now);
-        } else if !self.question_ended(call, play, now) {
+        } else if self.notice_ended(call, leg, play) {
+            // The beep follows.
+        } else if !self.briefing_ended(call, leg, play, now) && !self.question_ended(call, play, now) {
             self.run_plan(call, RunInput::PlayEnded(play), now);
         }
     }

@@ -3,15 +3,17 @@
 //! A listener's microphone is closed: their leg is among nobody's sources (`call::Listener`), so none of their packets can
 //! reach an ear.
 
+use std::time::Duration;
+
 use super::calls::EndReason;
 use super::consult::Unasked;
 use super::{Engine, LogLevel};
-use crate::bridge::MediaCommand;
-use crate::call::{Leg, Listener, NewLeg};
-use crate::ids::{CallId, LegId};
+use crate::bridge::{MediaCommand, PlayItem};
+use crate::call::{Call, Leg, Listener, NewLeg, Notice};
+use crate::ids::{CallId, LegId, PlayId};
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
-use crate::settings::Codec;
+use crate::settings::{Codec, Settings};
 use crate::sip::message::{Headers, Host, Uri};
 use crate::sip::ua::Invite;
 use crate::time::Now;
@@ -19,6 +21,22 @@ use crate::views::SupervisionMode;
 
 /// Supervisors of one call.
 const MOST: usize = 4;
+
+/// The beep by which recorders are heard in the United States (FCC docket 6787): 1,400 Hz for a fifth of a second.
+const BEEP_HZ: u16 = 1_400;
+const BEEP: Duration = Duration::from_millis(200);
+
+/// What those who talk are told while a supervisor is on the line: as the queue says, else the centre.
+pub(super) fn notice(settings: &Settings, call: &Call) -> Notice {
+    let queue = call.queue.as_ref().and_then(|id| settings.queues.iter().find(|queue| queue.id == *id));
+    let terms = queue.and_then(|queue| queue.supervision.as_ref()).unwrap_or(&settings.supervision);
+    let off = terms.beep_every.saturating_sub(BEEP);
+    let beep = PlayItem::Tone { frequencies_hz: [BEEP_HZ, 0], on: BEEP, off };
+    Notice {
+        announcement: terms.announcement.as_ref().map(|prompt| PlayItem::prompt(prompt, &call.language)),
+        beep: Some(beep).filter(|_| !terms.beep_every.is_zero()),
+    }
+}
 
 impl Engine {
     /// Rings the supervisor's phone; where it is on the call already, only the mode changes.
@@ -160,6 +178,17 @@ impl Engine {
         self.unwritten.insert(id);
         self.wire(id, now);
         true
+    }
+
+    /// The announcement has been said; `false` where the play was another.
+    pub(super) fn notice_ended(&mut self, id: CallId, leg: LegId, play: PlayId) -> bool {
+        let Some(live) = self.calls.get_mut(&id) else { return false };
+        let notice = notice(&self.settings, &live.call);
+        let mut out = Vec::new();
+        let found = live.call.legs.get_mut(&leg);
+        let ended = found.is_some_and(|leg| leg.notice_ended(play, &notice, &mut self.next_play, &mut out));
+        out.into_iter().for_each(|command| self.media(command));
+        ended
     }
 
     /// The talk is over and the call goes on: there is nothing to listen to.

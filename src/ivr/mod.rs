@@ -7,6 +7,7 @@ mod calendar;
 mod callback;
 mod callbot;
 mod comforts;
+mod conference;
 mod deter;
 mod distribute;
 mod echo;
@@ -59,6 +60,7 @@ pub use answer::{Answer, Field, Fields, LookUpResult};
 pub use calendar::{COUNTRIES, Calendar, Holiday, Hours, Opening, Reason, YearlyDay, easter, of_country};
 pub use callback::CallBackOutcome;
 pub use comforts::{comforts, unsayable};
+pub use conference::{MeetOutcome, Meeting};
 pub use deter::Farewell;
 pub use distribute::demand_of;
 pub use guide::{example, guide, section};
@@ -90,6 +92,8 @@ pub enum Event {
     Transferred(TransferOutcome),
     /// What becomes of `RecordMessage`.
     Message(MessageEvent),
+    /// What became of `Meet`.
+    Met(MeetOutcome),
     /// What became of `CallBack`.
     CalledBack(CallBackOutcome),
     /// What was answered to `LookUp`. One that comes after its time is passed over.
@@ -215,6 +219,10 @@ pub enum Action {
         to: Target,
         ring_timeout: Duration,
     },
+    /// Into a conference room; `Event::Met` tells when the caller is there no more, or does not get in.
+    Meet(Box<Meeting>),
+    /// Out of the room.
+    Part,
     /// The recording of the call, of both sides.
     RecordCall(RecordingWish),
     /// Record what the caller says; `Event::Message` tells what becomes of it. One that is neither dropped nor too
@@ -277,6 +285,7 @@ pub enum Activity {
     Announce(announce::Announce),
     CallBack(Box<callback::CallBack>),
     Callbot(Box<callbot::Callbot>),
+    Conference(Box<conference::Conference>),
     Deter(Box<deter::Deter>),
     Farewell(Farewell),
     Distribute(distribute::Distribute),
@@ -306,6 +315,7 @@ impl Activity {
             Module::Calendar => return Started::Done(calendar::run(inputs, step)),
             Module::Callback => return callback::start(inputs, step),
             Module::Callbot => return callbot::start(inputs, step),
+            Module::Conference => return conference::start(inputs, step),
             Module::Deter => return deter::start(inputs, step),
             Module::Distribute => return distribute::start(inputs, step),
             Module::Echo => Activity::Echo(echo::Echo::start(inputs, step)),
@@ -340,6 +350,7 @@ impl Activity {
             Activity::CallBack(call_back) => call_back.listens(),
             Activity::Voicemail(voicemail) => voicemail.listens(),
             Activity::Announce(_)
+            | Activity::Conference(_)
             | Activity::Distribute(_)
             | Activity::Echo(_)
             | Activity::Farewell(_)
@@ -368,6 +379,7 @@ impl Activity {
             Activity::Announce(announce) => announce.handle(event, step),
             Activity::CallBack(call_back) => call_back.handle(event, step),
             Activity::Callbot(callbot) => callbot.handle(event, step),
+            Activity::Conference(conference) => conference.handle(event, step),
             Activity::Deter(deter) => deter.handle(event, step),
             Activity::Farewell(farewell) => farewell.handle(event, step),
             Activity::Distribute(distribute) => distribute.handle(event, step),

@@ -253,6 +253,7 @@ pub enum Module {
     Calendar,
     Callback,
     Callbot,
+    Conference,
     Deter,
     Distribute,
     Echo,
@@ -274,11 +275,12 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Module; 22] = [
+    pub const ALL: [Module; 23] = [
         Module::Announce,
         Module::Calendar,
         Module::Callback,
         Module::Callbot,
+        Module::Conference,
         Module::Deter,
         Module::Distribute,
         Module::Echo,
@@ -305,6 +307,7 @@ impl Module {
             Module::Calendar => &super::calendar::SPEC,
             Module::Callback => &super::callback::SPEC,
             Module::Callbot => &super::callbot::SPEC,
+            Module::Conference => &super::conference::SPEC,
             Module::Deter => &super::deter::SPEC,
             Module::Distribute => &super::distribute::SPEC,
             Module::Echo => &super::echo::SPEC,

@@ -1,5 +1,6 @@
 //! The modules, one event at a time on a clock of the test's own.
 
+mod conference;
 mod messages;
 mod promises;
 

@@ -6,16 +6,18 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::audio::{Decoder, DtmfDetector, Encoder, Tone, sample_rate_hz};
-use crate::bridge::{RtpStats, Sources, Stream};
-use crate::ids::{CallId, LegId};
+use crate::bridge::{Group, RtpStats, Sources, Stream};
+use crate::ids::LegId;
 use crate::rtp::{Conditions, EventReceiver, EventSender, ReceiveStats, RtcpTimer, View, mos};
 use crate::settings::Codec;
 use crate::time::Instant;
 
 use super::listening::Hearer;
 use super::outgoing::Outgoing;
+use super::overlay::Overlay;
 use super::player::{OCTETS_PER_MS, Playing};
 use super::recorder::Tap;
+use super::seam::Seam;
 use super::source::FarEnd;
 use super::voice::{Ear, Frame, Voice, WIDE};
 
@@ -38,7 +40,7 @@ pub(super) enum Hearing {
 
 pub(super) struct Leg {
     pub id: LegId,
-    pub call: CallId,
+    pub group: Group,
     /// `None` until offer and answer are through.
     pub stream: Option<Stream>,
     pub rtp: FarEnd,
@@ -51,6 +53,9 @@ pub(super) struct Leg {
     pub play: Option<Playing>,
     /// What repeats, while something is said over it.
     pub aside: Option<Playing>,
+    /// What is mixed into that which the leg hears.
+    pub over: Option<Box<Overlay>>,
+    pub seam: Seam,
     pub keys: Option<Box<Keys>>,
     /// Nobody is sent the keys of this leg's far end.
     pub keeps_keys: bool,

@@ -9,9 +9,11 @@ mod leg;
 mod listening;
 mod moving;
 mod outgoing;
+mod overlay;
 mod player;
 mod recorder;
 mod routes;
+mod seam;
 mod sockets;
 mod source;
 mod stock;
@@ -31,8 +33,8 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use parking::Handles;
 
-use crate::bridge::{MediaCommand, MediaEvent, RtpStats};
-use crate::ids::{CallId, Language, LegId};
+use crate::bridge::{Group, MediaCommand, MediaEvent, RtpStats};
+use crate::ids::{Language, LegId};
 use crate::outbox::Outbox;
 use crate::prompts::{Library, Shelf as PromptShelf};
 use crate::settings::Codec;
@@ -195,11 +197,11 @@ impl Media {
     /// standstill of seconds, a `Close` is handed in later, an `Open` is answered with `Dead` and `Closed` at once, and
     /// anything else is dropped and counted.
     pub fn send(&self, command: MediaCommand) {
-        if let MediaCommand::Move { leg, call } = command
-            && let Some((from, to)) = self.routes.move_to(leg, call, self.loads())
+        if let MediaCommand::Move { leg, group } = command
+            && let Some((from, to)) = self.routes.move_to(leg, group, self.loads())
             && from != to
         {
-            return self.pass_on(leg, call, from, to);
+            return self.pass_on(leg, group, from, to);
         }
         let Some(number) = self.route(&command) else { return };
         let Some(line) = self.threads.get(number) else { return };
@@ -214,10 +216,10 @@ impl Media {
     }
 
     /// The leg goes from one thread to another.
-    fn pass_on(&self, leg: LegId, call: CallId, from: usize, to: usize) {
+    fn pass_on(&self, leg: LegId, group: Group, from: usize, to: usize) {
         let (Some(old), Some(new)) = (self.threads.get(from), self.threads.get(to)) else { return };
         let (sender, receiver) = bounded(1);
-        let received = new.commands.try_send(Order::Receive { leg, call, from: receiver }).is_ok();
+        let received = new.commands.try_send(Order::Receive { leg, group, from: receiver }).is_ok();
         let released = old.commands.try_send(Order::Release { leg, to: sender, bell: new.bell.clone() }).is_ok();
         if !(received && released) {
             // A thread that stands still: the leg is of no use any more.
@@ -230,13 +232,14 @@ impl Media {
 
     fn route(&self, command: &MediaCommand) -> Option<usize> {
         match command {
-            MediaCommand::Open { leg, call, .. } => Some(self.routes.open(*leg, *call, self.loads())),
+            MediaCommand::Open { leg, call, .. } => Some(self.routes.open(*leg, Group::Call(*call), self.loads())),
             MediaCommand::Close { leg } => self.routes.close(*leg, self.loads()),
             MediaCommand::Move { leg, .. }
             | MediaCommand::Configure { leg, .. }
             | MediaCommand::Hear { leg, .. }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Interject { leg, .. }
+            | MediaCommand::MixIn { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
             | MediaCommand::KeepKeys { leg }
             | MediaCommand::PauseRecord { leg, .. }

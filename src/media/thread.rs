@@ -186,10 +186,13 @@ impl Thread {
         let now = self.now();
         let mut obeyed = 0;
         while obeyed < COMMANDS
-            && let Ok(command) = self.ends.commands.try_recv()
+            && let Ok(order) = self.ends.commands.try_recv()
         {
             obeyed += 1;
-            self.carry_out(command, now);
+            let order = if self.arrivals.is_empty() { Some(order) } else { self.arrivals.keep(order) };
+            if let Some(order) = order {
+                self.carry_out(order, now);
+            }
         }
         self.receive_legs(now);
         self.worker.settle();
@@ -203,12 +206,7 @@ impl Thread {
 
     fn carry_out(&mut self, order: Order, now: Instant) {
         match order {
-            Order::Command(command) => {
-                let command = if self.arrivals.is_empty() { Some(command) } else { self.arrivals.keep(command) };
-                if let Some(command) = command {
-                    self.worker.command(command, now);
-                }
-            }
+            Order::Command(command) => self.worker.command(command, now),
             Order::Release { leg, to, bell } => {
                 // A leg that has ended is not sent; the other thread learns it by the end of the channel.
                 if let Some((leg, sockets)) = self.worker.release(leg) {
@@ -217,15 +215,20 @@ impl Thread {
                 drop(to);
                 bell.ring();
             }
-            Order::Receive { leg, call, from } => self.arrivals.expect(leg, call, from),
+            Order::Receive { leg, group, from } => self.arrivals.expect(leg, group, from),
         }
     }
 
     fn receive_legs(&mut self, now: Instant) {
         while let Some(arrival) = self.arrivals.take() {
-            let Arrival::Came { moved, call, commands } = arrival else { continue };
-            self.worker.adopt(moved.leg, moved.sockets, call, now);
-            commands.into_iter().for_each(|command| self.worker.command(command, now));
+            let orders = match arrival {
+                Arrival::Came { moved, group, orders } => {
+                    self.worker.adopt(moved.leg, moved.sockets, group, now);
+                    orders
+                }
+                Arrival::Never { orders } => orders,
+            };
+            orders.into_iter().for_each(|order| self.carry_out(order, now));
         }
     }
 

@@ -20,6 +20,22 @@ pub(super) const MAX_PTIME_OCTETS: usize = 480;
 /// 20 ms of linear audio; a narrow room uses the first half.
 pub(super) type Frame = [i16; WIDE];
 
+/// What begins, ends or changes in an ear does so over 5 ms: shorter is heard as a click, longer cuts off consonants.
+const FADE_MS: usize = 5;
+
+/// Samples of a fade.
+pub(super) fn fade(wide: bool) -> usize {
+    FADE_MS * if wide { 16 } else { 8 }
+}
+
+/// Goes over from `old` to `new`, in `new`, within the time of a fade. What both hold stays as loud as it is.
+pub(super) fn cross_fade(old: &[i16], new: &mut [i16], wide: bool) {
+    let steps = fade(wide) as i32;
+    for ((at, old), new) in (0..steps).zip(old).zip(new) {
+        *new = ((i32::from(*old) * (steps - at) + i32::from(*new) * at) / steps) as i16;
+    }
+}
+
 /// Whether a codec's audio has 16,000 samples a second.
 pub(super) fn is_wide(codec: Codec) -> bool {
     sample_rate_hz(codec) > 8000
@@ -34,6 +50,8 @@ pub(super) struct Voice {
     decoder: Decoder,
     concealer: Concealer,
     upsampler: Upsampler,
+    /// Nothing was heard in the last frame, so that what comes next is faded in.
+    silent: bool,
 }
 
 impl Voice {
@@ -45,6 +63,15 @@ impl Voice {
             decoder: Decoder::new(codec),
             concealer: Concealer::new(sample_rate_hz(codec)),
             upsampler: Upsampler::new(),
+            silent: true,
+        }
+    }
+
+    /// The room has this rate from now on.
+    pub fn set_wide(&mut self, wide: bool) {
+        if self.wide != wide {
+            self.wide = wide;
+            self.upsampler = Upsampler::new();
         }
     }
 
@@ -81,13 +108,19 @@ impl Voice {
                 Taken::Audio { .. } => {
                     self.decoder.decode(&payload[octet..end], pcm);
                     self.concealer.received(pcm);
+                    if std::mem::take(&mut self.silent) {
+                        cross_fade(&[0; WIDE], pcm, is_wide(self.codec));
+                    }
                     spoke = true;
                 }
                 Taken::Lost { .. } => {
                     self.concealer.lost(pcm);
                     spoke = true;
                 }
-                Taken::Idle { .. } => self.concealer.received(pcm),
+                Taken::Idle { .. } => {
+                    self.concealer.received(pcm);
+                    self.silent = true;
+                }
             }
             octet = end;
         }
@@ -120,6 +153,14 @@ impl Ear {
             downsampler: Downsampler::new(),
             pending: [0; MAX_PTIME_OCTETS + FRAME_OCTETS],
             filled: 0,
+        }
+    }
+
+    /// The room has this rate from now on.
+    pub fn set_wide(&mut self, wide: bool) {
+        if self.wide != wide {
+            self.wide = wide;
+            self.downsampler = Downsampler::new();
         }
     }
 

@@ -20,8 +20,8 @@ use rand_core::{RngCore, SeedableRng};
 use smallvec::SmallVec;
 
 use crate::audio::Mixer;
-use crate::bridge::{Digit, MediaCommand, MediaEvent, MediaPort, RtpStats, Sources, Stream};
-use crate::ids::{CallId, Language, LegId, PlayId};
+use crate::bridge::{Digit, Group, MediaCommand, MediaEvent, MediaPort, RtpStats, Sources, Stream};
+use crate::ids::{Language, LegId, PlayId};
 use crate::rtp::{EventReceiver, ReceiveStats, RtcpTimer};
 use crate::settings::Codec;
 use crate::time::Instant;
@@ -31,10 +31,12 @@ use super::io::MediaIo;
 use super::leg::{Hearing, InBand, Key, Keys, Leg, Reports};
 use super::listening::Listener;
 use super::outgoing::{CLOCK_HZ, Outgoing};
+use super::overlay::Overlay;
 use super::player::{Playing, Studio};
 use super::recorder::Recorder;
+use super::seam::Seam;
 use super::source::FarEnd;
-use super::voice::{NARROW, WIDE};
+use super::voice::{NARROW, Voice, WIDE};
 use super::wheel::Wheel;
 use plan::Room;
 
@@ -151,12 +153,14 @@ pub struct Worker<Io> {
     legs: Vec<Option<Box<Leg>>>,
     free_places: Vec<u32>,
     places: HashMap<LegId, u32>,
-    calls: HashMap<CallId, SmallVec<[u32; 4]>>,
+    groups: HashMap<Group, SmallVec<[u32; 4]>>,
     rooms: Vec<Option<Box<Room>>>,
     /// Plays that the tick has ended; `settle` frees them.
     ended: Vec<Playing>,
-    /// Calls whose plan is to be made anew.
-    changed: Vec<CallId>,
+    /// Groups whose plan is to be made anew.
+    changed: Vec<Group>,
+    /// Voices whose legs have left their group since then: they are faded out.
+    leaving: Vec<(LegId, Box<Voice>)>,
     /// Entries: legs at twice their place, rooms at twice theirs plus one.
     wheel: Wheel<SLOTS>,
     slow: Wheel<SLOW_SLOTS>,
@@ -187,10 +191,11 @@ impl<Io: MediaIo> Worker<Io> {
             legs: Vec::new(),
             free_places: Vec::new(),
             places: HashMap::new(),
-            calls: HashMap::new(),
+            groups: HashMap::new(),
             rooms: Vec::new(),
             ended: Vec::with_capacity(BACKLOG),
-            changed: Vec::new(),
+            changed: Vec::with_capacity(TURN),
+            leaving: Vec::new(),
             wheel: Wheel::new(STEP, now),
             slow: Wheel::new(SLOW_STEP, now),
             mixers: [Mixer::new(NARROW), Mixer::new(NARROW), Mixer::new(WIDE), Mixer::new(WIDE)],
@@ -209,8 +214,8 @@ impl<Io: MediaIo> Worker<Io> {
         self.wheel.keep_up(now);
         self.slow.keep_up(now);
         match command {
-            MediaCommand::Open { leg, call, port } => self.open(leg, call, port, now),
-            MediaCommand::Move { leg, call } => self.move_to(leg, call),
+            MediaCommand::Open { leg, call, port } => self.open(leg, Group::Call(call), port, now),
+            MediaCommand::Move { leg, group } => self.move_to(leg, group),
             MediaCommand::Configure { leg, stream } => self.configure(leg, *stream, now),
             MediaCommand::Hear { leg, sources } => self.hear(leg, sources),
             MediaCommand::Play { leg, play, items, repeat } => {
@@ -219,6 +224,7 @@ impl<Io: MediaIo> Worker<Io> {
             MediaCommand::Interject { leg, play, items } => {
                 self.play(leg, Playing::new(play, items, false), true, now);
             }
+            MediaCommand::MixIn { leg, play, items, repeat } => self.mix_in(leg, Playing::new(play, items, repeat)),
             MediaCommand::StopPlay { leg, play } => self.stop_play(leg, play),
             MediaCommand::SendDigit { leg, digit, duration } => self.send_digit(leg, digit, duration, now),
             MediaCommand::KeepKeys { leg } => self.keep_keys(leg),
@@ -251,7 +257,7 @@ impl<Io: MediaIo> Worker<Io> {
         self.legs.get_mut(place as usize)?.as_deref_mut()
     }
 
-    fn open(&mut self, id: LegId, call: CallId, port: MediaPort, now: Instant) {
+    fn open(&mut self, id: LegId, group: Group, port: MediaPort, now: Instant) {
         if self.places.contains_key(&id) {
             return;
         }
@@ -266,12 +272,12 @@ impl<Io: MediaIo> Worker<Io> {
             self.tell(MediaEvent::Closed { leg: id, stats: RtpStats::default() });
             return;
         }
-        let leg = self.new_leg(id, call, now);
+        let leg = self.new_leg(id, group, now);
         self.settle_in(place, Box::new(leg));
     }
 
     fn settle_in(&mut self, place: u32, leg: Box<Leg>) {
-        let (id, call) = (leg.id, leg.call);
+        let (id, group) = (leg.id, leg.group);
         if place as usize == self.legs.len() {
             self.legs.push(None);
         }
@@ -279,24 +285,32 @@ impl<Io: MediaIo> Worker<Io> {
             *slot = Some(leg);
         }
         self.places.insert(id, place);
-        self.calls.entry(call).or_default().push(place);
+        self.groups.entry(group).or_default().push(place);
         let entries = 2 * self.legs.len().max(self.rooms.len());
         self.wheel.grow(entries);
         self.slow.grow(self.legs.len());
         self.tally.legs += 1;
-        self.changed.push(call);
+        self.changed.push(group);
     }
 
-    /// The leg belongs to another call from now on, on this same thread.
-    fn move_to(&mut self, id: LegId, call: CallId) {
+    /// The leg belongs to another group from now on, on this same thread.
+    fn move_to(&mut self, id: LegId, group: Group) {
         let Some(&place) = self.places.get(&id) else { return };
         let Some(leg) = self.leg_mut(place) else { return };
-        let before = std::mem::replace(&mut leg.call, call);
-        if let Some(places) = self.calls.get_mut(&before) {
+        let before = std::mem::replace(&mut leg.group, group);
+        let voice = leg.voice.take();
+        self.leaves(id, place, before, voice);
+        self.groups.entry(group).or_default().push(place);
+        self.changed.push(group);
+    }
+
+    /// The leg is in this group no longer; its voice is faded out there.
+    fn leaves(&mut self, id: LegId, place: u32, group: Group, voice: Option<Box<Voice>>) {
+        if let Some(places) = self.groups.get_mut(&group) {
             places.retain(|other| *other != place);
         }
-        self.calls.entry(call).or_default().push(place);
-        self.changed.extend([before, call]);
+        self.leaving.extend(voice.map(|voice| (id, voice)));
+        self.changed.push(group);
     }
 
     /// Takes a leg out, to go on elsewhere.
@@ -307,10 +321,8 @@ impl<Io: MediaIo> Worker<Io> {
         self.slow.cancel(place);
         self.free_places.push(place);
         self.tally.legs -= 1;
-        if let Some(places) = self.calls.get_mut(&leg.call) {
-            places.retain(|other| *other != place);
-        }
-        self.changed.push(leg.call);
+        let voice = leg.voice.take();
+        self.leaves(id, place, leg.group, voice);
         leg.hearing = Hearing::Nothing;
         leg.relay_to.clear();
         leg.out.pause_source();
@@ -318,7 +330,7 @@ impl<Io: MediaIo> Worker<Io> {
     }
 
     /// Takes in a leg that was released elsewhere.
-    pub(super) fn adopt(&mut self, mut leg: Box<Leg>, sockets: Io::Sockets, call: CallId, now: Instant) {
+    pub(super) fn adopt(&mut self, mut leg: Box<Leg>, sockets: Io::Sockets, group: Group, now: Instant) {
         let place = self.free_places.pop().unwrap_or(self.legs.len() as u32);
         if !self.io.put(place, sockets) {
             self.free_places.push(place);
@@ -328,7 +340,7 @@ impl<Io: MediaIo> Worker<Io> {
             self.tell(MediaEvent::Dead { leg: leg.id });
             return self.tell(MediaEvent::Closed { leg: leg.id, stats: leg.figures() });
         }
-        leg.call = call;
+        leg.group = group;
         let has_stream = leg.stream.is_some();
         self.settle_in(place, leg);
         self.wake(place, now);
@@ -337,7 +349,7 @@ impl<Io: MediaIo> Worker<Io> {
         }
     }
 
-    fn new_leg(&mut self, id: LegId, call: CallId, now: Instant) -> Leg {
+    fn new_leg(&mut self, id: LegId, group: Group, now: Instant) -> Leg {
         let mut random = [0u8; 8];
         self.rng.fill_bytes(&mut random);
         let mut cname = [0u8; 16];
@@ -346,7 +358,7 @@ impl<Io: MediaIo> Worker<Io> {
         let out = Outgoing::new(self.rng.next_u32(), self.rng.next_u32() as u16, self.rng.next_u32());
         Leg {
             id,
-            call,
+            group,
             stream: None,
             rtp: FarEnd::new(),
             rtcp: FarEnd::new(),
@@ -355,6 +367,8 @@ impl<Io: MediaIo> Worker<Io> {
             relay_to: SmallVec::new(),
             play: None,
             aside: None,
+            over: None,
+            seam: Seam::default(),
             keys: None,
             keeps_keys: false,
             called: Instant(0),
@@ -397,7 +411,7 @@ impl<Io: MediaIo> Worker<Io> {
         for play in leg.play.iter_mut().chain(&mut leg.aside) {
             play.encode(codec, &mut self.studio, self.prompts.as_ref());
         }
-        self.changed.push(leg.call);
+        self.changed.push(leg.group);
         self.wake(place, now);
         self.begin_reports(place, now);
         self.listen_anew(place, now);
@@ -407,8 +421,8 @@ impl<Io: MediaIo> Worker<Io> {
         let Some(&place) = self.places.get(&id) else { return };
         let Some(leg) = self.leg_mut(place) else { return };
         leg.sources = sources;
-        let call = leg.call;
-        self.changed.push(call);
+        let group = leg.group;
+        self.changed.push(group);
     }
 
     /// `over`: what repeats goes on afterwards.
@@ -427,10 +441,21 @@ impl<Io: MediaIo> Worker<Io> {
         self.wake(place, now);
     }
 
+    fn mix_in(&mut self, id: LegId, new: Playing) {
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.leg_mut(place) else { return };
+        leg.over = Some(Box::new(Overlay::new(new)));
+        let group = leg.group;
+        self.changed.push(group);
+    }
+
     fn stop_play(&mut self, id: LegId, play: PlayId) {
         let Some(&place) = self.places.get(&id) else { return };
         let Some(leg) = self.leg_mut(place) else { return };
-        if leg.play.as_ref().is_some_and(|playing| playing.play == play) {
+        if leg.over.take_if(|over| over.play() == play).is_some() {
+            let group = leg.group;
+            self.changed.push(group);
+        } else if leg.play.as_ref().is_some_and(|playing| playing.play == play) {
             leg.play = leg.aside.take();
         } else {
             leg.aside.take_if(|aside| aside.play == play);
@@ -458,17 +483,15 @@ impl<Io: MediaIo> Worker<Io> {
     fn close(&mut self, id: LegId, now: Instant) {
         let Some(place) = self.places.remove(&id) else { return };
         self.send_report(place, now, true);
-        let Some(leg) = self.legs.get_mut(place as usize).and_then(Option::take) else { return };
+        let Some(mut leg) = self.legs.get_mut(place as usize).and_then(Option::take) else { return };
         self.wheel.cancel(leg_entry(place));
         self.slow.cancel(place);
         self.io.close(place);
         self.free_places.push(place);
         self.tally.legs -= 1;
-        if let Some(places) = self.calls.get_mut(&leg.call) {
-            places.retain(|other| *other != place);
-        }
-        self.changed.push(leg.call);
-        self.tell(MediaEvent::Closed { leg: id, stats: leg.figures() });
+        let stats = leg.figures();
+        self.leaves(id, place, leg.group, leg.voice.take());
+        self.tell(MediaEvent::Closed { leg: id, stats });
     }
 
     /// Puts a leg that makes packets of its own on the wheel, where it is not yet: in step with its last packets if

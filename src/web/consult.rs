@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::routes::{ask, find_call, is_on_call};
 use super::tokens::{Identity, Role};
 use crate::ids::{AgentId, LegId};
-use crate::views::{ApiRequest, CallView, Steering, SupervisionMode};
+use crate::views::{ApiRequest, Briefing, CallView, Steering, SupervisionMode};
 
 /// Whose talk it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -31,6 +31,10 @@ pub struct Whose {
 pub struct ConsultWhom {
     /// `expert:301`, `agent:205` or `tel:+33…`
     to: String,
+    /// What they hear before they are connected: true for the caller's number and what the plan says, or the name of a
+    /// prompt that says why. A key of theirs ends it.
+    #[serde(default)]
+    briefing: Option<Briefing>,
     #[serde(default)]
     #[schema(value_type = Option<u64>)]
     leg_id: Option<LegId>,
@@ -44,6 +48,10 @@ pub struct TransferTo {
     /// In the queue; that of the call where it is left out.
     #[serde(default)]
     priority: Option<i32>,
+    /// What they hear before they are connected: true for the caller's number and what the plan says, or the name of a
+    /// prompt that says why. A key of theirs ends it. Nothing in a queue.
+    #[serde(default)]
+    briefing: Option<Briefing>,
     #[serde(default)]
     #[schema(value_type = Option<u64>)]
     leg_id: Option<LegId>,
@@ -180,15 +188,15 @@ pub(super) async fn mute(
     (status = 403, description = "An agent, and not on this call; or a number that may not be called", body = super::refusal::ErrorBody),
     (status = 404, description = "No such call, expert or agent", body = super::refusal::ErrorBody),
     (status = 409, description = "Not as the talk stands now, or nobody can be rung there", body = super::refusal::ErrorBody),
-    (status = 422, description = "Neither an expert, an agent nor a number", body = super::refusal::ErrorBody)))]
+    (status = 422, description = "Neither an expert, an agent nor a number; or no such prompt", body = super::refusal::ErrorBody)))]
 pub(super) async fn consult(
     context: State<Arc<Context>>,
     who: Extension<Identity>,
     id: Id,
     body: ApiJson<ConsultWhom>,
 ) -> Result<Json<Value>, Refusal> {
-    let ConsultWhom { to, leg_id } = body.required(r#"{"to":"expert:301"}"#)?;
-    steer((context, who, id), leg_id, Steering::Consult { to }).await
+    let ConsultWhom { to, briefing, leg_id } = body.required(r#"{"to":"expert:301"}"#)?;
+    steer((context, who, id), leg_id, Steering::Consult { to, briefing }).await
 }
 
 /// The agent hands the caller over without asking before. The caller hears it ring there; when nobody answers, the agent is
@@ -199,13 +207,13 @@ pub(super) async fn consult(
     (status = 403, description = "An agent, and not on this call; or a number that may not be called", body = super::refusal::ErrorBody),
     (status = 404, description = "No such call, expert, agent or queue", body = super::refusal::ErrorBody),
     (status = 409, description = "Not as the talk stands now, or nobody can be rung there", body = super::refusal::ErrorBody),
-    (status = 422, description = "Neither an expert, an agent, a queue nor a number", body = super::refusal::ErrorBody)))]
+    (status = 422, description = "Neither an expert, an agent, a queue nor a number; or no such prompt", body = super::refusal::ErrorBody)))]
 pub(super) async fn transfer(
     context: State<Arc<Context>>,
     who: Extension<Identity>,
     id: Id,
     body: ApiJson<TransferTo>,
 ) -> Result<Json<Value>, Refusal> {
-    let TransferTo { to, priority, leg_id } = body.required(r#"{"to":"agent:202"}"#)?;
-    steer((context, who, id), leg_id, Steering::Transfer { to, priority }).await
+    let TransferTo { to, priority, briefing, leg_id } = body.required(r#"{"to":"agent:202"}"#)?;
+    steer((context, who, id), leg_id, Steering::Transfer { to, priority, briefing }).await
 }

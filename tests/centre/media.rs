@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use relais::bridge::{
-    Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, PlayItem, Recorded, RecordingEvent, RtpStats, Sources,
+    Digit, DigitSource, Group, MediaCommand, MediaEvent, MediaPort, PlayItem, Recorded, RecordingEvent, RtpStats,
+    Sources,
 };
 use relais::call::FIRST_ENGINE_PLAY;
 use relais::ids::{CallId, LegId, PlayId, RecordingId};
@@ -16,10 +17,11 @@ use crate::network::below;
 
 pub const PORTS: u16 = 60;
 
-/// One open leg: its port, whose call it is, and what it hears.
+/// One open leg: its port, with whom it is, and what it hears.
 struct Ear {
     port: MediaPort,
     call: CallId,
+    group: Group,
     sources: Sources,
     play: Option<PlayId>,
     /// What is said over it.
@@ -82,10 +84,24 @@ impl Media {
                 if !self.ever.insert(*leg) {
                     return Err(format!("leg {leg} is opened twice"));
                 }
-                let ear = Ear { port: *port, call: *call, sources: Sources::new(), play: None, said: None, send: None };
+                let ear = Ear {
+                    port: *port,
+                    call: *call,
+                    group: Group::Call(*call),
+                    sources: Sources::new(),
+                    play: None,
+                    said: None,
+                    send: None,
+                };
                 self.open.insert(*leg, ear);
             }
-            MediaCommand::Move { leg, call } => self.ear(*leg)?.call = *call,
+            MediaCommand::Move { leg, group } => {
+                let ear = self.ear(*leg)?;
+                ear.group = *group;
+                if let Group::Call(call) = group {
+                    ear.call = *call;
+                }
+            }
             MediaCommand::Close { leg } => {
                 let port = self.open.remove(leg).ok_or(format!("leg {leg} is closed and was not open"))?.port;
                 let running: Vec<_> =
@@ -120,17 +136,23 @@ impl Media {
                 ear.said = Some(*play);
                 self.later(now, 100 + below(rng, 4_000), MediaEvent::PlayEnded { leg: *leg, play: *play });
             }
+            MediaCommand::MixIn { leg, play, repeat, .. } => {
+                self.ear(*leg)?;
+                if !repeat {
+                    self.later(now, 200, MediaEvent::PlayEnded { leg: *leg, play: *play });
+                }
+            }
             MediaCommand::StopPlay { leg, play } => {
                 let ear = self.ear(*leg)?;
                 ear.play.take_if(|running| running == play);
                 ear.said.take_if(|running| running == play);
             }
             MediaCommand::Hear { leg, sources } => {
-                let call = self.ear(*leg)?.call;
+                let group = self.ear(*leg)?.group;
                 if let Some(other) =
-                    sources.iter().find(|source| self.open.get(source).is_none_or(|of| of.call != call))
+                    sources.iter().find(|source| self.open.get(source).is_none_or(|of| of.group != group))
                 {
-                    return Err(format!("leg {leg} is to hear leg {other}, which is closed or of another call"));
+                    return Err(format!("leg {leg} is to hear leg {other}, which is closed or in another group"));
                 }
                 self.ear(*leg)?.sources = sources.clone();
             }

@@ -22,6 +22,7 @@ mod sound;
 mod agents;
 mod bridged;
 mod callback;
+mod conference;
 mod consult;
 mod crash;
 mod disk;

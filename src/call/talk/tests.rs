@@ -37,9 +37,11 @@ fn talk_in(state: &str, others: usize) -> Option<Talk> {
         "talk" | "conference" => &[],
         "held" => &[Event::Hold],
         "calling" => &[Event::Consult],
+        "briefing" => &[Event::Consult, Event::Listens(expert(ASKED))],
         "private" => &[Event::Consult, answered],
         "swapped" => &[Event::Consult, answered, Event::Swap],
         "handing" => &[Event::Transfer],
+        "warming" => &[Event::Transfer, Event::Listens(expert(ASKED))],
         "handed" if others > 0 => &[Event::Left(AGENT, Leave::HungUp)],
         "handed" => return None,
         other => panic!("there is no state {other}"),
@@ -58,6 +60,8 @@ fn event_named(name: &str, others: usize) -> Option<Event> {
         "`Consult`" => Event::Consult,
         "`Transfer`" => Event::Transfer,
         "`Answered`" => Event::Answered(expert(ASKED)),
+        "`Listens`" => Event::Listens(expert(ASKED)),
+        "`Briefed`" => Event::Briefed,
         "`Adopt`" => Event::Adopt(expert(ASKED)),
         "`Failed`" => Event::Failed,
         "`Swap`" => Event::Swap,
@@ -124,18 +128,20 @@ fn table() -> Vec<(String, String, Vec<String>)> {
 
 /// Who is with the caller by the outcome, and who is apart with the agent, worked out without the machine.
 fn truth(state: &str, present: &[LegId]) -> Vec<(LegId, Hears)> {
-    let apart = matches!(state, "calling" | "private" | "held");
+    let apart = matches!(state, "calling" | "briefing" | "private" | "held");
     let together: Vec<LegId> = present.iter().copied().filter(|leg| !(apart && *leg == AGENT)).collect();
     let mut ears: Vec<(LegId, Hears)> = together
         .iter()
         .map(|leg| {
             let others: Sources = together.iter().copied().filter(|other| other != leg).collect();
-            let alone = if state == "handing" { Hears::RingBack } else { Hears::Music };
+            let alone = if matches!(state, "handing" | "warming") { Hears::RingBack } else { Hears::Music };
             (*leg, if others.is_empty() { alone } else { Hears::Voices(others) })
         })
         .collect();
     match state {
         "calling" => ears.push((AGENT, Hears::RingBack)),
+        "briefing" => ears.extend([(AGENT, Hears::RingBack), (ASKED, Hears::Nothing)]),
+        "warming" => ears.push((ASKED, Hears::Nothing)),
         "held" => ears.push((AGENT, Hears::Nothing)),
         "private" => {
             ears.push((AGENT, Hears::Voices(Sources::from_slice(&[ASKED]))));
@@ -233,6 +239,10 @@ fn time_is_counted_by_what_each_does() {
     assert_eq!(asked(&[Event::Hold]), [Hold, Hold, Apart]);
     assert_eq!(asked(&[Event::Consult]), [Hold, Consult, Apart]);
     assert_eq!(asked(&[Event::Consult, answered]), [Hold, Consult, Consult]);
+    let listens = Event::Listens(expert(ASKED));
+    assert_eq!(asked(&[Event::Consult, listens]), [Hold, Consult, Consult]);
+    assert_eq!(asked(&[Event::Consult, listens, Event::Complete]), [Hold, Apart, Consult]);
+    assert_eq!(asked(&[Event::Consult, listens, Event::Briefed]), [Hold, Consult, Consult]);
     assert_eq!(asked(&[Event::Consult, answered, Event::Swap]), [Talk, Talk, Hold]);
     assert_eq!(asked(&[Event::Consult, answered, Event::Join]), [Conference; 3]);
     assert_eq!(asked(&[Event::Consult, answered, Event::Complete]), [Talk, Apart, Talk]);

@@ -218,7 +218,7 @@ fn an_agent_sends_the_caller_back_to_the_bot() {
     talk.media();
     let id = *talk.bench.engine.calls.keys().next().expect("the call");
     let asked =
-        talk.bench.engine.asking("700").and_then(|to| talk.bench.engine.transfer(id, &to, None, talk.bench.now));
+        talk.bench.engine.asking("700").and_then(|to| talk.bench.engine.transfer(id, &to, None, None, talk.bench.now));
     assert_eq!(asked, Ok(()));
     talk.bench.input(Input::Time);
     let media = talk.media();

@@ -2,6 +2,7 @@
 
 use super::dial_out::{CALLER, acme, from_caller, sdp};
 use super::*;
+use crate::bridge::Group;
 use crate::call::Phase;
 use crate::call::talk::State;
 use crate::record::{CallRecord, HandOverKind, Outcome, Party};
@@ -73,24 +74,28 @@ fn name_of(bench: &Bench, leg: LegId) -> String {
 }
 
 pub(super) struct Talk {
-    bench: Bench,
+    pub bench: Bench,
     tag: String,
     /// The INVITE to the agent.
-    agent: Request,
+    pub agent: Request,
     /// The INVITE to the one asked, when there is one.
-    asked: Option<Request>,
+    pub asked: Option<Request>,
     cseq: u32,
     requests: u64,
 }
 
 impl Talk {
     /// The caller talks with agent 201, out of the queue `sales`.
-    fn new() -> Talk {
+    pub fn new() -> Talk {
         Talk::with(centre())
     }
 
     pub fn with(settings: Settings) -> Talk {
-        let mut bench = Bench::with_plan(settings, PLAN);
+        Talk::through(settings, PLAN)
+    }
+
+    pub fn through(settings: Settings, plan: &str) -> Talk {
+        let mut bench = Bench::with_plan(settings, plan);
         bench.calls_700("70");
         let agent = bench.invited(AGENT);
         bench.answer(AGENT, &agent, 200, &sdp(5_000, "sendrecv"));
@@ -100,7 +105,7 @@ impl Talk {
         Talk { bench, tag, agent, asked: None, cseq: 1, requests: 0 }
     }
 
-    fn id(&self) -> CallId {
+    pub fn id(&self) -> CallId {
         *self.bench.engine.calls.keys().next().unwrap()
     }
 
@@ -116,35 +121,35 @@ impl Talk {
         reply.expect("a reply")
     }
 
-    fn does(&mut self, action: Steering) {
+    pub fn does(&mut self, action: Steering) {
         self.steer(action).unwrap_or_else(|error| panic!("{error:?}"));
         self.bench.restore();
     }
 
-    fn consults(&mut self, to: &str, phone: &str) {
-        self.does(Steering::Consult { to: to.to_owned() });
+    pub fn consults(&mut self, to: &str, phone: &str) {
+        self.does(Steering::Consult { to: to.to_owned(), briefing: None });
         self.asked = Some(self.bench.invited(phone));
     }
 
-    fn answers(&mut self, phone: &str) {
+    pub fn answers(&mut self, phone: &str) {
         let asked = self.asked.clone().unwrap();
         self.bench.answer(phone, &asked, 200, &sdp(6_000, "sendrecv"));
     }
 
     /// In private with the expert for four seconds.
-    fn private(&mut self) {
+    pub fn private(&mut self) {
         self.consults("expert:301", EXPERT);
         self.bench.wait(seconds(2.0));
         self.answers(EXPERT);
         self.bench.wait(seconds(4.0));
     }
 
-    fn state(&self) -> State {
+    pub fn state(&self) -> State {
         self.bench.engine.calls.values().next().unwrap().call.talking().unwrap().state()
     }
 
     /// The ears of all who are up: `caller:201 201:caller`.
-    fn ears(&self) -> String {
+    pub fn ears(&self) -> String {
         let call = &self.bench.engine.calls.values().next().unwrap().call;
         let up = call.legs.values().filter(|leg| leg.is_up());
         up.map(|leg| format!("{}:{}", name_of(&self.bench, leg.id), ear(&self.bench, leg.id)))
@@ -153,7 +158,7 @@ impl Talk {
     }
 
     /// The far end of a phone that we rang hangs up.
-    fn hangs_up(&mut self, phone: &str, invite: &Request) {
+    pub fn hangs_up(&mut self, phone: &str, invite: &Request) {
         self.cseq += 1;
         let text = format!(
             "BYE sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {phone};branch=z9hG4bKbye{}\r\nFrom: {};tag=far\r\n\
@@ -163,19 +168,19 @@ impl Talk {
         self.bench.receive(phone, Message::parse(text.as_bytes()).unwrap());
     }
 
-    fn caller_hangs_up(&mut self) -> CallRecord {
+    pub fn caller_hangs_up(&mut self) -> CallRecord {
         self.cseq += 1;
         let (tag, cseq) = (self.tag.clone(), self.cseq);
         self.bench.receive(CALLER, from_caller("BYE", cseq, &tag, "", ""));
         self.bench.record()
     }
 
-    fn agent_state(&self, id: &str) -> AgentState {
+    pub fn agent_state(&self, id: &str) -> AgentState {
         self.bench.engine.acd.agent_view(&id.into()).unwrap().state
     }
 
     /// To whom this was sent since the last look.
-    fn sent(&mut self, method: Method) -> Vec<String> {
+    pub fn sent(&mut self, method: Method) -> Vec<String> {
         let mut to: Vec<String> = Vec::new();
         self.bench.sent.retain(|(address, message)| match message {
             Message::Request(request) if request.method == method => {
@@ -290,7 +295,7 @@ fn while_it_rings_complete_lets_the_caller_hear_it_and_silence_rings_the_agent_a
 #[test]
 fn a_caller_whom_nobody_takes_gets_back_the_place_they_had() {
     let mut talk = Talk::new();
-    talk.does(Steering::Transfer { to: "expert:301".to_owned(), priority: None });
+    talk.does(Steering::Transfer { to: "expert:301".to_owned(), priority: None, briefing: None });
     let asked = talk.bench.invited(EXPERT);
     talk.bench.respond(EXPERT, &asked, 486, &[]);
     let again = talk.bench.invited(AGENT);
@@ -308,7 +313,7 @@ fn a_colleague_is_asked_and_takes_over() {
     assert_eq!(talk.agent_state("205"), AgentState::Reserved);
     talk.answers(COLLEAGUE);
     assert_eq!((talk.ears().as_str(), talk.agent_state("205")), ("caller:music 201:205 205:201", AgentState::Talking));
-    let refused = talk.steer(Steering::Consult { to: "expert:301".to_owned() }).unwrap_err();
+    let refused = talk.steer(Steering::Consult { to: "expert:301".to_owned(), briefing: None }).unwrap_err();
     assert_eq!((refused.status, refused.code.as_str()), (409, "asked_already"));
     talk.does(Steering::Complete);
     assert_eq!((talk.agent_state("201"), talk.agent_state("205")), (AgentState::WrapUp, AgentState::Talking));
@@ -357,7 +362,7 @@ fn the_caller_who_leaves_ends_it_for_all() {
 #[test]
 fn a_transfer_to_a_queue_makes_the_caller_wait_there_from_now_on() {
     let mut talk = Talk::new();
-    talk.does(Steering::Transfer { to: "queue:support".to_owned(), priority: Some(2) });
+    talk.does(Steering::Transfer { to: "queue:support".to_owned(), priority: Some(2), briefing: None });
     assert_eq!((talk.sent(Method::Bye), talk.agent_state("201")), (vec![AGENT.to_owned()], AgentState::WrapUp));
     let invite = talk.bench.invited(COLLEAGUE);
     talk.bench.answer(COLLEAGUE, &invite, 200, &sdp(6_000, "sendrecv"));
@@ -419,7 +424,7 @@ fn who_cannot_be_asked_leaves_the_talk_as_it_is() {
         ("sip:a@b", 422, "invalid_party"),
         ("", 422, "invalid_party"),
     ] {
-        let refused = talk.steer(Steering::Consult { to: to.to_owned() }).unwrap_err();
+        let refused = talk.steer(Steering::Consult { to: to.to_owned(), briefing: None }).unwrap_err();
         assert_eq!((refused.status, refused.code.as_str()), (status, code), "{to}: {}", refused.message);
         assert_eq!((talk.state(), talk.ears().as_str()), (State::Talk, "caller:201 201:caller"), "{to}");
     }
@@ -428,7 +433,7 @@ fn who_cannot_be_asked_leaves_the_talk_as_it_is() {
         assert_eq!((refused.status, refused.code.as_str()), (409, "nobody_asked"), "{action:?}");
     }
     assert!(talk.sent(Method::Invite).is_empty());
-    talk.does(Steering::Consult { to: "tel:+33155501".to_owned() });
+    talk.does(Steering::Consult { to: "tel:+33155501".to_owned(), briefing: None });
     assert_eq!(talk.state(), State::Calling);
 }
 
@@ -568,8 +573,9 @@ fn two_calls_of_an_agent_are_joined_by_a_refer_with_replaces() {
     talk.bench.wait(seconds(1.0));
     assert_eq!(talk.bench.engine.calls.len(), 1, "the phone's own call is over");
     assert_eq!(talk.ears(), "caller:301 301:caller");
+    let to = Group::Call(talk.id());
     let moved =
-        talk.bench.media.iter().any(|command| matches!(command, MediaCommand::Move { call, .. } if *call == talk.id()));
+        talk.bench.media.iter().any(|command| matches!(command, MediaCommand::Move { group, .. } if *group == to));
     assert!(moved);
     talk.bench.records.clear();
     let record = talk.caller_hangs_up();
@@ -583,7 +589,7 @@ fn two_calls_of_an_agent_are_joined_by_a_refer_with_replaces() {
 pub(super) const SUPERVISOR: &str = "192.0.2.50:5070";
 
 impl Talk {
-    fn supervise(&mut self, mode: SupervisionMode) -> Result<serde_json::Value, ApiError> {
+    pub fn supervise(&mut self, mode: SupervisionMode) -> Result<serde_json::Value, ApiError> {
         self.requests += 1;
         let id = RequestId(self.requests);
         let request = ApiRequest::Supervise { call: self.id(), mode, phone: format!("sip:boss@{SUPERVISOR}") };

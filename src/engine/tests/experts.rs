@@ -615,7 +615,7 @@ fn an_agent_who_asks_a_busy_expert_or_one_out_of_hours_is_told_so() {
     let mut settings = centre();
     settings.experts[0].calendar = Some("never".to_owned());
     let mut talk = super::consult::Talk::with(settings);
-    let reply = talk.steer(Steering::Consult { to: "expert:301".to_owned() }).unwrap();
+    let reply = talk.steer(Steering::Consult { to: "expert:301".to_owned(), briefing: None }).unwrap();
     let consult = &reply["consult"];
     assert_eq!((consult["state"].as_str(), consult["presence"].as_str()), (Some("ringing"), Some("unknown")));
     assert_eq!(consult["open"], false);

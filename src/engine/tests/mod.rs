@@ -2,6 +2,7 @@
 
 mod api;
 mod bots;
+mod briefing;
 mod consult;
 mod decisions;
 mod dial_out;
@@ -10,6 +11,7 @@ mod lamps;
 mod lying;
 mod outside;
 mod recovery;
+mod rooms;
 mod schedules;
 mod sessions;
 mod trunks;
@@ -100,6 +102,7 @@ fn settings() -> Settings {
         customers: None,
         recordings: Default::default(),
         watch: false,
+        supervision: Default::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 use crate::bridge::{Digit, DigitSource, PlayItem, RtpStats};
 use crate::call::talk::State;
 use crate::record::{CallRecord, Party};
-use crate::views::{ApiRequest, CallState, CallView, ConsultState, LegView, Steering, SupervisionMode};
+use crate::views::{ApiRequest, Briefing, CallState, CallView, ConsultState, LegView, Steering, SupervisionMode};
 
 const SECOND_EXPERT: &str = "192.0.2.72:5060";
 /// Run in every test; `RELAIS_RUNS` says another number.
@@ -150,7 +150,7 @@ impl Walk {
 
     /// One thing happens.
     fn step(&mut self) {
-        let what = self.below(24);
+        let what = self.below(26);
         let Some(call) = self.call().map(|call| call.call_id) else { return };
         let phones = self.rung.len();
         let at = self.below(phones);
@@ -159,14 +159,20 @@ impl Walk {
         let said = format!("{what} at {at} of {phones}, to {to}");
         self.said.push(said);
         match what {
-            0..=2 => self.ask(steer(Steering::Consult { to })),
+            0..=2 => {
+                let briefing = self.wants_words();
+                self.ask(steer(Steering::Consult { to, briefing }));
+            }
             3 => self.ask(steer(Steering::Swap)),
             4 => self.ask(steer(Steering::Complete)),
             5 => self.ask(steer(Steering::Cancel)),
             6 | 7 => self.ask(steer(Steering::Conference)),
             8 => self.ask(steer(Steering::Hold)),
             9 => self.ask(steer(Steering::Resume)),
-            10 => self.ask(steer(Steering::Transfer { to, priority: None })),
+            10 => {
+                let briefing = self.wants_words();
+                self.ask(steer(Steering::Transfer { to, priority: None, briefing }));
+            }
             11 => {
                 let on = self.below(3) == 0;
                 self.ask(steer(Steering::Mute(on)));
@@ -218,9 +224,22 @@ impl Walk {
                 self.bench.receive(CALLER, from_caller("INVITE", cseq, &tag, more, &sdp(4_000, direction)));
                 self.bench.receive(CALLER, from_caller("ACK", cseq, &tag, "", ""));
             }
+            24 | 25 => self.words_end(),
             _ => {}
         }
         self.settle();
+    }
+
+    fn wants_words(&mut self) -> Option<Briefing> {
+        [None, None, Some(Briefing::Wanted(true)), Some(Briefing::Why("greeting".to_owned()))][self.below(4)].clone()
+    }
+
+    /// What is said to one who has answered has been said.
+    fn words_end(&mut self) {
+        let told = self.bench.engine.calls.values().find_map(|live| live.briefing);
+        if let Some((leg, play)) = told {
+            self.bench.input(Input::Media(MediaEvent::PlayEnded { leg, play }));
+        }
     }
 
     /// Everything that is sent is looked at, and the media threads tell the last figures of closed legs.
@@ -302,15 +321,24 @@ impl Walk {
                 return Err(format!("the caller hears nothing in {view:?}"));
             }
         }
-        let apart = view
-            .consult
-            .as_ref()
-            .is_some_and(|consult| matches!(consult.state, ConsultState::Ringing | ConsultState::Private));
+        let apart = view.consult.as_ref().is_some_and(|consult| {
+            matches!(consult.state, ConsultState::Ringing | ConsultState::Briefing | ConsultState::Private)
+        });
         let caller = up.iter().find(|leg| leg.role == Party::Caller);
         let live = &self.bench.engine.calls[&view.call_id];
         let rings = matches!(call.talking().map(|talk| talk.state()), Some(State::Calling | State::Handing));
         if live.asked.is_some() != rings {
             return Err(format!("it rings for one who is asked: {}, in {view:?}", live.asked.is_some()));
+        }
+        let told = call.talking().and_then(|talk| talk.briefed());
+        let clock = self.bench.engine.timers.get(&Timer::Briefing(view.call_id)).is_some();
+        if (live.briefing.map(|(leg, _)| leg), clock) != (told, told.is_some()) {
+            return Err(format!("leg {told:?} is to be told why, and {:?} is, in {view:?}", live.briefing));
+        }
+        if let Some(leg) =
+            told.filter(|leg| up.iter().any(|other| !self.ear(other.leg_id).sources.is_empty() && other.leg_id == *leg))
+        {
+            return Err(format!("leg {leg} hears somebody while it is told why"));
         }
         let has_a_part =
             |leg: &LegView| leg.leg_id == call.caller || call.is_partner(leg.leg_id) || listens(leg.leg_id).is_some();
@@ -409,5 +437,5 @@ fn whatever_happens_in_a_talk_nobody_hears_whom_they_should_not_and_nothing_is_l
             panic!("seed {seed}: {fault}\nsteps: {:#?}\nlog: {:#?}", walk.said, walk.bench.logs);
         }
     }
-    assert!(one.is_some() || conferences > walks as usize / 4, "only {conferences} steps in conferences");
+    assert!(one.is_some() || conferences > walks as usize / 5, "only {conferences} steps in conferences");
 }

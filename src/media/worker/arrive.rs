@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::bridge::{Digit, DigitSource, MediaEvent};
+use crate::bridge::{Digit, DigitSource, Group, MediaEvent};
 use crate::media::io::{Flow, MediaIo};
 use crate::media::leg::{Hearing, Key, Leg};
+use crate::media::seam::Source;
+use crate::media::voice::MAX_PTIME_OCTETS;
 use crate::rtp::{Arrival, Header, View, is_rtcp, rewrite};
+use crate::settings::Codec;
 use crate::time::Instant;
 
 use super::Worker;
@@ -66,9 +69,10 @@ impl<Io: MediaIo> Worker<Io> {
         }
         let digit = take_in(leg, kind, &view, arrival == Arrival::Restarted, now);
         let (header, octets, id, keeps) = (view.header, view.payload.len(), leg.id, leg.keeps_keys);
+        let in_room = matches!(leg.group, Group::Room(_));
         if let Some((digit, source)) = digit {
             self.tell(MediaEvent::Digit { leg: id, digit, source });
-            if source == DigitSource::TelephoneEvent && !keeps {
+            if source == DigitSource::TelephoneEvent && !keeps && !in_room {
                 self.pass_on_key(place, digit, now);
             }
         }
@@ -88,6 +92,7 @@ impl<Io: MediaIo> Worker<Io> {
                 continue;
             }
             let Some((to, stream)) = leg.sending() else { continue };
+            let codec = stream.codec;
             let payload_type = match kind {
                 Kind::Audio => Some(stream.send_payload_type),
                 Kind::Event => stream.send_event_type,
@@ -95,6 +100,11 @@ impl<Io: MediaIo> Worker<Io> {
             let Some(payload_type) = payload_type else { continue };
             let Some(header) = leg.out.relayed(place, header, payload_type, octets, now) else { continue };
             rewrite(datagram, &header);
+            let mut own = [0u8; Header::LEN + MAX_PTIME_OCTETS];
+            let datagram = match kind {
+                Kind::Audio => seamless(leg, Source::Relay(place), codec, datagram, &mut own, now),
+                Kind::Event => &*datagram,
+            };
             if kind == Kind::Audio
                 && !leg.taps.is_empty()
                 && let Some(view) = Header::parse(datagram)
@@ -141,11 +151,11 @@ impl<Io: MediaIo> Worker<Io> {
         }
     }
 
-    /// The ear in this place of the leg's call, if it hears only that leg and through a room; the outer `None` when
-    /// the call has no more legs.
+    /// The ear in this place of the leg's group, if it hears only that leg and through a room; the outer `None` when
+    /// the group has no more legs.
     fn sole_listener(&self, place: u32, at: usize) -> Option<Option<u32>> {
         let source = self.leg(place)?;
-        let listener = *self.calls.get(&source.call)?.get(at)?;
+        let listener = *self.groups.get(&source.group)?.get(at)?;
         let hears = self.leg(listener).is_some_and(|leg| {
             matches!(leg.hearing, Hearing::Room(_)) && leg.sources.as_slice() == [source.id].as_slice()
         });
@@ -168,6 +178,30 @@ impl<Io: MediaIo> Worker<Io> {
             self.tally.send_failures += 1;
         }
     }
+}
+
+/// The packet as this leg is sent it. The first one after another source is a copy without the step between the two.
+fn seamless<'a>(
+    leg: &mut Leg,
+    source: Source,
+    codec: Codec,
+    datagram: &'a [u8],
+    own: &'a mut [u8],
+    now: Instant,
+) -> &'a [u8] {
+    let Some(View { header, payload }) = Header::parse(datagram) else { return datagram };
+    let open = leg.seam.is_open(source, codec, now);
+    let end = Header::LEN + payload.len();
+    let Some(copy) = own.get_mut(..end).filter(|_| open) else {
+        leg.seam.sent(source, codec, payload, now);
+        return datagram;
+    };
+    header.write(copy);
+    let rest = copy.get_mut(Header::LEN..).unwrap_or_default();
+    rest.copy_from_slice(payload);
+    leg.seam.close(rest);
+    leg.seam.sent(source, codec, rest, now);
+    copy
 }
 
 fn kind(leg: &Leg, payload_type: u8) -> Option<Kind> {

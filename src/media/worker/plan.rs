@@ -1,6 +1,7 @@
 //! Who hears whom, made into the two ways of carrying it out: relaying packets, and rooms that mix on the tick.
 
-use crate::ids::CallId;
+use crate::bridge::Group;
+use crate::ids::LegId;
 use crate::media::io::MediaIo;
 use crate::media::leg::{Hearing, Keys, Leg};
 use crate::media::voice::{Ear, Frame, Voice, WIDE, is_wide};
@@ -9,13 +10,30 @@ use super::{TURN, Worker, room_entry};
 
 /// Legs that share sources, and so a slot of the wheel: every voice is decoded once a tick, whoever hears it.
 pub(super) struct Room {
-    call: CallId,
+    group: Group,
     pub wide: bool,
     pub voices: Vec<u32>,
-    /// As long as `voices`: this tick's audio, and whether there is any.
+    /// The legs of `voices`, then those of `gone`.
+    names: Vec<LegId>,
+    /// Voices that were heard here and are no longer, for the one tick that fades them out.
+    pub gone: Vec<Box<Voice>>,
+    /// As long as `names`: this tick's audio, and whether there is any.
     pub frames: Vec<Frame>,
     pub spoke: Vec<bool>,
-    pub ears: Vec<(u32, Mix)>,
+    pub seats: Vec<Seat>,
+    /// The next tick is the one of `gone`.
+    pub fading: bool,
+}
+
+/// One who listens in a room.
+pub(super) struct Seat {
+    pub place: u32,
+    leg: LegId,
+    pub mix: Mix,
+    /// What was heard before the last plan, by numbers of `names`.
+    pub before: Vec<usize>,
+    /// The next tick goes over from that to `mix`.
+    pub fades: bool,
 }
 
 /// What one ear hears, by numbers of the room's voices.
@@ -27,52 +45,96 @@ pub(super) enum Mix {
     Some(Vec<usize>),
 }
 
+/// Whom a leg heard by mixing until now.
+struct Before {
+    leg: LegId,
+    wide: bool,
+    heard: Vec<LegId>,
+}
+
+/// What a plan finds of the one before it.
+struct Past {
+    ears: Vec<Before>,
+    /// Voices that nobody mixes any more.
+    gone: Vec<(LegId, Box<Voice>)>,
+}
+
 impl<Io: MediaIo> Worker<Io> {
-    /// Makes the plans of all calls that commands have changed, and frees what ticks have finished with.
+    /// Makes the plans of all groups that commands have changed, and frees what ticks have finished with.
     pub fn settle(&mut self) {
         self.ended.clear();
-        while let Some(call) = self.changed.pop() {
-            self.changed.retain(|other| *other != call);
-            self.plan(call);
+        while let Some(group) = self.changed.pop() {
+            self.changed.retain(|other| *other != group);
+            self.plan(group);
         }
+        self.leaving.clear();
     }
 
-    fn plan(&mut self, call: CallId) {
-        let places = match self.calls.get(&call) {
+    fn plan(&mut self, group: Group) {
+        let places = match self.groups.get(&group) {
             Some(places) if !places.is_empty() => places.to_vec(),
             _ => {
-                self.calls.remove(&call);
+                self.groups.remove(&group);
                 Vec::new()
             }
         };
-        let old_rooms = self.rooms_of(call);
+        let old_rooms = self.rooms_of(group);
         for place in &places {
             if let Some(leg) = self.leg_mut(*place) {
                 leg.relay_to.clear();
                 leg.hearing = Hearing::Nothing;
+                leg.over.take_if(|over| over.is_over());
             }
         }
         let mut edges: Vec<(u32, Vec<u32>)> = Vec::new();
         for &place in &places {
-            let sources = self.sources_of(place, call);
+            let sources = self.sources_of(place, group);
+            let over = self.leg(place).is_some_and(|leg| leg.over.is_some() && leg.stream.is_some());
+            let relays = !over && matches!(group, Group::Call(_));
             match sources.as_slice() {
-                [] => {}
-                [source] if self.same_codec(place, *source) => self.plan_relay(place, *source),
+                [] if !over => {}
+                [source] if relays && self.same_codec(place, *source) => self.plan_relay(place, *source),
                 _ => edges.push((place, sources)),
             }
         }
-        let groups = connected(edges);
-        self.plan_rooms(call, groups, old_rooms);
+        let past = self.past(&old_rooms, &edges);
+        self.plan_rooms(group, connected(edges), old_rooms, past);
         self.drop_unused(&places);
     }
 
-    /// The configured legs of the same call that a leg is to hear, each once.
-    fn sources_of(&self, place: u32, call: CallId) -> Vec<u32> {
+    /// What was heard in the rooms until now, and the voices among them that are mixed for nobody from now on.
+    fn past(&mut self, old_rooms: &[u32], edges: &[(u32, Vec<u32>)]) -> Past {
+        let mut past = Past { ears: Vec::new(), gone: Vec::new() };
+        let mut voices: Vec<(u32, LegId)> = Vec::new();
+        for at in old_rooms {
+            let Some(room) = self.rooms.get_mut(*at as usize).and_then(Option::as_deref_mut) else { continue };
+            past.ears.extend(room.seats.iter().map(|seat| room.before(seat)));
+            voices.extend(room.voices.iter().copied().zip(room.names.iter().copied()));
+            // No tick has come since the plan before this one: what that was to fade out still is.
+            if room.fading {
+                let names = room.names.split_off(room.voices.len().min(room.names.len()));
+                past.gone.extend(names.into_iter().zip(room.gone.drain(..)));
+            }
+        }
+        for (place, id) in voices {
+            if let Some(at) = self.leaving.iter().position(|(leaving, _)| *leaving == id) {
+                past.gone.push(self.leaving.swap_remove(at));
+                continue;
+            }
+            let used = edges.iter().any(|(_, sources)| sources.contains(&place));
+            let leg = self.leg_mut(place).filter(|leg| leg.id == id && !used);
+            past.gone.extend(leg.and_then(|leg| leg.voice.take()).map(|voice| (id, voice)));
+        }
+        past
+    }
+
+    /// The configured legs of the same group that a leg is to hear, each once.
+    fn sources_of(&self, place: u32, group: Group) -> Vec<u32> {
         let Some(leg) = self.leg(place).filter(|leg| leg.stream.is_some()) else { return Vec::new() };
         let mut sources = Vec::new();
         for id in &leg.sources {
             let Some(&source) = self.places.get(id) else { continue };
-            let fits = self.leg(source).is_some_and(|other| other.call == call && other.stream.is_some());
+            let fits = self.leg(source).is_some_and(|other| other.group == group && other.stream.is_some());
             if fits && !sources.contains(&source) {
                 sources.push(source);
             }
@@ -98,22 +160,22 @@ impl<Io: MediaIo> Worker<Io> {
         }
     }
 
-    fn rooms_of(&self, call: CallId) -> Vec<u32> {
-        let of_call = |room: &Option<Box<Room>>| room.as_ref().is_some_and(|room| room.call == call);
-        (0u32..).zip(&self.rooms).filter(|(_, room)| of_call(room)).map(|(place, _)| place).collect()
+    fn rooms_of(&self, group: Group) -> Vec<u32> {
+        let theirs = |room: &Option<Box<Room>>| room.as_ref().is_some_and(|room| room.group == group);
+        (0u32..).zip(&self.rooms).filter(|(_, room)| theirs(room)).map(|(place, _)| place).collect()
     }
 
-    /// Builds the rooms of a call; rooms that were there keep their slot on the wheel.
-    fn plan_rooms(&mut self, call: CallId, groups: Vec<Vec<(u32, Vec<u32>)>>, old_rooms: Vec<u32>) {
+    /// Builds the rooms of a group; rooms that were there keep their slot on the wheel.
+    fn plan_rooms(&mut self, of: Group, groups: Vec<Vec<(u32, Vec<u32>)>>, old_rooms: Vec<u32>, mut past: Past) {
         let mut old_rooms = old_rooms.into_iter();
         for group in groups {
-            let room = self.furnish(call, &group);
+            let room = self.furnish(of, &group, &mut past);
             let place = match old_rooms.next() {
                 Some(place) => place,
                 None => self.free_room(),
             };
-            for (ear, _) in &room.ears {
-                if let Some(leg) = self.leg_mut(*ear) {
+            for seat in &room.seats {
+                if let Some(leg) = self.leg_mut(seat.place) {
                     leg.hearing = Hearing::Room(place);
                 }
             }
@@ -138,7 +200,7 @@ impl<Io: MediaIo> Worker<Io> {
         place as u32
     }
 
-    fn furnish(&mut self, call: CallId, group: &[(u32, Vec<u32>)]) -> Room {
+    fn furnish(&mut self, of: Group, group: &[(u32, Vec<u32>)], past: &mut Past) -> Room {
         let mut voices: Vec<u32> = group.iter().flat_map(|(_, sources)| sources.iter().copied()).collect();
         voices.sort_unstable();
         voices.dedup();
@@ -147,30 +209,64 @@ impl<Io: MediaIo> Worker<Io> {
         for place in &voices {
             let Some(leg) = self.leg_mut(*place) else { continue };
             let Some(codec) = leg.stream.as_ref().map(|stream| stream.codec) else { continue };
-            if leg.voice.as_ref().is_none_or(|voice| (voice.codec, voice.wide) != (codec, wide)) {
-                leg.voice = Some(Box::new(Voice::new(codec, wide)));
+            match &mut leg.voice {
+                Some(voice) if voice.codec == codec => voice.set_wide(wide),
+                voice => *voice = Some(Box::new(Voice::new(codec, wide))),
             }
         }
-        let mut ears = Vec::new();
+        let names = voices.iter().filter_map(|place| self.leg(*place)).map(|leg| leg.id).collect();
+        let mut room = Room {
+            group: of,
+            wide,
+            voices,
+            names,
+            gone: Vec::new(),
+            frames: Vec::new(),
+            spoke: Vec::new(),
+            seats: Vec::new(),
+            fading: true,
+        };
         for (place, sources) in group {
-            let Some(leg) = self.leg_mut(*place) else { continue };
-            let Some(codec) = leg.stream.as_ref().map(|stream| stream.codec) else { continue };
-            if leg.ear.as_ref().is_none_or(|ear| (ear.codec, ear.wide) != (codec, wide)) {
-                leg.ear = Some(Box::new(Ear::new(codec, wide)));
-            }
-            leg.keys.get_or_insert_with(|| Box::new(Keys::new(codec)));
-            ears.push((*place, mix(&voices, sources)));
+            let seat = self.take_seat(*place, sources, &mut room, past);
+            room.seats.extend(seat);
         }
-        let frames = vec![[0; WIDE]; voices.len()];
-        let spoke = vec![false; voices.len()];
-        Room { call, wide, voices, frames, spoke, ears }
+        room.frames = vec![[0; WIDE]; room.names.len()];
+        room.spoke = vec![false; room.names.len()];
+        room
+    }
+
+    /// One ear of a room: what it needs, and what it goes over from.
+    fn take_seat(&mut self, place: u32, sources: &[u32], room: &mut Room, past: &mut Past) -> Option<Seat> {
+        let wide = room.wide;
+        let mix = mix(&room.voices, sources);
+        let heard: Vec<LegId> = sources.iter().filter_map(|place| self.leg(*place)).map(|leg| leg.id).collect();
+        let Worker { legs, studio, prompts, .. } = self;
+        let leg = legs.get_mut(place as usize)?.as_deref_mut()?;
+        let codec = leg.stream.as_ref()?.codec;
+        match &mut leg.ear {
+            Some(ear) if ear.codec == codec => ear.set_wide(wide),
+            ear => *ear = Some(Box::new(Ear::new(codec, wide))),
+        }
+        leg.keys.get_or_insert_with(|| Box::new(Keys::new(codec)));
+        if let Some(over) = &mut leg.over {
+            over.set_wide(wide, studio, prompts.as_ref());
+        }
+        let before = past.ears.iter().find(|before| before.leg == leg.id);
+        let (was_heard, was_wide) = before.map_or((&[][..], wide), |before| (&before.heard, before.wide));
+        let same = was_heard.len() == heard.len() && was_heard.iter().all(|leg| heard.contains(leg));
+        let before: Vec<usize> = was_heard.iter().filter_map(|leg| room.number_of(*leg, &mut past.gone)).collect();
+        // What cannot be faded, since another room has the voice now or the rate is another, is at least without a step.
+        if before.len() < was_heard.len() || was_wide != wide {
+            leg.seam.tear();
+        }
+        Some(Seat { place, leg: leg.id, mix, before, fades: !same })
     }
 
     /// Lets go of decoders and encoders that no room uses any more.
     fn drop_unused(&mut self, places: &[u32]) {
         let used: Vec<u32> = match places.first().and_then(|place| self.leg(*place)) {
             Some(leg) => {
-                let rooms = self.rooms_of(leg.call);
+                let rooms = self.rooms_of(leg.group);
                 rooms
                     .iter()
                     .filter_map(|room| self.rooms.get(*room as usize)?.as_ref())
@@ -188,6 +284,39 @@ impl<Io: MediaIo> Worker<Io> {
                 leg.ear = None;
             }
         }
+    }
+}
+
+impl Room {
+    /// Whom a seat hears, or heard when the last tick came.
+    fn before(&self, seat: &Seat) -> Before {
+        let name = |at: usize| self.names.get(at).copied();
+        if seat.fades {
+            let heard = seat.before.iter().filter_map(|at| name(*at)).collect();
+            return Before { leg: seat.leg, wide: self.wide, heard };
+        }
+        let voices = self.voices.len();
+        let heard = |at: &usize| match &seat.mix {
+            Mix::One(one) => at == one,
+            Mix::All => true,
+            Mix::AllBut(own) => at != own,
+            Mix::Some(some) => some.contains(at),
+        };
+        let heard = (0..voices).filter(heard).filter_map(name).collect();
+        Before { leg: seat.leg, wide: self.wide, heard }
+    }
+
+    /// The number of a leg's voice here; one that is gone is taken in, to be faded out.
+    fn number_of(&mut self, leg: LegId, gone: &mut Vec<(LegId, Box<Voice>)>) -> Option<usize> {
+        if let Some(at) = self.names.iter().position(|name| *name == leg) {
+            return Some(at);
+        }
+        let at = gone.iter().position(|(name, _)| *name == leg)?;
+        let (_, mut voice) = gone.swap_remove(at);
+        voice.set_wide(self.wide);
+        self.names.push(leg);
+        self.gone.push(voice);
+        Some(self.names.len() - 1)
     }
 }
 

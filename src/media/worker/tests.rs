@@ -1,5 +1,6 @@
 //! A worker with packets and time that the test makes up.
 
+mod joining;
 mod keys;
 mod playing;
 mod relaying;

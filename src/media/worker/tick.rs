@@ -5,7 +5,8 @@ use crate::bridge::MediaEvent;
 use crate::media::io::{Flow, MediaIo};
 use crate::media::leg::{KEY_PAUSE, Key, Keys, Leg, Sending};
 use crate::media::outgoing::units;
-use crate::media::voice::{Frame, MAX_PTIME_OCTETS, WIDE};
+use crate::media::seam::Source;
+use crate::media::voice::{Frame, MAX_PTIME_OCTETS, WIDE, cross_fade};
 use crate::rtp::{EventPacket, EventSender, Header, View};
 use crate::settings::Codec;
 use crate::time::Instant;
@@ -61,7 +62,7 @@ impl<Io: MediaIo> Worker<Io> {
             Turn::Whole(length) => Some(length),
             Turn::Audio(filled) => {
                 self.fill_up(place, &mut packet, filled, octets);
-                self.frame(place, &mut packet, octets, due)
+                self.frame(place, Source::Made, &mut packet, octets, due)
             }
         };
         if let (Some(length), Some((to, _))) = (length, self.leg(place).and_then(Leg::sending)) {
@@ -100,12 +101,17 @@ impl<Io: MediaIo> Worker<Io> {
     }
 
     /// Puts the header before a payload that we made; the packet's length, or `None` where it is not to be sent.
-    fn frame(&mut self, place: u32, packet: &mut Packet, octets: usize, due: Instant) -> Option<usize> {
+    fn frame(&mut self, place: u32, source: Source, packet: &mut Packet, octets: usize, due: Instant) -> Option<usize> {
         let leg = self.leg_mut(place)?;
         let (_, stream) = leg.sending()?;
-        let payload_type = stream.send_payload_type;
+        let (payload_type, codec) = (stream.send_payload_type, stream.codec);
         let header = leg.out.generated(payload_type, octets, due)?;
         let length = header.write(packet)? + octets;
+        let payload = packet.get_mut(Header::LEN..length).unwrap_or_default();
+        if leg.seam.is_open(source, codec, due) {
+            leg.seam.close(payload);
+        }
+        leg.seam.sent(source, codec, payload, due);
         if let Some(hearer) = &mut leg.hearer {
             hearer.near(packet.get(Header::LEN..length).unwrap_or_default(), due);
         }
@@ -122,22 +128,32 @@ impl<Io: MediaIo> Worker<Io> {
         let [narrow, narrow_part, wide, wide_part] = &mut self.mixers;
         let (all, part) = if room.wide { (wide, wide_part) } else { (narrow, narrow_part) };
         all.clear();
-        for (frame, spoke) in room.frames.iter().zip(&room.spoke) {
+        for (frame, spoke) in room.frames.iter().zip(&room.spoke).take(room.voices.len()) {
             if *spoke {
                 all.add(samples(frame, room.wide));
             }
         }
-        for (ear, mix) in &room.ears {
-            let Some(leg) = self.legs.get_mut(*ear as usize).and_then(Option::as_deref_mut) else { continue };
+        let Room { seats, frames, spoke, voices, wide, .. } = &mut *room;
+        let tick = Tick { frames, spoke, live: voices.len(), wide: *wide };
+        for seat in seats {
+            let Some(leg) = self.legs.get_mut(seat.place as usize).and_then(Option::as_deref_mut) else { continue };
             let mut heard: Frame = [0; WIDE];
-            let speaks = hear(&room, mix, all, part, &mut heard);
+            let mut speaks = tick.hear(&seat.mix, all, part, &mut heard);
+            if std::mem::take(&mut seat.fades) {
+                speaks |= tick.go_over(&seat.before, part, &mut heard);
+            }
+            if let Some(over) = &mut leg.over {
+                speaks = true;
+                over.mix_into(samples_mut(&mut heard, *wide));
+            }
             let busy = leg.is_busy();
             if let Some(ear) = &mut leg.ear {
                 if speaks && !busy { ear.push(&heard) } else { ear.clear() }
             }
         }
-        for (ear, _) in &room.ears {
-            self.send_heard(*ear, due);
+        for seat in &room.seats {
+            self.send_heard(seat.place, due);
+            self.end_over(seat.place);
         }
         if let Some(slot) = self.rooms.get_mut(place as usize) {
             *slot = Some(room);
@@ -145,15 +161,31 @@ impl<Io: MediaIo> Worker<Io> {
         self.wheel.schedule(room_entry(place), due + 10 * STEP);
     }
 
+    /// A sound that was mixed in to its end is told of, and the plan made anew without it.
+    fn end_over(&mut self, place: u32) {
+        let Some(leg) = self.leg_mut(place) else { return };
+        let Some(play) = leg.over.as_mut().and_then(|over| over.take_end()) else { return };
+        let (leg, group) = (leg.id, leg.group);
+        self.tell(MediaEvent::PlayEnded { leg, play });
+        // Where there is no room to say so without allocating, the next change does it.
+        if self.changed.len() < self.changed.capacity() {
+            self.changed.push(group);
+        }
+    }
+
     /// Takes this tick's audio of every voice.
     fn listen(&mut self, room: &mut Room, due: Instant) {
-        let Room { voices, frames, spoke, .. } = room;
-        for ((place, frame), spoke) in voices.iter().zip(frames).zip(spoke) {
+        let Room { voices, gone, frames, spoke, fading, .. } = room;
+        let mut ticks = frames.iter_mut().zip(spoke);
+        for (place, (frame, spoke)) in voices.iter().zip(ticks.by_ref()) {
             let leg = self.legs.get_mut(*place as usize).and_then(Option::as_deref_mut);
-            *spoke = match leg.and_then(|leg| leg.voice.as_mut()) {
-                Some(voice) => voice.frame(due, frame),
-                None => false,
-            };
+            let voice = leg.and_then(|leg| leg.voice.as_mut());
+            *spoke = voice.is_some_and(|voice| voice.frame(due, frame));
+        }
+        if std::mem::take(fading) {
+            for (voice, (frame, spoke)) in gone.iter_mut().zip(ticks) {
+                *spoke = voice.frame(due, frame);
+            }
         }
     }
 
@@ -166,7 +198,7 @@ impl<Io: MediaIo> Worker<Io> {
             .zip(packet.get_mut(Header::LEN..Header::LEN + octets))
             .is_some_and(|(ear, payload)| ear.pop(payload))
         {
-            let Some(length) = self.frame(place, &mut packet, octets, due) else { continue };
+            let Some(length) = self.frame(place, Source::Mix, &mut packet, octets, due) else { continue };
             let Some((to, _)) = self.leg(place).and_then(Leg::sending) else { continue };
             self.send(place, Flow::Rtp, to, packet.get(..length).unwrap_or_default());
         }
@@ -203,33 +235,64 @@ fn samples(frame: &Frame, wide: bool) -> &[i16] {
     if wide { frame } else { frame.get(..WIDE / 2).unwrap_or_default() }
 }
 
-/// What an ear hears of this tick; `false` if it is nothing.
-fn hear(room: &Room, mix: &Mix, all: &Mixer, part: &mut Mixer, heard: &mut Frame) -> bool {
-    let length = if room.wide { WIDE } else { WIDE / 2 };
-    let heard = heard.get_mut(..length).unwrap_or_default();
-    let spoke = |at: usize| room.spoke.get(at).copied().unwrap_or_default();
-    let frame = |at: usize| room.frames.get(at).map(|frame| samples(frame, room.wide)).unwrap_or_default();
-    match mix {
-        Mix::One(one) => {
-            heard.copy_from_slice(frame(*one));
-            spoke(*one)
-        }
-        Mix::All => {
-            all.hear(None, heard);
-            room.spoke.contains(&true)
-        }
-        Mix::AllBut(own) => {
-            all.hear(spoke(*own).then(|| frame(*own)), heard);
-            room.spoke.iter().enumerate().any(|(at, spoke)| *spoke && at != *own)
-        }
-        Mix::Some(some) => {
-            part.clear();
-            for at in some.iter().filter(|at| spoke(**at)) {
-                part.add(frame(*at));
+fn samples_mut(frame: &mut Frame, wide: bool) -> &mut [i16] {
+    if wide { frame } else { frame.get_mut(..WIDE / 2).unwrap_or_default() }
+}
+
+/// What all the voices of a room said in one tick.
+struct Tick<'a> {
+    frames: &'a [Frame],
+    spoke: &'a [bool],
+    /// So many of them are there; those behind are on their way out.
+    live: usize,
+    wide: bool,
+}
+
+impl Tick<'_> {
+    fn spoke(&self, at: usize) -> bool {
+        self.spoke.get(at).copied().unwrap_or_default()
+    }
+
+    fn frame(&self, at: usize) -> &[i16] {
+        self.frames.get(at).map(|frame| samples(frame, self.wide)).unwrap_or_default()
+    }
+
+    /// What an ear hears; `false` if it is nothing.
+    fn hear(&self, mix: &Mix, all: &Mixer, part: &mut Mixer, heard: &mut Frame) -> bool {
+        let heard = samples_mut(heard, self.wide);
+        let mut live = self.spoke.iter().take(self.live).enumerate();
+        match mix {
+            Mix::One(one) => {
+                heard.copy_from_slice(self.frame(*one));
+                self.spoke(*one)
             }
-            part.hear(None, heard);
-            some.iter().any(|at| spoke(*at))
+            Mix::All => {
+                all.hear(None, heard);
+                live.any(|(_, spoke)| *spoke)
+            }
+            Mix::AllBut(own) => {
+                all.hear(self.spoke(*own).then(|| self.frame(*own)), heard);
+                live.any(|(at, spoke)| *spoke && at != *own)
+            }
+            Mix::Some(some) => self.add_up(some, part, heard),
         }
+    }
+
+    fn add_up(&self, some: &[usize], part: &mut Mixer, heard: &mut [i16]) -> bool {
+        part.clear();
+        for at in some.iter().filter(|at| self.spoke(**at)) {
+            part.add(self.frame(*at));
+        }
+        part.hear(None, heard);
+        some.iter().any(|at| self.spoke(*at))
+    }
+
+    /// Goes over to what is heard now from what was heard until now; `false` if that is nothing.
+    fn go_over(&self, before: &[usize], part: &mut Mixer, heard: &mut Frame) -> bool {
+        let mut old: Frame = [0; WIDE];
+        let spoke = self.add_up(before, part, samples_mut(&mut old, self.wide));
+        cross_fade(&old, heard, self.wide);
+        spoke
     }
 }
 

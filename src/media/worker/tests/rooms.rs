@@ -6,7 +6,7 @@ use super::*;
 use crate::audio::{Decoder, Encoder, sample_rate_hz};
 
 /// A far end that speaks a sine of its own.
-struct Speaker {
+pub(super) struct Speaker {
     leg: u64,
     codec: Codec,
     hz: f64,
@@ -16,7 +16,7 @@ struct Speaker {
 }
 
 impl Speaker {
-    fn new(leg: u64, codec: Codec, hz: f64) -> Self {
+    pub(super) fn new(leg: u64, codec: Codec, hz: f64) -> Self {
         Speaker { leg, codec, hz, amplitude: 4000.0, encoder: Encoder::new(codec), sequence: 0 }
     }
 
@@ -38,7 +38,7 @@ impl Speaker {
 }
 
 /// Everybody speaks for a time, every 20 ms.
-fn speak(bench: &mut Bench, speakers: &mut [Speaker], ms: u64) {
+pub(super) fn speak(bench: &mut Bench, speakers: &mut [Speaker], ms: u64) {
     for _ in 0..ms / 20 {
         for speaker in speakers.iter_mut() {
             speaker.speak(bench);
@@ -48,7 +48,7 @@ fn speak(bench: &mut Bench, speakers: &mut [Speaker], ms: u64) {
 }
 
 /// Decodes what a leg was sent and measures a frequency in its last 400 ms.
-fn amplitude(sent: &[Sent], codec: Codec, hz: f64) -> f64 {
+pub(super) fn amplitude(sent: &[Sent], codec: Codec, hz: f64) -> f64 {
     let mut decoder = Decoder::new(codec);
     let mut audio = Vec::new();
     for sent in sent {

@@ -64,7 +64,7 @@ fn a_closed_leg_gives_everything_back() {
         bench.command(MediaCommand::Close { leg: LegId(leg) });
     }
     assert!(bench.worker.io.open.is_empty());
-    assert!(bench.worker.places.is_empty() && bench.worker.calls.is_empty());
+    assert!(bench.worker.places.is_empty() && bench.worker.groups.is_empty());
     assert!(bench.worker.rooms.iter().all(Option::is_none));
     assert_eq!(bench.worker.next_tick(), None);
     assert_eq!(bench.worker.tally.legs, 0);

@@ -129,6 +129,7 @@ export const en = {
   'presence.never': 'never heard',
   'consult.title': 'Consultation',
   'consult.ringing': 'It rings at {name}; the caller hears music.',
+  'consult.briefing': '{name} is being told who calls.',
   'consult.private': 'You talk with {name}; the caller hears music.',
   'consult.swapped': 'You are with the caller; {name} waits.',
   'consult.handing_over': 'Handing over to {name}.',

@@ -130,6 +130,7 @@ export const fr: Record<Key, string> = {
   'presence.never': 'jamais su',
   'consult.title': 'Consultation',
   'consult.ringing': 'Cela sonne chez {name} ; l’appelant entend la musique.',
+  'consult.briefing': 'On annonce l’appel à {name}.',
   'consult.private': 'Vous parlez avec {name} ; l’appelant entend la musique.',
   'consult.swapped': 'Vous êtes avec l’appelant ; {name} attend.',
   'consult.handing_over': 'Transfert vers {name}.',
