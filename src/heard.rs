@@ -40,6 +40,9 @@ pub struct Hints {
     /// Nothing but these phrases is listened for, where the engine can do that (Vosk: a grammar, a fifth of the work).
     /// What is said besides them comes as `[unk]` or, often, as the most similar phrase with a low confidence.
     pub only: bool,
+    /// Whoever has said one of these phrases, and nothing else, has most likely said all: a breath ends the utterance, and
+    /// not the whole pause. Not for digits, of which more may come.
+    pub whole: bool,
 }
 
 /// When an utterance is over, and what is too little to be one.

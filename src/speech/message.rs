@@ -30,6 +30,8 @@ pub enum Ask {
         hints: Hints,
     },
     Hints(Hints),
+    Pause,
+    GoOn,
     Finish {
         utterance: u64,
     },
@@ -156,8 +158,10 @@ mod tests {
         let text = |ask: &Ask| serde_json::to_string(ask).unwrap();
         assert_eq!(text(&Ask::Hello { protocol: 1, token: None }), r#"{"type":"hello","protocol":1}"#);
         assert_eq!(text(&Ask::Discard), r#"{"type":"discard"}"#);
-        let hints = Hints { phrases: vec!["yes".to_owned()], only: true };
-        assert_eq!(text(&Ask::Hints(hints)), r#"{"type":"hints","phrases":["yes"],"only":true}"#);
+        assert_eq!(text(&Ask::Pause), r#"{"type":"pause"}"#);
+        assert_eq!(text(&Ask::GoOn), r#"{"type":"go_on"}"#);
+        let hints = Hints { phrases: vec!["yes".to_owned()], only: true, whole: false };
+        assert_eq!(text(&Ask::Hints(hints)), r#"{"type":"hints","phrases":["yes"],"only":true,"whole":false}"#);
         let words = Tell::Final(Words { utterance: 2, text: "yes".to_owned(), confidence: 0.5, words: Vec::new() });
         assert_eq!(
             serde_json::to_string(&words).unwrap(),
@@ -167,12 +171,12 @@ mod tests {
 
     #[test]
     fn hints_are_cut_to_one_frame() {
-        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false };
+        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false, whole: false };
         let cut = bounded(hints);
         assert!(!cut.phrases.is_empty());
         let Frame::Message(bytes) = frame(&Ask::Hints(cut)) else { panic!("no message") };
         assert!(bytes.len() < super::super::wire::LARGEST, "{} bytes", bytes.len());
-        let long = Hints { phrases: vec!["a".repeat(201), String::new(), "b".to_owned()], only: false };
+        let long = Hints { phrases: vec!["a".repeat(201), String::new(), "b".to_owned()], only: false, whole: false };
         assert_eq!(bounded(long).phrases, ["b"]);
     }
 }

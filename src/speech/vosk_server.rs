@@ -179,6 +179,8 @@ impl Client {
                             socket = self.connect().await?;
                         }
                     }
+                    // It follows along.
+                    Some(Order::Pause | Order::GoOn) => {}
                     Some(Order::Discard) => {
                         utterance = Utterance::default();
                         used = false;
