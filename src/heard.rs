@@ -10,6 +10,9 @@ pub struct Heard {
     /// As the engine writes it: Vosk in small letters without punctuation, Whisper with both. Empty when nothing was
     /// understood.
     pub text: String,
+    /// What it may have been instead, likeliest first, where the engine says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
     /// How sure the engine is, from 0 to 1. Engines differ in what they call sure: thresholds are an engine's own.
     pub confidence: f32,
     /// Empty where the engine knows no words, only a text.

@@ -21,7 +21,7 @@ mod calling;
 #[allow(dead_code)]
 mod rtp;
 #[path = "../../tests/phones/sound.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod sound;
 #[path = "../../tests/support/mod.rs"]
 #[allow(dead_code)]

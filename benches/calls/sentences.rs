@@ -16,7 +16,7 @@ struct File {
     sentence: Vec<Sentence>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Sentence {
     text: String,
     intent: String,

@@ -9,10 +9,10 @@ use rand_core::SeedableRng;
 use serde_json::Value;
 
 use super::appliance::Appliance;
-use super::audio::{at_level, level_db, mixed, silence};
+use super::audio::{at_level, level_db, mixed, share, silence};
 use super::calling::{Call, Telephones};
 use super::eventually;
-use super::line::{Line, VOICE_DB, share};
+use super::line::{Line, VOICE_DB};
 use super::rtp::{FRAME, Packet};
 use super::sound;
 

@@ -10,6 +10,8 @@ use crate::heard::{HeardWord, Hints};
 
 /// The one version there is.
 pub const PROTOCOL: u32 = 1;
+/// Other texts of one utterance.
+pub const MOST_ALTERNATIVES: usize = 4;
 /// Phrases of one hint, and bytes of one of them.
 pub const MOST_PHRASES: usize = 1_000;
 pub const LONGEST_PHRASE: usize = 200;
@@ -91,6 +93,9 @@ pub enum Refusal {
 pub struct Words {
     pub utterance: u64,
     pub text: String,
+    /// Likeliest first; what is beyond `MOST_ALTERNATIVES` is passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
     pub confidence: f32,
     #[serde(default)]
     pub words: Vec<Word>,
@@ -162,7 +167,8 @@ mod tests {
         assert_eq!(text(&Ask::GoOn), r#"{"type":"go_on"}"#);
         let hints = Hints { phrases: vec!["yes".to_owned()], only: true, whole: false };
         assert_eq!(text(&Ask::Hints(hints)), r#"{"type":"hints","phrases":["yes"],"only":true,"whole":false}"#);
-        let words = Tell::Final(Words { utterance: 2, text: "yes".to_owned(), confidence: 0.5, words: Vec::new() });
+        let words = Words { utterance: 2, text: "yes".to_owned(), confidence: 0.5, ..Words::default() };
+        let words = Tell::Final(words);
         assert_eq!(
             serde_json::to_string(&words).unwrap(),
             r#"{"type":"final","utterance":2,"text":"yes","confidence":0.5,"words":[]}"#

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::link::{Link, Order, Report};
-use super::message::Words;
+use super::message::{MOST_ALTERNATIVES, Words};
 use super::{Ready, Request};
 use crate::audio::{EndPointer, Turn};
 use crate::heard::{Heard, HeardWord, Hearing, Hints, Pauses, SpeechFailure};
@@ -334,8 +334,11 @@ fn heard(words: Words, awaited: &Awaited, latency: Duration, engine: String) -> 
         word.end = word.end.saturating_sub(awaited.before);
         word
     });
+    let mut alternatives = words.alternatives;
+    alternatives.truncate(MOST_ALTERNATIVES);
     Heard {
         text: words.text,
+        alternatives,
         confidence: words.confidence.clamp(0.0, 1.0),
         words: words_heard.collect(),
         engine,

@@ -67,7 +67,7 @@ impl Session for Counted {
         let count = self.paused.take().unwrap_or(all);
         let word = Word { word: count.to_string(), confidence: 0.75, start_ms: 0, end_ms: count as u64 / 8 };
         let text = format!("{count} samples {}", self.hinted.join(" "));
-        Ok(Words { utterance: 0, text: text.trim().to_owned(), confidence: 0.75, words: vec![word] })
+        Ok(Words { text: text.trim().to_owned(), confidence: 0.75, words: vec![word], ..Words::default() })
     }
 
     fn discard(&mut self) {

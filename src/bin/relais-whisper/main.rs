@@ -50,6 +50,8 @@ struct Model {
 struct Decoded {
     tokens: Vec<String>,
     ids: Vec<usize>,
+    /// Tokens of what it may have been instead, likeliest first.
+    others: Vec<Vec<String>>,
     /// How likely the tokens are, and how likely it is that nobody spoke.
     sure: f32,
     no_speech: f32,
@@ -163,6 +165,8 @@ impl Model {
         let seconds = samples.len().div_ceil(RATE_HZ);
         let mut options = WhisperOptions {
             beam_size: BEAM,
+            // The other beams are there anyhow, and a wish misheard in one is often heard in another.
+            num_hypotheses: BEAM,
             max_length: (16 + TOKENS_A_SECOND * seconds).min(448),
             return_scores: true,
             return_no_speech_prob: true,
@@ -173,8 +177,14 @@ impl Model {
             options.no_repeat_ngram_size = NO_REPEATS;
             result = self.decode(&encoded, &prompt, &options)?;
         }
-        let Some(Decoded { tokens, ids, sure, no_speech }) = result else { return Ok(Words::default()) };
+        let Some(Decoded { tokens, ids, others, sure, no_speech }) = result else { return Ok(Words::default()) };
         let text = self.alphabet.text(&tokens).trim().to_owned();
+        let mut alternatives: Vec<String> = Vec::new();
+        for other in others.iter().map(|tokens| self.alphabet.text(tokens).trim().to_owned()) {
+            if other != text && !alternatives.contains(&other) {
+                alternatives.push(other);
+            }
+        }
         let start: Vec<usize> = prompt.iter().filter_map(|token| self.ids.get(token).copied()).collect();
         let frames = columns.min(samples.len() / HOP).max(2);
         let aligned = self.whisper.align(&encoded, &start, &[ids], &[frames], 7).map_err(said)?;
@@ -182,7 +192,7 @@ impl Model {
             .first()
             .map_or_else(Vec::new, |aligned| self.words(&tokens, &aligned.alignments, &aligned.text_token_probs));
         let confidence = if words.is_empty() { sure } else { sure.min(mean(&words)) };
-        Ok(Words { utterance: 0, text, confidence: confidence * (1.0 - no_speech), words })
+        Ok(Words { utterance: 0, text, alternatives, confidence: confidence * (1.0 - no_speech), words })
     }
 
     /// The likeliest tokens behind the prompt.
@@ -194,8 +204,10 @@ impl Model {
     ) -> Result<Option<Decoded>, String> {
         let results = self.whisper.generate(encoded, std::slice::from_ref(prompt), options).map_err(said)?;
         let decoded = results.into_iter().next().and_then(|result| {
+            let mut sequences = result.sequences.into_iter();
             Some(Decoded {
-                tokens: result.sequences.into_iter().next()?,
+                tokens: sequences.next()?,
+                others: sequences.collect(),
                 ids: result.sequences_ids.into_iter().next()?,
                 sure: result.scores.first().map_or(0.0, |score| score.exp()),
                 no_speech: result.no_speech_prob,
