@@ -10,6 +10,9 @@ pub struct Heard {
     /// As the engine writes it: Vosk in small letters without punctuation, Whisper with both. Empty when nothing was
     /// understood.
     pub text: String,
+    /// What it may have been instead, likeliest first, where the engine says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
     /// How sure the engine is, from 0 to 1. Engines differ in what they call sure: thresholds are an engine's own.
     pub confidence: f32,
     /// Empty where the engine knows no words, only a text.
@@ -40,6 +43,9 @@ pub struct Hints {
     /// Nothing but these phrases is listened for, where the engine can do that (Vosk: a grammar, a fifth of the work).
     /// What is said besides them comes as `[unk]` or, often, as the most similar phrase with a low confidence.
     pub only: bool,
+    /// Whoever has said one of these phrases, and nothing else, has most likely said all: a breath ends the utterance, and
+    /// not the whole pause. Not for digits, of which more may come.
+    pub whole: bool,
 }
 
 /// When an utterance is over, and what is too little to be one.

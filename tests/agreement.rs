@@ -1,18 +1,24 @@
 //! Every `[[test]]` of the shipped plans, twice: by the driver of `relais trace` and `relais test`, and as a call of a
 //! real engine with SIP phones on a virtual clock. Both must decide the same for the same reasons.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use relais::bridge::{Digit, DigitSource, MediaCommand, MediaEvent, MediaPort, Recorded, RecordingEvent, RtpStats};
+use relais::bridge::{
+    Digit, DigitSource, Listening, MediaCommand, MediaEvent, MediaPort, Recorded, RecordingEvent, RtpStats,
+};
+use relais::callbot::bot::Bot;
+use relais::callbot::understanding::{Understanding, Understood};
 use relais::config::Loaded;
-use relais::dialplan::driver::Scenario;
-use relais::dialplan::{Plan, QueueOutcome, TransferOutcome};
+use relais::dialplan::driver::{Minds, Scenario};
+use relais::dialplan::{QueueOutcome, TransferOutcome};
 use relais::engine::{Command, Engine, Input, Journal};
-use relais::ids::{LegId, PlayId, RecordingId, RequestId, SessionId};
+use relais::heard::{Heard, Hearing};
+use relais::ids::{Language, LegId, PlayId, RecordingId, RequestId, SessionId};
 use relais::record::CallRecord;
 use relais::settings::{Listen, Settings, Transport};
 use relais::sip::message::{Headers, Message, NameAddr, Uri};
@@ -64,6 +70,10 @@ impl Peer {
 
 struct Stage<'s> {
     scenario: &'s Scenario,
+    minds: &'s dyn Minds,
+    /// How the caller is listened to, and what they have still to say.
+    listening: Option<Listening>,
+    says: VecDeque<String>,
     engine: Engine,
     now: Instant,
     caller: Peer,
@@ -76,7 +86,7 @@ struct Stage<'s> {
     message: Option<RecordingId>,
     state: Option<CallState>,
     call: Option<relais::ids::CallId>,
-    keys: std::collections::VecDeque<char>,
+    keys: VecDeque<char>,
     pressed: bool,
     trace: Option<Trace>,
     record: Option<CallRecord>,
@@ -84,7 +94,7 @@ struct Stage<'s> {
 }
 
 impl<'s> Stage<'s> {
-    fn new(loaded: &Loaded, scenario: &'s Scenario) -> Stage<'s> {
+    fn new(loaded: &Loaded, scenario: &'s Scenario, minds: &'s dyn Minds) -> Stage<'s> {
         let settings = settings_for(loaded, scenario);
         let caller = settings.trunks.first().and_then(|trunk| trunk.addresses.first()).expect("a trunk");
         let caller = SocketAddr::new(caller.hosts().nth(1).expect("a host of the trunk"), 5060);
@@ -94,6 +104,9 @@ impl<'s> Stage<'s> {
         engine.handle_input(Input::Media(MediaEvent::Ports(ports)), now);
         Stage {
             scenario,
+            minds,
+            listening: None,
+            says: scenario.say.iter().cloned().collect(),
             engine,
             now: Instant(0),
             caller: Peer::new(caller, 1),
@@ -173,6 +186,11 @@ impl<'s> Stage<'s> {
             self.pressed = true;
             return self.press(key);
         }
+        if let Some(Listening { listen, bot, language, .. }) = self.listening.clone()
+            && let Some(text) = self.says.pop_front()
+        {
+            return self.say(listen, &bot, &language, text);
+        }
         let peers = [&self.caller, &self.phones].map(|peer| peer.ua.poll_timeout());
         let due = peers.into_iter().chain([self.engine.poll_timeout()]).flatten().min();
         self.now = due.expect("something to wait for").max(self.now);
@@ -195,13 +213,24 @@ impl<'s> Stage<'s> {
         self.input(Input::Media(MediaEvent::Digit { leg, digit, source: DigitSource::TelephoneEvent }));
     }
 
+    /// What a recogniser makes of what the caller says.
+    fn say(&mut self, listen: u64, bot: &str, language: &Language, text: String) {
+        let leg = self.leg.expect("the caller's leg");
+        let understood = self.minds.understand(bot, language, &text);
+        let hearing = Box::new(Hearing::Final(Heard { text, confidence: 1.0, ..Heard::default() }));
+        self.input(Input::Heard { leg, listen, hearing, understood });
+    }
+
     /// As the trace tells: a menu or the like has begun and is not done.
     fn listens(&mut self) -> bool {
         let trace = self.decided();
         let last = trace.levels.last();
         last.is_some_and(|level| {
             level.result.is_none()
-                && matches!(level.module.as_deref(), Some("menu" | "gather" | "deter" | "survey" | "callback"))
+                && matches!(
+                    level.module.as_deref(),
+                    Some("menu" | "gather" | "deter" | "survey" | "callback" | "callbot")
+                )
         })
     }
 
@@ -326,6 +355,8 @@ impl<'s> Stage<'s> {
             MediaCommand::Hear { leg, sources } if Some(leg) == self.leg => {
                 self.echoes = sources.contains(&leg);
             }
+            MediaCommand::Listen { leg, listening } if Some(leg) == self.leg => self.listening = Some(*listening),
+            MediaCommand::StopListening { leg } if Some(leg) == self.leg => self.listening = None,
             MediaCommand::Record { recording, .. } => self.message = Some(recording),
             MediaCommand::Close { leg } => {
                 let closed = MediaEvent::Closed { leg, stats: RtpStats::default() };
@@ -359,21 +390,47 @@ fn name_addr(text: &str) -> NameAddr {
     NameAddr { display: None, uri: uri(text), params: Default::default() }
 }
 
+/// What bots understand by every sixth of their examples: what is asked here is that both understand the same.
+#[derive(Default)]
+struct Understandings(BTreeMap<String, (Bot, Understanding)>);
+
+impl Understandings {
+    fn of(loaded: &Loaded) -> Understandings {
+        let small = |mut bot: Bot| {
+            for examples in bot.examples.values_mut() {
+                *examples = examples.iter().step_by(6).cloned().collect();
+            }
+            let understanding = Understanding::new(&bot, None, None);
+            (bot.name.clone(), (bot, understanding))
+        };
+        Understandings(loaded.bots.iter().map(|described| small(described.bot.clone())).collect())
+    }
+}
+
+impl Minds for Understandings {
+    fn understand(&self, bot: &str, language: &Language, text: &str) -> Option<Understood> {
+        let (bot, understanding) = self.0.get(bot)?;
+        Some(Understood::find(understanding, bot, language, text))
+    }
+}
+
 #[test]
 fn a_trace_and_a_real_call_agree_for_every_shipped_test() {
     let mut compared = 0;
     for config in ["deploy/demo/relais.toml", "deploy/bench/relais.toml", "dialplans/relais.toml"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(config);
         let loaded = relais::config::load(&path, &Default::default()).unwrap_or_else(|found| panic!("{found:?}"));
-        // What callers say to a bot is understood in tests/bot.
-        let silent = |plan: &&Plan| !plan.id.as_str().starts_with("bot-");
-        for plan in loaded.plans.iter().filter(silent) {
+        let minds = Understandings::of(&loaded);
+        for plan in loaded.plans.iter() {
             for case in plan.cases() {
                 let trunk = loaded.settings.trunks.first().map(|trunk| trunk.id.clone());
                 let scenario = case.scenario(&loaded.settings.language, trunk);
-                let (course, misses) = case.run(&loaded.plans, &plan.id, &scenario, &());
-                assert_eq!(misses, [], "{}: {}", case.file, case.name);
-                let record = Stage::new(&loaded, &scenario).run();
+                let (course, misses) = case.run(&loaded.plans, &plan.id, &scenario, &minds);
+                // With all its examples a bot understands what its tests say: `relais test`.
+                if scenario.say.is_empty() {
+                    assert_eq!(misses, [], "{}: {}", case.file, case.name);
+                }
+                let record = Stage::new(&loaded, &scenario, &minds).run();
                 let what = format!("{}: {}", case.file, case.name);
                 // A scenario says whether an agent answers; only the real call comes to the distributor.
                 let rung_last = record.trace.decisions.last().map(|decision| &decision.agent);
@@ -389,5 +446,5 @@ fn a_trace_and_a_real_call_agree_for_every_shipped_test() {
             }
         }
     }
-    assert!(compared >= 12, "only {compared} tests compared");
+    assert!(compared >= 20, "only {compared} tests compared");
 }

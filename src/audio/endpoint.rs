@@ -34,6 +34,9 @@ const LEVELS: usize = 100;
 const FEWEST_LEVELS: usize = 12;
 /// How fast the noise may seem to rise while somebody speaks: 3 dB a second, in windows.
 const RISE: f32 = 1.011_1;
+/// What is so much softer than the loudest of an utterance is not of the one who speaks: people in the room are voices as well.
+/// 18 dB below; the loudest is forgotten as fast as the noise may rise.
+const BELOW_LOUDEST: f32 = 0.016;
 /// The network needs a while to get used to sound after complete silence, so it is never given that: 59 dB below full
 /// scale, as amplitude.
 const HISS: i16 = 60;
@@ -65,6 +68,8 @@ pub struct EndPointer {
     levels: Levels,
     /// The line's noise when speech began.
     noise: f32,
+    /// The loudest of the utterance under way.
+    loudest: f32,
     /// The last levels of what was played to this voice.
     played: [f32; ECHO_WINDOWS],
     played_at: usize,
@@ -106,6 +111,7 @@ impl EndPointer {
             pitched: [0.0; WINDOW],
             levels: Levels::default(),
             noise: 0.0,
+            loudest: 0.0,
             played: [0.0; ECHO_WINDOWS],
             played_at: 0,
             recent: 0,
@@ -176,6 +182,7 @@ impl EndPointer {
                 let ago = 32 - self.recent.leading_zeros();
                 self.speaking = Some(Speaking { windows: ago, voiced, silent: 0 });
                 self.noise = self.levels.median();
+                self.loudest = self.levels.latest();
                 Some(Turn::Began { ago: Duration::from_millis(WINDOW_MS) * ago })
             }
             Some(speaking) => {
@@ -204,7 +211,9 @@ impl EndPointer {
         let speaking = self.speaking.is_some();
         let floor = if speaking {
             self.noise *= RISE;
-            self.noise.max(self.levels.lowest()) * ABOVE_TO_GO_ON
+            // A click is no voice: the softer of two windows counts.
+            self.loudest = (self.loudest / RISE).max(level.min(self.levels.latest()));
+            (self.noise.max(self.levels.lowest()) * ABOVE_TO_GO_ON).max(self.loudest * BELOW_LOUDEST)
         } else {
             self.levels.median() * ABOVE_TO_BEGIN
         };
@@ -278,6 +287,10 @@ impl Levels {
         if self.count == 2 * LEVELS {
             self.count = LEVELS;
         }
+    }
+
+    fn latest(&self) -> f32 {
+        self.count.checked_sub(1).and_then(|last| self.levels.get(last % LEVELS)).copied().unwrap_or(0.0)
     }
 
     fn median(&self) -> f32 {

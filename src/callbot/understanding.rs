@@ -18,6 +18,11 @@ pub trait Understand {
     /// What it is taken for; `None` where it has no words or nothing was learnt in this language.
     fn guess(&self, bot: &Bot, language: &Language, text: &str) -> Option<Guess>;
 
+    /// What a sentence is taken for that was heard as `text`, or perhaps as one of the `others`, likeliest first.
+    fn guess_heard(&self, bot: &Bot, language: &Language, text: &str, _others: &[String]) -> Option<Guess> {
+        self.guess(bot, language, text)
+    }
+
     /// Whether it is an example, word for word.
     fn knows(&self, language: &Language, text: &str) -> bool;
 }
@@ -116,7 +121,11 @@ const FINGERPRINT: &str = "where is my order où est ma commande 제 주문 어�
 
 impl Understand for Understanding {
     fn guess(&self, bot: &Bot, language: &Language, text: &str) -> Option<Guess> {
-        self.matcher(language)?.guess(text, self.encoder.as_deref(), bot.thresholds.accept)
+        self.guess_heard(bot, language, text, &[])
+    }
+
+    fn guess_heard(&self, bot: &Bot, language: &Language, text: &str, others: &[String]) -> Option<Guess> {
+        self.matcher(language)?.guess(text, others, self.encoder.as_deref(), bot.thresholds.accept)
     }
 
     fn knows(&self, language: &Language, text: &str) -> bool {
@@ -136,8 +145,20 @@ pub struct Understood {
 impl Understood {
     /// Looks at a sentence that was heard while `current` was spoken.
     pub fn find(mind: &dyn Understand, bot: &Bot, current: &Language, text: &str) -> Understood {
+        Understood::find_heard(mind, bot, current, text, &[])
+    }
+
+    /// One that may have been one of the `others` as well, likeliest first.
+    pub fn find_heard(
+        mind: &dyn Understand,
+        bot: &Bot,
+        current: &Language,
+        text: &str,
+        others: &[String],
+    ) -> Understood {
         let language = language_of(text, &bot.languages, current).unwrap_or_else(|| current.clone());
-        Understood { guess: mind.guess(bot, &language, text), known: mind.knows(&language, text), language }
+        let guess = mind.guess_heard(bot, &language, text, others);
+        Understood { guess, known: mind.knows(&language, text), language }
     }
 }
 

@@ -277,7 +277,9 @@ fn hints(expect: &Expect, language: &Language) -> Hints {
         Expect::Spelled => words.iter().flat_map(|words| words.numbers.keys()).cloned().collect(),
         Expect::Phrases(phrases) => phrases.clone(),
     };
-    Hints { phrases, only: false }
+    // A digit is seldom the only one.
+    let whole = matches!(expect, Expect::YesOrNo | Expect::Phrases(_));
+    Hints { phrases, only: false, whole }
 }
 
 fn done(ending: Ending, conversation: Option<&Conversation>, language: &Language) -> Done {

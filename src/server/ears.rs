@@ -39,6 +39,8 @@ struct Sentence {
     bot: String,
     language: Language,
     text: String,
+    /// What it may have been instead.
+    others: Vec<String>,
     tell: Box<dyn FnOnce(Option<Understood>) + Send>,
 }
 
@@ -136,9 +138,10 @@ fn say_once(told: &Mutex<BTreeSet<String>>, failure: &SpeechFailure) {
 }
 
 fn understand(waiting: &Receiver<Sentence>, minds: &ArcSwap<Minds>) {
-    while let Ok(Sentence { bot, language, text, tell }) = waiting.recv() {
+    while let Ok(Sentence { bot, language, text, others, tell }) = waiting.recv() {
         let minds = minds.load_full();
-        let understood = minds.get(&bot).map(|mind| Understood::find(&mind.understanding, &mind.bot, &language, &text));
+        let find = |mind: &Arc<Mind>| Understood::find_heard(&mind.understanding, &mind.bot, &language, &text, &others);
+        let understood = minds.get(&bot).map(find);
         tell(understood);
     }
 }
@@ -160,13 +163,13 @@ impl Listener for Hall {
                 let _ = inputs.try_send(heard(hearing, None));
                 return;
             };
-            let text = words.text.clone();
+            let (text, others) = (words.text.clone(), words.alternatives.clone());
             let own = inputs.clone();
             let answer = hearing.clone();
             let tell = Box::new(move |understood| {
                 let _ = own.try_send(heard(answer, understood));
             });
-            let sentence = Sentence { bot: bot.clone(), language: told_language.clone(), text, tell };
+            let sentence = Sentence { bot: bot.clone(), language: told_language.clone(), text, others, tell };
             if let Err(refused) = sentences.try_send(sentence) {
                 (refused.into_inner().tell)(None);
             }

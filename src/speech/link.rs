@@ -28,6 +28,10 @@ const REPORTS: usize = 64;
 pub enum Order {
     Audio(Vec<i16>),
     Hints(Hints),
+    /// The speaker has paused, perhaps for good.
+    Pause,
+    /// And speaks again.
+    GoOn,
     Finish(u64),
     Discard,
 }
@@ -174,6 +178,8 @@ async fn serve(engine: String, mut framed: Framed, mut orders: mpsc::Receiver<Or
                     None => return,
                     Some(Order::Audio(pcm)) => Frame::audio(&pcm),
                     Some(Order::Hints(hints)) => message::frame(&Ask::Hints(message::bounded(hints))),
+                    Some(Order::Pause) => message::frame(&Ask::Pause),
+                    Some(Order::GoOn) => message::frame(&Ask::GoOn),
                     Some(Order::Finish(utterance)) => message::frame(&Ask::Finish { utterance }),
                     Some(Order::Discard) => message::frame(&Ask::Discard),
                 };

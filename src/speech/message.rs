@@ -10,6 +10,8 @@ use crate::heard::{HeardWord, Hints};
 
 /// The one version there is.
 pub const PROTOCOL: u32 = 1;
+/// Other texts of one utterance.
+pub const MOST_ALTERNATIVES: usize = 4;
 /// Phrases of one hint, and bytes of one of them.
 pub const MOST_PHRASES: usize = 1_000;
 pub const LONGEST_PHRASE: usize = 200;
@@ -30,6 +32,8 @@ pub enum Ask {
         hints: Hints,
     },
     Hints(Hints),
+    Pause,
+    GoOn,
     Finish {
         utterance: u64,
     },
@@ -89,6 +93,9 @@ pub enum Refusal {
 pub struct Words {
     pub utterance: u64,
     pub text: String,
+    /// Likeliest first; what is beyond `MOST_ALTERNATIVES` is passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
     pub confidence: f32,
     #[serde(default)]
     pub words: Vec<Word>,
@@ -156,9 +163,12 @@ mod tests {
         let text = |ask: &Ask| serde_json::to_string(ask).unwrap();
         assert_eq!(text(&Ask::Hello { protocol: 1, token: None }), r#"{"type":"hello","protocol":1}"#);
         assert_eq!(text(&Ask::Discard), r#"{"type":"discard"}"#);
-        let hints = Hints { phrases: vec!["yes".to_owned()], only: true };
-        assert_eq!(text(&Ask::Hints(hints)), r#"{"type":"hints","phrases":["yes"],"only":true}"#);
-        let words = Tell::Final(Words { utterance: 2, text: "yes".to_owned(), confidence: 0.5, words: Vec::new() });
+        assert_eq!(text(&Ask::Pause), r#"{"type":"pause"}"#);
+        assert_eq!(text(&Ask::GoOn), r#"{"type":"go_on"}"#);
+        let hints = Hints { phrases: vec!["yes".to_owned()], only: true, whole: false };
+        assert_eq!(text(&Ask::Hints(hints)), r#"{"type":"hints","phrases":["yes"],"only":true,"whole":false}"#);
+        let words = Words { utterance: 2, text: "yes".to_owned(), confidence: 0.5, ..Words::default() };
+        let words = Tell::Final(words);
         assert_eq!(
             serde_json::to_string(&words).unwrap(),
             r#"{"type":"final","utterance":2,"text":"yes","confidence":0.5,"words":[]}"#
@@ -167,12 +177,12 @@ mod tests {
 
     #[test]
     fn hints_are_cut_to_one_frame() {
-        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false };
+        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false, whole: false };
         let cut = bounded(hints);
         assert!(!cut.phrases.is_empty());
         let Frame::Message(bytes) = frame(&Ask::Hints(cut)) else { panic!("no message") };
         assert!(bytes.len() < super::super::wire::LARGEST, "{} bytes", bytes.len());
-        let long = Hints { phrases: vec!["a".repeat(201), String::new(), "b".to_owned()], only: false };
+        let long = Hints { phrases: vec!["a".repeat(201), String::new(), "b".to_owned()], only: false, whole: false };
         assert_eq!(bounded(long).phrases, ["b"]);
     }
 }

@@ -51,6 +51,11 @@ pub trait Engine: Send + Sync + 'static {
 pub trait Session {
     /// The words so far, when they have changed and the engine follows along.
     fn audio(&mut self, pcm: &[i16]) -> Result<Option<String>, String>;
+    /// The speaker has paused: what was said may be all. An engine of whole utterances can begin with it now, for what
+    /// comes until `finish` is silence, unless `go_on` is called before. The words so far.
+    fn pause(&mut self) -> Result<Option<String>, String>;
+    /// It was not all.
+    fn go_on(&mut self);
     /// The utterance is over.
     fn finish(&mut self) -> Result<Words, String>;
     /// The utterance was none.
@@ -318,14 +323,14 @@ impl<E: Engine> Served<E> {
         };
         let (orders, to_session) = sync_channel(ORDERS);
         let (answers, mut answered) = mpsc::channel(ANSWERS);
-        let behind = Arc::new(AtomicU64::new(0));
-        let worker = Worker { answers, behind: behind.clone(), permit };
+        let (behind, turn) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let worker = Worker { answers, behind: behind.clone(), turn: turn.clone(), permit };
         let engine = self.engine.clone();
         let opening = move || worker.run(engine.as_ref(), &language, sample_rate_hz, &hints, &to_session);
         if std::thread::Builder::new().name("stream".to_owned()).spawn(opening).is_err() {
             return refuse(framed, Refusal::Engine, "no thread can be started".to_owned()).await;
         }
-        let stream = Streaming { orders, behind, sample_rate_hz };
+        let stream = Streaming { orders, behind, turn, sample_rate_hz };
         stream.serve(framed, &mut answered).await;
     }
 
@@ -356,6 +361,9 @@ async fn refuse(framed: &mut Framed, reason: Refusal, message: String) {
 enum Order {
     Audio(Vec<i16>),
     Hints(Hints),
+    /// With its number: one that is over when the engine comes to it is not worth its while.
+    Pause(u64),
+    GoOn,
     Finish(u64),
     Discard,
 }
@@ -365,6 +373,8 @@ struct Streaming {
     orders: SyncSender<Order>,
     /// Samples that the engine has not taken yet.
     behind: Arc<AtomicU64>,
+    /// Counts pauses, and their ends.
+    turn: Arc<AtomicU64>,
     sample_rate_hz: u32,
 }
 
@@ -403,6 +413,11 @@ impl Streaming {
         self.behind.load(Ordering::Relaxed) * 1_000 / u64::from(self.sample_rate_hz)
     }
 
+    /// The number of the pause that begins, or is over.
+    fn next_turn(&self) -> u64 {
+        self.turn.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// The answer that needs no engine, where there is one.
     fn take(&self, frame: Frame) -> Result<Option<Tell>, String> {
         let order = match frame {
@@ -420,8 +435,16 @@ impl Streaming {
                     check_hints(&hints)?;
                     Order::Hints(hints)
                 }
+                Ok(Ask::Pause) => Order::Pause(self.next_turn()),
+                Ok(Ask::GoOn) => {
+                    self.next_turn();
+                    Order::GoOn
+                }
                 Ok(Ask::Finish { utterance }) => Order::Finish(utterance),
-                Ok(Ask::Discard) => Order::Discard,
+                Ok(Ask::Discard) => {
+                    self.next_turn();
+                    Order::Discard
+                }
                 Ok(Ask::Open { .. } | Ask::Hello { .. }) => return Err("the stream is open already".to_owned()),
                 Ok(Ask::Unknown) => return Ok(None),
                 Err(error) => return Err(format!("a message that is not understood: {error}")),
@@ -435,6 +458,7 @@ impl Streaming {
 struct Worker {
     answers: mpsc::Sender<Tell>,
     behind: Arc<AtomicU64>,
+    turn: Arc<AtomicU64>,
     permit: OwnedSemaphorePermit,
 }
 
@@ -462,6 +486,12 @@ impl Worker {
                     let partial = session.audio(&pcm)?;
                     self.behind.fetch_sub(pcm.len() as u64, Ordering::Relaxed);
                     partial.map(|text| Tell::Partial { text })
+                }
+                Order::Pause(turn) if turn != self.turn.load(Ordering::Relaxed) => None,
+                Order::Pause(_) => session.pause()?.map(|text| Tell::Partial { text }),
+                Order::GoOn => {
+                    session.go_on();
+                    None
                 }
                 Order::Finish(utterance) => {
                     let words = session.finish()?;

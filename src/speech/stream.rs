@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::link::{Link, Order, Report};
-use super::message::Words;
+use super::message::{MOST_ALTERNATIVES, Words};
 use super::sounds::{FromMedia, Sound};
 use super::{Ready, Request};
 use crate::audio::{EndPointer, Turn};
@@ -27,6 +27,9 @@ const WAITING: usize = 200;
 const AWAITED: usize = 4;
 /// Silence after which an utterance that is one of the hinted phrases, whole, is over.
 const COMPLETE: Duration = Duration::from_millis(240);
+/// Silence after which an engine is told that this may have been all. Between the words of a sentence it is seldom as long;
+/// where it is, an engine of whole utterances has worked in vain.
+const PAUSE: Duration = Duration::from_millis(240);
 
 #[derive(Clone, Debug)]
 pub enum Control {
@@ -67,6 +70,8 @@ pub struct Ear {
     /// Audio of the utterance under way that the engine was given, and how much of it came before speech.
     given: Duration,
     before: Duration,
+    /// The engine was told of the silence that lasts.
+    paused: bool,
     partial: String,
     awaited: VecDeque<Awaited>,
 }
@@ -85,6 +90,7 @@ impl Ear {
             utterance: 0,
             given: Duration::ZERO,
             before: Duration::ZERO,
+            paused: false,
             partial: String::new(),
             awaited: VecDeque::new(),
         }
@@ -193,20 +199,33 @@ impl Ear {
                 let voiced = self.pointer.finish();
                 self.ended(voiced)
             }
+            None if was_speaking => self.pause_or_go_on(),
             None => Ok(()),
         }
     }
 
     /// Everything that was hinted has been said, and a breath after it.
     fn is_complete(&self) -> bool {
-        self.request.hints.only
+        let Hints { phrases, only, whole } = &self.request.hints;
+        (*only || *whole)
             && self.pointer.silence() >= COMPLETE
-            && self.request.hints.phrases.iter().any(|phrase| phrase.eq_ignore_ascii_case(&self.partial))
+            && phrases.iter().any(|phrase| is(phrase, &self.partial))
+    }
+
+    /// Tells the engine when the speaker falls silent, and when that was only a pause.
+    fn pause_or_go_on(&mut self) -> Result<(), SpeechFailure> {
+        let pauses = self.pointer.silence() >= PAUSE;
+        if pauses == self.paused {
+            return Ok(());
+        }
+        self.paused = pauses;
+        self.order(if pauses { Order::Pause } else { Order::GoOn })
     }
 
     fn began(&mut self, ago: Duration) -> Result<(), SpeechFailure> {
         (self.tell)(Hearing::Started);
         self.utterance += 1;
+        self.paused = false;
         self.partial.clear();
         let pieces = (ago + BEFORE).as_millis().div_ceil(PIECE.as_millis());
         let first = self.kept.len().saturating_sub(usize::try_from(pieces).unwrap_or(KEPT));
@@ -272,6 +291,16 @@ impl Ear {
     }
 }
 
+/// Whether a phrase is what was said, whatever the engine thinks of capitals and full stops.
+fn is(phrase: &str, said: &str) -> bool {
+    let letters = |text: &str| -> Vec<String> {
+        let plain = text.to_lowercase().replace(|letter: char| !letter.is_alphanumeric() && letter != '\'', " ");
+        plain.split_whitespace().map(str::to_owned).collect()
+    };
+    let said = letters(said);
+    !said.is_empty() && letters(phrase) == said
+}
+
 fn heard(words: Words, awaited: &Awaited, latency: Duration, engine: String) -> Heard {
     let words_heard = words.words.into_iter().map(|word| {
         let mut word = HeardWord::from(word);
@@ -279,8 +308,11 @@ fn heard(words: Words, awaited: &Awaited, latency: Duration, engine: String) -> 
         word.end = word.end.saturating_sub(awaited.before);
         word
     });
+    let mut alternatives = words.alternatives;
+    alternatives.truncate(MOST_ALTERNATIVES);
     Heard {
         text: words.text,
+        alternatives,
         confidence: words.confidence.clamp(0.0, 1.0),
         words: words_heard.collect(),
         engine,

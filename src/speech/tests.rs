@@ -24,6 +24,8 @@ struct Counting;
 
 struct Counted {
     samples: usize,
+    /// How many there were at the last pause.
+    paused: Option<usize>,
     hinted: Vec<String>,
 }
 
@@ -36,7 +38,7 @@ impl Engine for Counting {
         if language == "zz" {
             return Err("the model of zz is broken".to_owned());
         }
-        Ok(Box::new(Counted { samples: 0, hinted: hints.phrases.clone() }))
+        Ok(Box::new(Counted { samples: 0, paused: None, hinted: hints.phrases.clone() }))
     }
 }
 
@@ -51,15 +53,26 @@ impl Session for Counted {
         Ok((self.samples == 320).then(|| "two pieces".to_owned()))
     }
 
+    fn pause(&mut self) -> Result<Option<String>, String> {
+        self.paused = Some(self.samples);
+        Ok(Some(format!("{} so far", self.samples)))
+    }
+
+    fn go_on(&mut self) {
+        self.paused = None;
+    }
+
     fn finish(&mut self) -> Result<Words, String> {
-        let count = std::mem::take(&mut self.samples);
+        let all = std::mem::take(&mut self.samples);
+        let count = self.paused.take().unwrap_or(all);
         let word = Word { word: count.to_string(), confidence: 0.75, start_ms: 0, end_ms: count as u64 / 8 };
         let text = format!("{count} samples {}", self.hinted.join(" "));
-        Ok(Words { utterance: 0, text: text.trim().to_owned(), confidence: 0.75, words: vec![word] })
+        Ok(Words { text: text.trim().to_owned(), confidence: 0.75, words: vec![word], ..Words::default() })
     }
 
     fn discard(&mut self) {
         self.samples = 0;
+        self.paused = None;
     }
 
     fn hint(&mut self, hints: &Hints) -> Result<(), String> {
@@ -126,8 +139,38 @@ async fn utterances_come_back_as_words_one_after_the_other() {
     assert_eq!(report(&mut link).await, Report::Partial("two pieces".to_owned()));
     order(&link, Order::Discard).await;
     assert_eq!(words_of(&mut link, 800).await, "800 samples", "what was discarded is not in it");
-    order(&link, Order::Hints(Hints { phrases: vec!["yes".to_owned()], only: true })).await;
+    order(&link, Order::Hints(Hints { phrases: vec!["yes".to_owned()], only: true, whole: false })).await;
     assert_eq!(words_of(&mut link, 801).await, "801 samples yes");
+}
+
+#[tokio::test]
+async fn what_was_understood_at_a_pause_is_taken_where_nothing_more_was_said() {
+    let (place, _folder) = worker(1).await;
+    let mut link = open(&place).await.unwrap();
+    for (goes_on, all) in [(false, "160 samples"), (true, "240 samples")] {
+        order(&link, Order::Audio(vec![1; 160])).await;
+        order(&link, Order::Pause).await;
+        assert_eq!(report(&mut link).await, Report::Partial("160 so far".to_owned()));
+        if goes_on {
+            order(&link, Order::GoOn).await;
+        }
+        order(&link, Order::Audio(vec![1; 80])).await;
+        order(&link, Order::Finish(1)).await;
+        let Report::Final(words) = report(&mut link).await else { panic!("no words") };
+        assert_eq!(words.text, all);
+    }
+}
+
+#[tokio::test]
+async fn an_engine_at_work_passes_over_a_pause_that_is_over() {
+    let (place, _folder) = worker(1).await;
+    let mut link = open(&place).await.unwrap();
+    for ask in [Order::Audio(vec![BLOCKS; 160]), Order::Pause, Order::GoOn, Order::Audio(vec![1; 80]), Order::Finish(1)]
+    {
+        order(&link, ask).await;
+    }
+    let Report::Final(words) = report(&mut link).await else { panic!("the pause was worked on") };
+    assert_eq!(words.text, "240 samples");
 }
 
 #[tokio::test]

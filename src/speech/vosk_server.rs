@@ -77,7 +77,7 @@ impl Utterance {
 
     fn finish(self, utterance: u64) -> Words {
         let confidence = mean(&self.words);
-        Words { utterance, text: self.so_far(""), confidence, words: self.words }
+        Words { utterance, text: self.so_far(""), confidence, words: self.words, ..Words::default() }
     }
 }
 
@@ -179,6 +179,8 @@ impl Client {
                             socket = self.connect().await?;
                         }
                     }
+                    // It follows along.
+                    Some(Order::Pause | Order::GoOn) => {}
                     Some(Order::Discard) => {
                         utterance = Utterance::default();
                         used = false;

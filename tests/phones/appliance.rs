@@ -172,6 +172,10 @@ impl Appliance {
         eventually(Duration::from_secs(10), "the appliance ends", || child.try_wait().ok()?)
     }
 
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().expect("a running appliance").id()
+    }
+
     fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("a running appliance");
         let pid = Pid::from_raw(child.id() as i32).expect("a pid");

@@ -7,13 +7,20 @@
 // Real time is what these tests are about.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "../support/audio.rs"]
+#[allow(dead_code, reason = "the tests of the end-pointer use the rest")]
+mod audio;
 #[path = "../support/provider.rs"]
 mod provider;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/voices.rs"]
+#[allow(dead_code, reason = "the tests of the engines use the rest")]
+mod voices;
 
 mod appliance;
 mod baresip;
+mod calling;
 mod desk;
 mod rtp;
 mod sipp;
@@ -22,6 +29,7 @@ mod sound;
 mod agents;
 mod bridged;
 mod callback;
+mod callbots;
 mod conference;
 mod consult;
 mod crash;

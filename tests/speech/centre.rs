@@ -11,6 +11,7 @@ use relais::speech::{Recognisers, Request, State, Stream};
 use tokio::runtime::Runtime;
 
 use crate::audio::silence;
+use crate::voices::models;
 
 /// A worker reads its model in so long, also on a busy machine.
 const STARTS: Duration = Duration::from_secs(60);
@@ -25,12 +26,6 @@ pub fn worker(engine: SpeechEngine) -> PathBuf {
     let folder = std::env::var_os("RELAIS_WORKERS").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release"));
     folder.join(engine.program().expect("a worker of ours"))
-}
-
-/// Where deploy/test and deploy/run put models; `RELAIS_MODELS` names another folder.
-pub fn models() -> PathBuf {
-    let named = std::env::var_os("RELAIS_MODELS").map(PathBuf::from);
-    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("models"))
 }
 
 /// An engine of the demo, or what of it is missing.

@@ -9,10 +9,11 @@
 mod audio;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/voices.rs"]
+mod voices;
 #[path = "../support/words.rs"]
 mod word_errors;
 
 mod centre;
 mod deaths;
-mod voices;
 mod words;

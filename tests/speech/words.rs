@@ -9,9 +9,9 @@ use relais::heard::{Hearing, Hints};
 use relais::settings::{Speech, SpeechEngine, SpeechPlace, SpeechRemote, SpeechScheme};
 
 use crate::audio::silence;
-use crate::centre::{Centre, english, french, korean, models};
+use crate::centre::{Centre, english, french, korean};
 use crate::support::skip;
-use crate::voices::{espeak, piper, recorded};
+use crate::voices::{espeak, models, piper, recorded};
 use crate::word_errors::word_errors;
 
 /// What this model understands of espeak-ng, which is not much: it takes free speech of it for something else.
@@ -60,7 +60,7 @@ const END: Duration = Duration::from_millis(700);
 /// Whole phrases and nothing else.
 pub fn korean_hints() -> Hints {
     let phrases = KOREAN.into_iter().chain(["네", "아니요"]).map(str::to_owned);
-    Hints { phrases: phrases.collect(), only: true }
+    Hints { phrases: phrases.collect(), only: true, whole: false }
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_korean_grammar_is_kept_to_and_ends_the_utterance_sooner() {
         (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
     };
     let centre = Centre::ready(engine);
-    let hints = Hints { phrases: vec!["네".to_owned(), "아니요".to_owned()], only: true };
+    let hints = Hints { phrases: vec!["네".to_owned(), "아니요".to_owned()], only: true, whole: false };
     let caller = centre.call("ko", hints).expect("a stream");
     let no = espeak("ko", "아니요").expect("it spoke before");
     for (pcm, said) in [(&yes, "네"), (&no, "아니요"), (&yes, "네")] {

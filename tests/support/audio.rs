@@ -81,6 +81,36 @@ pub fn noise(seconds: f64, db: f64, seed: u64) -> Vec<i16> {
     at_level(&samples, db)
 }
 
+/// A number from 0 to 1.
+pub fn share(random: &mut ChaCha8Rng) -> f64 {
+    f64::from(random.next_u32()) / f64::from(u32::MAX)
+}
+
+/// Engines far away, and cars that pass: a rumble that falls by 6 dB an octave, and the hiss of tyres about 900 Hz that
+/// comes and goes every few seconds.
+pub fn street(samples: usize, seed: u64) -> Vec<i16> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let rate = f64::from(RATE_HZ);
+    let mut cars = Vec::new();
+    let mut next = 3.0 * share(&mut random);
+    while next < samples as f64 / rate + 3.0 {
+        cars.push((next, 0.6 + 0.6 * share(&mut random)));
+        next += 2.5 + 1.5 * share(&mut random);
+    }
+    let (mut rumble, mut low, mut band) = (0.0, 0.0, 0.0);
+    let sound = (0..samples).map(|at| {
+        let (first, second) = (share(&mut random) - 0.5, share(&mut random) - 0.5);
+        rumble += std::f64::consts::TAU * 40.0 / rate * (12.0 * first - rumble);
+        // Two poles: below 1.4 kHz, and without what is below 500 Hz.
+        low += std::f64::consts::TAU * 1_400.0 / rate * 0.6 * (second - low);
+        band += std::f64::consts::TAU * 500.0 / rate * (low - band);
+        let time = at as f64 / rate;
+        let near: f64 = cars.iter().map(|(passes, lasts)| (-((time - passes) / lasts).powi(2)).exp()).sum();
+        ((rumble + 1.5 * near * (low - band)) * 8_000.0) as i16
+    });
+    sound.collect()
+}
+
 /// A cough: a burst of noise in the range of a throat, steep at its start, over in a quarter of a second.
 pub fn cough(seed: u64) -> Vec<i16> {
     let raw = noise(0.26, -12.0, seed);

@@ -93,6 +93,11 @@ impl Session for Stream {
             DecodingState::Running if !self.pieces.is_multiple_of(PIECES) => return Ok(None),
             DecodingState::Running => {}
         }
+        self.pause()
+    }
+
+    /// The words so far, when they are others than the last time.
+    fn pause(&mut self) -> Result<Option<String>, String> {
         let text = self.said.so_far(self.recognizer.partial_result().partial);
         if text.is_empty() || text == self.partial {
             return Ok(None);
@@ -100,6 +105,8 @@ impl Session for Stream {
         self.partial.clone_from(&text);
         Ok(Some(text))
     }
+
+    fn go_on(&mut self) {}
 
     fn finish(&mut self) -> Result<Words, String> {
         add(&mut self.said, self.recognizer.final_result());

@@ -59,7 +59,7 @@ impl Said {
         let confidence = mean(&self.words);
         let text = self.so_far("");
         self.words.retain(|word| word.word != UNKNOWN);
-        Words { utterance: 0, text, confidence, words: self.words }
+        Words { text, confidence, words: self.words, ..Words::default() }
     }
 }
 

@@ -23,6 +23,7 @@ use text::Alphabet;
 /// is as good and three times faster. Of 167 words that Piper said through the telephone tiny.en got 5 wrong with 8 s, 4 with
 /// 27 s, 7 with 5 s and 57 with 3 s, where it loses the end of a sentence and repeats itself.
 const SILENCE: usize = 8 * RATE_HZ;
+/// Until it is as long as this.
 const WHOLE: usize = 30 * RATE_HZ;
 /// What is longer is not listened to: the server cuts utterances long before.
 const LONGEST: usize = 28 * RATE_HZ;
@@ -30,6 +31,9 @@ const LONGEST: usize = 28 * RATE_HZ;
 const STATE_MS: u64 = 20;
 /// Of those words, in white noise at 15 dB, 11 were wrong with five beams and 13 with one, which saves a third of the time.
 const BEAM: usize = 5;
+/// A model that repeated itself may say no sequence of so many tokens twice when it tries again. Each digit of a number is a
+/// token.
+const NO_REPEATS: usize = 5;
 /// Tokens of speech are at most so many a second; a model that gives more is repeating itself.
 const TOKENS_A_SECOND: usize = 8;
 
@@ -42,11 +46,24 @@ struct Model {
     name: String,
 }
 
+/// What an utterance was taken for.
+struct Decoded {
+    tokens: Vec<String>,
+    ids: Vec<usize>,
+    /// Tokens of what it may have been instead, likeliest first.
+    others: Vec<Vec<String>>,
+    /// How likely the tokens are, and how likely it is that nobody spoke.
+    sure: f32,
+    no_speech: f32,
+}
+
 struct Stream {
     model: Arc<Model>,
     language: String,
     upsampler: Option<Upsampler>,
     samples: Vec<f32>,
+    /// Of the samples until the last pause, after which nothing more was said.
+    early: Option<Words>,
 }
 
 struct Engines(Arc<Model>);
@@ -63,7 +80,7 @@ impl Engine for Engines {
             return Err(format!("this model does not know the language '{language}'"));
         }
         let upsampler = (sample_rate_hz == 8_000).then(Upsampler::new);
-        Ok(Box::new(Stream { model: self.0.clone(), language, upsampler, samples: Vec::new() }))
+        Ok(Box::new(Stream { model: self.0.clone(), language, upsampler, samples: Vec::new(), early: None }))
     }
 }
 
@@ -83,12 +100,29 @@ impl Session for Stream {
         Ok(None)
     }
 
+    /// The end-pointer waits on to be sure that the speaker has ended, and what is done meanwhile need not be waited for.
+    fn pause(&mut self) -> Result<Option<String>, String> {
+        let words = self.model.transcribe(&self.samples, &self.language)?;
+        let text = (!words.text.is_empty()).then(|| words.text.clone());
+        self.early = Some(words);
+        Ok(text)
+    }
+
+    fn go_on(&mut self) {
+        self.early = None;
+    }
+
     fn finish(&mut self) -> Result<Words, String> {
-        self.model.transcribe(&std::mem::take(&mut self.samples), &self.language)
+        let samples = std::mem::take(&mut self.samples);
+        match self.early.take() {
+            Some(words) => Ok(words),
+            None => self.model.transcribe(&samples, &self.language),
+        }
     }
 
     fn discard(&mut self) {
         self.samples.clear();
+        self.early = None;
     }
 
     fn hint(&mut self, _hints: &Hints) -> Result<(), String> {
@@ -123,46 +157,63 @@ impl Model {
     }
 
     fn transcribe(&self, samples: &[f32], language: &str) -> Result<Words, String> {
-        let short = self.listen(samples, (samples.len() + SILENCE).min(WHOLE), language)?;
-        match short {
-            Some(words) => Ok(words),
-            None => Ok(self.listen(samples, WHOLE, language)?.unwrap_or_default()),
-        }
-    }
-
-    /// The words in `length` samples, silence behind them; `None` when the model repeats itself.
-    fn listen(&self, samples: &[f32], length: usize, language: &str) -> Result<Option<Words>, String> {
-        let columns = length.div_ceil(2 * HOP) * 2;
+        let columns = (samples.len() + SILENCE).min(WHOLE).div_ceil(2 * HOP) * 2;
         let mut spectrogram = self.mel.spectrogram(samples, columns)?;
         let features = StorageView::new(&[1, self.whisper.n_mels(), columns], &mut spectrogram, Device::CPU);
         let encoded = self.whisper.encode(&features.map_err(said)?, false).map_err(said)?;
         let prompt = self.prompt(language);
         let seconds = samples.len().div_ceil(RATE_HZ);
-        let options = WhisperOptions {
+        let mut options = WhisperOptions {
             beam_size: BEAM,
+            // The other beams are there anyhow, and a wish misheard in one is often heard in another.
+            num_hypotheses: BEAM,
             max_length: (16 + TOKENS_A_SECOND * seconds).min(448),
             return_scores: true,
             return_no_speech_prob: true,
             ..WhisperOptions::default()
         };
-        let results = self.whisper.generate(&encoded, std::slice::from_ref(&prompt), &options).map_err(said)?;
-        let Some(result) = results.into_iter().next() else { return Ok(Some(Words::default())) };
-        let (Some(tokens), Some(ids)) = (result.sequences.first(), result.sequences_ids.first()) else {
-            return Ok(Some(Words::default()));
-        };
-        if text::repeats_itself(tokens) && length < WHOLE {
-            return Ok(None);
+        let mut result = self.decode(&encoded, &prompt, &options)?;
+        if result.as_ref().is_some_and(|Decoded { tokens, .. }| text::repeats_itself(tokens)) {
+            options.no_repeat_ngram_size = NO_REPEATS;
+            result = self.decode(&encoded, &prompt, &options)?;
         }
-        let text = self.alphabet.text(tokens).trim().to_owned();
+        let Some(Decoded { tokens, ids, others, sure, no_speech }) = result else { return Ok(Words::default()) };
+        let text = self.alphabet.text(&tokens).trim().to_owned();
+        let mut alternatives: Vec<String> = Vec::new();
+        for other in others.iter().map(|tokens| self.alphabet.text(tokens).trim().to_owned()) {
+            if other != text && !alternatives.contains(&other) {
+                alternatives.push(other);
+            }
+        }
         let start: Vec<usize> = prompt.iter().filter_map(|token| self.ids.get(token).copied()).collect();
         let frames = columns.min(samples.len() / HOP).max(2);
-        let aligned = self.whisper.align(&encoded, &start, std::slice::from_ref(ids), &[frames], 7).map_err(said)?;
+        let aligned = self.whisper.align(&encoded, &start, &[ids], &[frames], 7).map_err(said)?;
         let words = aligned
             .first()
-            .map_or_else(Vec::new, |aligned| self.words(tokens, &aligned.alignments, &aligned.text_token_probs));
-        let sure = result.scores.first().map_or(0.0, |score| score.exp());
+            .map_or_else(Vec::new, |aligned| self.words(&tokens, &aligned.alignments, &aligned.text_token_probs));
         let confidence = if words.is_empty() { sure } else { sure.min(mean(&words)) };
-        Ok(Some(Words { utterance: 0, text, confidence: confidence * (1.0 - result.no_speech_prob), words }))
+        Ok(Words { utterance: 0, text, alternatives, confidence: confidence * (1.0 - no_speech), words })
+    }
+
+    /// The likeliest tokens behind the prompt.
+    fn decode(
+        &self,
+        encoded: &StorageView<'_>,
+        prompt: &Vec<String>,
+        options: &WhisperOptions,
+    ) -> Result<Option<Decoded>, String> {
+        let results = self.whisper.generate(encoded, std::slice::from_ref(prompt), options).map_err(said)?;
+        let decoded = results.into_iter().next().and_then(|result| {
+            let mut sequences = result.sequences.into_iter();
+            Some(Decoded {
+                tokens: sequences.next()?,
+                others: sequences.collect(),
+                ids: result.sequences_ids.into_iter().next()?,
+                sure: result.scores.first().map_or(0.0, |score| score.exp()),
+                no_speech: result.no_speech_prob,
+            })
+        });
+        Ok(decoded)
     }
 
     fn prompt(&self, language: &str) -> Vec<String> {

@@ -32,6 +32,9 @@ const EXACT: f32 = 1e-3;
 const ROUGH: f32 = 3e-2;
 const FOLDS: usize = 5;
 
+/// How likely a further text of an utterance is beside the one before it.
+const FADES: f32 = 0.6;
+
 /// Of the examples of `none`, held back, so many may be taken for a wish.
 const NONSENSE_TAKEN: f32 = 0.10;
 
@@ -123,13 +126,20 @@ impl Matcher {
         self.threshold
     }
 
-    /// What `text` is taken for, by `threshold` where the operator has set one; `None` for a text without words.
-    pub fn guess(&self, text: &str, encoder: Option<&Encoder>, threshold: Option<f32>) -> Option<Guess> {
+    /// What `text` is taken for, by `threshold` where the operator has set one; `None` for a text without words. Where it may
+    /// have been one of the `others` as well, each counts by how likely it is.
+    pub fn guess(
+        &self,
+        text: &str,
+        others: &[String],
+        encoder: Option<&Encoder>,
+        threshold: Option<f32>,
+    ) -> Option<Guess> {
         let plain = plain(text);
         if plain.is_empty() {
             return None;
         }
-        let probabilities = self.probabilities(&plain, encoder);
+        let probabilities = self.of_all(&plain, others, encoder);
         let (none, intents) = probabilities.split_last()?;
         let best = |except: Option<usize>| {
             let others = intents.iter().copied().enumerate().filter(|(intent, _)| Some(*intent) != except);
@@ -145,6 +155,25 @@ impl Matcher {
                 Some(Guess { intent, confidence, second, accepted })
             }
         }
+    }
+
+    /// Those of what was heard and of what it may have been instead, each `FADES` as likely as the one before.
+    fn of_all(&self, text: &str, others: &[String], encoder: Option<&Encoder>) -> Vec<f32> {
+        let mut sum = self.probabilities(text, encoder);
+        let mut seen = vec![text.to_owned()];
+        let (mut share, mut whole) = (1.0, 1.0);
+        for other in others.iter().map(|other| plain(other)) {
+            // Texts that differ in capitals and full stops are one.
+            if other.is_empty() || seen.contains(&other) {
+                continue;
+            }
+            share *= FADES;
+            whole += share;
+            sum.iter_mut().zip(self.probabilities(&other, encoder)).for_each(|(sum, more)| *sum += share * more);
+            seen.push(other);
+        }
+        sum.iter_mut().for_each(|sum| *sum /= whole);
+        sum
     }
 
     fn probabilities(&self, plain: &str, encoder: Option<&Encoder>) -> Vec<f32> {

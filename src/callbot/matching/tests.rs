@@ -55,26 +55,40 @@ fn what_is_like_an_example_is_understood_without_an_encoder() {
         ("wear is my oder", 0),
         ("are you open on sundays", 1),
     ] {
-        let guess = matcher.guess(text, None, Some(0.3)).unwrap();
+        let guess = matcher.guess(text, &[], None, Some(0.3)).unwrap();
         assert_eq!(guess.intent, intent, "{text}: {guess:?}");
         assert!(guess.accepted, "{text}: {guess:?}");
     }
 }
 
 #[test]
+fn a_wish_that_was_misheard_is_found_in_what_it_may_have_been_instead() {
+    let matcher = Matcher::learn(&examples(), 2, None).unwrap();
+    let misheard = "wear east mild her";
+    assert!(!matcher.guess(misheard, &[], None, Some(0.5)).unwrap().accepted);
+    let others = ["Wear east mild her.", "where is my order", "when is my order"].map(str::to_owned);
+    let guess = matcher.guess(misheard, &others, None, Some(0.5)).unwrap();
+    assert!(guess.intent == 0 && guess.accepted, "{guess:?}");
+    let stranger = ["zzz qqq".to_owned(), " … ".to_owned()];
+    let (alone, beside) = ("are you open on sundays", matcher.guess("are you open on sundays", &stranger, None, None));
+    let alone = matcher.guess(alone, &[], None, None).unwrap();
+    assert!(beside.unwrap().confidence < alone.confidence, "what it may be instead speaks against it");
+}
+
+#[test]
 fn an_example_word_for_word_is_certain() {
     let matcher = Matcher::learn(&examples(), 2, None).unwrap();
-    let guess = matcher.guess("When are you OPEN?", None, None).unwrap();
+    let guess = matcher.guess("When are you OPEN?", &[], None, None).unwrap();
     assert_eq!((guess.intent, guess.confidence, guess.accepted), (1, 1.0, true));
-    assert!(!matcher.guess("Tell me a joke!", None, None).unwrap().accepted);
+    assert!(!matcher.guess("Tell me a joke!", &[], None, None).unwrap().accepted);
 }
 
 #[test]
 fn strange_texts_are_not_accepted_and_silence_is_no_guess() {
     let matcher = Matcher::learn(&examples(), 2, None).unwrap();
-    assert_eq!(matcher.guess(" …! ", None, None), None);
+    assert_eq!(matcher.guess(" …! ", &[], None, None), None);
     for text in ["zzz qqq", "\u{0}\u{1f600}", "一二三"] {
-        assert!(!matcher.guess(text, None, None).is_some_and(|guess| guess.accepted), "{text}");
+        assert!(!matcher.guess(text, &[], None, None).is_some_and(|guess| guess.accepted), "{text}");
     }
     assert!(Matcher::learn(&[], 2, None).is_none());
 }
@@ -83,7 +97,7 @@ fn strange_texts_are_not_accepted_and_silence_is_no_guess() {
 fn two_lessons_of_the_same_examples_are_alike() {
     let (one, other) = (Matcher::learn(&examples(), 2, None), Matcher::learn(&examples(), 2, None));
     for text in ["where is it", "open", "hello there"] {
-        let guesses = [&one, &other].map(|matcher| matcher.as_ref().unwrap().guess(text, None, None));
+        let guesses = [&one, &other].map(|matcher| matcher.as_ref().unwrap().guess(text, &[], None, None));
         assert_eq!(guesses[0], guesses[1]);
     }
 }
@@ -92,6 +106,6 @@ fn two_lessons_of_the_same_examples_are_alike() {
 fn the_encoder_sees_through_other_words() {
     let Some(encoder) = super::super::tests::encoder() else { return };
     let matcher = Matcher::learn(&examples(), 2, Some(encoder)).unwrap();
-    let guess = matcher.guess("did the package ship already", Some(encoder), None).unwrap();
+    let guess = matcher.guess("did the package ship already", &[], Some(encoder), None).unwrap();
     assert_eq!(guess.intent, 0, "{guess:?}");
 }

@@ -5,19 +5,29 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::audio::{at_level, read, telephone};
-use crate::centre::models;
 
-fn carried(path: &Path) -> Vec<i16> {
-    telephone(&at_level(&read(path), -23.0))
+/// Where deploy/test and deploy/run put models; `RELAIS_MODELS` names another folder.
+pub fn models() -> PathBuf {
+    let named = std::env::var_os("RELAIS_MODELS").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("models"))
+}
+
+fn carried(voice: &[i16]) -> Vec<i16> {
+    telephone(&at_level(voice, -23.0))
 }
 
 /// By espeak-ng; what is missing otherwise.
 pub fn espeak(voice: &str, text: &str) -> Result<Vec<i16>, String> {
+    espeak_in_the_room(voice, text).map(|voice| carried(&voice))
+}
+
+/// As nobody's telephone has carried it.
+pub fn espeak_in_the_room(voice: &str, text: &str) -> Result<Vec<i16>, String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("said.wav");
     let status = Command::new("espeak-ng").args(["-v", voice, "-s", "140", "-w"]).arg(&path).arg(text).status();
     match status {
-        Ok(status) if status.success() => Ok(carried(&path)),
+        Ok(status) if status.success() => Ok(read(&path)),
         Ok(status) => Err(format!("espeak-ng does not speak {voice}: {status}")),
         Err(error) => Err(format!("espeak-ng: {error}")),
     }
@@ -25,6 +35,11 @@ pub fn espeak(voice: &str, text: &str) -> Result<Vec<i16>, String> {
 
 /// By Piper's English voice; what is missing otherwise.
 pub fn piper(sentences: &[&str]) -> Result<Vec<Vec<i16>>, String> {
+    Ok(piper_in_the_room(sentences)?.iter().map(|voice| carried(voice)).collect())
+}
+
+/// As nobody's telephone has carried it.
+pub fn piper_in_the_room(sentences: &[&str]) -> Result<Vec<Vec<i16>>, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = std::env::var_os("RELAIS_PIPER").map_or_else(|| root.join("target/voices/bin/python"), PathBuf::from);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -41,15 +56,20 @@ pub fn piper(sentences: &[&str]) -> Result<Vec<Vec<i16>>, String> {
     }
     drop(input);
     match speaker.wait() {
-        Ok(status) if status.success() => Ok((0..sentences.len()).map(|index| carried(&path(index))).collect()),
+        Ok(status) if status.success() => Ok((0..sentences.len()).map(|index| read(&path(index))).collect()),
         status => Err(format!("piper does not speak: {status:?}")),
     }
 }
 
 /// A recorded sentence and its words; what is missing otherwise.
 pub fn recorded(language: &str, name: &str) -> Result<(Vec<i16>, String), String> {
+    recorded_in_the_room(language, name).map(|(voice, text)| (carried(&voice), text))
+}
+
+/// As nobody's telephone has carried it.
+pub fn recorded_in_the_room(language: &str, name: &str) -> Result<(Vec<i16>, String), String> {
     let path = models().join("samples").join(language).join(name);
     let text = std::fs::read_to_string(path.with_extension("txt"));
     let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok((carried(&path.with_extension("wav")), text))
+    Ok((read(&path.with_extension("wav")), text))
 }
