@@ -107,10 +107,11 @@ impl Voice {
             match taken {
                 Taken::Audio { .. } => {
                     self.decoder.decode(&payload[octet..end], pcm);
-                    self.concealer.received(pcm);
+                    // Before the concealer, which hands it out a little later.
                     if std::mem::take(&mut self.silent) {
                         cross_fade(&[0; WIDE], pcm, is_wide(self.codec));
                     }
+                    self.concealer.received(pcm);
                     spoke = true;
                 }
                 Taken::Lost { .. } => {

@@ -769,6 +769,8 @@ export interface components {
          * @enum {string}
          */
         AttemptFailure: "busy" | "no_answer" | "declined" | "unreachable" | "not_confirmed";
+        /** @description What the one who is called hears before they are connected; a key of theirs ends it. */
+        Briefing: boolean | string;
         /** @description What a page asks for. */
         CallBackWish: {
             /**
@@ -933,7 +935,7 @@ export interface components {
             time_zone: string;
         };
         /** @enum {string} */
-        ConsultState: "ringing" | "private" | "swapped" | "handing_over";
+        ConsultState: "ringing" | "briefing" | "private" | "swapped" | "handing_over";
         /** @description The one who is asked by the agent of a call, or to whom the caller is handed over. */
         ConsultView: {
             /** @description Of an expert: whether they were asked within their hours. */
@@ -946,6 +948,7 @@ export interface components {
             warning?: string | null;
         };
         ConsultWhom: {
+            briefing?: components["schemas"]["Briefing"] | null;
             /** Format: int64 */
             leg_id?: number | null;
             /** @description `expert:301`, `agent:205` or `tel:+33…` */
@@ -1408,6 +1411,7 @@ export interface components {
             omitted?: number;
         };
         TransferTo: {
+            briefing?: components["schemas"]["Briefing"] | null;
             /** Format: int64 */
             leg_id?: number | null;
             /**
@@ -1803,7 +1807,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Neither an expert, an agent nor a number */
+            /** @description Neither an expert, an agent nor a number; or no such prompt */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2541,7 +2545,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Neither an expert, an agent, a queue nor a number */
+            /** @description Neither an expert, an agent, a queue nor a number; or no such prompt */
             422: {
                 headers: {
                     [name: string]: unknown;
