@@ -303,6 +303,7 @@ impl Truth {
             }
             match call.state {
                 CallState::Talking | CallState::Holding if is_of_two(call) => match &call.legs[..] {
+                    [a, b] if is_held(call) => held(call, a, media).and_then(|()| held(call, b, media))?,
                     [a, b] => {
                         hears_partner(call, a, b, media)?;
                         hears_partner(call, b, a, media)?;
@@ -610,7 +611,8 @@ pub fn ended_by_people(record: &CallRecord, media: &Media) -> Result<(), String>
     let agents = record.legs.iter().filter(|leg| leg.role == Party::Agent);
     let stayed = agents.map(|leg| leg.talk_ms + leg.hold_ms >= AT_ONCE_MS).rev().skip(1).any(|stayed| stayed);
     // Q.850 cause 102: recovery on timer expiry.
-    if record.q850 == Some(102) || stayed {
+    let handed_on = record.consults > 0 || record.transfers > 0;
+    if record.q850 == Some(102) || (stayed && !handed_on) {
         return Err(format!("a call was lost though the network loses nothing that matters: {record:?}"));
     }
     Ok(())
@@ -623,6 +625,18 @@ fn agent_leg<'a>(call: &'a CallView, agent: &AgentId) -> Option<&'a LegView> {
 /// Nobody was asked, handed the caller over or was brought in, or all that is over.
 fn is_of_two(call: &CallView) -> bool {
     call.consult.is_none() && call.legs.len() == 2
+}
+
+/// By the API: no phone says so.
+fn is_held(call: &CallView) -> bool {
+    call.state == CallState::Holding && call.legs.iter().all(|leg| !leg.on_hold)
+}
+
+/// The caller who is held hears music, the agent nothing, or why a key did nothing.
+fn held(call: &CallView, leg: &LegView, media: &Media) -> Result<(), String> {
+    let plays = media.plays(leg.leg_id) && !hears_a_tone(leg, media);
+    let fits = media.sources(leg.leg_id).is_empty() && plays == (leg.role == Party::Caller);
+    fits.then_some(()).ok_or(format!("call {} is held, and leg {} hears otherwise", call.call_id, leg.leg_id))
 }
 
 /// An agent asks, hands over, has brought in: who hears whom goes by where that stands.

