@@ -169,7 +169,7 @@ fn ends_late(change: impl Fn(&[i16], u64) -> Vec<i16>) -> i64 {
         // The noise goes on.
         let line = change(&[line, silence(4.0)].concat(), index as u64);
         // One that was cut by a pause has its end elsewhere.
-        utterances(&line).iter().map(|utterance| utterance.ended - last).rfind(|late| *late > 0)
+        utterances(&line).iter().map(|utterance| utterance.ended - last).find(|late| *late > 0)
     });
     let mut late: Vec<i64> = late.collect();
     late.sort_unstable();
@@ -254,6 +254,29 @@ fn a_prompts_echo_is_no_speech_and_a_caller_over_it_is() {
     let line = telephone(&[mixed(&over, &[caller, silence(20.0)].concat()), silence(1.5)].concat());
     let found = utterances_of(&line, &played);
     assert!(found.first().is_some_and(|first| (2_000..2_400).contains(&first.noticed)), "{found:?}");
+}
+
+#[test]
+fn no_echo_of_any_prompt_is_speech_however_loud_and_late_it_comes_back() {
+    for name in ["menu", "bot-keypad", "bot-greeting", "bot-breakdown", "hours"] {
+        let played = [silence(0.3), at_level(&prompt("en", name), -20.0), silence(0.8)].concat();
+        let played = [played.clone(), played].concat();
+        for (loss, delay) in [(14.0, 0.06), (20.0, 0.3), (30.0, 0.02)] {
+            let echo = [silence(delay), at_level(&played, level_db(&played) - loss)].concat();
+            let found = utterances_of(&telephone(&echo), &played);
+            assert!(found.is_empty(), "{name}, {loss} dB weaker, {delay} s later: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn on_a_line_without_echo_a_soft_voice_stops_a_loud_prompt() {
+    let played = [at_level(&prompt("en", "bot-keypad"), -20.0), silence(2.0)].concat();
+    let voice = at_level(&prompt("en", "goodbye"), -33.0);
+    let caller = [silence(1.5), voice, silence(20.0)].concat();
+    let line = telephone(&caller[..played.len().min(caller.len())]);
+    let found = utterances_of(&line, &played);
+    assert!(found.first().is_some_and(|first| (1_500..1_900).contains(&first.noticed)), "{found:?}");
 }
 
 #[test]

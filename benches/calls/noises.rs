@@ -9,7 +9,7 @@ use super::line::Line;
 use super::rtp::linear;
 use super::{Arguments, demo, voices};
 
-const CALLS: usize = 20;
+const CALLS: usize = 15;
 /// A prompt that stops sooner than this before its end was stopped.
 const SHORT: Duration = Duration::from_millis(200);
 

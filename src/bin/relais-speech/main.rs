@@ -13,6 +13,8 @@ use vosk::{CompleteResult, DecodingState, LogLevel, Model, Recognizer};
 
 use said::Said;
 
+/// A phrase that the grammar is so sure of is told beside what free speech would be.
+const SURE: f32 = 0.8;
 /// Partial words are asked for every so many pieces: they cost as much as the decoding of a few frames.
 const PIECES: u32 = 5;
 
@@ -30,6 +32,7 @@ struct Stream {
     said: Said,
     partial: String,
     pieces: u32,
+    beside: Option<Beside>,
     /// Taken when the next utterance begins: a recogniser cannot change its grammar.
     next_hints: Option<Hints>,
 }
@@ -44,12 +47,57 @@ impl Engine for Vosk {
             model: self.model.clone(),
             rate: sample_rate_hz,
             recognizer: recognizer(&self.model, sample_rate_hz, hints)?,
+            beside: Beside::new(&self.model, sample_rate_hz, hints)?,
             samples: 0,
             said: Said::default(),
             partial: String::new(),
             pieces: 0,
             next_hints: None,
         }))
+    }
+}
+
+/// Listens for the phrases that are expected, and for nothing else, beside the recogniser of free speech: it knows a short
+/// answer better, and makes one of anything. What is meant is for others to say.
+struct Beside {
+    recognizer: Recognizer,
+    said: Said,
+    phrases: Vec<String>,
+}
+
+impl Beside {
+    /// Where single answers are expected and others are allowed.
+    fn new(model: &Model, rate: u32, hints: &Hints) -> Result<Option<Beside>, String> {
+        if hints.only || !hints.whole || hints.phrases.is_empty() {
+            return Ok(None);
+        }
+        let grammar = Hints { only: true, ..hints.clone() };
+        let phrases = said::grammar(&hints.phrases);
+        Ok(Some(Beside { recognizer: recognizer(model, rate, &grammar)?, said: Said::default(), phrases }))
+    }
+
+    fn audio(&mut self, pcm: &[i16]) {
+        // Where it fails, free speech is there still.
+        if matches!(self.recognizer.accept_waveform(pcm), Ok(DecodingState::Finalized)) {
+            add(&mut self.said, self.recognizer.result());
+        }
+    }
+
+    /// The phrase so far, where it is a whole one.
+    fn partial(&mut self) -> Option<String> {
+        let text = self.said.so_far(self.recognizer.partial_result().partial);
+        self.phrases.contains(&text).then_some(text)
+    }
+
+    fn finish(&mut self) -> Option<String> {
+        add(&mut self.said, self.recognizer.final_result());
+        let Words { text, confidence, .. } = std::mem::take(&mut self.said).finish();
+        (confidence >= SURE && self.phrases.contains(&text)).then_some(text)
+    }
+
+    fn discard(&mut self) {
+        self.recognizer.reset();
+        self.said = Said::default();
     }
 }
 
@@ -69,6 +117,7 @@ impl Stream {
     fn between_utterances(&mut self) -> Result<(), String> {
         if let Some(hints) = self.next_hints.take() {
             self.recognizer = recognizer(&self.model, self.rate, &hints)?;
+            self.beside = Beside::new(&self.model, self.rate, &hints)?;
             self.samples = 0;
         }
         self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
@@ -85,6 +134,9 @@ impl Session for Stream {
         }
         self.said.touch();
         self.samples += pcm.len() as u64;
+        if let Some(beside) = &mut self.beside {
+            beside.audio(pcm);
+        }
         let state = self.recognizer.accept_waveform(pcm).map_err(|error| error.to_string())?;
         self.pieces += 1;
         match state {
@@ -98,7 +150,8 @@ impl Session for Stream {
 
     /// The words so far, when they are others than the last time.
     fn pause(&mut self) -> Result<Option<String>, String> {
-        let text = self.said.so_far(self.recognizer.partial_result().partial);
+        let phrase = self.beside.as_mut().and_then(Beside::partial);
+        let text = phrase.unwrap_or_else(|| self.said.so_far(self.recognizer.partial_result().partial));
         if text.is_empty() || text == self.partial {
             return Ok(None);
         }
@@ -110,12 +163,17 @@ impl Session for Stream {
 
     fn finish(&mut self) -> Result<Words, String> {
         add(&mut self.said, self.recognizer.final_result());
-        let words = std::mem::take(&mut self.said).finish();
+        let mut words = std::mem::take(&mut self.said).finish();
+        let phrase = self.beside.as_mut().and_then(Beside::finish);
+        words.alternatives.extend(phrase.filter(|phrase| *phrase != words.text));
         self.between_utterances()?;
         Ok(words)
     }
 
     fn discard(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            beside.discard();
+        }
         self.recognizer.reset();
         self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
         self.partial.clear();
