@@ -33,6 +33,7 @@ struct Stream {
     partial: String,
     pieces: u32,
     beside: Option<Beside>,
+    hints: Hints,
     /// Taken when the next utterance begins: a recogniser cannot change its grammar.
     next_hints: Option<Hints>,
 }
@@ -48,6 +49,7 @@ impl Engine for Vosk {
             rate: sample_rate_hz,
             recognizer: recognizer(&self.model, sample_rate_hz, hints)?,
             beside: Beside::new(&self.model, sample_rate_hz, hints)?,
+            hints: hints.clone(),
             samples: 0,
             said: Said::default(),
             partial: String::new(),
@@ -115,10 +117,14 @@ fn recognizer(model: &Model, rate: u32, hints: &Hints) -> Result<Recognizer, Str
 impl Stream {
     /// What a change of hints has put off until the utterance is over.
     fn between_utterances(&mut self) -> Result<(), String> {
-        if let Some(hints) = self.next_hints.take() {
-            self.recognizer = recognizer(&self.model, self.rate, &hints)?;
+        if let Some(hints) = self.next_hints.take().filter(|hints| *hints != self.hints) {
+            // Making one takes its time: free speech needs no other than free speech.
+            if hints.only || self.hints.only {
+                self.recognizer = recognizer(&self.model, self.rate, &hints)?;
+                self.samples = 0;
+            }
             self.beside = Beside::new(&self.model, self.rate, &hints)?;
-            self.samples = 0;
+            self.hints = hints;
         }
         self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
         self.partial.clear();
@@ -162,10 +168,19 @@ impl Session for Stream {
     fn go_on(&mut self) {}
 
     fn finish(&mut self) -> Result<Words, String> {
-        add(&mut self.said, self.recognizer.final_result());
-        let mut words = std::mem::take(&mut self.said).finish();
-        let phrase = self.beside.as_mut().and_then(Beside::finish);
-        words.alternatives.extend(phrase.filter(|phrase| *phrase != words.text));
+        let words = match self.beside.as_mut().and_then(Beside::finish) {
+            // What free speech comes to in the end is not waited for: how it stands will do.
+            Some(phrase) => {
+                let text = self.said.so_far(self.recognizer.partial_result().partial);
+                self.recognizer.reset();
+                let text = if text.is_empty() { phrase.clone() } else { text };
+                Words { text, alternatives: vec![phrase], confidence: SURE, ..Words::default() }
+            }
+            None => {
+                add(&mut self.said, self.recognizer.final_result());
+                std::mem::take(&mut self.said).finish()
+            }
+        };
         self.between_utterances()?;
         Ok(words)
     }
@@ -181,7 +196,8 @@ impl Session for Stream {
 
     fn hint(&mut self, hints: &Hints) -> Result<(), String> {
         self.next_hints = Some(hints.clone());
-        Ok(())
+        // While the question is asked, rather than when the answer begins.
+        if self.said.is_untouched() { self.between_utterances() } else { Ok(()) }
     }
 }
 
