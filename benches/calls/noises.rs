@@ -9,9 +9,12 @@ use super::line::Line;
 use super::rtp::linear;
 use super::{Arguments, demo, voices};
 
-const CALLS: usize = 20;
+const CALLS: usize = 15;
 /// A prompt that stops sooner than this before its end was stopped.
 const SHORT: Duration = Duration::from_millis(200);
+
+/// What is heard on a line, by seed.
+type Sounds<'s> = &'s dyn Fn(u64) -> Vec<i16>;
 
 /// Calls to the English bot in which nobody says a word.
 pub fn measure(arguments: &Arguments) -> Result<(), String> {
@@ -32,7 +35,7 @@ pub fn measure(arguments: &Arguments) -> Result<(), String> {
     };
     let coughs = |seed: u64| [silence(0.8), cough(seed), silence(0.5), cough(seed + 1_000), silence(4.0)].concat();
     let behind = |line: Line, seed: u64| line.behind(40_000, &people, seed);
-    let lines: [(&str, &dyn Fn(u64) -> Vec<i16>); 4] = [
+    let lines: [(&str, Sounds<'_>); 4] = [
         ("two coughs", &coughs),
         ("a cough in the street", &|seed| mixed(&coughs(seed), &behind(Line::Street, seed))),
         ("a street", &|seed| behind(Line::Street, seed)),

@@ -20,10 +20,12 @@ use super::sound;
 const AT_ONCE: usize = 2;
 /// Longer is not waited for an answer.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// A prompt that was heard so shortly before the end of speech has not been stopped by it.
+const STILL: Duration = Duration::from_millis(100);
 /// What is louder is to be heard, in dB below full scale.
 const AUDIBLE: f64 = -50.0;
-/// The voice's own softest part that counts as said, below `VOICE_DB`.
-const SOFTEST: f64 = 22.0;
+/// The voice's own softest part that counts as said, below `VOICE_DB`: as in `tests/endpoint.rs`.
+const SOFTEST: f64 = 19.0;
 
 /// What somebody is to say.
 #[derive(Clone)]
@@ -158,7 +160,7 @@ fn answer(call: &Call<'_>, to: Instant) -> Option<Duration> {
     loop {
         let heard = call.endpoint.received(to);
         if let Some(first) = heard.iter().find(|packet| is_audible(packet)) {
-            let before = call.endpoint.received(to.checked_sub(Duration::from_millis(300))?);
+            let before = call.endpoint.received(to.checked_sub(STILL)?);
             let talks_on = before.iter().any(|packet| packet.at < to && is_audible(packet));
             return (!talks_on).then(|| first.at - to);
         }
@@ -174,6 +176,6 @@ fn silenced(heard: &[Packet], from: Instant, to: Instant) -> Option<Duration> {
     let audible = || heard.iter().filter(|packet| is_audible(packet));
     audible().rfind(|packet| packet.at <= from)?;
     let last = audible().rfind(|packet| packet.at <= to)?;
-    let goes_on = to.saturating_duration_since(last.at) < Duration::from_millis(60);
+    let goes_on = to.saturating_duration_since(last.at) < STILL;
     (!goes_on).then(|| last.at.saturating_duration_since(from))
 }

@@ -1,6 +1,7 @@
 //! Where an utterance begins and ends: voice activity by a small network (`earshot`), made steady over time and held to
 //! the level of the line and of the prompt that plays.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -40,8 +41,15 @@ const BELOW_LOUDEST: f32 = 0.016;
 /// The network needs a while to get used to sound after complete silence, so it is never given that: 59 dB below full
 /// scale, as amplitude.
 const HISS: i16 = 60;
-/// A line returns a prompt at least this much weaker: 12 dB. Weaker voices are not told from the echo.
+/// A line returns a prompt at least this much weaker: 12 dB. Weaker voices are not told from the echo, until the line has
+/// shown how little it returns.
 const ECHO_LOSS: f32 = 15.85;
+/// What it has shown is the most that came back in so many windows of a prompt, and not in fewer than these.
+const SHOWN: usize = 100;
+const FEWEST_SHOWN: usize = 20;
+/// An echo may be louder than that by 9 dB, and no line returns less than 30 dB below.
+const ECHO_MARGIN: f32 = 8.0;
+const LEAST_ECHO: f32 = 0.001;
 /// How long an echo lingers, in windows: the longest delay of a telephone line, and the room behind it.
 const ECHO_WINDOWS: usize = 25;
 /// Windows after a key in which nothing counts as voice.
@@ -73,6 +81,8 @@ pub struct EndPointer {
     /// The last levels of what was played to this voice.
     played: [f32; ECHO_WINDOWS],
     played_at: usize,
+    /// Of each window of a prompt over which nobody spoke: the share of its level that came back.
+    returned: VecDeque<f32>,
     /// One bit a window, the latest lowest: whether it was voice, and whether that had a pitch.
     recent: u32,
     recent_pitch: u32,
@@ -114,6 +124,7 @@ impl EndPointer {
             loudest: 0.0,
             played: [0.0; ECHO_WINDOWS],
             played_at: 0,
+            returned: VecDeque::with_capacity(SHOWN + 1),
             recent: 0,
             recent_pitch: 0,
             since_key: u32::MAX,
@@ -183,6 +194,8 @@ impl EndPointer {
                 self.speaking = Some(Speaking { windows: ago, voiced, silent: 0 });
                 self.noise = self.levels.median();
                 self.loudest = self.levels.latest();
+                // These windows were no echo.
+                self.returned.truncate(self.returned.len().saturating_sub(ago as usize));
                 Some(Turn::Began { ago: Duration::from_millis(WINDOW_MS) * ago })
             }
             Some(speaking) => {
@@ -222,7 +235,14 @@ impl EndPointer {
             *place = played;
         }
         self.played_at = (self.played_at + 1) % ECHO_WINDOWS;
-        let echo = self.played.iter().copied().fold(0.0, f32::max) / ECHO_LOSS;
+        let played = self.played.iter().copied().fold(0.0, f32::max);
+        let echo = played * self.echo();
+        if !speaking && played > QUIETEST {
+            self.returned.push_back(level / played);
+            if self.returned.len() > SHOWN {
+                self.returned.pop_front();
+            }
+        }
         self.since_key = self.since_key.saturating_add(1);
         self.pitched.copy_within(WINDOW / 2.., 0);
         let halved = self.window.as_chunks().0.iter().map(|[a, b]| (f32::from(*a) + f32::from(*b)) / 2.0);
@@ -238,6 +258,16 @@ impl EndPointer {
         let loud = level > QUIETEST.max(floor).max(echo);
         let voice = score >= threshold && loud && self.since_key > AFTER_KEY;
         (voice, voice && !speaking && pitch(&self.pitched) > PITCH)
+    }
+
+    /// The share of a prompt's level below which a sound may be its echo. The latest windows may be a voice already.
+    fn echo(&self) -> f32 {
+        let shown = self.returned.len().saturating_sub(RECENT as usize);
+        if shown < FEWEST_SHOWN {
+            return 1.0 / ECHO_LOSS;
+        }
+        let most = self.returned.iter().take(shown).copied().fold(LEAST_ECHO, f32::max);
+        (most * ECHO_MARGIN).min(1.0 / ECHO_LOSS)
     }
 
     /// How long nothing has been said in the utterance under way.

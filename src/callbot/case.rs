@@ -116,7 +116,7 @@ impl<'a> Talk<'a> {
             Input::Say(text) => {
                 self.give(Event::SpeechStarted);
                 self.pass(A_TURN);
-                self.give(Event::Heard(Utterance { text: text.clone(), confidence: None }));
+                self.give(Event::Heard(Utterance { text: text.clone(), ..Utterance::default() }));
             }
             Input::Noise => {
                 self.give(Event::SpeechStarted);

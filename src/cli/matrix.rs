@@ -26,6 +26,9 @@ struct Sentences {
 #[serde(deny_unknown_fields)]
 struct Sentence {
     text: String,
+    /// What a recogniser may have heard instead, likeliest first.
+    #[serde(default)]
+    or: Vec<String>,
     intent: String,
 }
 
@@ -51,7 +54,7 @@ pub(super) fn run(args: &TestArgs, loaded: &Loaded) -> ExitCode {
                 return Err(format!("{}: bot '{}' has no intent '{}'", path.display(), bot.name, strange.intent));
             }
             let judge = |sentence: Sentence| {
-                let guess = understanding.guess(bot, &language, &sentence.text);
+                let guess = understanding.guess_heard(bot, &language, &sentence.text, &sentence.or);
                 let accepted = guess.filter(|guess| guess.accepted).and_then(|guess| bot.intents.get(guess.intent));
                 Judged {
                     text: sentence.text,

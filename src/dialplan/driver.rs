@@ -276,7 +276,7 @@ impl Driver<'_> {
         let (bot, language) = self.listens.clone().filter(|_| self.run.hears())?;
         let text = self.says.pop_front()?;
         let understood = self.minds.understand(&bot, &language, &text);
-        Some(Speech::Heard { utterance: Utterance { text, confidence: None }, understood })
+        Some(Speech::Heard { utterance: Utterance { text, ..Utterance::default() }, understood })
     }
 
     fn give(&mut self, event: Event) {

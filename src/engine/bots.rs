@@ -59,7 +59,11 @@ impl Engine {
             Hearing::Started => Speech::Started,
             Hearing::Nothing => Speech::Nothing,
             Hearing::Final(words) => Speech::Heard {
-                utterance: Utterance { text: words.text, confidence: Some(words.confidence) },
+                utterance: Utterance {
+                    text: words.text,
+                    confidence: Some(words.confidence),
+                    alternatives: words.alternatives,
+                },
                 understood: found,
             },
             Hearing::Failed(_) => {

@@ -16,11 +16,12 @@ use crate::heard::{Heard, HeardWord, Hearing, Hints, Pauses, SpeechFailure};
 use crate::web::metrics::{SPEECH_FAILED, SPEECH_TIME};
 
 pub const CONTROLS: usize = 16;
-/// Audio before the start of speech that an engine is given as well: the first consonant is often soft.
-const BEFORE: Duration = Duration::from_millis(240);
+/// Audio before the start of speech that an engine is given as well: the first word is often soft, and over a prompt only a
+/// voice that is louder than its echo counts.
+const BEFORE: Duration = Duration::from_millis(400);
 const PIECE: Duration = Duration::from_millis(20);
 /// Pieces that are kept for that: what the end-pointer needs to be sure comes on top.
-const KEPT: usize = 24;
+const KEPT: usize = 32;
 /// Audio that waits for an engine which is still starting: 4 s.
 const WAITING: usize = 200;
 /// Utterances whose words are awaited at once. A caller does not speak faster than that.

@@ -149,7 +149,7 @@ impl Caller<'_> {
             0..=44 => {
                 self.pass(Duration::from_millis(500 + self.now.instant.0 % 2_000));
                 let confidence = if self.chance(50) { None } else { Some(self.below(101) as f32 / 100.0) };
-                Event::Heard(Utterance { text: self.words(), confidence })
+                Event::Heard(Utterance { text: self.words(), confidence, ..Utterance::default() })
             }
             45..=54 => Event::SpeechStarted,
             55..=64 => {

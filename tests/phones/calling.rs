@@ -49,7 +49,10 @@ impl Telephones {
     pub fn open(sip: SocketAddr) -> Telephones {
         let socket = Arc::new(UdpSocket::bind(("127.0.0.1", super::appliance::free_port())).expect("a free port"));
         let address = socket.local_addr().expect("an address");
-        let ua = UserAgent::new(settings(address), [3; 32]);
+        // Tokens of their own, so that no two calls to one appliance are taken for the same.
+        let mut seed = [3; 32];
+        seed[..2].copy_from_slice(&address.port().to_be_bytes());
+        let ua = UserAgent::new(settings(address), seed);
         let shared = Shared { ua, began: Instant::now(), calls: BTreeMap::new() };
         let (shared, stop) = (Arc::new(Mutex::new(shared)), Arc::new(AtomicBool::new(false)));
         let (theirs, stopped, own) = (socket.clone(), stop.clone(), shared.clone());

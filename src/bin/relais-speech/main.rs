@@ -13,6 +13,8 @@ use vosk::{CompleteResult, DecodingState, LogLevel, Model, Recognizer};
 
 use said::Said;
 
+/// A phrase that the grammar is so sure of is told beside what free speech would be.
+const SURE: f32 = 0.8;
 /// Partial words are asked for every so many pieces: they cost as much as the decoding of a few frames.
 const PIECES: u32 = 5;
 
@@ -30,6 +32,8 @@ struct Stream {
     said: Said,
     partial: String,
     pieces: u32,
+    beside: Option<Beside>,
+    hints: Hints,
     /// Taken when the next utterance begins: a recogniser cannot change its grammar.
     next_hints: Option<Hints>,
 }
@@ -44,12 +48,58 @@ impl Engine for Vosk {
             model: self.model.clone(),
             rate: sample_rate_hz,
             recognizer: recognizer(&self.model, sample_rate_hz, hints)?,
+            beside: Beside::new(&self.model, sample_rate_hz, hints)?,
+            hints: hints.clone(),
             samples: 0,
             said: Said::default(),
             partial: String::new(),
             pieces: 0,
             next_hints: None,
         }))
+    }
+}
+
+/// Listens for the phrases that are expected, and for nothing else, beside the recogniser of free speech: it knows a short
+/// answer better, and makes one of anything. What is meant is for others to say.
+struct Beside {
+    recognizer: Recognizer,
+    said: Said,
+    phrases: Vec<String>,
+}
+
+impl Beside {
+    /// Where single answers are expected and others are allowed.
+    fn new(model: &Model, rate: u32, hints: &Hints) -> Result<Option<Beside>, String> {
+        if hints.only || !hints.whole || hints.phrases.is_empty() {
+            return Ok(None);
+        }
+        let grammar = Hints { only: true, ..hints.clone() };
+        let phrases = said::grammar(&hints.phrases);
+        Ok(Some(Beside { recognizer: recognizer(model, rate, &grammar)?, said: Said::default(), phrases }))
+    }
+
+    fn audio(&mut self, pcm: &[i16]) {
+        // Where it fails, free speech is there still.
+        if matches!(self.recognizer.accept_waveform(pcm), Ok(DecodingState::Finalized)) {
+            add(&mut self.said, self.recognizer.result());
+        }
+    }
+
+    /// The phrase so far, where it is a whole one.
+    fn partial(&mut self) -> Option<String> {
+        let text = self.said.so_far(self.recognizer.partial_result().partial);
+        self.phrases.contains(&text).then_some(text)
+    }
+
+    fn finish(&mut self) -> Option<String> {
+        add(&mut self.said, self.recognizer.final_result());
+        let Words { text, confidence, .. } = std::mem::take(&mut self.said).finish();
+        (confidence >= SURE && self.phrases.contains(&text)).then_some(text)
+    }
+
+    fn discard(&mut self) {
+        self.recognizer.reset();
+        self.said = Said::default();
     }
 }
 
@@ -67,9 +117,14 @@ fn recognizer(model: &Model, rate: u32, hints: &Hints) -> Result<Recognizer, Str
 impl Stream {
     /// What a change of hints has put off until the utterance is over.
     fn between_utterances(&mut self) -> Result<(), String> {
-        if let Some(hints) = self.next_hints.take() {
-            self.recognizer = recognizer(&self.model, self.rate, &hints)?;
-            self.samples = 0;
+        if let Some(hints) = self.next_hints.take().filter(|hints| *hints != self.hints) {
+            // Making one takes its time: free speech needs no other than free speech.
+            if hints.only || self.hints.only {
+                self.recognizer = recognizer(&self.model, self.rate, &hints)?;
+                self.samples = 0;
+            }
+            self.beside = Beside::new(&self.model, self.rate, &hints)?;
+            self.hints = hints;
         }
         self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
         self.partial.clear();
@@ -85,6 +140,9 @@ impl Session for Stream {
         }
         self.said.touch();
         self.samples += pcm.len() as u64;
+        if let Some(beside) = &mut self.beside {
+            beside.audio(pcm);
+        }
         let state = self.recognizer.accept_waveform(pcm).map_err(|error| error.to_string())?;
         self.pieces += 1;
         match state {
@@ -98,7 +156,8 @@ impl Session for Stream {
 
     /// The words so far, when they are others than the last time.
     fn pause(&mut self) -> Result<Option<String>, String> {
-        let text = self.said.so_far(self.recognizer.partial_result().partial);
+        let phrase = self.beside.as_mut().and_then(Beside::partial);
+        let text = phrase.unwrap_or_else(|| self.said.so_far(self.recognizer.partial_result().partial));
         if text.is_empty() || text == self.partial {
             return Ok(None);
         }
@@ -109,13 +168,27 @@ impl Session for Stream {
     fn go_on(&mut self) {}
 
     fn finish(&mut self) -> Result<Words, String> {
-        add(&mut self.said, self.recognizer.final_result());
-        let words = std::mem::take(&mut self.said).finish();
+        let words = match self.beside.as_mut().and_then(Beside::finish) {
+            // What free speech comes to in the end is not waited for: how it stands will do.
+            Some(phrase) => {
+                let text = self.said.so_far(self.recognizer.partial_result().partial);
+                self.recognizer.reset();
+                let text = if text.is_empty() { phrase.clone() } else { text };
+                Words { text, alternatives: vec![phrase], confidence: SURE, ..Words::default() }
+            }
+            None => {
+                add(&mut self.said, self.recognizer.final_result());
+                std::mem::take(&mut self.said).finish()
+            }
+        };
         self.between_utterances()?;
         Ok(words)
     }
 
     fn discard(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            beside.discard();
+        }
         self.recognizer.reset();
         self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
         self.partial.clear();
@@ -123,7 +196,8 @@ impl Session for Stream {
 
     fn hint(&mut self, hints: &Hints) -> Result<(), String> {
         self.next_hints = Some(hints.clone());
-        Ok(())
+        // While the question is asked, rather than when the answer begins.
+        if self.said.is_untouched() { self.between_utterances() } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the caller says and types, and what it means where the conversation stands.
 
-use super::{By, Dialogue, Ending, Guess, MOST_NOISES, Mind, Now, Reason, State, Text, Turn, Utterance};
+use super::{By, Dialogue, Ending, Expect, Guess, MOST_NOISES, Mind, Now, Reason, State, Text, Turn, Utterance};
 use crate::bridge::Digit;
 use crate::callbot::privacy::{HIDDEN, without_cards};
 use crate::callbot::slots::{Kind, yes_or_no};
@@ -28,6 +28,9 @@ impl Dialogue {
         }
         self.speaking = false;
         let text: String = utterance.text.chars().take(LONGEST).collect();
+        let answer = self.heard_otherwise(mind, &text, &utterance.alternatives);
+        let is_answer = answer.is_some();
+        let text = answer.unwrap_or(text);
         if plain(&text).is_empty() {
             return self.noise(mind, now);
         }
@@ -46,7 +49,7 @@ impl Dialogue {
         if self.turns > mind.bot.times.turns {
             return self.hand_over(mind, Reason::TooLong, now);
         }
-        if utterance.confidence.is_some_and(|confidence| confidence < mind.bot.thresholds.heard) {
+        if !is_answer && utterance.confidence.is_some_and(|confidence| confidence < mind.bot.thresholds.heard) {
             return self.miss(mind, &text, &Text::new(), now);
         }
         self.follow_language(mind, &text);
@@ -82,6 +85,19 @@ impl Dialogue {
             },
             (_, _) => self.wish(mind, &text, now),
         }
+    }
+
+    /// A yes or no that was taken for something else, and for nothing that means anything, though it was expected.
+    fn heard_otherwise(&self, mind: Mind<'_>, text: &str, alternatives: &[String]) -> Option<String> {
+        let words = words::of(&self.language)?;
+        let plain = plain(text);
+        let means_something = yes_or_no(text, words).is_some()
+            || [&words.agent, &words.wait, &words.repeat].into_iter().flatten().any(|phrase| has_words(&plain, phrase))
+            || mind.understanding.guess(mind.bot, &self.language, text).is_some_and(|guess| guess.accepted);
+        if self.expect != Expect::YesOrNo || means_something {
+            return None;
+        }
+        alternatives.iter().find(|other| short_answer(other, words).is_some()).cloned()
     }
 
     /// Sounds that were no speech: what was interrupted is said again, not for ever.

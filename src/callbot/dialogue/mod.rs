@@ -55,6 +55,9 @@ pub struct Utterance {
     pub text: String,
     /// 0 to 1, where the recogniser tells it.
     pub confidence: Option<f32>,
+    /// What it may have been instead, likeliest first, where the recogniser says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
 }
 
 /// What a dialogue asks for.

@@ -40,7 +40,7 @@ impl Bench {
     }
 
     fn hear(&mut self, text: &str) -> Vec<Action> {
-        self.give(Event::Heard(Utterance { text: text.to_owned(), confidence: None }))
+        self.give(Event::Heard(Utterance { text: text.to_owned(), ..Utterance::default() }))
     }
 
     fn wait(&mut self, seconds: u64) -> Vec<Action> {
@@ -202,7 +202,7 @@ fn bench_end(actions: &[Action]) -> Option<Ending> {
 #[test]
 fn words_that_the_recogniser_is_not_sure_of_are_a_miss() {
     let (mut bench, _) = Bench::new(true);
-    let unsure = Utterance { text: "when are you open".to_owned(), confidence: Some(0.1) };
+    let unsure = Utterance { text: "when are you open".to_owned(), confidence: Some(0.1), ..Utterance::default() };
     assert_eq!(said(&bench.give(Event::Heard(unsure))).1, ["not-understood", "go-ahead"]);
 }
 
