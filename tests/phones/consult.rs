@@ -338,7 +338,8 @@ fn by_refer_with_replaces_a_desk_phone_joins_its_two_calls() {
     caller.await_tone(AGENT_HZ);
     let id = centre.id(FROM);
     desk.hold(talk);
-    let asked = desk.dial("301", second.address);
+    let (asked, far) = desk.dial("301", second.address);
+    second.towards(far);
     desk.wait(Duration::from_millis(900));
     hears("the caller on hold", &caller.heard(Duration::from_millis(400)), &[]);
     hears("the expert", &expert.heard(Duration::from_millis(400)), &[AGENT_HZ]);

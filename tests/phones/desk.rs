@@ -114,8 +114,8 @@ impl Desk {
         self.lines.len() - 1
     }
 
-    /// Calls a number and talks; gives the line.
-    pub fn dial(&mut self, number: &str, media: SocketAddr) -> usize {
+    /// Calls a number and talks; gives the line, and where the far end wants the voice.
+    pub fn dial(&mut self, number: &str, media: SocketAddr) -> (usize, SocketAddr) {
         let line = self.lines.len();
         let target = format!("sip:{number}@{}", self.relais);
         self.lines.push(Line {
@@ -132,7 +132,9 @@ impl Desk {
         self.lines[line].them = answered.get("to").to_owned();
         self.lines[line].target = uri(answered.get("contact"));
         self.acknowledge(line, "");
-        line
+        let port =
+            answered.body.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next()?.parse().ok());
+        (line, SocketAddr::from(([127, 0, 0, 1], port.expect("a port for audio"))))
     }
 
     /// Puts a line on hold (RFC 3264 §8.4).

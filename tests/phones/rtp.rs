@@ -64,6 +64,11 @@ impl Endpoint {
         self.state().tone_hz = Some(tone_hz);
     }
 
+    /// Where the far end wants it, before anything has come from there.
+    pub fn towards(&self, remote: SocketAddr) {
+        self.state().remote = Some(remote);
+    }
+
     /// Says this once, 20 ms after 20 ms. Silence follows where there is no tone.
     pub fn speak(&self, samples: &[i16]) {
         let frames = samples.chunks(FRAME).map(|frame| {
