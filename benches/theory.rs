@@ -1,7 +1,8 @@
 //! The distributor against Erlang C and Erlang A, over a wide grid of loads and sizes.
 //!
-//! `cargo bench --bench theory` runs it on every core, some 2,000 million calls in all: an hour and more;
-//! `cargo bench --bench theory -- quick` takes at most 4 million a scenario. Each line is one figure of a scenario: theory, and the
+//! `cargo bench --bench theory` runs it on every core, some 700 million calls in all: half an hour of two cores and more;
+//! `cargo bench --bench theory -- quick` takes at most 4 million a scenario, and `-- "500 agents 0.95" "Erlang A"` only the
+//! scenarios whose name holds one of these. Each line is one figure of a scenario: theory, and the
 //! simulated value with its 99 % interval. A first short run says how many calls the interval needs to become as small as
 //! is wanted; the second one, with another seed, counts. It fails where more intervals miss theory than chance explains.
 
@@ -26,7 +27,10 @@ const PERIODS: u32 = 30;
 const FIRST_CALLS: f64 = 300_000.0;
 
 fn main() -> ExitCode {
-    let quick = std::env::args().any(|argument| argument == "quick");
+    // Cargo itself adds `--bench`.
+    let mut wanted: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let quick = wanted.iter().any(|argument| argument == "quick");
+    wanted.retain(|argument| argument != "quick");
     let most_calls = if quick { 4e6 } else { 1e9 };
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/demo/relais.toml");
     let loaded = config::load(&demo, &Overrides::default()).expect("the demo's configuration");
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
             cells.extend(AGENTS.map(|agents| (agents, load, patience)));
         }
     }
+    cells.retain(|cell| wanted.is_empty() || wanted.iter().any(|part| name(*cell).contains(part)));
     let (left, tally) = (Mutex::new(cells.into_iter()), Mutex::new(Tally::default()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -89,6 +94,10 @@ impl Tally {
     }
 }
 
+fn name((agents, load, patience): (u32, f64, Option<f64>)) -> String {
+    format!("{} {agents:>3} agents {load:.2}", patience.map_or("Erlang C", |_| "Erlang A"))
+}
+
 fn measure(queue: &Queue, (agents, load, patience): (u32, f64, Option<f64>), most_calls: f64) -> Vec<Line> {
     let rate = load * f64::from(agents) / AHT;
     let drawn = |calls: f64| RandomCalls {
@@ -109,13 +118,13 @@ fn measure(queue: &Queue, (agents, load, patience): (u32, f64, Option<f64>), mos
     let began = Instant::now();
     let outcome = play((FIRST_CALLS * factor.max(1.0)).min(most_calls), 2);
     let micros = began.elapsed().as_secs_f64() * 1e6 / outcome.offered as f64;
-    let model = patience.map_or("Erlang C", |_| "Erlang A");
+    let name = name((agents, load, patience));
     let calls = outcome.offered as f64 / 1e6;
-    let line = |(name, estimate, theory, wanted): (&str, Estimate, f64, f64)| {
+    let line = |(figure, estimate, theory, wanted): (&str, Estimate, f64, f64)| {
         let half_width = estimate.half_width.unwrap_or(f64::INFINITY);
         let (inside, narrow) = (estimate.holds(theory), half_width <= wanted);
         let text = format!(
-            "{model} {agents:>3} agents {load:.2}  {name:<13} theory {theory:<10.6} simulated {:<10.6} ± {half_width:<10.6} {} {} \
+            "{name}  {figure:<13} theory {theory:<10.6} simulated {:<10.6} ± {half_width:<10.6} {} {} \
              {calls:.1} M calls, {micros:.1} µs each",
             estimate.value,
             if inside { "inside " } else { "OUTSIDE" },
