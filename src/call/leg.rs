@@ -239,6 +239,11 @@ impl Leg {
         self.is_up() && self.ear.music.is_some() && self.announcement.is_none()
     }
 
+    /// Whether something is being said over the music.
+    pub fn is_told(&self) -> bool {
+        self.announcement.is_some()
+    }
+
     /// Says something over the music, which afterwards goes on from where it was where it `resumes`; else `play_music`
     /// is to follow.
     pub fn announce(&mut self, items: Vec<PlayItem>, resumes: bool, next_play: &mut u64, out: &mut Vec<MediaCommand>) {

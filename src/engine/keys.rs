@@ -107,10 +107,23 @@ impl Engine {
         };
         if let Err(why) = done {
             self.log(LogLevel::Info, format!("call {id}: the keys of leg {leg} did nothing: {why}"));
+            self.refuse_keys(id, leg);
+        }
+    }
+
+    /// The agent hears that nothing came of their keys. Music that they hear goes on afterwards.
+    fn refuse_keys(&mut self, id: CallId, leg: LegId) {
+        let (items, mut out) = (vec![REFUSED, REFUSED], Vec::new());
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let Some(found) = live.call.legs.get_mut(&leg) else { return };
+        if found.listens_to_music() {
+            found.announce(items, true, &mut self.next_play, &mut out);
+        } else if !found.is_told() {
             let play = PlayId(self.next_play);
             self.next_play += 1;
-            self.media(MediaCommand::Play { leg, play, items: vec![REFUSED, REFUSED], repeat: false });
+            out.push(MediaCommand::Play { leg, play, items, repeat: false });
         }
+        out.into_iter().for_each(|command| self.media(command));
     }
 
     /// Sends keys on to those who hear this leg.

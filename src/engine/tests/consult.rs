@@ -412,6 +412,24 @@ fn the_agents_keys_do_the_same_and_reach_nobody() {
 }
 
 #[test]
+fn keys_that_come_to_nothing_are_told_so_over_the_music_and_it_goes_on() {
+    let mut talk = Talk::new();
+    let agent_leg = talk.bench.engine.calls.values().next().unwrap().call.talking().unwrap().agent().unwrap();
+    talk.bench.receive(
+        CALLER,
+        from_caller("INVITE", 2, &talk.tag, "Content-Type: application/sdp\r\n", &sdp(4_000, "sendonly")),
+    );
+    talk.bench.receive(CALLER, from_caller("ACK", 2, &talk.tag, "", ""));
+    assert_eq!(ear(&talk.bench, agent_leg), "music", "the caller's phone holds");
+    for key in ['*', '2'] {
+        let (digit, source) = (crate::bridge::Digit::new(key).unwrap(), crate::bridge::DigitSource::TelephoneEvent);
+        talk.bench.input(Input::Media(MediaEvent::Digit { leg: agent_leg, digit, source }));
+    }
+    let last = talk.bench.media.iter().rev().find(|command| command.leg() == Some(agent_leg));
+    assert!(matches!(last, Some(MediaCommand::Interject { .. })), "{last:?}");
+}
+
+#[test]
 fn who_cannot_be_asked_leaves_the_talk_as_it_is() {
     let mut talk = Talk::new();
     for (to, status, code) in [
