@@ -22,7 +22,7 @@ use crate::views::{AgentState, ApiError, ApiRequest, CallTrace, CallbackView, Ch
 const LATEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
 impl Engine {
-    pub(super) fn handle_api(&mut self, id: RequestId, request: ApiRequest, now: Now) {
+    pub(super) fn handle_api(&mut self, id: RequestId, request: ApiRequest, now: Now) -> Command {
         let result = match request {
             ApiRequest::SetAgentState { agent, state, reason } => self.set_agent_state(&agent, state, reason, now),
             ApiRequest::LogOut { agent } => self.change_agent(&agent, Wanted::LoggedOut, now),
@@ -44,7 +44,7 @@ impl Engine {
                 .map_err(Into::into),
             ApiRequest::Trace { call } => self.api_trace(call),
         };
-        self.commands.push_back(Command::Reply { id, result });
+        Command::Reply { id, result }
     }
 
     fn api_call_back(

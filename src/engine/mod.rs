@@ -450,11 +450,12 @@ impl Engine {
     }
 
     pub fn handle_input(&mut self, input: Input, now: Now) {
+        let mut reply = None;
         match input {
             Input::Sip { flow, message } => self.ua.handle_message(flow, *message, now.instant),
             Input::TransportError { to } => self.transport_error(&to, now),
             Input::Media(event) => self.handle_media(event, now),
-            Input::Api { id, request } => self.handle_api(id, request, now),
+            Input::Api { id, request } => reply = Some(self.handle_api(id, request, now)),
             Input::Reload { settings, plans } => self.reload(settings, plans, now),
             Input::LostPlaces(places) => self.lost_places.extend(places),
             Input::Callbacks(callbacks) => self.callbacks.restore(callbacks, now),
@@ -471,6 +472,8 @@ impl Engine {
         }
         self.expire(now);
         self.settle(now);
+        // Whoever is answered finds published what came of it.
+        self.commands.extend(reply);
     }
 
     /// When to call `handle_input(Input::Time, …)` at the latest.

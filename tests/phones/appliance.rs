@@ -240,7 +240,8 @@ impl Appliance {
         (status, body.to_owned())
     }
 
-    /// A GET with the admin token and a further header line: status and body as it is.
+    /// A GET with the admin token and a further header line: status and body as it is; 0 and nothing where the connection
+    /// was closed without an answer.
     pub fn fetch(&self, path: &str, header: &str) -> (u16, Vec<u8>) {
         let token = fs::read_to_string(self.data.join("admin.token")).expect("the admin token");
         let request = format!(
@@ -252,7 +253,7 @@ impl Appliance {
         stream.write_all(request.as_bytes()).expect("a request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
-        let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("an HTTP answer");
+        let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") else { return (0, Vec::new()) };
         let line = String::from_utf8_lossy(&answer[..head]).into_owned();
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         (status, answer.split_off(head + 4))

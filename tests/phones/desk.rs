@@ -200,7 +200,7 @@ impl Desk {
         let response = self.await_response(cseq, "REFER");
         assert_eq!(response.status(), Some(202), "{response:?}");
         let end = Instant::now() + PATIENCE;
-        while !self.lines[line].told.last().is_some_and(|status| *status >= 200) {
+        while self.lines[line].told.last().is_none_or(|status| *status < 200) {
             assert!(Instant::now() < end, "no final word on the transfer: {:?}", self.lines[line].told);
             self.turn();
         }

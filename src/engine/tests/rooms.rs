@@ -262,7 +262,7 @@ fn check(scene: &Scene) -> Result<(), String> {
         let Some(live) = scene.call(caller.number) else { continue };
         if let Some(seat) = live.call.seat() {
             rooms.entry(seat.room.as_str()).or_default().push(caller);
-        } else if live.call.ending.is_none() && scene.ear(caller.number) != "" {
+        } else if live.call.ending.is_none() && !scene.ear(caller.number).is_empty() {
             return Err(format!("{} is in no room and hears {}", caller.number, scene.ear(caller.number)));
         }
     }

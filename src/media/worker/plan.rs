@@ -15,7 +15,9 @@ pub(super) struct Room {
     pub voices: Vec<u32>,
     /// The legs of `voices`, then those of `gone`.
     names: Vec<LegId>,
-    /// Voices that were heard here and are no longer, for the one tick that fades them out.
+    /// Voices that were heard here and are no longer, for the one tick that fades them out. They are handed on as their legs
+    /// had them: a voice is large.
+    #[allow(clippy::vec_box)]
     pub gone: Vec<Box<Voice>>,
     /// As long as `names`: this tick's audio, and whether there is any.
     pub frames: Vec<Frame>,
