@@ -42,6 +42,10 @@ fn main() -> ExitCode {
         }
     }
     cells.retain(|cell| wanted.is_empty() || wanted.iter().any(|part| name(*cell).contains(part)));
+    if cells.is_empty() {
+        eprintln!("no scenario's name holds {wanted:?}; they are named as \"Erlang C 500 agents 0.95\"");
+        return ExitCode::FAILURE;
+    }
     let (left, tally) = (Mutex::new(cells.into_iter()), Mutex::new(Tally::default()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
