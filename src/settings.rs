@@ -144,11 +144,24 @@ pub enum Transport {
     Udp,
     Tcp,
     Tls,
+    /// SIP over a WebSocket (RFC 7118): whoever is there is a browser, or speaks as one.
     Ws,
+    /// The same over TLS, which may end at a proxy before us.
     Wss,
 }
 
 impl Transport {
+    pub const ALL: [Transport; 5] = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+
+    /// In any case of letters.
+    pub fn of_name(name: &str) -> Option<Transport> {
+        Transport::ALL.into_iter().find(|transport| transport.name().eq_ignore_ascii_case(name))
+    }
+
+    pub fn is_web_socket(self) -> bool {
+        matches!(self, Transport::Ws | Transport::Wss)
+    }
+
     /// A stream keeps order and never retransmits (RFC 3261 §17).
     pub fn is_reliable(self) -> bool {
         self != Transport::Udp
@@ -162,6 +175,38 @@ impl Transport {
             Transport::Tls => "tls",
             Transport::Ws => "ws",
             Transport::Wss => "wss",
+        }
+    }
+
+    /// As a Via names it (RFC 3261 §20.42, RFC 7118 §5.2).
+    pub fn in_via(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
+        }
+    }
+
+    /// As the parameter `transport` of a SIP URI names it; UDP needs none. RFC 7118 §5.2 has one name for both kinds of
+    /// WebSocket.
+    pub fn in_uri(self) -> Option<&'static str> {
+        match self {
+            Transport::Udp => None,
+            Transport::Tcp => Some("tcp"),
+            Transport::Tls => Some("tls"),
+            Transport::Ws | Transport::Wss => Some("ws"),
+        }
+    }
+
+    /// The port where a URI names none (RFC 3261 §19.1.2, RFC 6455 §3).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+            Transport::Ws => 80,
+            Transport::Wss => 443,
         }
     }
 }

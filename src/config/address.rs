@@ -4,13 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::settings::{Listen, Transport, TrunkServer};
 
+/// Browsers come by the web's port, and nobody is called by a WebSocket of ours.
 fn transport(name: &str) -> Option<Transport> {
-    match name.to_ascii_lowercase().as_str() {
-        "udp" => Some(Transport::Udp),
-        "tcp" => Some(Transport::Tcp),
-        "tls" => Some(Transport::Tls),
-        _ => None,
-    }
+    Transport::of_name(name).filter(|transport| !transport.is_web_socket())
 }
 
 /// `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; an IPv6 address stands in brackets.

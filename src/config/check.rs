@@ -144,7 +144,7 @@ fn trunk_servers(draft: &Draft, findings: &mut Findings<'_>) {
     let sip = &draft.settings.sip;
     for trunk in &draft.trunks {
         let ours = trunk.trunk.servers.iter().find(|server| {
-            let port = server.port.unwrap_or(5060);
+            let port = server.port.unwrap_or(server.transport.unwrap_or(Transport::Udp).default_port());
             let address = server.host.parse().ok().map(|ip| SocketAddr::new(ip, port));
             let is_own = |listen: &Listen| {
                 let public = sip.public_address.map(|ip| SocketAddr::new(ip, listen.address.port()));

@@ -254,7 +254,8 @@ pub(super) fn fixed_phone(contact: &str) -> Option<Phone> {
     let Uri::Sip(sip) = &uri else { return None };
     let Host::Address(address) = sip.host else { return None };
     let transport = sip.transport().unwrap_or(crate::sip::Transport::Udp);
-    let to = Destination::Address { transport, address: (address, sip.port.unwrap_or(5060)).into() };
+    let port = sip.port.unwrap_or(transport.default_port());
+    let to = Destination::Address { transport, address: (address, port).into() };
     Some(Phone { uri, to })
 }
 

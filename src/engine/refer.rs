@@ -12,9 +12,9 @@ use crate::call::{Leg, NewLeg, Phase};
 use crate::ids::{AgentId, CallId, LegId, SessionId};
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
-use crate::sip::Flow;
 use crate::sip::message::{Headers, Host, Request, Uri};
 use crate::sip::ua::{Referral, Replaces};
+use crate::sip::{Flow, Transport};
 use crate::time::Now;
 use crate::views::ApiError;
 
@@ -69,7 +69,7 @@ impl Engine {
                 let ours = match &uri.host {
                     Host::Name(name) => name.eq_ignore_ascii_case(&self.settings.sip.domain),
                     Host::Address(ip) => {
-                        let port = uri.port.unwrap_or(5060);
+                        let port = uri.port.unwrap_or(uri.transport().unwrap_or(Transport::Udp).default_port());
                         let here = |listen: &crate::settings::Listen| listen.address.port() == port;
                         (listens(*ip) && self.settings.sip.listen.iter().any(here))
                             || self.settings.sip.public_address == Some(*ip)

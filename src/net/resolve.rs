@@ -82,7 +82,7 @@ async fn look_up(dns: &TokioResolver, host: &str, server: &TrunkServer) -> Found
     }
     // "If no SRV records are found, the client SHOULD use […] UDP for a SIP URI", and the port of that transport.
     let transport = server.transport.unwrap_or(Transport::Udp);
-    addresses(dns, host, transport, default_port(transport)).await
+    addresses(dns, host, transport, transport.default_port()).await
 }
 
 /// Which SRV questions to ask, best first. §4.1: those that NAPTR names; "if no NAPTR records are found, the client
@@ -159,11 +159,4 @@ async fn addresses(dns: &TokioResolver, host: &str, transport: Transport, port: 
     let mut found: Vec<IpAddr> = lookup.iter().collect();
     found.sort();
     found.into_iter().map(|ip| (transport, SocketAddr::new(ip, port))).collect()
-}
-
-fn default_port(transport: Transport) -> u16 {
-    match transport {
-        Transport::Tls | Transport::Wss => 5061,
-        _ => 5060,
-    }
 }

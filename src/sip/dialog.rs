@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::message::{CSeq, Core, Headers, Host, Method, NameAddr, Request, SipUri, Uri};
+use super::message::{CSeq, Core, Headers, Host, Method, NameAddr, Request, Uri};
 use super::{Destination, Flow, Transport};
 
 /// RFC 3261 §8.1.1.6: the recommended start of Max-Forwards.
@@ -142,8 +142,8 @@ impl Dialog {
     pub fn hop(&self) -> Option<Destination> {
         let Uri::Sip(uri) = self.routes.first().map_or(&self.target, |route| &route.uri) else { return None };
         let Host::Address(ip) = uri.host else { return None };
-        let transport = hop_transport(uri);
-        let address = SocketAddr::new(ip, uri.port.unwrap_or(default_port(transport)));
+        let transport = uri.transport().unwrap_or(Transport::Udp);
+        let address = SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port()));
         (!ip.is_unspecified() && address.port() != 0).then_some(Destination::Address { transport, address })
     }
 
@@ -180,19 +180,6 @@ fn without_forbidden_parts(uri: &Uri) -> Uri {
         sip.params.0.retain(|(name, _)| !name.eq_ignore_ascii_case("method"));
     }
     uri
-}
-
-fn hop_transport(uri: &SipUri) -> Transport {
-    uri.transport().unwrap_or(if uri.secure { Transport::Tls } else { Transport::Udp })
-}
-
-fn default_port(transport: Transport) -> u16 {
-    match transport {
-        Transport::Udp | Transport::Tcp => 5060,
-        Transport::Tls => 5061,
-        Transport::Ws => 80,
-        Transport::Wss => 443,
-    }
 }
 
 /// Addresses that cannot be reached from the open network.

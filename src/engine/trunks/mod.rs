@@ -142,7 +142,7 @@ impl Engine {
         match server.host.trim_matches(['[', ']']).parse() {
             Ok(ip) => {
                 let transport = server.transport.unwrap_or(Transport::Udp);
-                let address = SocketAddr::new(ip, server.port.unwrap_or(default_port(transport)));
+                let address = SocketAddr::new(ip, server.port.unwrap_or(transport.default_port()));
                 self.trunk_found(id, vec![Destination::Address { transport, address }], now);
             }
             Err(_) => {
@@ -236,14 +236,6 @@ fn describe(id: &TargetId) -> String {
         Destination::Address { transport, address } => (transport, address),
     };
     format!("trunk {}: server {} ({}:{address})", id.server.trunk, id.server.index + 1, transport.name())
-}
-
-/// RFC 3261 §19.1.2
-fn default_port(transport: Transport) -> u16 {
-    match transport {
-        Transport::Tls | Transport::Wss => 5061,
-        _ => 5060,
-    }
 }
 
 fn server_of<'a>(trunks: &'a [Trunk], id: &ServerId) -> Option<&'a TrunkServer> {

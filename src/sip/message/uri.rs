@@ -54,15 +54,14 @@ fn read_tel(rest: &str) -> Result<Uri, Malformed> {
 }
 
 impl SipUri {
-    /// The transport parameter; `None` leaves the choice to RFC 3263.
+    /// What the URI itself says of the way there; `None` leaves the choice to RFC 3263. With `sips:` it is TLS, over TCP or
+    /// below a WebSocket (RFC 3261 §26.2.2, RFC 7118 §5.2).
     pub fn transport(&self) -> Option<Transport> {
-        match self.params.get("transport")? {
-            value if value.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
-            value if value.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
-            value if value.eq_ignore_ascii_case("tls") => Some(Transport::Tls),
-            value if value.eq_ignore_ascii_case("ws") => Some(Transport::Ws),
-            value if value.eq_ignore_ascii_case("wss") => Some(Transport::Wss),
-            _ => None,
+        let named = self.params.get("transport").and_then(Transport::of_name);
+        match named {
+            None | Some(Transport::Tcp) if self.secure => Some(Transport::Tls),
+            Some(Transport::Ws) if self.secure => Some(Transport::Wss),
+            named => named,
         }
     }
 

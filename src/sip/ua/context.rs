@@ -206,15 +206,8 @@ impl Context {
     /// RFC 3261 §18.1.1, RFC 3581 §3: our sent-by, and the wish to be answered at the port we send from.
     fn via(&self, to: Destination, branch: String) -> Via {
         let (transport, address) = self.local(to);
-        let transport = match transport {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-            Transport::Tls => "TLS",
-            Transport::Ws => "WS",
-            Transport::Wss => "WSS",
-        };
         Via {
-            transport: transport.to_owned(),
+            transport: transport.in_via().to_owned(),
             host: Host::Address(address.ip()),
             port: Some(address.port()),
             params: Params(vec![("rport".to_owned(), None), ("branch".to_owned(), Some(branch))]),
@@ -249,14 +242,7 @@ impl Context {
     /// RFC 3261 §8.1.1.8: where we can be reached in the dialog.
     pub fn contact(&self, to: Destination, user: Option<String>) -> NameAddr {
         let (transport, address) = self.local(to);
-        let named = match transport {
-            Transport::Udp => None,
-            Transport::Tcp => Some("tcp"),
-            Transport::Tls => Some("tls"),
-            Transport::Ws => Some("ws"),
-            Transport::Wss => Some("wss"),
-        };
-        let params = named.map(|name| ("transport".to_owned(), Some(name.to_owned())));
+        let params = transport.in_uri().map(|name| ("transport".to_owned(), Some(name.to_owned())));
         let uri = SipUri {
             secure: false,
             user,

@@ -180,3 +180,20 @@ fn headers_are_found_set_and_removed_without_regard_to_case() {
     headers.push("Content-Type", "Application / SDP ; charset=utf-8");
     assert_eq!(headers.content_type().as_deref(), Some("application/sdp"));
 }
+
+#[test]
+fn a_sip_uri_says_by_what_way_it_is_reached() {
+    for (text, transport) in [
+        ("sip:a@b.example", None),
+        ("sip:a@b.example;transport=UDP", Some(Transport::Udp)),
+        ("sip:a@b.example;transport=tls", Some(Transport::Tls)),
+        ("sip:a@b.invalid;transport=ws", Some(Transport::Ws)),
+        ("sip:a@b.example;transport=sctp", None),
+        ("sips:a@b.example", Some(Transport::Tls)),
+        ("sips:a@b.example;transport=tcp", Some(Transport::Tls)),
+        ("sips:a@b.invalid;transport=ws", Some(Transport::Wss)),
+    ] {
+        let Uri::Sip(sip) = uri(text) else { panic!("{text} is a SIP URI") };
+        assert_eq!(sip.transport(), transport, "{text}");
+    }
+}
