@@ -70,6 +70,8 @@ pub mod speech;
 #[allow(clippy::disallowed_methods)]
 pub mod store;
 #[allow(clippy::disallowed_methods)]
+pub mod tls;
+#[allow(clippy::disallowed_methods)]
 pub mod vault;
 #[allow(clippy::disallowed_methods)]
 pub mod web;

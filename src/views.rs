@@ -511,6 +511,22 @@ pub enum RecordingWish {
     Off,
 }
 
+/// What a page's softphone may register with for a while: no password of the agent's own.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhoneLoan {
+    pub agent: AgentId,
+    /// The name for digest authentication, which only this session has.
+    pub user: String,
+    pub password: String,
+    pub lasts: Duration,
+}
+
+impl std::fmt::Debug for PhoneLoan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PhoneLoan").field("user", &self.user).field("lasts", &self.lasts).finish_non_exhaustive()
+    }
+}
+
 /// A request of the web shell to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ApiRequest {
@@ -584,6 +600,12 @@ pub enum ApiRequest {
         call: CallId,
         mode: SupervisionMode,
         phone: String,
+    },
+    /// A page's softphone is to register as its agent. The web shell has checked whose page it is.
+    LendPhone(PhoneLoan),
+    /// The page's session is over.
+    TakePhoneBack {
+        user: String,
     },
     /// The decisions of a call that is up, as `CallTrace`.
     Trace {

@@ -75,6 +75,11 @@ pub enum MediaCommand {
         digit: Digit,
         duration: Duration,
     },
+    /// `Dead` is told of this leg after so long a silence from now on; after the time of all legs where it is `None`.
+    Watch {
+        leg: LegId,
+        silence: Option<Duration>,
+    },
     /// From now on nobody is sent this leg's keys; they are told as before.
     KeepKeys {
         leg: LegId,
@@ -141,6 +146,7 @@ impl MediaCommand {
             | MediaCommand::MixIn { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
             | MediaCommand::SendDigit { leg, .. }
+            | MediaCommand::Watch { leg, .. }
             | MediaCommand::KeepKeys { leg }
             | MediaCommand::Record { leg, .. }
             | MediaCommand::PauseRecord { leg, .. }

@@ -63,6 +63,9 @@ pub struct Leg {
     pub latch: Latch,
     pub state: LegState,
     pub held_by_peer: bool,
+    /// Neither its connection nor its voice is there; it may come back.
+    #[serde(default)]
+    pub astray: bool,
     /// Nobody hears this leg.
     pub muted: bool,
     pub joined_at: Option<Wall>,
@@ -104,6 +107,7 @@ impl Leg {
             latch: new.latch,
             state: LegState::Ringing,
             held_by_peer: false,
+            astray: false,
             muted: false,
             joined_at: None,
             left_at: None,

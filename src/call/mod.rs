@@ -351,7 +351,7 @@ impl Call {
     }
 
     fn holds(&self, leg: LegId) -> bool {
-        self.legs.get(&leg).is_some_and(|leg| leg.held_by_peer)
+        self.legs.get(&leg).is_some_and(|leg| leg.held_by_peer || leg.astray)
     }
 
     /// Whether the caller of a talk hears nobody, by their own doing or another's.

@@ -189,7 +189,7 @@ pub struct RunArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "relais.toml")]
     pub config: PathBuf,
-    /// Listen for SIP here: udp:ADDR:PORT or tcp:ADDR:PORT; may be given several times
+    /// Listen for SIP here: udp:ADDR:PORT, tcp:… or tls:…; may be given several times
     #[arg(long, value_name = "TRANSPORT:ADDR:PORT", value_parser = parse_listen)]
     pub sip: Vec<Listen>,
     /// Address and ports for RTP

@@ -9,14 +9,12 @@ fn transport(name: &str) -> Option<Transport> {
     Transport::of_name(name).filter(|transport| !transport.is_web_socket())
 }
 
-/// `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; an IPv6 address stands in brackets.
+/// `udp:ADDRESS:PORT`, `tcp:…` or `tls:…`; an IPv6 address stands in brackets.
 pub fn parse_listen(text: &str) -> Result<Listen, String> {
-    let example = "write udp:127.0.0.1:5060 or tcp:127.0.0.1:5060";
+    let example = "write udp:127.0.0.1:5060, tcp:127.0.0.1:5060 or tls:127.0.0.1:5061";
     let (name, address) = text.split_once(':').ok_or_else(|| format!("'{text}' names no transport; {example}"))?;
-    let transport = match transport(name) {
-        Some(transport @ (Transport::Udp | Transport::Tcp)) => transport,
-        _ => return Err(format!("'{name}' is no transport that can be listened on; {example}")),
-    };
+    let transport =
+        transport(name).ok_or_else(|| format!("'{name}' is no transport that can be listened on; {example}"))?;
     let address = address.parse().map_err(|_| format!("'{address}' is no address with a port; {example}"))?;
     Ok(Listen { transport, address })
 }

@@ -15,12 +15,14 @@ use super::people::{self, AgentDraft, ExpertDraft, QueueDraft};
 use super::recordings;
 use super::services::{self, ServiceDraft};
 use super::speech::{self, SpeechDraft};
+use super::tls;
 use super::trunk::{self, TrunkDraft};
 use super::users::{self, UserDraft};
 use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
 use crate::ids::Language;
 use crate::settings::{Listen, Rtp, Settings, Sip, Transport, Web};
+use crate::tls::Tls;
 use crate::vault::Keyring;
 
 /// Settings as read, and the places of what is checked against other parts.
@@ -38,6 +40,7 @@ pub(super) struct Draft {
     pub services: Vec<ServiceDraft>,
     pub speech: Vec<SpeechDraft>,
     pub keys: Option<Keyring>,
+    pub tls: Tls,
     pub lists: Vec<ListDraft>,
     /// What is said where a supervisor comes.
     pub announcement: Option<At<String>>,
@@ -72,7 +75,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
     let pause_reasons = read_words("pause_reasons", "pause reason", &mut table, findings);
     let dispositions = read_words("dispositions", "disposition", &mut table, findings);
     let mut places = Places::default();
-    let sip = read_sip(table.table("sip", findings), overrides, &mut places, findings);
+    let (sip, tls) = read_sip(table.table("sip", findings), folder, overrides, &mut places, findings);
     let first_address = sip.listen.first().map_or(LOOPBACK, |listen| listen.address.ip());
     let rtp = read_rtp(table.table("rtp", findings), first_address, overrides, &mut places, findings);
     let web = read_web(table.table("web", findings), overrides, findings);
@@ -162,6 +165,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         services,
         speech,
         keys,
+        tls,
         lists,
         announcement,
         file_findings,
@@ -211,7 +215,14 @@ fn read_words(key: &'static str, what: &str, table: &mut Table<'_>, findings: &m
     words
 }
 
-fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, places: &mut Places, findings: &mut Findings<'_>) -> Sip {
+fn read_sip(
+    table: Option<Table<'_>>,
+    folder: &Path,
+    overrides: &Overrides,
+    places: &mut Places,
+    findings: &mut Findings<'_>,
+) -> (Sip, Tls) {
+    let mut secured = Tls::default();
     let mut sip = Sip {
         listen: Vec::new(),
         domain: "relais.localhost".to_owned(),
@@ -257,6 +268,7 @@ fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, places: &mut Places
         if let Some(most) = table.integer("max_calls", 1..=1_000_000, findings) {
             sip.max_calls = usize::try_from(most.value).unwrap_or(sip.max_calls);
         }
+        secured = tls::read(table.table("tls", findings), folder, findings);
         table.finish(findings);
     }
     (sip.listen, places.listen) = match (overrides.sip.is_empty(), listen) {
@@ -264,7 +276,7 @@ fn read_sip(table: Option<Table<'_>>, overrides: &Overrides, places: &mut Places
         (true, Some(listen)) => listen.into_iter().map(|listen| (listen.value, listen.span)).unzip(),
         (true, None) => (default, vec![0..0; 2]),
     };
-    sip
+    (sip, secured)
 }
 
 fn read_listen(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<At<Listen>>> {
@@ -341,8 +353,15 @@ fn read_ports(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<(std
     }
 }
 
+/// RFC 6454 §6.2, as browsers send it: a scheme, a host, and a port where it is not the scheme's own.
+fn read_origin(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    (bare && matches!(url.scheme(), "http" | "https")).then(|| url.origin().ascii_serialization())
+}
+
 fn read_web(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Findings<'_>) -> Web {
-    let mut web = Web { listen: std::net::SocketAddr::new(LOOPBACK, 8080) };
+    let mut web = Web { listen: std::net::SocketAddr::new(LOOPBACK, 8080), origins: Vec::new() };
     if let Some(mut table) = table {
         if let Some(listen) = table.text("listen", findings) {
             match listen.value.parse() {
@@ -350,6 +369,15 @@ fn read_web(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Find
                 Err(_) => {
                     let hint = "write \"127.0.0.1:8080\"".to_owned();
                     findings.error(listen.span, format!("web: '{}' is no address with a port", listen.value), hint);
+                }
+            }
+        }
+        for origin in table.texts("origins", findings).map(|texts| texts.value).unwrap_or_default() {
+            match read_origin(&origin.value) {
+                Some(read) => web.origins.push(read),
+                None => {
+                    let message = format!("web: '{}' is no origin of a page", origin.value);
+                    findings.error(origin.span, message, "write \"https://desk.example.com\"".to_owned());
                 }
             }
         }

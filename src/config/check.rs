@@ -395,10 +395,21 @@ fn ports(draft: &Draft, findings: &mut Findings<'_>) {
             findings.error(0..0, message, "choose RTP ports that hold no SIP port".to_owned());
         }
     }
-    let taken = |listen: &Listen| listen.transport == Transport::Tcp && listen.address == draft.settings.web.listen;
+    let taken = |listen: &Listen| listen.transport != Transport::Udp && listen.address == draft.settings.web.listen;
     if draft.settings.web.listen.port() != 0 && draft.settings.sip.listen.iter().any(taken) {
-        let message = format!("web: {} is listened on for SIP over TCP too", draft.settings.web.listen);
+        let message = format!("web: {} is listened on for SIP over TCP or TLS too", draft.settings.web.listen);
         findings.error(0..0, message, "give the web another port".to_owned());
+    }
+    for (at, listen) in draft.settings.sip.listen.iter().enumerate().filter(|(_, l)| l.transport == Transport::Tls) {
+        let span = draft.places.listen.get(at).cloned().unwrap_or(0..0);
+        if draft.tls.server.is_none() {
+            let message = format!("sip: tls:{} is listened on without a certificate", listen.address);
+            findings.error(span.clone(), message, "name certificate and key in [sip.tls]".to_owned());
+        }
+        if draft.settings.sip.listen.iter().any(|o| o.transport == Transport::Tcp && o.address == listen.address) {
+            let message = format!("sip: {} is listened on for TCP and for TLS", listen.address);
+            findings.error(span, message, "TLS has a port of its own, in general 5061".to_owned());
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod schema;
 mod services;
 mod speech;
 mod spoken;
+mod tls;
 mod trunk;
 mod users;
 mod watch;
@@ -30,6 +31,7 @@ use crate::dialplan::Plans;
 use crate::dialplan::reader::{self, Table};
 use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings, User};
+use crate::tls::Tls;
 use crate::vault::Keyring;
 
 pub use address::{parse_listen, parse_rtp};
@@ -59,6 +61,8 @@ pub struct Loaded {
     pub users: Vec<User>,
     /// What recordings are sealed by. No part of the settings, which are written down.
     pub keys: Option<Keyring>,
+    /// What SIP over TLS proves itself by. No part of the settings either.
+    pub tls: Tls,
     /// The configuration file; the plan files are `plans.sources()`.
     pub source: Source,
     /// What works but is probably not meant so.
@@ -104,8 +108,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     match plans {
         Some(plans) if !has_errors(&found) => {
             let users = draft.users.into_iter().flat_map(|draft| draft.users).collect();
-            let keys = draft.keys;
-            Ok(Loaded { settings: draft.settings, plans, bots, users, keys, source, warnings: found })
+            let (keys, tls) = (draft.keys, draft.tls);
+            Ok(Loaded { settings: draft.settings, plans, bots, users, keys, tls, source, warnings: found })
         }
         _ => Err(found),
     }

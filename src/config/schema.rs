@@ -57,7 +57,7 @@ struct Language(#[schemars(regex(pattern = r"^[A-Za-z][A-Za-z0-9-]{1,15}$"))] St
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Sip {
-    /// Where SIP is listened for: "udp:127.0.0.1:5060", "tcp:[::1]:5060".
+    /// Where SIP is listened for: "udp:127.0.0.1:5060", "tcp:[::1]:5060", "tls:127.0.0.1:5061".
     #[schemars(length(min = 1))]
     listen: Option<Vec<String>>,
     /// The host name of this centre: realm of digest authentication and host of its own addresses.
@@ -76,6 +76,19 @@ struct Sip {
     /// Calls at once; the next one gets 503.
     #[schemars(range(min = 1, max = 1_000_000))]
     max_calls: Option<u32>,
+    tls: Option<Tls>,
+}
+
+/// SIP over TLS. The files are read anew when the configuration is.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Tls {
+    /// The certificate of this centre, in PEM, and after it those that vouch for it.
+    certificate: Option<String>,
+    /// The certificate's private key, in PEM, which not everybody may read.
+    key: Option<String>,
+    /// Those who vouch for the trunks we call, in PEM; those whom this system trusts where it is not given.
+    ca_file: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -97,8 +110,10 @@ struct Rtp {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Web {
-    /// Where HTTP is listened for: "127.0.0.1:8080".
+    /// Where HTTP is listened for, and SIP of browsers at /sip: "127.0.0.1:8080".
     listen: Option<String>,
+    /// Pages of other hosts whose softphones may connect: "https://desk.example.com".
+    origins: Option<Vec<String>>,
 }
 
 /// Recordings of calls and messages.
@@ -616,7 +631,7 @@ mod tests {
     use crate::dialplan::reader::asked;
 
     /// Every kind of table.
-    const WHOLE: &str = "[sip]\n[rtp]\n[web]\n[recordings]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
+    const WHOLE: &str = "[sip]\n[sip.tls]\n[rtp]\n[web]\n[recordings]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
         [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[speech]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[queue.callback.abandoned]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\

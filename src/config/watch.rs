@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use super::files::{matching, resolve};
 
-/// The files of a configuration with its plans, bots, lists, keys and prompts, and what tells that one was written anew: its time and size. Two that are equal were
-/// taken of the same files. It is cheap enough to be taken every second.
+/// The files of a configuration with its plans, bots, lists, keys, certificates and prompts, and what tells that one was
+/// written anew: its time and size. Two that are equal were taken of the same files. It is cheap enough to be taken every
+/// second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(BTreeMap<PathBuf, Option<(SystemTime, u64)>>);
 
@@ -41,6 +42,10 @@ impl Fingerprint {
         }
         let key_file = table.get("recordings").and_then(|recordings| recordings.get("key_file"));
         if let Some(file) = key_file.and_then(toml::Value::as_str) {
+            found.add(resolve(folder, file));
+        }
+        let tls = table.get("sip").and_then(|sip| sip.get("tls")).and_then(toml::Value::as_table);
+        for file in tls.into_iter().flat_map(|tls| tls.values()).filter_map(toml::Value::as_str) {
             found.add(resolve(folder, file));
         }
         let prompts = table.get("prompts").and_then(toml::Value::as_str).unwrap_or("prompts");

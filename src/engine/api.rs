@@ -43,6 +43,11 @@ impl Engine {
                 .map(|leg| json!({ "call_id": call, "leg_id": leg }))
                 .map_err(Into::into),
             ApiRequest::Trace { call } => self.api_trace(call),
+            ApiRequest::LendPhone(loan) => self.lend_phone(loan, now),
+            ApiRequest::TakePhoneBack { user } => {
+                self.take_phone_back(&user, now);
+                Ok(Value::Null)
+            }
         };
         Command::Reply { id, result }
     }

@@ -140,9 +140,7 @@ impl Engine {
     fn admit_watcher(&mut self, request: &Request, now: Now) -> Result<(AgentId, Watched, Offered), Box<Response>> {
         let refusal = |status: u16| Box::new(request.response(status.into(), None));
         let user = user_of(&request.core.from.uri).unwrap_or_default();
-        let agents = &self.settings.agents;
-        let password = agents.iter().find(|agent| agent.id.as_str() == user).and_then(|agent| agent.password.clone());
-        match self.authenticator.verify(request, user, password.as_deref(), now.instant) {
+        match self.prove(request, user, now) {
             Verdict::Accepted => {}
             Verdict::Challenge(headers) => {
                 let mut response = refusal(401);

@@ -3,6 +3,7 @@
 
 mod agents;
 mod api;
+mod astray;
 mod bots;
 mod briefing;
 mod callbacks;
@@ -25,6 +26,7 @@ mod registration;
 mod rooms;
 mod schedules;
 mod sessions;
+mod softphones;
 mod supervise;
 #[cfg(test)]
 mod tests;
@@ -73,6 +75,7 @@ use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
 use recordings::Tape;
 use rooms::Rooms;
+use softphones::Loan;
 pub use trunks::ServerId;
 use trunks::{TargetId, Trunks};
 use waiting::WaitTerms;
@@ -212,6 +215,10 @@ enum Timer {
     Consult(CallId),
     /// The one who is told why they are called has been told for long enough.
     Briefing(CallId),
+    /// A browser that was lost in a talk has not come back.
+    Astray(LegId),
+    /// What a page was lent for its softphone.
+    Loan(String),
     /// An agent's keys have not become a command.
     Keys(CallId, LegId),
     /// The last figures of a call's media have not come; the record is written without them.
@@ -257,6 +264,10 @@ pub struct Engine {
     ua: UserAgent,
     authenticator: Authenticator,
     registrar: Registrar,
+    /// What pages were lent for their softphones, by the name for SIP.
+    loans: BTreeMap<String, Loan>,
+    /// Legs whose far end was heard last by a connection that is gone.
+    astray: BTreeMap<LegId, Flow>,
     acd: Acd,
     rng: ChaCha12Rng,
     #[serde(with = "pairs")]
@@ -413,6 +424,8 @@ impl Engine {
             ua,
             authenticator,
             registrar,
+            loans: BTreeMap::new(),
+            astray: BTreeMap::new(),
             acd,
             rng,
             calls: BTreeMap::new(),
@@ -472,6 +485,10 @@ impl Engine {
         }
         self.expire(now);
         self.settle(now);
+        if !self.astray.is_empty() {
+            self.look_for_astray(now);
+            self.settle(now);
+        }
         // Whoever is answered finds published what came of it.
         self.commands.extend(reply);
     }
@@ -536,6 +553,8 @@ impl Engine {
                 Timer::Dial(call) => self.dial_timed_out(call, now),
                 Timer::Consult(call) => self.asked_timed_out(call, now),
                 Timer::Briefing(call) => self.briefed(call, now),
+                Timer::Astray(leg) => self.astray_too_long(leg, now),
+                Timer::Loan(user) => self.take_phone_back(&user, now),
                 Timer::Keys(call, leg) => self.keys_timed_out(call, leg),
                 Timer::Finish(call) => self.finish(call, now),
                 Timer::History(call) => self.history_told(call, None, now),

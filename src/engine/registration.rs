@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::ids::AgentId;
 use crate::sip::auth::Verdict;
-use crate::sip::message::{Method, Request, Uri};
+use crate::sip::message::{Contacts, Method, Request, Response, Uri};
 use crate::sip::ua::RequestTicket;
 use crate::sip::{Destination, Flow};
 use crate::time::Now;
@@ -26,19 +26,24 @@ impl Engine {
         if let Destination::Flow(flow) = to
             && flow.connection.is_some()
         {
-            for user in self.registrar.flow_lost(flow) {
-                self.acd.set_reachable(&AgentId::from(user), false, now);
-            }
+            self.went_astray(flow);
+            self.loan_flow_lost(flow);
+            self.unregister(flow, now);
         }
     }
 
-    fn register(&mut self, flow: Flow, request: &Request, now: Now) -> crate::sip::message::Response {
+    /// Nobody is reached by this connection any more.
+    pub(super) fn unregister(&mut self, flow: &Flow, now: Now) {
+        for user in self.registrar.flow_lost(flow) {
+            self.acd.set_reachable(&AgentId::from(user), false, now);
+        }
+    }
+
+    fn register(&mut self, flow: Flow, request: &Request, now: Now) -> Response {
         let Uri::Sip(aor) = &request.core.to.uri else { return request.response(404.into(), None) };
         let user = aor.user.clone().unwrap_or_default();
-        let password =
-            self.settings.agents.iter().find(|agent| agent.id.as_str() == user).and_then(|a| a.password.clone());
         // An unknown user is challenged and refused just as a wrong password is.
-        match self.authenticator.verify(request, &user, password.as_deref(), now.instant) {
+        match self.prove(request, &user, now) {
             Verdict::Accepted => {}
             Verdict::Challenge(headers) => {
                 let mut response = request.response(401.into(), None);
@@ -48,8 +53,13 @@ impl Engine {
             Verdict::Refused => return request.response(403.into(), None),
             Verdict::Misdirected => return request.response(400.into(), None),
         }
-        let response = self.registrar.handle(request, flow, &user, now.instant);
+        let loan = self.loan_of(request, &user);
+        let until = loan.and_then(|name| self.loan_used(&name, flow));
+        let response = self.registrar.handle(request, flow, &user, until, now.instant);
         let reachable = self.registrar.bindings(&user).next().is_some();
+        if let Ok(Contacts::List(contacts)) = request.headers.contacts() {
+            contacts.iter().for_each(|contact| self.came_back(&user, &contact.uri, flow, now));
+        }
         self.acd.set_reachable(&AgentId::from(user), reachable, now);
         response
     }

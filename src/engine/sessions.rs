@@ -263,13 +263,16 @@ impl Engine {
     }
 
     /// A leg that sends no RTP any more is ended. A caller who loses their agent so is not.
-    fn leg_died(&mut self, leg: LegId, now: Now) {
+    pub(super) fn leg_died(&mut self, leg: LegId, now: Now) {
         let Some(call) = self.legs.get(&leg).copied() else { return };
         let Some(live) = self.live(call) else { return };
         if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
             return;
         }
         let is_partner = live.call.is_partner(leg);
+        if self.is_waited_for(call, leg, now) {
+            return;
+        }
         self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
         // Q.850: recovery on timer expiry.
         let lost = EndReason { q850: 102, ..EndReason::normal(Outcome::Failed, Party::System) };

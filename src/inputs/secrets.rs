@@ -8,6 +8,7 @@ use crate::engine::Input;
 use crate::settings::Settings;
 use crate::sip::auth::disguise;
 use crate::sip::message::Message;
+use crate::views::ApiRequest;
 
 /// In the place of every password.
 const STAND_IN: &str = "not recorded";
@@ -17,6 +18,8 @@ const STAND_IN: &str = "not recorded";
 pub(super) struct Secrets {
     realm: String,
     passwords: HashMap<String, String>,
+    /// Those that pages were lent.
+    lent: HashMap<String, String>,
 }
 
 impl Secrets {
@@ -34,9 +37,19 @@ impl Secrets {
             }
             Happening::Input(Input::Sip { flow, mut message }) => {
                 if let Message::Request(request) = &mut *message {
-                    disguise(request, &self.realm, STAND_IN, |user| self.passwords.get(user).map(String::as_str));
+                    let password = |user: &str| self.lent.get(user).or_else(|| self.passwords.get(user));
+                    disguise(request, &self.realm, STAND_IN, |user| password(user).map(String::as_str));
                 }
                 Happening::Input(Input::Sip { flow, message })
+            }
+            Happening::Input(Input::Api { id, request: ApiRequest::LendPhone(mut loan) }) => {
+                let own = std::mem::replace(&mut loan.password, STAND_IN.to_owned());
+                self.lent.insert(loan.user.clone(), own);
+                Happening::Input(Input::Api { id, request: ApiRequest::LendPhone(loan) })
+            }
+            Happening::Input(Input::Api { id, request: ApiRequest::TakePhoneBack { user } }) => {
+                self.lent.remove(&user);
+                Happening::Input(Input::Api { id, request: ApiRequest::TakePhoneBack { user } })
             }
             other => other,
         }

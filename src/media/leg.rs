@@ -75,6 +75,8 @@ pub(super) struct Leg {
     pub reports: Reports,
     /// When the far end was last heard, or was first expected to be.
     pub heard_at: Instant,
+    /// How long it may be silent.
+    pub dead_after: Duration,
     pub dead_told: bool,
 }
 

@@ -241,6 +241,7 @@ impl Media {
             | MediaCommand::Interject { leg, .. }
             | MediaCommand::MixIn { leg, .. }
             | MediaCommand::StopPlay { leg, .. }
+            | MediaCommand::Watch { leg, .. }
             | MediaCommand::KeepKeys { leg }
             | MediaCommand::PauseRecord { leg, .. }
             | MediaCommand::StopRecord { leg, .. }

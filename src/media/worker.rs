@@ -227,6 +227,7 @@ impl<Io: MediaIo> Worker<Io> {
             MediaCommand::MixIn { leg, play, items, repeat } => self.mix_in(leg, Playing::new(play, items, repeat)),
             MediaCommand::StopPlay { leg, play } => self.stop_play(leg, play),
             MediaCommand::SendDigit { leg, digit, duration } => self.send_digit(leg, digit, duration, now),
+            MediaCommand::Watch { leg, silence } => self.watch(leg, silence, now),
             MediaCommand::KeepKeys { leg } => self.keep_keys(leg),
             MediaCommand::Record { leg, recording, terms } => self.record(leg, recording, terms, now),
             MediaCommand::PauseRecord { leg, recording, paused } => self.pause_record(leg, recording, paused),
@@ -382,8 +383,19 @@ impl<Io: MediaIo> Worker<Io> {
             hearer: None,
             reports: Reports { cname, timer: RtcpTimer::new(64_000), due: None, round_trip: None },
             heard_at: now,
+            dead_after: self.dead_leg,
             dead_told: false,
         }
+    }
+
+    /// The slow wheel comes round within the shortest time that makes sense.
+    fn watch(&mut self, id: LegId, silence: Option<Duration>, now: Instant) {
+        let dead_leg = self.dead_leg;
+        let Some(&place) = self.places.get(&id) else { return };
+        let Some(leg) = self.leg_mut(place) else { return };
+        leg.dead_after = silence.unwrap_or(dead_leg);
+        leg.dead_told = false;
+        self.slow.schedule(place, now);
     }
 
     fn configure(&mut self, id: LegId, stream: Stream, now: Instant) {

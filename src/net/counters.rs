@@ -9,6 +9,7 @@ pub struct Counters {
     malformed: AtomicU64,
     refused: AtomicU64,
     dropped: AtomicU64,
+    insecure: AtomicU64,
 }
 
 /// A reading of the counters.
@@ -22,7 +23,9 @@ pub struct Figures {
     pub refused: u64,
     /// Messages lost because a queue or a socket buffer was full.
     pub dropped: u64,
-    /// Open stream connections.
+    /// Connections over TLS that failed at the hand-shake.
+    pub insecure: u64,
+    /// Open stream connections, WebSockets among them.
     pub connections: u64,
 }
 
@@ -47,6 +50,10 @@ impl Counters {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn insecure(&self) {
+        self.insecure.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn figures(&self, connections: usize) -> Figures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Figures {
@@ -55,6 +62,7 @@ impl Counters {
             malformed: read(&self.malformed),
             refused: read(&self.refused),
             dropped: read(&self.dropped),
+            insecure: read(&self.insecure),
             connections: connections as u64,
         }
     }

@@ -1,10 +1,12 @@
 //! Sockets for SIP: messages come in parsed, with the flow they came by; bytes go out without waiting.
 
 mod counters;
+mod frames;
 mod resolve;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod udp;
 
 use std::io;
@@ -16,13 +18,16 @@ use bytes::Bytes;
 use crossbeam_channel::TrySendError;
 
 pub use counters::{Counters, Figures};
+pub use frames::{Closed, Frames};
 pub use resolve::Resolver;
 
 use crate::outbox::Outbox;
 use crate::settings::{Listen, Transport};
 use crate::sip::message::{Host, Message, Method, Request};
 use crate::sip::{Destination, Flow, Transmit};
+use crate::tls::Tls;
 use stream::{Limits, Streams};
+use tls::Secured;
 use udp::Datagrams;
 
 /// What the sockets tell the engine.
@@ -47,8 +52,10 @@ pub enum NetError {
     InUse(Listen),
     #[error("cannot listen for SIP on {}:{}: {error}; give an address of this machine with --sip", .listen.transport.name(), .listen.address)]
     Bind { listen: Listen, error: io::Error },
-    #[error("{}: SIP over {} is not there yet; use udp or tcp", .0.address, .0.transport.name())]
-    Transport(Listen),
+    #[error("{}: SIP over {} has no port of its own; it comes by the web's", .0.address, .0.transport.name())]
+    WebSocket(Listen),
+    #[error("tls:{}: there is no certificate to prove ourselves by; name one in [sip.tls]", .0.address)]
+    NoCertificate(Listen),
 }
 
 impl NetError {
@@ -143,20 +150,23 @@ fn note_source(request: &mut Request, remote: SocketAddr) {
 pub struct Net {
     datagrams: Vec<Datagrams>,
     streams: Streams,
+    secured: Secured,
     inbox: Inbox,
     listening: Vec<Listen>,
 }
 
 impl Net {
     /// Binds every address and starts to receive. Needs a tokio runtime.
-    pub async fn bind(listen: &[Listen], events: Outbox<NetEvent>) -> Result<Net, NetError> {
-        Net::bind_with(listen, events, Limits::default()).await
+    pub async fn bind(listen: &[Listen], tls: Tls, events: Outbox<NetEvent>) -> Result<Net, NetError> {
+        Net::bind_with(listen, tls, events, Limits::default()).await
     }
 
-    async fn bind_with(listen: &[Listen], events: Outbox<NetEvent>, limits: Limits) -> Result<Net, NetError> {
+    async fn bind_with(listen: &[Listen], tls: Tls, events: Outbox<NetEvent>, limits: Limits) -> Result<Net, NetError> {
         let inbox = Inbox { events, counters: Arc::new(Counters::default()) };
-        let streams = Streams::new(inbox.clone(), limits);
-        let mut net = Net { datagrams: Vec::new(), streams, inbox, listening: Vec::new() };
+        let can_prove_itself = tls.server.is_some();
+        let secured = Secured::new(tls, inbox.counters.clone());
+        let streams = Streams::new(inbox.clone(), limits, secured.clone());
+        let mut net = Net { datagrams: Vec::new(), streams, secured, inbox, listening: Vec::new() };
         for wanted in listen {
             let address = match wanted.transport {
                 Transport::Udp => {
@@ -165,8 +175,9 @@ impl Net {
                     net.datagrams.push(socket);
                     address
                 }
-                Transport::Tcp => net.streams.listen(*wanted).await?,
-                _ => return Err(NetError::Transport(*wanted)),
+                Transport::Tls if !can_prove_itself => return Err(NetError::NoCertificate(*wanted)),
+                Transport::Tcp | Transport::Tls => net.streams.listen(*wanted).await?,
+                Transport::Ws | Transport::Wss => return Err(NetError::WebSocket(*wanted)),
             };
             net.listening.push(Listen { transport: wanted.transport, address });
         }
@@ -182,6 +193,25 @@ impl Net {
         self.inbox.counters.figures(self.streams.len())
     }
 
+    /// A browser has opened a WebSocket (RFC 7118), `secure` from its own point of view. `None`: there are too many.
+    pub fn web_socket(&self, secure: bool, local: SocketAddr, remote: SocketAddr) -> Option<Frames> {
+        self.streams.frames(secure, local, remote)
+    }
+
+    /// New connections over TLS prove themselves by these keys, and trust whom these trust.
+    pub fn replace_keys(&self, tls: Tls) {
+        self.secured.replace(tls);
+    }
+
+    /// A trunk's server was found: over TLS, who answers at these addresses has to be `host`.
+    pub fn found(&self, host: &str, targets: &[Destination]) {
+        for target in targets {
+            if let Destination::Address { transport: Transport::Tls, address } = target {
+                self.secured.name(*address, host);
+            }
+        }
+    }
+
     /// Sends, or queues on a stream. Never waits: what cannot go is dropped and reported.
     pub fn send(&self, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
@@ -190,9 +220,7 @@ impl Net {
                 self.send_datagram(Some(flow.local), flow.remote, &bytes)
             }
             Destination::Address { transport: Transport::Udp, address } => self.send_datagram(None, address, &bytes),
-            Destination::Flow(flow) => self.streams.send(to, flow.connection, flow.remote, bytes),
-            Destination::Address { transport: Transport::Tcp, address } => self.streams.send(to, None, address, bytes),
-            Destination::Address { .. } => false,
+            Destination::Flow(_) | Destination::Address { .. } => self.streams.send(to, bytes),
         };
         if sent {
             self.inbox.counters.sent();

@@ -1,4 +1,5 @@
-//! SIP over TCP: connections that come in, and those opened on demand; both carry messages both ways (RFC 3261 §18).
+//! SIP over TCP and TLS: connections that come in, and those opened on demand; both carry messages both ways (RFC 3261
+//! §18).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -7,12 +8,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use dashmap::DashMap;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::tls::Secured;
 use super::{Inbox, NetError, NetEvent};
 use crate::ids::ConnectionId;
 use crate::settings::{Listen, Transport};
@@ -56,15 +57,17 @@ impl Default for Limits {
 
 #[derive(Clone)]
 pub struct Streams {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     runtime: tokio::runtime::Handle,
 }
 
-struct Shared {
-    inbox: Inbox,
-    limits: Limits,
+pub(super) struct Shared {
+    pub(super) inbox: Inbox,
+    pub(super) limits: Limits,
+    tls: Secured,
     open: DashMap<ConnectionId, mpsc::Sender<Bytes>>,
-    by_remote: DashMap<SocketAddr, ConnectionId>,
+    /// Where a request to an address may go without a new connection.
+    by_remote: DashMap<(Transport, SocketAddr), ConnectionId>,
     from_address: DashMap<IpAddr, usize>,
     count: AtomicUsize,
     strangers: AtomicUsize,
@@ -72,19 +75,26 @@ struct Shared {
 }
 
 /// Counts a connection among the strangers as long as it lives.
-struct Stranger<'a>(&'a AtomicUsize);
+pub(super) struct Stranger(Arc<Shared>);
 
-impl Drop for Stranger<'_> {
+impl Drop for Stranger {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.strangers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
+/// A connection that is counted, and found by its id.
+pub(super) struct Entry {
+    pub id: ConnectionId,
+    pub outgoing: mpsc::Receiver<Bytes>,
+}
+
 impl Streams {
-    pub fn new(inbox: Inbox, limits: Limits) -> Streams {
+    pub fn new(inbox: Inbox, limits: Limits, tls: Secured) -> Streams {
         let shared = Shared {
             inbox,
             limits,
+            tls,
             open: DashMap::new(),
             by_remote: DashMap::new(),
             from_address: DashMap::new(),
@@ -106,7 +116,7 @@ impl Streams {
         self.runtime.spawn(async move {
             loop {
                 match listener.accept().await {
-                    Ok((stream, remote)) => Shared::accept(&shared, stream, local, remote),
+                    Ok((stream, remote)) => Shared::accept(&shared, stream, listen.transport, local, remote),
                     // Out of descriptors: those that are open go on, and some will close.
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 }
@@ -116,81 +126,94 @@ impl Streams {
     }
 
     /// Queues on the connection, on another to the same address, or on a new one. `false`: cannot be delivered.
-    pub fn send(&self, to: Destination, connection: Option<ConnectionId>, remote: SocketAddr, bytes: Bytes) -> bool {
+    pub fn send(&self, to: Destination, bytes: Bytes) -> bool {
+        let (transport, connection, remote) = match to {
+            Destination::Flow(flow) => (flow.transport, flow.connection, flow.remote),
+            Destination::Address { transport, address } => (transport, None, address),
+        };
         let known = connection.filter(|id| self.shared.open.contains_key(id));
-        let id = known.or_else(|| self.shared.by_remote.get(&remote).map(|id| *id));
+        let id = known.or_else(|| self.shared.by_remote.get(&(transport, remote)).map(|id| *id));
         match id.and_then(|id| self.shared.open.get(&id).map(|sender| sender.clone())) {
             Some(sender) => sender.try_send(bytes).is_ok(),
-            None => self.connect(to, remote, bytes),
+            // Nobody can call a browser (RFC 7118 §5): it comes back, or it does not.
+            None if transport.is_web_socket() => false,
+            None => self.connect(to, transport, remote, bytes),
         }
     }
 
-    fn connect(&self, to: Destination, remote: SocketAddr, first: Bytes) -> bool {
+    fn connect(&self, to: Destination, transport: Transport, remote: SocketAddr, first: Bytes) -> bool {
         if self.len() >= MOST_CONNECTIONS {
             return false;
         }
-        let (sender, receiver) = mpsc::channel(OUTGOING);
-        let queued = sender.try_send(first).is_ok();
-        let id = self.shared.enter(sender, remote);
+        let Entry { id, outgoing } = self.shared.enter(remote.ip());
+        let queued = self.shared.open.get(&id).is_some_and(|sender| sender.try_send(first).is_ok());
+        self.shared.by_remote.insert((transport, remote), id);
         let shared = self.shared.clone();
         self.runtime.spawn(async move {
             let flow = match timeout(CONNECT_TIMEOUT, TcpStream::connect(remote)).await {
                 Ok(Ok(stream)) => {
                     let local = stream.local_addr().unwrap_or(remote);
-                    let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
-                    shared.serve(stream, receiver, flow, true).await;
-                    Some(Destination::Flow(flow))
+                    let flow = Flow { transport, local, remote, connection: Some(id) };
+                    shared.call(stream, outgoing, flow).await.then_some(Destination::Flow(flow))
                 }
                 _ => None,
             };
-            shared.leave(id, remote);
-            shared.lost(remote, flow.unwrap_or(to));
+            shared.leave(id, transport, remote);
+            shared.lost(transport, remote, flow.unwrap_or(to));
         });
         queued
     }
 }
 
 impl Shared {
-    fn accept(shared: &Arc<Shared>, stream: TcpStream, local: SocketAddr, remote: SocketAddr) {
-        let from_here = shared.from_address.get(&remote.ip()).map_or(0, |count| *count);
-        if shared.count.load(Ordering::Relaxed) >= MOST_CONNECTIONS || from_here >= MOST_FROM_ONE_ADDRESS {
+    fn accept(shared: &Arc<Shared>, stream: TcpStream, transport: Transport, local: SocketAddr, remote: SocketAddr) {
+        if !shared.has_room(remote.ip()) {
             return;
         }
-        let (sender, receiver) = mpsc::channel(OUTGOING);
-        let id = shared.enter(sender, remote);
+        let Entry { id, outgoing } = shared.enter(remote.ip());
+        if transport == Transport::Tcp {
+            // RFC 5923 §4: one over TLS would have to prove first whose it is.
+            shared.by_remote.insert((transport, remote), id);
+        }
         let shared = shared.clone();
         tokio::spawn(async move {
-            let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
-            let proven = shared.serve(stream, receiver, flow, false).await;
-            shared.leave(id, remote);
+            let flow = Flow { transport, local, remote, connection: Some(id) };
+            let proven = shared.answer(stream, outgoing, flow).await;
+            shared.leave(id, transport, remote);
             // Strangers who come and go are nothing to the engine.
             if proven {
-                shared.lost(remote, Destination::Flow(flow));
+                shared.lost(transport, remote, Destination::Flow(flow));
             }
         });
     }
 
+    /// Within the bounds of all connections and of those from one address.
+    pub(super) fn has_room(&self, from: IpAddr) -> bool {
+        let from_there = self.from_address.get(&from).map_or(0, |count| *count);
+        self.count.load(Ordering::Relaxed) < MOST_CONNECTIONS && from_there < MOST_FROM_ONE_ADDRESS
+    }
+
     /// What went by this connection, or was to go, has no answer to wait for.
-    fn lost(&self, remote: SocketAddr, to: Destination) {
-        let address = Destination::Address { transport: Transport::Tcp, address: remote };
+    pub(super) fn lost(&self, transport: Transport, remote: SocketAddr, to: Destination) {
+        let address = Destination::Address { transport, address: remote };
         self.inbox.tell(NetEvent::TransportError { to });
-        if to != address {
+        if to != address && !transport.is_web_socket() {
             self.inbox.tell(NetEvent::TransportError { to: address });
         }
     }
 
-    fn enter(&self, sender: mpsc::Sender<Bytes>, remote: SocketAddr) -> ConnectionId {
+    pub(super) fn enter(&self, from: IpAddr) -> Entry {
+        let (sender, outgoing) = mpsc::channel(OUTGOING);
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         self.open.insert(id, sender);
-        self.by_remote.insert(remote, id);
-        *self.from_address.entry(remote.ip()).or_insert(0) += 1;
+        *self.from_address.entry(from).or_insert(0) += 1;
         self.count.fetch_add(1, Ordering::Relaxed);
-        id
+        Entry { id, outgoing }
     }
 
-    fn leave(&self, id: ConnectionId, remote: SocketAddr) {
+    pub(super) fn leave(&self, id: ConnectionId, transport: Transport, remote: SocketAddr) {
         self.open.remove(&id);
-        self.by_remote.remove_if(&remote, |_, current| *current == id);
+        self.by_remote.remove_if(&(transport, remote), |_, current| *current == id);
         if let Some(mut count) = self.from_address.get_mut(&remote.ip()) {
             *count = count.saturating_sub(1);
         }
@@ -199,18 +222,49 @@ impl Shared {
     }
 
     /// A new connection among the strangers, and the time it has for its first message.
-    fn stranger(&self) -> (Stranger<'_>, Duration) {
+    pub(super) fn stranger(self: &Arc<Self>) -> (Stranger, Duration) {
         let before = self.strangers.fetch_add(1, Ordering::Relaxed);
         let patience = if before < self.limits.strangers { self.limits.patience } else { self.limits.hurry };
-        (Stranger(&self.strangers), patience)
+        (Stranger(self.clone()), patience)
+    }
+
+    /// Serves a connection that came in. Whether a message that could be read has come by it.
+    async fn answer(self: &Arc<Self>, stream: TcpStream, outgoing: mpsc::Receiver<Bytes>, flow: Flow) -> bool {
+        // Messages are whole when they are written: waiting to fill a segment would only delay them.
+        let _ = stream.set_nodelay(true);
+        if flow.transport != Transport::Tls {
+            return self.serve(stream.into_split(), outgoing, flow, false).await;
+        }
+        let (stranger, patience) = self.stranger();
+        let accepted = self.tls.accept(stream, flow.remote, patience).await;
+        drop(stranger);
+        match accepted {
+            Some(stream) => self.serve(tokio::io::split(stream), outgoing, flow, false).await,
+            None => false,
+        }
+    }
+
+    /// Serves a connection that we opened; `false` where it did not come to one.
+    async fn call(self: &Arc<Self>, stream: TcpStream, outgoing: mpsc::Receiver<Bytes>, flow: Flow) -> bool {
+        let _ = stream.set_nodelay(true);
+        if flow.transport != Transport::Tls {
+            return self.serve(stream.into_split(), outgoing, flow, true).await;
+        }
+        match self.tls.connect(stream, flow.remote).await {
+            Some(stream) => self.serve(tokio::io::split(stream), outgoing, flow, true).await,
+            None => false,
+        }
     }
 
     /// Carries messages both ways until the connection ends. Whether a message that could be read has come by it, or it
     /// was `ours` from the start.
-    async fn serve(&self, stream: TcpStream, outgoing: mpsc::Receiver<Bytes>, flow: Flow, ours: bool) -> bool {
-        // Messages are whole when they are written: waiting to fill a segment would only delay them.
-        let _ = stream.set_nodelay(true);
-        let (reading, writing) = stream.into_split();
+    async fn serve(
+        self: &Arc<Self>,
+        (reading, writing): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+        outgoing: mpsc::Receiver<Bytes>,
+        flow: Flow,
+        ours: bool,
+    ) -> bool {
         let proven = AtomicBool::new(ours);
         tokio::select! {
             () = self.read(reading, flow, &proven) => {}
@@ -219,7 +273,7 @@ impl Shared {
         proven.into_inner()
     }
 
-    async fn read(&self, mut stream: OwnedReadHalf, flow: Flow, proven: &AtomicBool) {
+    async fn read(self: &Arc<Self>, mut stream: impl AsyncRead + Unpin, flow: Flow, proven: &AtomicBool) {
         let answers = flow.connection.and_then(|id| self.open.get(&id).map(|sender| sender.clone()));
         let Some(answers) = answers else { return };
         let mut framer = Framer::default();
@@ -277,9 +331,14 @@ impl Shared {
     }
 }
 
-async fn write(mut stream: OwnedWriteHalf, mut outgoing: mpsc::Receiver<Bytes>) {
+async fn write(mut stream: impl AsyncWrite + Unpin, mut outgoing: mpsc::Receiver<Bytes>) {
     while let Some(bytes) = outgoing.recv().await {
-        match timeout(WRITE_TIMEOUT, stream.write_all(&bytes)).await {
+        // TLS keeps what it has encrypted until it is flushed.
+        let written = async {
+            stream.write_all(&bytes).await?;
+            stream.flush().await
+        };
+        match timeout(WRITE_TIMEOUT, written).await {
             Ok(Ok(())) => {}
             _ => return,
         }

@@ -1,5 +1,8 @@
 //! Real sockets on the loopback.
 
+mod frames;
+mod secure;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
@@ -18,11 +21,15 @@ struct Bench {
 }
 
 fn bench(transport: Transport, room: usize, limits: Limits) -> Bench {
+    bench_with(transport, Tls::default(), room, limits)
+}
+
+fn bench_with(transport: Transport, keys: Tls, room: usize, limits: Limits) -> Bench {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let (sender, events) = bounded(room);
     let listen = [Listen { transport, address: ([127, 0, 0, 1], 0).into() }];
-    let net = runtime.block_on(Net::bind_with(&listen, sender.into(), limits)).expect("a port");
+    let net = runtime.block_on(Net::bind_with(&listen, keys, sender.into(), limits)).expect("a port");
     Bench { net, events, runtime }
 }
 
@@ -268,8 +275,12 @@ fn a_port_in_use_is_named_with_the_remedy() {
     for transport in [Transport::Udp, Transport::Tcp] {
         let first = bench(transport, 1, Limits::default());
         let listen = [Listen { transport, address: first.address() }];
-        let error =
-            first.runtime.block_on(Net::bind(&listen, bounded(1).0.into())).err().expect("an error").to_string();
+        let error = first
+            .runtime
+            .block_on(Net::bind(&listen, Tls::default(), bounded(1).0.into()))
+            .err()
+            .expect("an error")
+            .to_string();
         let port = first.address().port();
         assert!(error.contains(&format!("127.0.0.1:{port} is in use")) && error.contains("--sip"), "{error}");
     }

@@ -98,9 +98,10 @@ impl Shells {
     }
 
     fn resolve(&self, id: ServerId, server: TrunkServer) {
-        let (resolver, control) = (self.resolver.clone(), self.control.clone());
+        let (resolver, control, net) = (self.resolver.clone(), self.control.clone(), self.net.clone());
         self.runtime.spawn(async move {
             let targets = resolver.targets(&server).await;
+            net.found(&server.host, &targets);
             // Dropped when the engine has no room for it; the name is looked up again soon.
             let _ = control.try_send(Input::Resolved { id, targets });
         });

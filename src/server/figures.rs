@@ -36,6 +36,7 @@ fn read(counted: &Counted, meters: &Meters) {
     meters.sip_received.absolute(net.received + net.malformed);
     meters.sip_sent.absolute(net.sent);
     meters.sip_malformed.absolute(net.malformed);
+    meters.sip_insecure.absolute(net.insecure);
     meters.sip_dropped.absolute(net.dropped + net.refused);
     let media = counted.media.counters();
     meters.rtp_received.absolute(media.packets_received);

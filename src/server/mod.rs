@@ -2,6 +2,7 @@
 //! reloads and stops.
 
 mod archive;
+mod browsers;
 mod ears;
 mod engine_loop;
 mod execute;
@@ -38,6 +39,7 @@ use crate::web::metrics::Meters;
 use crate::web::{self, Shared, Today, Tokens, Users, Views};
 use archive::Recordings;
 pub use archive::{folder as recordings_folder, open as open_recording};
+use browsers::Browsers;
 use ears::Hall;
 use engine_loop::{Clock, EngineLoop, Inputs};
 use execute::{Replies, Shells};
@@ -122,7 +124,7 @@ async fn serve(
     let (net_events, net_inputs) = queue(SIP_QUEUE, &bell);
     let net_waiting = net_inputs.clone();
 
-    let net = Arc::new(Net::bind(&settings.sip.listen, net_events).await.map_err(ServerError::runtime)?);
+    let net = Arc::new(Net::bind(&settings.sip.listen, loaded.tls, net_events).await.map_err(ServerError::runtime)?);
     let listener = web::bind(settings.web.listen).await.map_err(ServerError::runtime)?;
     let web_address = listener.local_addr().map_err(ServerError::runtime)?;
     let (library, missing) = Library::load(std::slice::from_ref(&settings.prompts), &settings.languages);
@@ -222,6 +224,7 @@ async fn serve(
         views: views.clone(),
         users: users.clone(),
         vault: vault.clone(),
+        net: net.clone(),
         meters,
         clock,
     };
@@ -243,6 +246,8 @@ async fn serve(
         archive: Arc::new(Recordings { data: settings.data.clone(), vault }),
         archives: Arc::new(reports),
         today,
+        phones: Arc::new(Browsers(net.clone())),
+        origins: settings.web.origins.clone(),
     };
     let (stop_web, web_stops) = oneshot::channel::<()>();
     let web = tokio::spawn(web::serve(listener, shared, async {

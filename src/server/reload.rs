@@ -15,6 +15,7 @@ use crate::config::{self, Fingerprint, Loaded, Overrides};
 use crate::engine::Input;
 use crate::findings::{Finding, Severity};
 use crate::ids::CallId;
+use crate::net::Net;
 use crate::outbox::Outbox;
 use crate::prompts::Shelf;
 use crate::record::CallRecord;
@@ -62,6 +63,7 @@ pub struct Reloader {
     pub views: Arc<Views>,
     pub users: Arc<Users>,
     pub vault: Vault,
+    pub net: Arc<Net>,
     pub meters: Meters,
     pub clock: Clock,
 }
@@ -126,7 +128,7 @@ impl Reloader {
 
     /// Prompts first, so that a new plan finds those it names. Gives the warnings, and what waits for a restart.
     fn take(&mut self, loaded: Loaded) -> Result<(Vec<Finding>, Vec<String>), Vec<Finding>> {
-        let Loaded { mut settings, plans, bots, users, keys, mut warnings, .. } = loaded;
+        let Loaded { mut settings, plans, bots, users, keys, tls, mut warnings, .. } = loaded;
         let after_restart = keep_bound(&mut settings, &self.running);
         let folders = std::slice::from_ref(&settings.prompts);
         let (library, missing) = self.prompts.library().refresh(folders, &settings.languages);
@@ -140,6 +142,7 @@ impl Reloader {
         }
         self.users.configure(users);
         self.vault.replace(keys);
+        self.net.replace_keys(tls);
         self.running = settings;
         Ok((warnings, after_restart))
     }

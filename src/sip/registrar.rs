@@ -45,10 +45,19 @@ impl Registrar {
         Registrar { min_expires, max_expires, users: BTreeMap::new(), deadlines: Deadlines::default() }
     }
 
-    /// Carries out a REGISTER whose sender has proved to be `user`. All of it is done, or none (§10.3, step 7).
-    pub fn handle(&mut self, request: &Request, flow: Flow, user: &str, now: Instant) -> Response {
+    /// Carries out a REGISTER whose sender has proved to be `user`, for as long as that holds. All of it is done, or none
+    /// (§10.3, step 7).
+    pub fn handle(
+        &mut self,
+        request: &Request,
+        flow: Flow,
+        user: &str,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> Response {
         let refusal = |status: u16| request.response(status.into(), None);
-        match self.apply(request, flow, user, now) {
+        let most = until.map_or(self.max_expires, |until| until.since(now).min(self.max_expires));
+        match self.apply(request, flow, (user, most), now) {
             Ok(()) => self.listing(request, user, now),
             Err(Fault::TooBrief) => {
                 let mut response = refusal(423);
@@ -61,7 +70,13 @@ impl Registrar {
         }
     }
 
-    fn apply(&mut self, request: &Request, flow: Flow, user: &str, now: Instant) -> Result<(), Fault> {
+    fn apply(
+        &mut self,
+        request: &Request,
+        flow: Flow,
+        (user, most): (&str, Duration),
+        now: Instant,
+    ) -> Result<(), Fault> {
         let contacts = request.headers.contacts().map_err(|_| Fault::Unreadable)?;
         let default = request.headers.expires().map_or(self.max_expires, |s| Duration::from_secs(s.into()));
         let (call_id, cseq) = (request.core.call_id.to_string(), request.core.cseq.number);
@@ -80,7 +95,7 @@ impl Registrar {
             }
             Contacts::List(list) => {
                 for contact in &list {
-                    let wish = self.wish(contact, default)?;
+                    let wish = self.wish(contact, default, most)?;
                     bind(&mut bindings, wish, flow, (&call_id, cseq), now)?;
                 }
             }
@@ -90,7 +105,7 @@ impl Registrar {
     }
 
     /// §10.3 step 7: longer wishes are cut, shorter ones refused, zero removes.
-    fn wish(&self, contact: &NameAddr, default: Duration) -> Result<Wish, Fault> {
+    fn wish(&self, contact: &NameAddr, default: Duration, most: Duration) -> Result<Wish, Fault> {
         let asked = contact.params.get("expires").and_then(|expires| expires.parse::<u32>().ok());
         let asked = asked.map_or(default, |seconds| Duration::from_secs(seconds.into()));
         if !asked.is_zero() && asked < self.min_expires {
@@ -98,7 +113,7 @@ impl Registrar {
         }
         let q = contact.params.get("q").and_then(|q| q.parse::<f32>().ok()).unwrap_or(1.0);
         let q = (q.clamp(0.0, 1.0) * 1_000.0) as u16;
-        Ok(Wish { contact: contact.uri.clone(), q, expires: asked.min(self.max_expires) })
+        Ok(Wish { contact: contact.uri.clone(), q, expires: asked.min(most) })
     }
 
     fn store(&mut self, user: &str, mut bindings: Vec<Binding>) {
@@ -235,14 +250,14 @@ mod tests {
     }
 
     fn status(registrar: &mut Registrar, request: &Request, now: Instant) -> u16 {
-        registrar.handle(request, flow(6000), "201", now).code()
+        registrar.handle(request, flow(6000), "201", None, now).code()
     }
 
     #[test]
     fn a_contact_is_kept_with_its_flow_until_it_expires() {
         let mut registrar = registrar();
         let request = register("c", 1, "Contact: <sip:201@127.0.0.1:6000>;expires=120\r\n");
-        let response = registrar.handle(&request, flow(6001), "201", at(0));
+        let response = registrar.handle(&request, flow(6001), "201", None, at(0));
         assert_eq!(response.headers.get("Contact"), Some("<sip:201@127.0.0.1:6000>;expires=120"));
         assert_eq!(registrar.bindings("201").map(|binding| binding.flow).collect::<Vec<_>>(), [flow(6001)]);
         assert!(registrar.handle_timeout(at(119)).is_empty());
@@ -255,10 +270,10 @@ mod tests {
     fn too_short_a_wish_gets_423_and_too_long_a_one_is_cut() {
         let mut registrar = registrar();
         let brief = register("c", 1, "Contact: <sip:201@127.0.0.1>;expires=59\r\n");
-        let response = registrar.handle(&brief, flow(6000), "201", at(0));
+        let response = registrar.handle(&brief, flow(6000), "201", None, at(0));
         assert_eq!((response.code(), response.headers.get("Min-Expires")), (423, Some("60")));
         let long = register("c", 2, "Contact: <sip:201@127.0.0.1>\r\nExpires: 999999\r\n");
-        let response = registrar.handle(&long, flow(6000), "201", at(0));
+        let response = registrar.handle(&long, flow(6000), "201", None, at(0));
         assert_eq!(response.headers.get("Contact"), Some("<sip:201@127.0.0.1>;expires=3600"));
     }
 
@@ -309,9 +324,9 @@ mod tests {
     fn a_connection_that_is_gone_takes_its_bindings_with_it() {
         let mut registrar = registrar();
         let request = register("c", 1, "Contact: <sip:a@127.0.0.1>;expires=600\r\n");
-        registrar.handle(&request, flow(6000), "201", at(0));
+        registrar.handle(&request, flow(6000), "201", None, at(0));
         let request = register("d", 1, "Contact: <sip:b@127.0.0.1>;expires=600\r\n");
-        registrar.handle(&request, flow(6001), "201", at(0));
+        registrar.handle(&request, flow(6001), "201", None, at(0));
         assert!(registrar.flow_lost(&flow(6000)).is_empty(), "another way is left");
         assert_eq!(registrar.flow_lost(&flow(6001)), ["201"]);
         assert_eq!(registrar.bindings("201").count(), 0);
@@ -322,7 +337,7 @@ mod tests {
         let mut registrar = registrar();
         let request = register("c", 1, "Contact: <sip:a@127.0.0.1>;expires=600\r\n");
         assert_eq!(status(&mut registrar, &request, at(0)), 200);
-        let response = registrar.handle(&register("c", 2, ""), flow(6000), "201", at(100));
+        let response = registrar.handle(&register("c", 2, ""), flow(6000), "201", None, at(100));
         assert_eq!(response.headers.get("Contact"), Some("<sip:a@127.0.0.1>;expires=500"));
     }
 }

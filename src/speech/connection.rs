@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -72,30 +70,8 @@ pub async fn remote_socket(remote: &SpeechRemote) -> Result<Box<dyn Socket>, Str
     }
     let name = ServerName::try_from(remote.host.clone())
         .map_err(|_| format!("'{}' is no name that a certificate can have", remote.host))?;
-    let config = tls(remote.ca_file.as_deref())?;
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
+    let config = crate::tls::trusting(remote.ca_file.as_deref(), None).map_err(|error| format!("TLS: {error}"))?;
+    let stream =
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
     Ok(Box::new(stream))
-}
-
-fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS: {error}"))?;
-    let config = match ca_file {
-        Some(file) => {
-            let mut roots = RootCertStore::empty();
-            let said = |error: &dyn std::fmt::Display| format!("ca_file {}: {error}", file.display());
-            for certificate in CertificateDer::pem_file_iter(file).map_err(|error| said(&error))? {
-                roots.add(certificate.map_err(|error| said(&error))?).map_err(|error| said(&error))?;
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
-        }
-        None => {
-            let verifier =
-                rustls_platform_verifier::Verifier::new(provider).map_err(|error| format!("TLS: {error}"))?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
-        }
-    };
-    Ok(Arc::new(config))
 }

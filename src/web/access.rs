@@ -72,6 +72,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/agents", Rule::Read),
     ("POST", "/agents/{id}/state", Rule::Own),
     ("DELETE", "/agents/{id}/state", Rule::Own),
+    ("POST", "/agents/{id}/phone", Rule::Own),
     ("GET", "/experts", Rule::Read),
     ("POST", "/experts/{id}/presence", Rule::Tell),
     ("GET", "/events", Rule::Read),
@@ -199,10 +200,16 @@ fn from_our_page(request: &Request) -> Result<(), Refusal> {
 
 /// Where a browser says which page asks, it must be one of this host. It always says so for a WebSocket.
 pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    known_origin(headers, &[])
+}
+
+/// The same, and it may be one of these others.
+pub(super) fn known_origin(headers: &HeaderMap, others: &[String]) -> Result<(), Refusal> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
     let page = origin.split_once("://").map(|(_, host)| host);
-    if page.is_some() && page == text(header::HOST) {
+    if (page.is_some() && page == text(header::HOST)) || others.iter().any(|other| other == origin) {
         return Ok(());
     }
     let message = "a page of another host asks; where a proxy stands between, let it pass the header Host as it came";

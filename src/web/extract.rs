@@ -1,6 +1,6 @@
 //! What comes in with a request, read with bounds and refused in our own words.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
@@ -99,6 +99,13 @@ impl Peer {
         let last = forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
         Peer(last.filter(|_| connection.is_loopback()).unwrap_or(connection))
     }
+}
+
+/// Both ends of the connection that a request comes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
 }
 
 /// The `{id}` of the path, percent-decoded.

@@ -187,6 +187,7 @@ pub(super) async fn log_out(
 ) -> Result<Response, Refusal> {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if session.is_some() {
+        super::softphone::take_back(&context, &who).await;
         on_disk(context, move |context| context.tokens.delete(&who.token_id)).await??;
         response.headers_mut().insert(header::SET_COOKIE, cookie("", Duration::ZERO, is_https(&headers))?);
     }
@@ -227,7 +228,7 @@ fn cookie(token: &str, age: Duration, secure: bool) -> Result<HeaderValue, Refus
 }
 
 /// A proxy on this machine says so.
-fn is_https(headers: &HeaderMap) -> bool {
+pub(super) fn is_https(headers: &HeaderMap) -> bool {
     headers.get("x-forwarded-proto").is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"))
 }
 

@@ -19,6 +19,7 @@ pub const SIP_RECEIVED: &str = "relais_sip_messages_received_total";
 pub const SIP_SENT: &str = "relais_sip_messages_sent_total";
 pub const SIP_MALFORMED: &str = "relais_sip_messages_malformed_total";
 pub const SIP_DROPPED: &str = "relais_sip_messages_dropped_total";
+pub const SIP_INSECURE: &str = "relais_sip_tls_failed_total";
 pub const RTP_RECEIVED: &str = "relais_rtp_packets_received_total";
 pub const RTP_SENT: &str = "relais_rtp_packets_sent_total";
 pub const RTP_STRANGERS: &str = "relais_rtp_strangers_dropped_total";
@@ -74,6 +75,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (SIP_SENT, "SIP messages sent, retransmissions included."),
     (SIP_MALFORMED, "SIP messages received that were no valid messages."),
     (SIP_DROPPED, "SIP messages not handled because a queue was full or a limit reached."),
+    (SIP_INSECURE, "Connections for SIP over TLS that failed at the hand-shake."),
     (RTP_RECEIVED, "RTP packets accepted."),
     (RTP_SENT, "RTP packets sent."),
     (RTP_STRANGERS, "RTP packets dropped because their source was not the negotiated one."),
@@ -148,6 +150,7 @@ pub struct Meters {
     pub sip_sent: Counter,
     pub sip_malformed: Counter,
     pub sip_dropped: Counter,
+    pub sip_insecure: Counter,
     pub rtp_received: Counter,
     pub rtp_sent: Counter,
     pub rtp_strangers: Counter,
@@ -179,6 +182,7 @@ impl Meters {
             sip_sent: counter(SIP_SENT),
             sip_malformed: counter(SIP_MALFORMED),
             sip_dropped: counter(SIP_DROPPED),
+            sip_insecure: counter(SIP_INSECURE),
             rtp_received: counter(RTP_RECEIVED),
             rtp_sent: counter(RTP_SENT),
             rtp_strangers: counter(RTP_STRANGERS),

@@ -14,11 +14,13 @@ pub mod metrics;
 mod openapi;
 mod operator;
 mod pages;
+mod phones;
 mod recordings;
 mod records;
 mod refusal;
 pub mod reports;
 mod routes;
+mod softphone;
 mod table;
 pub mod today;
 pub mod tokens;
@@ -29,7 +31,7 @@ mod wrap_up;
 mod tests;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -44,9 +46,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use extract::Peer;
+use extract::{Ends, Peer};
 pub use live::Views;
 pub use openapi::document as description;
+pub use phones::{HungUp, Line, Phones};
 pub use recordings::{Archive, Audio, AudioFault};
 pub use records::RecordQuery;
 pub use reports::Archives;
@@ -103,6 +106,10 @@ pub struct Shared {
     pub archive: Arc<dyn Archive>,
     pub archives: Arc<dyn Archives>,
     pub today: Arc<Today>,
+    /// Where SIP of browsers goes.
+    pub phones: Arc<dyn Phones>,
+    /// Pages of other hosts whose softphones may connect.
+    pub origins: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +142,8 @@ struct Limits {
     web_socket_send: Duration,
     /// A WebSocket is asked for a sign of life this often, and dropped when it gave none.
     web_socket_beat: Duration,
+    /// The same of a softphone, which is not to be rung in vain.
+    phone_beat: Duration,
     /// How long running requests may take to end when the server stops.
     drain: Duration,
 }
@@ -148,6 +157,7 @@ impl Default for Limits {
             engine: Duration::from_secs(5),
             web_socket_send: Duration::from_secs(5),
             web_socket_beat: Duration::from_secs(20),
+            phone_beat: Duration::from_secs(10),
             drain: Duration::from_secs(5),
         }
     }
@@ -168,6 +178,8 @@ struct Context {
     /// Reports that may be made at once.
     reports: Arc<Semaphore>,
     today: Arc<Today>,
+    phones: Arc<dyn Phones>,
+    origins: Vec<String>,
     limits: Limits,
     sockets: Arc<Semaphore>,
     wishes: callbacks::Wishes,
@@ -197,6 +209,8 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         archives: shared.archives,
         reports: Arc::new(Semaphore::new(reports::AT_ONCE)),
         today: shared.today,
+        phones: shared.phones,
+        origins: shared.origins,
         sockets: Arc::new(Semaphore::new(limits.web_sockets)),
         wishes: callbacks::Wishes::default(),
         limits,
@@ -218,7 +232,8 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         match accepted {
             Ok((stream, peer)) => match connections.clone().try_acquire_owned() {
                 Ok(permit) => {
-                    let router = router.clone().layer(from_fn_with_state(peer.ip(), note_peer));
+                    let ends = Ends { local: stream.local_addr().unwrap_or(peer), remote: peer };
+                    let router = router.clone().layer(from_fn_with_state(ends, note_peer));
                     drop(tokio::spawn(connection(stream, router, context.clone(), permit)));
                 }
                 Err(_) => turn_away(&stream),
@@ -238,9 +253,10 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
 }
 
 /// Says to the handlers who is at the other end.
-async fn note_peer(State(peer): State<IpAddr>, mut request: Request, next: Next) -> Response {
-    let peer = Peer::of(peer, request.headers());
+async fn note_peer(State(ends): State<Ends>, mut request: Request, next: Next) -> Response {
+    let peer = Peer::of(ends.remote.ip(), request.headers());
     request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(ends);
     next.run(request).await
 }
 

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{callbacks, consult, events, experts, login, operator, recordings, records, reports, routes, wrap_up};
+use super::{
+    callbacks, consult, events, experts, login, operator, recordings, records, reports, routes, softphone, wrap_up,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +27,7 @@ use super::{callbacks, consult, events, experts, login, operator, recordings, re
         experts::presence,
         routes::set_agent_state,
         routes::log_out,
+        softphone::lend,
         events::open,
         callbacks::callbacks,
         callbacks::call_back,

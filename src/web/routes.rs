@@ -21,8 +21,8 @@ use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
 use super::{
-    Asked, Context, callbacks, consult, events, experts, login, metrics, openapi, operator, pages, recordings, records,
-    reports, today, wrap_up,
+    Asked, Context, callbacks, consult, events, experts, login, metrics, openapi, operator, pages, phones, recordings,
+    records, reports, softphone, today, wrap_up,
 };
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
@@ -61,6 +61,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/queues", get(queues))
         .route("/agents", get(agents))
         .route("/agents/{id}/state", post(set_agent_state).delete(log_out))
+        .route("/agents/{id}/phone", post(softphone::lend))
         .route("/experts", get(experts::experts))
         .route("/experts/{id}/presence", post(experts::presence))
         .route("/events", get(events::open))
@@ -82,6 +83,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
+        .route(phones::PATH, get(phones::open))
         .route_layer(from_fn_with_state(context.clone(), authorise))
         .fallback(page_or_nothing)
         .method_not_allowed_fallback(method_not_allowed)

@@ -164,6 +164,7 @@ impl Media {
                 }
             }
             MediaCommand::SendDigit { leg, .. }
+            | MediaCommand::Watch { leg, .. }
             | MediaCommand::KeepKeys { leg }
             | MediaCommand::Listen { leg, .. }
             | MediaCommand::Expect { leg, .. }

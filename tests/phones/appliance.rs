@@ -19,6 +19,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 pub struct Appliance {
     pub sip: SocketAddr,
+    /// Where phones come by TLS, if they may.
+    pub tls: Option<SocketAddr>,
     pub web: SocketAddr,
     pub data: PathBuf,
     arguments: Vec<String>,
@@ -60,18 +62,24 @@ pub fn binary() -> PathBuf {
 pub struct Setup {
     config: PathBuf,
     rtp_ports: u16,
+    tls: bool,
     data: Option<PathBuf>,
     record_inputs: Option<PathBuf>,
 }
 
 impl Setup {
     pub fn new(config: &Path) -> Setup {
-        Setup { config: config.to_owned(), rtp_ports: 2000, data: None, record_inputs: None }
+        Setup { config: config.to_owned(), rtp_ports: 2000, tls: false, data: None, record_inputs: None }
     }
 
     /// An even number: each leg takes two.
     pub fn rtp_ports(self, rtp_ports: u16) -> Setup {
         Setup { rtp_ports, ..self }
+    }
+
+    /// Phones may come by TLS; the configuration names the certificate.
+    pub fn tls(self) -> Setup {
+        Setup { tls: true, ..self }
     }
 
     /// A folder of the test's own.
@@ -107,6 +115,7 @@ impl Appliance {
         let data = setup.data.unwrap_or_else(|| folder.path().join("data"));
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (sip, web) = (local(free_port()), local(free_port()));
+        let tls = setup.tls.then(|| local(free_port()));
         // Far from the ports above and from the ephemeral ones; the appliance goes round those in use.
         let low = 10_000 + (std::process::id() % 4000) as u16 * 2;
         let mut arguments = vec![
@@ -118,8 +127,9 @@ impl Appliance {
             format!("--web={web}"),
             format!("--data={}", data.display()),
         ];
+        arguments.extend(tls.map(|address| format!("--sip=tls:{address}")));
         arguments.extend(setup.record_inputs.map(|file| format!("--record-inputs={}", file.display())));
-        let mut appliance = Appliance { sip, web, data, arguments, child: None, folder, _alone: alone };
+        let mut appliance = Appliance { sip, tls, web, data, arguments, child: None, folder, _alone: alone };
         appliance.spawn();
         appliance
     }
@@ -150,7 +160,8 @@ impl Appliance {
         });
         let line = lines.recv_timeout(Duration::from_secs(90));
         let line = line.unwrap_or_else(|_| panic!("no ready line: {}", self.log_end()));
-        let wanted = format!("ready sip=udp:{0},tcp:{0} web={1}", self.sip, self.web);
+        let tls = self.tls.map(|address| format!(",tls:{address}")).unwrap_or_default();
+        let wanted = format!("ready sip=udp:{0},tcp:{0}{tls} web={1}", self.sip, self.web);
         assert_eq!(line, wanted);
     }
 
@@ -164,6 +175,11 @@ impl Appliance {
     /// SIGTERM: no new calls, the current ones end.
     pub fn drain(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// SIGHUP: the files are read anew.
+    pub fn read_files_anew(&self) {
+        self.signal(Signal::HUP);
     }
 
     /// How it ended by itself.

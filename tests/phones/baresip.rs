@@ -41,6 +41,16 @@ pub struct Baresip {
 impl Baresip {
     /// Registers `agent`, answers every call, and says a tone of `tone_hz` for half a minute.
     pub fn start(appliance: &Appliance, agent: &str, tone_hz: u32) -> Baresip {
+        Baresip::by(appliance, &appliance.sip.to_string(), "", agent, tone_hz)
+    }
+
+    /// The same by TLS: the appliance has to be vouched for by those in `ca_file`.
+    pub fn by_tls(appliance: &Appliance, ca_file: &Path, agent: &str, tone_hz: u32) -> Baresip {
+        let server = format!("{};transport=tls", appliance.tls.expect("an appliance with TLS"));
+        Baresip::by(appliance, &server, &format!("sip_cafile {}\n", ca_file.display()), agent, tone_hz)
+    }
+
+    fn by(appliance: &Appliance, server: &str, more: &str, agent: &str, tone_hz: u32) -> Baresip {
         let folder = appliance.scratch().join(format!("baresip-{agent}"));
         fs::create_dir(&folder).expect("a folder");
         let says = folder.join("says.wav");
@@ -53,7 +63,7 @@ impl Baresip {
              ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
              module_path {}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
              module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
-             snd_path {}\n",
+             snd_path {}\n{more}",
             free_port(),
             rtp + 1,
             says.display(),
@@ -61,9 +71,8 @@ impl Baresip {
             folder.display()
         );
         let account = format!(
-            "<sip:{agent}@{}>;auth_user={agent};auth_pass=demo-{agent};answermode=auto;regint=60;\
-             audio_codecs=pcmu/8000;ptime=20\n",
-            appliance.sip
+            "<sip:{agent}@{server}>;auth_user={agent};auth_pass=demo-{agent};answermode=auto;regint=60;\
+             audio_codecs=pcmu/8000;ptime=20\n"
         );
         for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
             fs::write(folder.join(name), text).expect("a file");

@@ -41,6 +41,7 @@ mod outside;
 mod recordings;
 mod reload;
 mod replayed;
+mod secure;
 mod torture;
 mod transport;
 mod trunk;

@@ -92,7 +92,7 @@ impl Provider {
         match self.authenticator.verify(request, USER, Some(PASSWORD), now) {
             Verdict::Accepted => {
                 self.taken += 1;
-                self.registrar.handle(request, flow, USER, now)
+                self.registrar.handle(request, flow, USER, None, now)
             }
             Verdict::Challenge(headers) => {
                 self.challenged += 1;

@@ -14,6 +14,7 @@ mod recovery;
 mod rooms;
 mod schedules;
 mod sessions;
+mod softphones;
 mod trunks;
 mod waiting;
 mod walks;
@@ -83,7 +84,7 @@ fn settings() -> Settings {
             max_expires: Duration::from_secs(3_600),
         },
         rtp: Rtp { address: address(HERE).ip(), ports: (30_000, 30_099), dead_leg: Duration::ZERO, threads: None },
-        web: Web { listen: address("127.0.0.1:0") },
+        web: Web { listen: address("127.0.0.1:0"), origins: Vec::new() },
         data: "data".into(),
         prompts: "prompts".into(),
         sentence_encoder: None,

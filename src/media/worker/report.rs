@@ -13,7 +13,6 @@ use super::Worker;
 impl<Io: MediaIo> Worker<Io> {
     /// Sets the leg's first report (RFC 3550 §6.2: after half an interval) and its place on the slow wheel.
     pub(super) fn begin_reports(&mut self, place: u32, now: Instant) {
-        let dead_leg = self.dead_leg;
         let random = self.random();
         let Some(leg) = self.leg_mut(place) else { return };
         if leg.reports.due.is_none() {
@@ -21,7 +20,7 @@ impl<Io: MediaIo> Worker<Io> {
         }
         let mut next = leg.reports.due.unwrap_or(now);
         if leg.expects_media() {
-            next = next.min(leg.heard_at + dead_leg);
+            next = next.min(leg.heard_at + leg.dead_after);
         }
         self.slow.schedule(place, next);
     }

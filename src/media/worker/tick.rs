@@ -206,7 +206,6 @@ impl<Io: MediaIo> Worker<Io> {
 
     /// The slow wheel's visit: reports, and legs that have fallen silent.
     fn look_after(&mut self, place: u32, now: Instant) {
-        let dead_leg = self.dead_leg;
         let Some(leg) = self.leg_mut(place) else { return };
         let mut next = now + 10 * SLOW_STEP;
         if let Some(hearer) = &mut leg.hearer {
@@ -214,7 +213,7 @@ impl<Io: MediaIo> Worker<Io> {
             next = now + SLOW_STEP;
         }
         if leg.expects_media() && !leg.dead_told {
-            let dead_at = leg.heard_at + dead_leg;
+            let dead_at = leg.heard_at + leg.dead_after;
             leg.dead_told = dead_at <= now;
             next = next.min(dead_at);
             if leg.dead_told {

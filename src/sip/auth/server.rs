@@ -44,8 +44,13 @@ pub struct Authenticator {
 }
 
 /// Whether the phone gives up as soon as any of the challenges is none it knows, against RFC 3261 §22.2: baresip until
-/// 3.10. Whoever claims to be one gains nothing by it, for MD5 is open to all.
+/// 3.10, and what browsers speak SIP by (JsSIP 3.13, SIP.js 0.21), which keeps the last challenge alone and knows MD5.
+/// Whoever claims to be one gains nothing by it, for MD5 is open to all.
 fn stumbles(request: &Request) -> bool {
+    let transport = request.core.via.first().map(|via| via.transport.to_ascii_uppercase());
+    if matches!(transport.as_deref(), Some("WS" | "WSS")) {
+        return true;
+    }
     let version = request.headers.get("User-Agent").and_then(|agent| agent.strip_prefix("baresip v"));
     let mut numbers = version.unwrap_or_default().split(['.', ' ']).map(|number| number.parse::<u32>().ok());
     matches!((numbers.next().flatten(), numbers.next().flatten()), (Some(major), Some(minor)) if (major, minor) < (3, 11))
@@ -60,6 +65,13 @@ impl Authenticator {
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.used.len()
+    }
+
+    /// The name that the sender gives with its proof, whatever that is worth.
+    pub fn claimed(&self, request: &Request) -> Option<String> {
+        let fields = request.headers.get_all("Authorization").filter_map(Fields::parse);
+        let ours = fields.into_iter().find(|fields| fields.get("realm") == Some(&self.realm))?;
+        ours.get("username").map(str::to_owned)
     }
 
     /// Judges a request that claims to come from `user`. `password` is `None` for a user who does not exist: the same

@@ -141,6 +141,13 @@ fn a_phone_that_stumbles_over_sha_256_is_not_shown_it() {
         };
         assert_eq!(headers.get_all("WWW-Authenticate").count(), challenges, "{agent}");
     }
+    let mut browser = register("201", None);
+    browser.core.via[0].transport = "WSS".to_owned();
+    let Verdict::Challenge(headers) = server.verify(&browser, "201", Some("secret"), at(1)) else {
+        panic!("no challenge")
+    };
+    let challenges: Vec<_> = headers.get_all("WWW-Authenticate").collect();
+    assert!(matches!(challenges[..], [only] if only.contains("algorithm=MD5")), "{challenges:?}");
 }
 
 #[test]

@@ -14,6 +14,14 @@ impl NameAddr {
         NameAddr { display: None, uri, params: Params::default() }
     }
 
+    /// RFC 3261 §8.1.1.8, §12.1.1: who is asked for by a SIPS URI, or asks so, answers with one.
+    pub fn secure_as(&mut self, others: &[&Uri]) {
+        let secure = others.iter().any(|other| matches!(other, Uri::Sip(uri) if uri.secure));
+        if let Uri::Sip(uri) = &mut self.uri {
+            uri.secure |= secure;
+        }
+    }
+
     pub fn tag(&self) -> Option<&str> {
         self.params.get("tag")
     }

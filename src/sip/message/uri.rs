@@ -53,6 +53,17 @@ fn read_tel(rest: &str) -> Result<Uri, Malformed> {
     Ok(Uri::Tel { number: number.to_owned(), params })
 }
 
+impl Uri {
+    /// Whether both lead to the same place: RFC 3261 §19.1.4, where most parameters that only one of them has do not
+    /// matter, as `ob` of RFC 5626, which browsers give in a dialog and not when they register.
+    pub fn is_place(&self, other: &Uri) -> bool {
+        match (self, other) {
+            (Uri::Sip(a), Uri::Sip(b)) => a.user == b.user && a.host == b.host && a.port == b.port,
+            (a, b) => a == b,
+        }
+    }
+}
+
 impl SipUri {
     /// What the URI itself says of the way there; `None` leaves the choice to RFC 3263. With `sips:` it is TLS, over TCP or
     /// below a WebSocket (RFC 3261 §26.2.2, RFC 7118 §5.2).

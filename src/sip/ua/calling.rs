@@ -93,7 +93,9 @@ impl Session {
             headers: invite.headers,
             body: Bytes::new(),
         };
-        request.headers.set("Contact", cx.contact(invite.to, user).to_string());
+        let mut contact = cx.contact(invite.to, user);
+        contact.secure_as(&[&request.uri]);
+        request.headers.set("Contact", contact.to_string());
         request.headers.set("Allow", ALLOW);
         request.headers.set("Supported", SUPPORTED);
         session.ask_for_timer(&mut request.headers, cx);

@@ -220,7 +220,11 @@ impl Context {
             Destination::Flow(flow) => (flow.transport, flow.local),
             Destination::Address { transport, address } => (transport, address),
         };
-        let mut bound = self.listening(transport, near).unwrap_or(near);
+        let mut bound = self.listening(transport, near).unwrap_or_else(|| match to {
+            Destination::Flow(_) => near,
+            // What comes back comes by the connection that we open (RFC 5923); the address is ours all the same.
+            Destination::Address { .. } => self.beside(transport, near),
+        });
         if bound.ip().is_unspecified() && (near.ip().is_loopback() || matches!(to, Destination::Flow(_))) {
             bound.set_ip(near.ip());
         }
@@ -237,6 +241,13 @@ impl Context {
         let all = || self.settings.listen.iter().filter(kin).map(|listen| listen.address);
         let sided = |address: &SocketAddr| address.ip().is_loopback() == near.ip().is_loopback();
         all().find(|address| *address == near).or_else(|| all().find(sided)).or_else(|| all().next())
+    }
+
+    /// Where we would listen by a transport that we do not listen by.
+    fn beside(&self, transport: Transport, near: SocketAddr) -> SocketAddr {
+        let others = [Transport::Udp, Transport::Tcp, Transport::Tls];
+        let other = others.into_iter().find_map(|other| self.listening(other, near));
+        SocketAddr::new(other.unwrap_or(near).ip(), transport.default_port())
     }
 
     /// RFC 3261 §8.1.1.8: where we can be reached in the dialog.

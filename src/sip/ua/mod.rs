@@ -413,6 +413,22 @@ impl UserAgent {
         self.singles.respond(&mut self.cx, ticket, response, now);
     }
 
+    /// The sessions whose far end was last heard by this flow.
+    pub fn sessions_by(&self, flow: &Flow) -> Vec<SessionId> {
+        let by = |session: &Session| session.path() == Some(Destination::Flow(*flow));
+        self.sessions.iter().filter(|(_, session)| by(session)).map(|(id, _)| *id).collect()
+    }
+
+    /// The way by which the far end was last heard.
+    pub fn path(&self, session: SessionId) -> Option<Destination> {
+        self.sessions.get(&session)?.path()
+    }
+
+    /// Who has this contact is reached by another flow from now on (RFC 5626 §5.3): whether that is the session's far end.
+    pub fn move_to(&mut self, session: SessionId, contact: &Uri, flow: Flow) -> bool {
+        self.sessions.get_mut(&session).is_some_and(|session| session.move_to(contact, flow))
+    }
+
     pub fn counts(&self) -> UaCounts {
         let (transactions, timers) = self.cx.transactions.counts();
         UaCounts {

@@ -14,11 +14,11 @@ use super::theirs::Theirs;
 use super::{EndCause, Event, Sdp};
 use crate::ids::SessionId;
 use crate::settings::Credentials;
-use crate::sip::Destination;
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{Headers, Method, Request, Response, StatusCode};
+use crate::sip::message::{Headers, Method, Request, Response, StatusCode, Uri};
 use crate::sip::session_timer::{self, Terms};
 use crate::sip::transaction::TransactionId;
+use crate::sip::{Destination, Flow};
 use crate::time::Instant;
 
 /// ACKs kept for repeated 2xx of one INVITE: as many as there may be forks.
@@ -191,9 +191,24 @@ impl Session {
 
     /// Adds what every request or 2xx that may refresh the target carries (§12.1.1, §13.2.1).
     pub fn describe_us(&self, cx: &Context, headers: &mut Headers, to: Destination, user: Option<String>) {
-        headers.set("Contact", cx.contact(to, user).to_string());
+        let mut contact = cx.contact(to, user);
+        if let Some(dialog) = &self.dialog {
+            contact.secure_as(&[&dialog.local.uri, &dialog.target]);
+        }
+        headers.set("Contact", contact.to_string());
         headers.set("Allow", ALLOW);
         headers.set("Supported", SUPPORTED);
+    }
+
+    /// The way by which the peer was last heard, once there is a dialog.
+    pub fn path(&self) -> Option<Destination> {
+        self.dialog.as_ref().filter(|_| !self.over).map(|dialog| dialog.path)
+    }
+
+    pub fn move_to(&mut self, contact: &Uri, flow: Flow) -> bool {
+        let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.target.is_place(contact)) else { return false };
+        dialog.path = Destination::Flow(flow);
+        true
     }
 
     /// The user part of our Contact.

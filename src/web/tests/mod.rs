@@ -5,6 +5,7 @@ mod experts;
 mod limits;
 mod login;
 mod operator;
+mod phones;
 mod recordings;
 mod refusals;
 mod reports;
@@ -100,6 +101,8 @@ impl Server {
             archive: Arc::new(sample::Shelf),
             archives: Arc::new(sample::Past),
             today: today.clone(),
+            phones: Arc::new(sample::Operator),
+            origins: vec!["https://desk.example.com".to_owned()],
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));
@@ -187,6 +190,8 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     | ApiRequest::NoteRecording { .. }
                     | ApiRequest::CallBack { .. }
                     | ApiRequest::CancelCallBack { .. }
+                    | ApiRequest::LendPhone(_)
+                    | ApiRequest::TakePhoneBack { .. }
                     | ApiRequest::Trace { .. } => None,
                 };
                 if let Some((agent, state, reason)) = change {

@@ -37,6 +37,7 @@ fn expected(method: &str, path: &str) -> [u16; 8] {
         ("POST", "/calls/{id}/supervise") => [401, 403, 403, 403, 403, 200, 200, 200],
         ("POST", path) if path.starts_with("/calls/{id}/") => [401, 403, 403, 200, 403, 200, 200, 200],
         ("POST" | "DELETE", "/agents/{id}/state") => [401, 403, 403, 200, 403, 200, 200, 200],
+        ("POST", "/agents/{id}/phone") => [401, 403, 403, 200, 403, 403, 403, 403],
         ("GET", "/voicemails" | "/recordings/{id}" | "/reports" | "/records") => {
             [401, 403, 403, 403, 403, 200, 200, 200]
         }
@@ -65,6 +66,7 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
         "/callbacks" => (String::new(), (method == "POST").then_some(r#"{"number":"+33155501","queue":"sales"}"#)),
         "/callbacks/{id}" => (CALL.to_owned(), None),
         "/agents/{id}/state" => ("201".to_owned(), (method == "POST").then_some(r#"{"state":"available"}"#)),
+        "/agents/{id}/phone" => ("201".to_owned(), None),
         "/recordings/{id}" => (sample::RECORDING.to_string(), (method == "PATCH").then_some(r#"{"held":true}"#)),
         "/tokens/{id}" => {
             let token = server.token(Role::Operator);

@@ -1,5 +1,6 @@
 //! Views and records to publish.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::findings::{Finding, Severity};
@@ -14,7 +15,7 @@ use crate::views::{
     ReloadAttempt, ReloadBy, ReloadView,
 };
 use crate::web::reports::ReportFailure;
-use crate::web::{Archive, Archives, Audio, AudioFault, Busy, RecordQuery};
+use crate::web::{Archive, Archives, Audio, AudioFault, Busy, HungUp, Line, Phones, RecordQuery};
 
 pub fn at() -> Wall {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -279,5 +280,32 @@ impl Archives for Past {
 
     fn time_zone(&self) -> jiff::tz::TimeZone {
         zone()
+    }
+}
+
+/// Gives each frame back; hangs up where it reads `rubbish`.
+pub struct Operator;
+
+pub struct Echo;
+
+impl Phones for Operator {
+    fn connect(&self, secure: bool, _: SocketAddr, remote: SocketAddr) -> Option<Box<dyn Line>> {
+        assert!(remote.ip().is_loopback() != secure, "the test's proxy speaks for others, and by TLS");
+        Some(Box::new(Echo))
+    }
+}
+
+#[async_trait::async_trait]
+impl Line for Echo {
+    async fn take(&mut self, frame: &[u8]) -> Result<Option<axum::body::Bytes>, HungUp> {
+        if frame == b"rubbish" { Err(HungUp) } else { Ok(Some(frame.to_vec().into())) }
+    }
+
+    async fn next(&mut self) -> Option<axum::body::Bytes> {
+        std::future::pending().await
+    }
+
+    fn due(&self) -> Option<std::time::Instant> {
+        None
     }
 }

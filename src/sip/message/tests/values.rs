@@ -1,4 +1,5 @@
 use super::*;
+use crate::settings::Transport;
 
 #[test]
 fn uris_are_read_and_written_back() {

@@ -7,6 +7,7 @@ mod monkey;
 mod random;
 mod rules;
 mod torture;
+mod transports;
 mod watching;
 
 use std::collections::BTreeMap;
