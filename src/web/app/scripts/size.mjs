@@ -10,8 +10,8 @@ const load = (name, seen = new Set()) => {
   for (const next of manifest[name].imports ?? []) load(next, seen);
   return seen;
 };
-// The start page, and what it fetches when an agent has logged in.
-const needed = new Set([...load('index.html'), ...load('src/pages/desk/index.tsx')]);
+// The start page, and what it fetches when an agent has logged in, and when the page becomes their phone.
+const needed = new Set([...load('index.html'), ...load('src/pages/desk/index.tsx'), ...load('src/phone/softphone.ts')]);
 let sum = 0;
 for (const name of needed) {
   const file = manifest[name].file;

@@ -6,6 +6,7 @@ import { api, ok, Refused, type Role, whenLoggedOut } from './api/client';
 import { lang, suggestLang, t } from './i18n';
 import { follow, leave, loaded, me } from './live/store';
 import { Login } from './pages/login';
+import { switchOff } from './phone';
 import { followLink, path } from './route';
 import { Notices } from './ui/parts';
 import { Shell } from './shell';
@@ -39,6 +40,7 @@ export async function enter() {
 }
 
 export async function logOut() {
+  switchOff(false);
   await api.POST('/logout').catch(() => undefined);
   leave();
   phase.value = 'login';
@@ -48,6 +50,7 @@ export function App() {
   useEffect(() => {
     whenLoggedOut(() => {
       if (phase.value !== 'in') return;
+      switchOff(false);
       leave();
       phase.value = 'over';
     });

@@ -48,12 +48,15 @@ export async function eventually(what, probe, patience = PATIENCE) {
   }
 }
 
+export const browser = (flags = []) =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', ...flags] });
+
 export class Lab {
   running = [];
   folder = mkdtempSync(join(tmpdir(), 'relais-web-'));
 
-  /** `change` may alter the demo's configuration. */
-  static async start(change = (text) => text) {
+  /** `change` may alter the demo's configuration; the browser takes `flags`. */
+  static async start(change = (text) => text, flags = []) {
     const lab = new Lab();
     lab.expert = await freePort();
     const demo = readFileSync(join(root, 'deploy/demo/relais.toml'), 'utf8');
@@ -66,7 +69,7 @@ export class Lab {
     );
     writeFileSync(join(lab.folder, 'relais.toml'), config);
     await lab.run();
-    lab.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+    lab.browser = await browser(flags);
     return lab;
   }
 
@@ -182,8 +185,8 @@ export class Lab {
   }
 
   /** A page of somebody's own, with what went wrong in it. */
-  async page({ width = 1440, height = 900, locale = 'en-GB' } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height }, locale, reducedMotion: 'reduce' });
+  async page({ width = 1440, height = 900, locale = 'en-GB', browser = this.browser } = {}) {
+    const context = await browser.newContext({ viewport: { width, height }, locale, reducedMotion: 'reduce' });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     page.faults = [];

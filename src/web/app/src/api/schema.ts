@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/agents/{id}/phone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lends the agent who asks what their page's softphone registers with, or lends it for longer. It is of no use for
+         *     anything but SIP as this agent, and ends with the session.
+         */
+        post: operations["lend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agents/{id}/state": {
         parameters: {
             query?: never;
@@ -1368,6 +1388,18 @@ export interface components {
         Settable: "available" | "paused" | "wrap_up";
         /** @enum {string} */
         Severity: "error" | "warning";
+        /** @description How the page's softphone registers. */
+        Softphone: {
+            /** @description Its address of record, as `sip:201@pbx.example.com`. */
+            address: string;
+            /** Format: date-time */
+            expires_at: string;
+            password: string;
+            /** @description The path of the WebSocket (RFC 7118). */
+            socket: string;
+            /** @description The name for digest authentication. */
+            user: string;
+        };
         Supervision: {
             /** @description The supervisor's phone: `sip:201@pbx.example.com`, or with the address of a phone in a trunk's network. */
             leg: string;
@@ -1497,6 +1529,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Agents"];
+                };
+            };
+        };
+    };
+    lend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent who asks */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Good until `expires_at` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Softphone"];
+                };
+            };
+            /** @description Somebody else's phone */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The agent's phone stands at a fixed address */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

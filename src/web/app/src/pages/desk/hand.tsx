@@ -7,6 +7,7 @@ import { agents, experts, me, serverNow } from '../../live/store';
 import { Icon } from '../../ui/icons';
 import { Button, Said, Since, State } from '../../ui/parts';
 import { hand, own, wrapping } from './own';
+import { Keypad, Ringing } from './phone';
 import * as steer from './steer';
 import { Wrap } from './wrap';
 
@@ -90,11 +91,7 @@ function InHand({ call }: { call: Call }) {
           </div>
         </dl>
       </div>
-      {ringing && (
-        <p class="prompt" role="alert">
-          {t('desk.ringing')}
-        </p>
-      )}
+      {ringing && <Ringing />}
       {talking && (
         <div class="actions">
           <Button icon={held ? 'resume' : 'hold'} pressed={held} shortcut="h" onDo={steer.toggleHold}>
@@ -104,6 +101,7 @@ function InHand({ call }: { call: Call }) {
             {leg?.muted ? t('desk.unmute') : t('desk.mute')}
           </Button>
           <Tape state={call.recording ?? null} />
+          <Keypad />
           <span class="room" />
           <Button icon="hangUp" kind="danger" shortcut="x" onDo={steer.hangUp}>
             {t('desk.hangUp')}

@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { type Key, t } from '../../i18n';
 import { act } from '../../ui/act';
+import { answer } from '../../phone';
 import * as steer from './steer';
 import { goAvailable, STATE_MENU } from './state';
 
@@ -21,6 +22,7 @@ export const keys: { key: string; what: Key; does: () => unknown }[] = [
     menu?.focus();
     menu?.click();
   } },
+  { key: 'r', what: 'keys.answer', does: answer },
   { key: 'h', what: 'keys.hold', does: steer.toggleHold },
   { key: 'm', what: 'keys.mute', does: steer.toggleMute },
   { key: 'x', what: 'keys.hangUp', does: steer.hangUp },
