@@ -13,7 +13,7 @@ use super::expression::Expression;
 use super::nested::{Nested, put};
 use super::scope::Scope;
 use crate::findings::{Finding, Source, has_errors};
-use crate::ids::{Language, PlanId};
+use crate::ids::{Language, PlanId, QueueId};
 use crate::ivr::{Module, Names, Pattern, Value};
 
 /// Every plan of a configuration. Cheap to clone; serialised as its sources and compiled again when read.
@@ -135,6 +135,15 @@ impl Plan {
     pub fn number(&self, dialled: &str) -> Option<&Number> {
         let fits = self.numbers.iter().filter(|number| number.pattern.capture(dialled).is_some());
         fits.rev().max_by_key(|number| number.pattern.fixed_places())
+    }
+
+    /// The queue that callers come into by this plan, where it is always the same one.
+    pub fn only_queue(&self) -> Option<QueueId> {
+        let rules = self.levels.iter().flat_map(|level| &level.rules);
+        let distributes = rules.filter(|rule| rule.callee.module() == Some(Module::Distribute));
+        let mut queues = distributes.map(|rule| rule.fixed.get("queue").and_then(Value::as_text));
+        let first = queues.next()??;
+        queues.all(|queue| queue == Some(first)).then(|| QueueId::from(first))
     }
 }
 

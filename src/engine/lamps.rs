@@ -32,6 +32,8 @@ pub(super) struct Lamps {
 #[derive(Debug, Serialize, Deserialize)]
 struct Lamp {
     watched: Watched,
+    /// What it was asked for by: a queue has more than one name.
+    named: String,
     /// Whose phone has it.
     owner: AgentId,
     /// Of the next document.
@@ -50,6 +52,14 @@ enum Watched {
 enum Shown {
     Line(Line),
     Messages(Waiting),
+}
+
+/// A subscription that is granted.
+struct Admitted {
+    owner: AgentId,
+    named: String,
+    watched: Watched,
+    offered: Offered,
 }
 
 /// What a line does.
@@ -123,11 +133,12 @@ impl Engine {
     /// SUBSCRIBE outside a dialog. An agent's phone proves who it is, as for a call.
     pub(super) fn subscribed(&mut self, ticket: RequestTicket, flow: Flow, request: &Request, now: Now) {
         match self.admit_watcher(request, now) {
-            Ok((owner, watched, offered)) => {
+            Ok(Admitted { owner, named, watched, offered }) => {
                 let terms = Terms { least: self.settings.sip.min_expires, most: self.settings.sip.max_expires };
                 let granted = self.ua.grant(ticket, request, flow, offered.media_type(), terms, now.instant);
                 let Some(watcher) = granted else { return };
-                let lamp = Lamp { watched: watched.clone(), owner, version: 0, told: Shown::Line(Line::Idle) };
+                let told = Shown::Line(Line::Idle);
+                let lamp = Lamp { watched: watched.clone(), named, owner, version: 0, told };
                 self.lamps.watchers.insert(watcher.0, lamp);
                 self.lamps.by.entry(watched).or_default().insert(watcher.0);
                 self.tell_watcher(watcher, now);
@@ -137,7 +148,7 @@ impl Engine {
     }
 
     /// Whose phone it is, and what it may watch.
-    fn admit_watcher(&mut self, request: &Request, now: Now) -> Result<(AgentId, Watched, Offered), Box<Response>> {
+    fn admit_watcher(&mut self, request: &Request, now: Now) -> Result<Admitted, Box<Response>> {
         let refusal = |status: u16| Box::new(request.response(status.into(), None));
         let user = user_of(&request.core.from.uri).unwrap_or_default();
         match self.prove(request, user, now) {
@@ -165,16 +176,20 @@ impl Engine {
         if !self.may_watch(&owner, &watched) {
             return Err(refusal(403));
         }
-        Ok((owner, watched, offered))
+        Ok(Admitted { owner, named: named.to_owned(), watched, offered })
     }
 
-    /// A line by the agent's number; a queue by its name; a mailbox by the number of an agent, the name of a queue, the
-    /// number that callers dialled, or any name under which a message is there.
+    /// A line by the agent's number; a queue by its name, or by a number by which callers come into it and no other; a
+    /// mailbox by the number of an agent, the name of a queue, the number that callers dialled, or any name under which a
+    /// message is there.
     fn watched_by_name(&self, name: &str, offered: Offered) -> Option<Watched> {
         let agent = self.settings.agents.iter().find(|agent| agent.id.as_str() == name).map(|agent| agent.id.clone());
         let queue = self.settings.queues.iter().find(|queue| queue.id.as_str() == name).map(|queue| queue.id.clone());
         match offered {
-            Offered::Dialog => agent.map(Watched::Agent).or_else(|| queue.map(Watched::Queue)),
+            Offered::Dialog => {
+                let dialled = || self.plans.get(&self.plans.find(name, &[])?)?.only_queue();
+                agent.map(Watched::Agent).or_else(|| queue.or_else(dialled).map(Watched::Queue))
+            }
             Offered::MessageSummary => {
                 let known = agent.is_some() || queue.is_some() || self.mailboxes.has(name);
                 let dialled = || self.plans.find(name, &[]).is_some();
@@ -274,24 +289,19 @@ impl Engine {
     }
 
     fn tell_watcher(&mut self, watcher: WatcherId, now: Now) {
-        let Some(watched) = self.lamps.watchers.get(&watcher.0).map(|lamp| lamp.watched.clone()) else { return };
-        let shown = self.shown(&watched);
+        let Some(lamp) = self.lamps.watchers.get(&watcher.0) else { return };
+        let shown = self.shown(&lamp.watched);
         let Some(lamp) = self.lamps.watchers.get_mut(&watcher.0) else { return };
         lamp.told = shown;
-        let document = document(&watched, shown, lamp.version, &self.settings.sip.domain);
+        let document = document(&lamp.named, shown, lamp.version, &self.settings.sip.domain);
         lamp.version = lamp.version.saturating_add(1);
         self.ua.notify(watcher, Bytes::from(document), now.instant);
     }
 }
 
-fn document(watched: &Watched, shown: Shown, version: u32, domain: &str) -> String {
-    let name = match watched {
-        Watched::Agent(agent) => agent.as_str(),
-        Watched::Queue(queue) => queue.as_str(),
-        Watched::Mailbox(name) => name,
-    };
+fn document(name: &str, shown: Shown, version: u32, domain: &str) -> String {
     match shown {
-        // Ids and the domain have letters, digits and `.-_+` alone.
+        // Ids, numbers of plans and the domain have letters, digits and `.-_+*#` alone.
         Shown::Line(line) => format!(
             "<?xml version=\"1.0\"?>\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{version}\" \
              state=\"full\" entity=\"sip:{name}@{domain}\"><dialog id=\"{name}\" direction=\"recipient\"><state>{}</state>\

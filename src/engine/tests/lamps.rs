@@ -223,6 +223,30 @@ fn the_lamp_of_a_queue_blinks_while_a_caller_waits_and_is_lit_while_one_is_serve
     assert!(!phone.is_told());
 }
 
+#[test]
+fn a_queue_is_watched_by_the_number_that_callers_dial_as_well() {
+    let mut phone = Phone::new();
+    assert_eq!(phone.subscribes("700", "Expires: 600\r\n").code(), 200);
+    let (_, first) = phone.bench.request(Method::Notify);
+    let body = String::from_utf8(first.body.to_vec()).unwrap();
+    assert!(body.contains("entity=\"sip:700@"), "the phone knows it by what it asked for: {body}");
+    phone.bench.respond(PHONE, &first, 200, &[]);
+    phone.asks(ApiRequest::LogOut { agent: "201".into() }).unwrap();
+    phone.bench.calls_700("70");
+    assert_eq!(phone.notified(200).0, "early");
+    assert_eq!(phone.subscribes("701", "Expires: 600\r\n").code(), 404, "no plan has this number");
+}
+
+#[test]
+fn a_number_that_leads_to_several_queues_is_no_lamp() {
+    let other = "[[level]]\nname = 'late'\n[[level.rule]]\nmodule = 'distribute'\nin = { queue = 'support' }\n";
+    let plan = PLAN.replace("[[level]]\nname = 'end'", &format!("{other}[[level]]\nname = 'end'"));
+    let mut settings = settings();
+    settings.queues.push(settings::Queue { id: "support".into(), ..settings.queues[0].clone() });
+    let mut phone = Phone { bench: Bench::with_plan(settings, &plan), cseq: 0, tag: String::new() };
+    assert_eq!(phone.subscribes("700", "Expires: 600\r\n").code(), 404);
+}
+
 const SUMMARY: &str = "Event: message-summary\r\nExpires: 600\r\n";
 
 fn message(number: u128) -> RecordingId {

@@ -262,8 +262,11 @@ fn check(scene: &Scene) -> Result<(), String> {
         let Some(live) = scene.call(caller.number) else { continue };
         if let Some(seat) = live.call.seat() {
             rooms.entry(seat.room.as_str()).or_default().push(caller);
-        } else if live.call.ending.is_none() && !scene.ear(caller.number).is_empty() {
-            return Err(format!("{} is in no room and hears {}", caller.number, scene.ear(caller.number)));
+        } else if live.call.ending.is_none() {
+            let (ear, group) = (scene.ear(caller.number), groups.get(&live.call.caller));
+            if !ear.is_empty() || group != Some(&Group::Call(live.call.id)) {
+                return Err(format!("{} is in no room, hears '{ear}' and is in {group:?}", caller.number));
+            }
         }
     }
     if rooms.len() != scene.bench.engine.counts().rooms {
