@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use clap::Parser;
@@ -62,6 +62,10 @@ pub trait Session {
     fn discard(&mut self);
     /// From the next utterance on.
     fn hint(&mut self, hints: &Hints) -> Result<(), String>;
+    /// Nothing waits: what the next utterance would wait for can be done beforehand.
+    fn get_ready(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// What every worker is told on its command line.
@@ -454,6 +458,18 @@ impl Streaming {
     }
 }
 
+/// `None` when the connection has ended.
+fn next_order(session: &mut dyn Session, orders: &Receiver<Order>) -> Result<Option<Order>, String> {
+    match orders.try_recv() {
+        Ok(order) => Ok(Some(order)),
+        Err(TryRecvError::Disconnected) => Ok(None),
+        Err(TryRecvError::Empty) => {
+            session.get_ready()?;
+            Ok(orders.recv().ok())
+        }
+    }
+}
+
 /// The engine's side of a stream: a thread. It ends when the connection has.
 struct Worker {
     answers: mpsc::Sender<Tell>,
@@ -480,7 +496,7 @@ impl Worker {
     }
 
     fn serve(&self, session: &mut dyn Session, orders: &Receiver<Order>) -> Result<(), String> {
-        while let Ok(order) = orders.recv() {
+        while let Some(order) = next_order(session, orders)? {
             let answer = match order {
                 Order::Audio(pcm) => {
                     let partial = session.audio(&pcm)?;

@@ -17,6 +17,9 @@ use said::Said;
 const SURE: f32 = 0.8;
 /// Partial words are asked for every so many pieces: they cost as much as the decoding of a few frames.
 const PIECES: u32 = 5;
+/// What a new recogniser hears before its first caller, in ms: it builds the beginning of its graph at the first sound, which
+/// takes a large model most of a second.
+const WARMING_MS: u32 = 600;
 
 struct Vosk {
     model: Arc<Model>,
@@ -34,6 +37,8 @@ struct Stream {
     pieces: u32,
     beside: Option<Beside>,
     hints: Hints,
+    /// The recogniser has heard nothing yet.
+    cold: bool,
     /// Taken when the next utterance begins: a recogniser cannot change its grammar.
     next_hints: Option<Hints>,
 }
@@ -50,6 +55,7 @@ impl Engine for Vosk {
             recognizer: recognizer(&self.model, sample_rate_hz, hints)?,
             beside: Beside::new(&self.model, sample_rate_hz, hints)?,
             hints: hints.clone(),
+            cold: true,
             samples: 0,
             said: Said::default(),
             partial: String::new(),
@@ -63,6 +69,7 @@ impl Engine for Vosk {
 /// answer better, and makes one of anything. What is meant is for others to say.
 struct Beside {
     recognizer: Recognizer,
+    cold: bool,
     said: Said,
     phrases: Vec<String>,
 }
@@ -75,7 +82,7 @@ impl Beside {
         }
         let grammar = Hints { only: true, ..hints.clone() };
         let phrases = said::grammar(&hints.phrases);
-        Ok(Some(Beside { recognizer: recognizer(model, rate, &grammar)?, said: Said::default(), phrases }))
+        Ok(Some(Beside { recognizer: recognizer(model, rate, &grammar)?, cold: true, said: Said::default(), phrases }))
     }
 
     fn audio(&mut self, pcm: &[i16]) {
@@ -114,6 +121,22 @@ fn recognizer(model: &Model, rate: u32, hints: &Hints) -> Result<Recognizer, Str
     Ok(recognizer)
 }
 
+/// Lets a recogniser hear a soft noise, and forget it. Its samples. Only an utterance that is over is forgotten whole: a
+/// `reset` keeps what the features have got used to.
+fn warm(recognizer: &mut Recognizer, rate: u32) -> u64 {
+    let mut bits = 1u32;
+    let noise: Vec<i16> = (0..rate * WARMING_MS / 1_000)
+        .map(|_| {
+            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (bits >> 26) as i16 - 32
+        })
+        .collect();
+    // Where it cannot decode, the first caller's audio will tell.
+    let _ = recognizer.accept_waveform(&noise);
+    recognizer.final_result();
+    noise.len() as u64
+}
+
 impl Stream {
     /// What a change of hints has put off until the utterance is over.
     fn between_utterances(&mut self) -> Result<(), String> {
@@ -122,6 +145,7 @@ impl Stream {
             if hints.only || self.hints.only {
                 self.recognizer = recognizer(&self.model, self.rate, &hints)?;
                 self.samples = 0;
+                self.cold = true;
             }
             self.beside = Beside::new(&self.model, self.rate, &hints)?;
             self.hints = hints;
@@ -198,6 +222,20 @@ impl Session for Stream {
         self.next_hints = Some(hints.clone());
         // While the question is asked, rather than when the answer begins.
         if self.said.is_untouched() { self.between_utterances() } else { Ok(()) }
+    }
+
+    fn get_ready(&mut self) -> Result<(), String> {
+        if !self.said.is_untouched() {
+            return Ok(());
+        }
+        if let Some(beside) = self.beside.as_mut().filter(|beside| std::mem::take(&mut beside.cold)) {
+            warm(&mut beside.recognizer, self.rate);
+        }
+        if std::mem::take(&mut self.cold) {
+            self.samples += warm(&mut self.recognizer, self.rate);
+            self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
+        }
+        Ok(())
     }
 }
 
