@@ -29,6 +29,8 @@ const WATCHED: Duration = Duration::from_secs(120);
 /// One that is down is noticed within two minutes and 64*T1, one that is back within half a minute and 64*T1; then there
 /// are a challenge and some losses.
 const REGISTERED_WITHIN: Duration = Duration::from_secs(260);
+/// The plans ring for 20 s, the longest of the centre for 30 s; a CANCEL is sent again for 64*T1 (RFC 3261 §9.1).
+const RINGS_AT_MOST: Duration = Duration::from_secs(65);
 /// Deadlines of the engine that the trunk has whatever happens: one a server, and the registration's.
 pub const TIMERS: usize = 3;
 /// REGISTERs in a row, with their challenges, that a refused or lost one may lead to.
@@ -90,6 +92,8 @@ struct Server {
     turns_at: Instant,
     /// When each registration of the last minute came.
     asked: Vec<Instant>,
+    /// Since when it rings at somebody.
+    rings: BTreeMap<SessionId, Instant>,
 }
 
 pub struct Providers {
@@ -111,6 +115,7 @@ impl Server {
         while let Some(event) = self.provider.poll_event(now) {
             match event {
                 Event::Incoming { session, .. } => self.rung(session, now, rng),
+                Event::Ended { session, .. } => drop(self.rings.remove(&session)),
                 Event::Reoffered { session, .. } => {
                     let answer = self.sdp(2);
                     self.provider.ua.answer(session, answer, now);
@@ -123,6 +128,7 @@ impl Server {
     /// Somebody outside is called: most answer, some are busy, out of reach, or let it ring.
     fn rung(&mut self, session: SessionId, now: Instant, rng: &mut ChaCha12Rng) {
         let soon = |rng: &mut ChaCha12Rng, ms: u32| now + Duration::from_millis(below(rng, ms).into());
+        self.rings.insert(session, now);
         if below(rng, 8) > 0 {
             self.provider.ua.progress(session, [180, 183][below(rng, 2) as usize], None, now);
         }
@@ -148,6 +154,8 @@ impl Server {
         {
             let answer = self.sdp(1);
             let ua = &mut self.provider.ua;
+            let (Act::Answer(session) | Act::Refuse(session, _) | Act::HangUp(session)) = &act;
+            self.rings.remove(session);
             match act {
                 Act::Answer(session) => ua.accept(session, answer, Headers::default(), now),
                 Act::Refuse(session, status) => ua.reject(session, status, None, Headers::default(), now),
@@ -175,6 +183,7 @@ impl Providers {
                 up: Some(Instant(0)),
                 turns_at,
                 asked: Vec::new(),
+                rings: BTreeMap::new(),
             }
         });
         Providers { servers: servers.into(), lost: Some(Instant(0)), removed_at, removed: false }
@@ -243,6 +252,10 @@ impl Providers {
             server.asked.retain(|at| now.since(*at) < Duration::from_secs(60));
             if server.asked.len() > MOST_A_MINUTE {
                 return Err(format!("{address} was asked to register {} times in a minute", server.asked.len()));
+            }
+            let rings = server.rings.values().any(|since| now.since(*since) > RINGS_AT_MOST);
+            if rings && sound && server.up.is_some_and(|up| now.since(up) > RINGS_AT_MOST) {
+                return Err(format!("it rings for too long at {address}"));
             }
             if server.provider.refused > 0 {
                 return Err(format!("{address} refused a registration"));

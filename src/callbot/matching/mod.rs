@@ -157,22 +157,31 @@ impl Matcher {
         }
     }
 
-    /// Those of what was heard and of what it may have been instead, each `FADES` as likely as the one before.
+    /// Half of it is what was heard and what it may have been instead, each text `FADES` as likely as the one before; the
+    /// other half the one text among them that is most clearly a wish, for what is misheard is seldom a wish by chance.
     fn of_all(&self, text: &str, others: &[String], encoder: Option<&Encoder>) -> Vec<f32> {
-        let mut sum = self.probabilities(text, encoder);
         let mut seen = vec![text.to_owned()];
-        let (mut share, mut whole) = (1.0, 1.0);
+        let mut heard = vec![self.probabilities(text, encoder)];
         for other in others.iter().map(|other| plain(other)) {
             // Texts that differ in capitals and full stops are one.
-            if other.is_empty() || seen.contains(&other) {
-                continue;
+            if !other.is_empty() && !seen.contains(&other) {
+                heard.push(self.probabilities(&other, encoder));
+                seen.push(other);
             }
-            share *= FADES;
-            whole += share;
-            sum.iter_mut().zip(self.probabilities(&other, encoder)).for_each(|(sum, more)| *sum += share * more);
-            seen.push(other);
         }
-        sum.iter_mut().for_each(|sum| *sum /= whole);
+        let shares = || std::iter::successors(Some(1.0), |share| Some(share * FADES));
+        let whole: f32 = shares().take(heard.len()).sum();
+        let wish = |probabilities: &Vec<f32>| {
+            let intents = probabilities.split_last().map(|(_, intents)| intents).unwrap_or_default();
+            intents.iter().copied().fold(0.0, f32::max)
+        };
+        let mut sum = vec![0.0; self.weights.ncols()];
+        for (share, probabilities) in shares().zip(&heard) {
+            sum.iter_mut().zip(probabilities).for_each(|(sum, more)| *sum += share / whole * more / 2.0);
+        }
+        if let Some(clearest) = heard.iter().max_by(|one, other| wish(one).total_cmp(&wish(other))) {
+            sum.iter_mut().zip(clearest).for_each(|(sum, more)| *sum += more / 2.0);
+        }
         sum
     }
 
