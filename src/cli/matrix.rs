@@ -109,7 +109,13 @@ fn shown(share: (usize, usize)) -> String {
     let (low, high) = wilson(share);
     let percent = |value: f64| value * 100.0;
     let exact = percent(share.0 as f64 / share.1.max(1) as f64);
-    format!("{exact:.1} % ({} of {}; 95 % interval {:.1} to {:.1})", share.0, share.1, percent(low), percent(high))
+    format!(
+        "{exact:.1} % ({} of {}; 95 % interval {:.1} to {:.1})",
+        share.0,
+        share.1,
+        percent(low.max(0.0)),
+        percent(high)
+    )
 }
 
 fn right(judged: &[Judged]) -> (usize, usize) {
