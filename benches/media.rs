@@ -141,6 +141,7 @@ impl Scene {
             send: true,
             receive: true,
             latch: Latch::Never,
+            security: Default::default(),
         };
         self.media.send(MediaCommand::Configure { leg: LegId(leg), stream: Box::new(stream) });
     }

@@ -76,6 +76,7 @@ impl Centre {
                 queues: (0..4).map(|_| queues[rng.next_u32() as usize % QUEUES].id.clone()).collect(),
                 schedules: Default::default(),
                 call_preference: Default::default(),
+                srtp: Default::default(),
                 skills: skills(&mut rng, 5),
                 codecs: vec![Codec::Pcmu],
                 language: "en".into(),

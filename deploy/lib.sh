@@ -86,11 +86,11 @@ need_npm() {
     rm -f "$log"
 }
 
-# What a build needs besides crates: a C compiler for SQLite.
+# What a build needs besides crates: a C compiler for SQLite and Opus, and cmake for Opus.
 need_rust() {
     command -v cargo >/dev/null || PATH=$HOME/.cargo/bin:$PATH
     command -v cargo >/dev/null || fail "no Rust toolchain: install Rust 1.95 or later, with cargo on the PATH"
-    need_debian cc:gcc /usr/include/stdio.h:libc6-dev
+    need_debian cc:gcc cmake:cmake make:make /usr/include/stdio.h:libc6-dev
 }
 
 # The English voice; sets `piper` to the Python that has it.

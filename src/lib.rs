@@ -12,6 +12,7 @@ pub mod heard;
 pub mod ids;
 pub mod outbox;
 pub mod record;
+pub mod security;
 pub mod settings;
 pub mod shift;
 pub mod time;

@@ -258,6 +258,16 @@ pub enum Codec {
     Pcmu,
     Pcma,
     G722,
+    /// To far ends alone: within, the voice of such a leg is `carried`.
+    Opus,
+}
+
+impl Codec {
+    /// What a leg's voice is while it is relayed, mixed, recorded and recognised.
+    #[must_use]
+    pub fn carried(self) -> Codec {
+        if self == Codec::Opus { Codec::G722 } else { self }
+    }
 }
 
 /// A way to the outside: who may send us calls as this trunk, what they may dial, and where calls go out.
@@ -279,6 +289,8 @@ pub struct Trunk {
     pub allow: Vec<String>,
     /// The number that calls out show; the caller's own when `None`.
     pub caller_id: Option<String>,
+    #[serde(default)]
+    pub srtp: Srtp,
 }
 
 impl Trunk {
@@ -334,6 +346,8 @@ pub struct Agent {
     pub skills: BTreeMap<Skill, u8>,
     pub codecs: Vec<Codec>,
     pub language: Language,
+    #[serde(default)]
+    pub srtp: Srtp,
 }
 
 impl std::fmt::Debug for Agent {
@@ -433,6 +447,37 @@ impl CallPreference {
         match self {
             CallPreference::GreatestNeed => "greatest_need",
             CallPreference::QueueOrder => "queue_order",
+        }
+    }
+}
+
+/// Whether the media to and from a trunk or phone is protected with keys in the session description (RFC 4568). Browsers
+/// agree on theirs in another way, and always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Srtp {
+    /// As `Prefer` where the signalling is by TLS, else as `Off`.
+    #[default]
+    ByTransport,
+    /// Not offered and not agreed to.
+    Off,
+    /// Offered so that the answer may leave it (RFC 8643), and agreed to.
+    Prefer,
+    /// Nothing else is spoken.
+    Require,
+}
+
+impl Srtp {
+    /// Those that can be configured.
+    pub const ALL: [Srtp; 3] = [Srtp::Off, Srtp::Prefer, Srtp::Require];
+
+    /// As it is configured; the default has no word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Srtp::ByTransport => "",
+            Srtp::Off => "off",
+            Srtp::Prefer => "prefer",
+            Srtp::Require => "require",
         }
     }
 }

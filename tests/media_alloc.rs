@@ -11,8 +11,9 @@ use bytes::Bytes;
 use relais::bridge::{Digit, Latch, Listening, MediaCommand, MediaPort, PlayItem, RecordTerms, Stream};
 use relais::heard::Hints;
 use relais::ids::{CallId, Language, LegId, PlayId, RecordingId};
-use relais::media::{Ears, Flow, Listener, MediaIo, PromptSource, Recorder, Setup, Worker};
-use relais::rtp::{EventPacket, Header};
+use relais::media::{Ears, Flow, Identity, Listener, MediaIo, Opened, PromptSource, Recorder, SecureIo, Setup, Worker};
+use relais::rtp::{EventPacket, Header, SrtpContext};
+use relais::security::{Profile, Sdes, Secret, Security};
 use relais::settings::Codec;
 use relais::speech::sounds::{FromMedia, SOUNDS, Sound, ToTask, sounds};
 use relais::time::Instant;
@@ -202,6 +203,7 @@ fn payload_type(codec: Codec) -> u8 {
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
         Codec::G722 => 9,
+        Codec::Opus => 111,
     }
 }
 
@@ -224,6 +226,7 @@ fn stream(leg: u64, codec: Codec, events: bool) -> Stream {
         send: true,
         receive: true,
         latch: Latch::Never,
+        security: Default::default(),
     }
 }
 
@@ -364,4 +367,70 @@ fn listening_to_a_caller_who_is_played_something_allocates_nothing() {
     // The recogniser takes nothing: its ring fills up, which is more than the 2 s that it holds.
     const { assert!(SOUNDS < 500) };
     assert_eq!(scene.measure(), 0);
+}
+
+#[test]
+fn srtp_allocates_nothing() {
+    for profile in Profile::ALL {
+        let key = Secret([1; 32]).master_key(profile, 0);
+        let (mut send, mut receive) = (SrtpContext::new(profile, &key), SrtpContext::new(profile, &key));
+        let mut work = |sequences: std::ops::Range<u16>| {
+            for sequence in sequences {
+                let mut packet = [0u8; 220];
+                let header = Header { marker: false, payload_type: 0, sequence, timestamp: 0, ssrc: 9 };
+                header.write(&mut packet);
+                let length = send.protect_rtp(&mut packet, 172).expect("room");
+                receive.unprotect_rtp(&mut packet[..length]).expect("an authentic packet");
+            }
+        };
+        work(0..2);
+        assert_eq!(allocations(|| work(2..500)), 0, "{profile:?}");
+    }
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the handshake's library counts from an instant of its own")]
+fn a_protected_leg_with_opus_allocates_nothing() {
+    let identity = Arc::new(Identity::new().expect("a certificate"));
+    let mut io = SecureIo::new(Sink::default(), identity, std::time::Instant::now());
+    let profile = Profile::Aes128CmSha1_80;
+    let key = Secret([1; 32]).master_key(profile, 0);
+    let security = Security::Sdes(Sdes { profile, send: key, receive: key });
+    let stream = Stream { security, ..stream(1, Codec::Opus, true) };
+    io.protect(0, &stream, Instant(0));
+    // What the far end says: protected by a context of its own.
+    let mut theirs = SrtpContext::new(profile, &key);
+    let mut said = Vec::new();
+    for sequence in 0..200u16 {
+        let header =
+            Header { marker: false, payload_type: 111, sequence, timestamp: u32::from(sequence) * 960, ssrc: 3 };
+        let mut packet = vec![0; 64];
+        header.write(&mut packet);
+        // A frame of Opus with nothing in it: 20 ms of wideband silence (RFC 6716 §3.1).
+        packet[Header::LEN] = 9 << 3;
+        let length = theirs.protect_rtp(&mut packet, Header::LEN + 1).expect("room");
+        packet.truncate(length);
+        said.push(packet);
+    }
+    let mut work = |range: std::ops::Range<u16>| {
+        let mut pieces = 0;
+        for sequence in range {
+            let header = Header { marker: false, payload_type: 111, sequence, timestamp: 0, ssrc: 9 };
+            let mut packet = [0x55u8; 172];
+            header.write(&mut packet);
+            assert!(io.send(0, Flow::Rtp, far_end(1), &packet));
+            let mut into = [0u8; 2048];
+            let heard = &mut said[usize::from(sequence)];
+            if let Opened::Pieces(_) = io.open(0, Flow::Rtp, far_end(1), heard, Instant(0)) {
+                while io.take_piece(&mut into).is_some() {
+                    pieces += 1;
+                }
+            }
+        }
+        pieces
+    };
+    work(0..10);
+    let mut pieces = 0;
+    assert_eq!(allocations(|| pieces = work(10..200)), 0);
+    assert_eq!(pieces, 190);
 }

@@ -211,6 +211,7 @@ fn payload_type(codec: Codec) -> u8 {
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
         Codec::G722 => 9,
+        Codec::Opus => 111,
     }
 }
 
@@ -233,6 +234,7 @@ fn stream(leg: u64, codec: Codec) -> Stream {
         send: true,
         receive: true,
         latch: Latch::Never,
+        security: Default::default(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One encoder and one decoder for every codec of the settings.
+//! One encoder and one decoder for every codec that voices have within; for Opus it is the one that carries it.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::settings::Codec;
 pub fn sample_rate_hz(codec: Codec) -> u32 {
     match codec {
         Codec::Pcmu | Codec::Pcma => 8000,
-        Codec::G722 => 16000,
+        Codec::G722 | Codec::Opus => 16000,
     }
 }
 
@@ -26,7 +26,7 @@ impl Encoder {
         match codec {
             Codec::Pcmu => Encoder::Pcmu,
             Codec::Pcma => Encoder::Pcma,
-            Codec::G722 => Encoder::G722(Box::new(g722::Encoder::new())),
+            Codec::G722 | Codec::Opus => Encoder::G722(Box::new(g722::Encoder::new())),
         }
     }
 
@@ -59,7 +59,7 @@ impl Decoder {
         match codec {
             Codec::Pcmu => Decoder::Pcmu,
             Codec::Pcma => Decoder::Pcma,
-            Codec::G722 => Decoder::G722(Box::new(g722::Decoder::new())),
+            Codec::G722 | Codec::Opus => Decoder::G722(Box::new(g722::Decoder::new())),
         }
     }
 

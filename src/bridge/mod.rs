@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::heard::Hints;
 use crate::ids::{CallId, Language, LegId, PlayId, RecordingId, RoomId};
+use crate::security::{Fingerprint, Secret, Security};
 use crate::settings::Codec;
 
 /// A bound RTP socket of the stock, named by its local address; RTCP is the next port.
@@ -258,6 +259,8 @@ pub struct Stream {
     pub send: bool,
     pub receive: bool,
     pub latch: Latch,
+    #[serde(default)]
+    pub security: Security,
 }
 
 /// Which source RTP is accepted from besides the negotiated address. The first that qualifies is fixed for the leg
@@ -317,6 +320,11 @@ pub enum DigitSource {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MediaEvent {
+    /// Who we are to those with whom keys are agreed, and what our own keys are made of. Told once, before any port.
+    Identity {
+        fingerprint: Fingerprint,
+        secret: Secret,
+    },
     /// More ports are bound and free.
     Ports(Vec<MediaPort>),
     /// A key, reported once, when it is first certain.
@@ -333,6 +341,11 @@ pub enum MediaEvent {
     Dead {
         leg: LegId,
     },
+    /// There is no way to the far end any more, or none to the one that was meant.
+    Lost {
+        leg: LegId,
+        why: Loss,
+    },
     Recording {
         recording: RecordingId,
         event: RecordingEvent,
@@ -342,6 +355,17 @@ pub enum MediaEvent {
         leg: LegId,
         stats: RtpStats,
     },
+}
+
+/// Why a leg with agreed keys is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// Its connectivity checks have stopped, or never came (RFC 7675).
+    Consent,
+    /// The DTLS handshake came to nothing.
+    Handshake,
+    /// The certificate is not the one whose fingerprint its session description has.
+    Certificate,
 }
 
 /// Figures of one leg's RTP (RFC 3550 §6.4, App. A); `mos` is estimated by ITU-T G.107 from loss and delay.

@@ -315,5 +315,6 @@ fn stream_of(agreed: &Agreed, latch: Latch) -> Stream {
         send: agreed.direction.send,
         receive: agreed.direction.receive,
         latch,
+        security: agreed.security.clone(),
     }
 }

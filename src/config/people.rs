@@ -16,7 +16,7 @@ use crate::findings::{Findings, suggest};
 use crate::ids::{AgentId, Language, QueueId, Skill, TrunkId};
 use crate::ivr::{comforts, widenings};
 use crate::settings::{
-    AbandonedRule, Agent, CallPreference, CallbackRules, Choice, Codec, Cold, Expert, OCCUPANCY_BAND, Queue,
+    AbandonedRule, Agent, CallPreference, CallbackRules, Choice, Codec, Cold, Expert, OCCUPANCY_BAND, Queue, Srtp,
     SupervisionNotice,
 };
 
@@ -112,6 +112,7 @@ pub(super) fn read_agent(
     let skills = read_skills(&mut table, findings);
     let codecs = read_codecs(&mut table, findings).unwrap_or_else(|| vec![Codec::Pcmu, Codec::Pcma, Codec::G722]);
     let language = table.text("language", findings);
+    let srtp = read_srtp(&mut table, findings);
     table.finish(findings);
     let ids = match ids? {
         Ok(ids) => ids,
@@ -135,6 +136,7 @@ pub(super) fn read_agent(
         skills: skills.clone(),
         codecs: codecs.clone(),
         language: language.as_ref().map_or_else(|| default_language.clone(), |at| Language::from(at.value.as_str())),
+        srtp,
     });
     Some(AgentDraft { agents: agents.collect(), id: id?, password, queues, schedule, language })
 }
@@ -177,6 +179,11 @@ fn read_schedule(table: &mut Table<'_>, queues: &[At<String>], findings: &mut Fi
 /// `call_preference = "queue_order"`.
 fn read_call_preference(table: &mut Table<'_>, findings: &mut Findings<'_>) -> CallPreference {
     one_of("call_preference", &CallPreference::ALL, CallPreference::name, table, findings)
+}
+
+/// `srtp = "require"`.
+pub(super) fn read_srtp(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Srtp {
+    one_of("srtp", &Srtp::ALL, Srtp::name, table, findings)
 }
 
 /// A key whose value is one of several words.

@@ -137,6 +137,7 @@ enum Codec {
     Pcmu,
     Pcma,
     G722,
+    Opus,
 }
 
 /// A way to the outside.
@@ -160,6 +161,8 @@ struct Trunk {
     /// The number that calls out show, as the provider wants it; the caller's own where it is not given.
     #[schemars(regex(pattern = r"^[A-Za-z0-9+_.-]{1,32}$"))]
     caller_id: Option<String>,
+    /// Keys for SRTP in session descriptions; where it is not given, preferred over TLS and off else.
+    srtp: Option<Srtp>,
 }
 
 /// Registration at the provider.
@@ -446,6 +449,8 @@ struct Agent {
     skills: Option<Skills>,
     codecs: Option<Vec<Codec>>,
     language: Option<Language>,
+    /// Keys for SRTP in session descriptions; where it is not given, preferred over TLS and off else. Browsers need none.
+    srtp: Option<Srtp>,
 }
 
 #[derive(JsonSchema)]
@@ -453,6 +458,14 @@ struct Agent {
 enum Schedule {
     All(Name),
     Queues(BTreeMap<String, Name>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Srtp {
+    Off,
+    Prefer,
+    Require,
 }
 
 #[derive(JsonSchema)]

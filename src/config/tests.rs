@@ -302,9 +302,9 @@ fn every_fault_is_found_at_its_place() {
         (
             "[[trunk]]\nid = 'acme'\naddresses = ['10.0.0.0/8']\ncodecs = []".into(),
             (5, 10),
-            "trunk 'acme': codecs is empty; name at least one of pcmu, pcma, g722",
+            "trunk 'acme': codecs is empty; name at least one of pcmu, pcma, g722, opus",
         ),
-        ("[[trunk]]\nid = 'a'\naddresses = ['10.0.0.0/8']\ncodecs = ['opus']".into(), (5, 11), "no codec 'opus'"),
+        ("[[trunk]]\nid = 'a'\naddresses = ['10.0.0.0/8']\ncodecs = ['opux']".into(), (5, 11), "no codec 'opux'"),
         ("[[trunk]]\nid = 'a'\naddresses = ['10.0.0.0/99']".into(), (4, 14), "no address and no network"),
         ("[[trunk]]\nid = 'a'".into(), (2, 1), "neither addresses nor servers"),
         ("[[trunk]]\nid = 'a'\nservers = ['a b']".into(), (4, 12), "neither an address nor a host name"),

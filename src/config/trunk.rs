@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::address::{check_sip_uri, parse_server};
+use super::people::read_srtp;
 use crate::dialplan::reader::{At, Table};
 use crate::findings::{Findings, suggest};
 use crate::ids::{PlanId, TrunkId};
@@ -51,6 +52,7 @@ pub(super) fn read(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<
     let interval = interval.unwrap_or(if servers.is_empty() { 0 } else { 60 });
     let allow = read_allow(&mut table, findings);
     let caller_id = read_caller_id(&mut table, findings);
+    let srtp = read_srtp(&mut table, findings);
     table.finish(findings);
     let id = id?;
     let trunk = Trunk {
@@ -63,6 +65,7 @@ pub(super) fn read(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<
         options_interval: Duration::from_secs(interval.unsigned_abs()),
         allow,
         caller_id,
+        srtp,
     };
     Some(TrunkDraft { trunk, id, addresses, plans })
 }
@@ -100,10 +103,11 @@ fn read_register(mut table: Table<'_>, trunk: &str, findings: &mut Findings<'_>)
 
 /// `codecs`, or `None` where it is not there.
 pub(super) fn read_codecs(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<Codec>> {
-    const NAMES: [(&str, Codec); 3] = [("pcmu", Codec::Pcmu), ("pcma", Codec::Pcma), ("g722", Codec::G722)];
+    const NAMES: [(&str, Codec); 4] =
+        [("pcmu", Codec::Pcmu), ("pcma", Codec::Pcma), ("g722", Codec::G722), ("opus", Codec::Opus)];
     let texts = table.texts("codecs", findings)?;
     if texts.value.is_empty() {
-        let message = format!("{}: codecs is empty; name at least one of pcmu, pcma, g722", table.what);
+        let message = format!("{}: codecs is empty; name at least one of pcmu, pcma, g722, opus", table.what);
         findings.error(texts.span, message, None);
     }
     let mut codecs = Vec::new();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::calls::EndReason;
+use super::protection::Way;
 use super::{Engine, LogLevel, Timer};
 use crate::bridge::{Latch, MediaCommand};
 use crate::call::{Call, Leg, NewLeg, Offer, Phase};
@@ -96,6 +97,7 @@ impl Engine {
         let settings = self.settings.agents.iter().find(|known| known.id == *agent)?;
         let caller = self.calls.get(&id)?;
         let codecs = codecs_for(&settings.codecs, caller.call.caller());
+        let srtp = settings.srtp;
         let from = self.caller_identity(&caller.call.from);
         let to_header = self.own_address(agent.as_str());
         let latch = latch_of(&phone.to);
@@ -103,7 +105,7 @@ impl Engine {
         tell_contact(&caller.call, &mut headers);
         let port = self.ports.pop_front()?;
         let leg_id = self.next_leg_id();
-        let mut negotiator = self.negotiator(port, leg_id, &codecs);
+        let mut negotiator = self.negotiator(port, leg_id, &codecs, Way::new(phone.to.transport(), srtp));
         let sdp = negotiator.offer(Direction::BOTH);
         let invite = Invite {
             to: phone.to,

@@ -46,7 +46,7 @@ impl Engine {
     /// It has not come back.
     pub(super) fn astray_too_long(&mut self, leg: LegId, now: Now) {
         if self.astray.remove(&leg).is_some() {
-            self.leg_died(leg, now);
+            self.leg_died(leg, "its page has not come back", now);
         }
     }
 

@@ -7,15 +7,16 @@ use rand_core::RngCore;
 
 use super::dial_out::Reaching;
 use super::incoming::{Dialled, Source};
+use super::protection::Way;
 use super::{Engine, FINISH_WAIT, Journal, Live, LostPlace, Timer};
-use crate::bridge::{Latch, MediaCommand, MediaPort};
+use crate::bridge::{Latch, MediaCommand};
 use crate::call::{self, Call, Ending, Leg, LegState, NewLeg, Phase};
 use crate::callback::Origin;
 use crate::dialplan::{Facts, Run, RunInput};
-use crate::ids::{AgentId, CallId, LegId, SessionId};
+use crate::ids::{AgentId, CallId, LegId, SessionId, TrunkId};
 use crate::record::{Outcome, Party, VisitEnd};
-use crate::sdp::{Direction, LocalAudio, Negotiator};
-use crate::settings::Codec;
+use crate::sdp::Direction;
+use crate::settings::{Codec, Srtp};
 use crate::sip::Flow;
 use crate::sip::message::Headers;
 use crate::time::Now;
@@ -34,6 +35,15 @@ pub(super) struct NewCall {
     pub sdp: Bytes,
     /// How many systems the call may still pass (RFC 3261 §20.22).
     pub max_forwards: u8,
+}
+
+/// What follows from who calls.
+struct Begun {
+    trunk: Option<TrunkId>,
+    role: Party,
+    agent: Option<AgentId>,
+    codecs: Vec<Codec>,
+    srtp: Srtp,
 }
 
 const NON_SELECTED: u8 = 26;
@@ -71,11 +81,11 @@ fn visit_end(reason: &EndReason, called_back: bool) -> VisitEnd {
 impl Engine {
     /// Makes the call and starts what was dialled; `Err` is the status to refuse with.
     pub(super) fn begin_call(&mut self, new: NewCall, now: Now) -> Result<(), u16> {
-        let (trunk, role, agent, codecs) = self.origin(&new.source);
+        let Begun { trunk, role, agent, codecs, srtp } = self.origin(&new.source);
         let port = self.ports.pop_front().ok_or(503u16)?;
         let id = CallId::new(now.wall.as_millisecond(), self.random_bits());
         let leg_id = self.next_leg_id();
-        let mut negotiator = self.negotiator(port, leg_id, &codecs);
+        let mut negotiator = self.negotiator(port, leg_id, &codecs, Way::new(new.flow.transport, srtp));
         let agreed = if new.sdp.is_empty() {
             None
         } else {
@@ -163,17 +173,17 @@ impl Engine {
         }
     }
 
-    fn origin(&self, source: &Source) -> (Option<crate::ids::TrunkId>, Party, Option<AgentId>, Vec<Codec>) {
+    fn origin(&self, source: &Source) -> Begun {
         match source {
             Source::Trunk(id) => {
-                let codecs =
-                    self.settings.trunks.iter().find(|trunk| trunk.id == *id).map(|trunk| trunk.codecs.clone());
-                (Some(id.clone()), Party::Caller, None, codecs.unwrap_or_default())
+                let trunk = self.settings.trunks.iter().find(|trunk| trunk.id == *id);
+                let (codecs, srtp) = trunk.map(|trunk| (trunk.codecs.clone(), trunk.srtp)).unwrap_or_default();
+                Begun { trunk: Some(id.clone()), role: Party::Caller, agent: None, codecs, srtp }
             }
             Source::Agent(id) => {
-                let codecs =
-                    self.settings.agents.iter().find(|agent| agent.id == *id).map(|agent| agent.codecs.clone());
-                (None, Party::Caller, Some(id.clone()), codecs.unwrap_or_default())
+                let agent = self.settings.agents.iter().find(|agent| agent.id == *id);
+                let (codecs, srtp) = agent.map(|agent| (agent.codecs.clone(), agent.srtp)).unwrap_or_default();
+                Begun { trunk: None, role: Party::Caller, agent: Some(id.clone()), codecs, srtp }
             }
         }
     }
@@ -187,14 +197,6 @@ impl Engine {
         let id = LegId(self.next_leg);
         self.next_leg += 1;
         id
-    }
-
-    pub(super) fn negotiator(&self, port: MediaPort, leg: LegId, codecs: &[Codec]) -> Negotiator {
-        let mut address = port.0;
-        if let Some(public) = self.settings.sip.public_address {
-            address.set_ip(public);
-        }
-        Negotiator::new(LocalAudio { address, codecs: codecs.to_vec(), session_id: leg.0 })
     }
 
     /// Answers the caller if that has not been done.

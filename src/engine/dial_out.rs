@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agents::Phone;
 use super::calls::EndReason;
+use super::protection;
 use super::trunks::{ServerId, TargetId};
 use super::{Engine, LogLevel, Timer};
 use crate::bridge::MediaCommand;
@@ -19,7 +20,7 @@ use crate::ids::{CallId, LegId, SessionId, TrunkId};
 use crate::queue::NoAnswer;
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
-use crate::settings::{Agent, Codec, Trunk};
+use crate::settings::{Agent, Codec, Srtp, Trunk};
 use crate::sip::Destination;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::ua::Invite;
@@ -73,12 +74,13 @@ pub(super) enum Reaching {
 /// The ways to a number, best first, and what is spoken there.
 struct Ways {
     codecs: Vec<Codec>,
+    srtp: Srtp,
     ways: VecDeque<Way>,
 }
 
 impl Ways {
     fn by_trunk(trunk: &Trunk, targets: Vec<TargetId>) -> Ways {
-        Ways { codecs: trunk.codecs.clone(), ways: targets.into_iter().map(Way::Server).collect() }
+        Ways { codecs: trunk.codecs.clone(), srtp: trunk.srtp, ways: targets.into_iter().map(Way::Server).collect() }
     }
 }
 
@@ -138,13 +140,14 @@ impl Engine {
         whom: Reaching,
         now: Now,
     ) -> Result<LegId, TransferOutcome> {
-        let Ways { codecs, ways: mut others } = match self.ways_to(id, number, whom, now) {
+        let Ways { codecs, srtp, ways: mut others } = match self.ways_to(id, number, whom, now) {
             Ok(ways) => ways,
             Err(why) => {
                 self.log(LogLevel::Warn, format!("call {id}: {number} is not dialled: {}", why.reason()));
                 return Err(TransferOutcome::Refused);
             }
         };
+        let protection = protection::Way::weakest(others.iter().map(|way| way.to().transport()), srtp);
         let (Some(way), Some(port)) = (others.pop_front(), self.ports.pop_front()) else {
             let what = "its trunk has no address, its phone is not registered, or no RTP port is free";
             self.log(LogLevel::Warn, format!("call {id}: {number} cannot be dialled: {what}"));
@@ -153,7 +156,7 @@ impl Engine {
         let leg_id = self.next_leg_id();
         let caller = self.calls.get(&id).and_then(|live| live.call.caller());
         let codecs = super::agents::codecs_for(&codecs, caller);
-        let mut negotiator = self.negotiator(port, leg_id, &codecs);
+        let mut negotiator = self.negotiator(port, leg_id, &codecs, protection);
         let offer = negotiator.offer(Direction::BOTH);
         let latch = super::agents::latch_of(&way.to());
         let outgoing = Outgoing { leg: leg_id, number: number.to_owned(), way, others, offer, ringing: false };
@@ -178,7 +181,7 @@ impl Engine {
         if let Some(agent) = self.extension(number).filter(|_| self.is_calling_back(id)) {
             let phones = self.phones(&agent.id).into_iter();
             let ways = phones.map(|phone| Way::Phone(agent.id.to_string(), phone)).collect();
-            return Ok(Ways { codecs: agent.codecs.clone(), ways });
+            return Ok(Ways { codecs: agent.codecs.clone(), srtp: agent.srtp, ways });
         }
         if let Some((trunk, target)) = self.way_back(id, number) {
             self.is_outside(number)?;
@@ -197,11 +200,12 @@ impl Engine {
                 let phone = Phone { uri: uri.clone(), to: target.to };
                 Way::Expert(target, phone)
             };
-            return Some(Ways { codecs: trunk.codecs.clone(), ways: targets.into_iter().map(way).collect() });
+            let ways = targets.into_iter().map(way).collect();
+            return Some(Ways { codecs: trunk.codecs.clone(), srtp: trunk.srtp, ways });
         }
         let phone = super::agents::fixed_phone(&expert.address);
         let ways = phone.map(|phone| Way::Phone(expert.id.to_string(), phone)).into_iter().collect();
-        Some(Ways { codecs: vec![Codec::G722, Codec::Pcma, Codec::Pcmu], ways })
+        Some(Ways { codecs: vec![Codec::G722, Codec::Pcma, Codec::Pcmu], srtp: Srtp::ByTransport, ways })
     }
 
     /// Who can be called back in house. Who takes calls of queues cannot: they would be both ends of it.

@@ -20,6 +20,7 @@ mod mailboxes;
 mod outside;
 mod pairs;
 mod plan;
+mod protection;
 mod recordings;
 mod refer;
 mod registration;
@@ -73,6 +74,7 @@ use lamps::Lamps;
 use mailboxes::Mailboxes;
 use outside::EarlierCalls;
 pub use outside::{HistoryQuestion, Told};
+use protection::Identity;
 use recordings::Tape;
 use rooms::Rooms;
 use softphones::Loan;
@@ -274,6 +276,9 @@ pub struct Engine {
     calls: BTreeMap<CallId, Box<Live>>,
     sessions: HashMap<SessionId, (CallId, LegId)>,
     legs: HashMap<LegId, CallId>,
+    /// Who the media shell is to those with whom it agrees on keys.
+    #[serde(default)]
+    identity: Option<Identity>,
     /// Bound ports of the media shell that no leg uses.
     ports: VecDeque<MediaPort>,
     timers: Deadlines<Timer>,
@@ -431,6 +436,7 @@ impl Engine {
             calls: BTreeMap::new(),
             sessions: HashMap::new(),
             legs: HashMap::new(),
+            identity: None,
             ports: VecDeque::new(),
             timers: Deadlines::default(),
             lost_places: Vec::new(),

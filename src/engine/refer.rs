@@ -5,6 +5,7 @@
 
 use super::calls::EndReason;
 use super::consult::{Asking, Guest, Unasked};
+use super::protection::Way;
 use super::{Engine, LogLevel};
 use crate::bridge::{Group, Latch, MediaCommand};
 use crate::call::talk::{Event, Member};
@@ -156,10 +157,11 @@ impl Engine {
             return Err(486);
         }
         let (role, address) = (leg.role, leg.address.clone());
-        let codecs = self.settings.agents.iter().find(|known| known.id == *agent).map(|known| known.codecs.clone());
+        let known = self.settings.agents.iter().find(|known| known.id == *agent);
+        let (codecs, srtp) = known.map(|known| (known.codecs.clone(), known.srtp)).unwrap_or_default();
         let port = self.ports.pop_front().ok_or(503u16)?;
         let leg_id = self.next_leg_id();
-        let mut negotiator = self.negotiator(port, leg_id, &codecs.unwrap_or_default());
+        let mut negotiator = self.negotiator(port, leg_id, &codecs, Way::new(flow.transport, srtp));
         let (answer, agreed) = match (request.body.is_empty(), negotiator.take_offer(&request.body, Direction::BOTH)) {
             (false, Ok(answered)) => answered,
             (empty, failed) => {

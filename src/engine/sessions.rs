@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::calls::EndReason;
 use super::plan::Lost;
+use super::protection::Identity;
 use super::{Engine, LogLevel};
 use crate::bridge::Digit;
 use crate::call::talk::{Leave, State};
@@ -262,8 +263,8 @@ impl Engine {
         }
     }
 
-    /// A leg that sends no RTP any more is ended. A caller who loses their agent so is not.
-    pub(super) fn leg_died(&mut self, leg: LegId, now: Now) {
+    /// A leg whose far end is gone without a word is ended. A caller who loses their agent so is not.
+    pub(super) fn leg_died(&mut self, leg: LegId, why: &str, now: Now) {
         let Some(call) = self.legs.get(&leg).copied() else { return };
         let Some(live) = self.live(call) else { return };
         if live.call.legs.get(&leg).is_none_or(|leg| leg.state == LegState::Gone) {
@@ -273,7 +274,7 @@ impl Engine {
         if self.is_waited_for(call, leg, now) {
             return;
         }
-        self.log(LogLevel::Warn, format!("call {call}: leg {leg} sends no RTP any more and is ended"));
+        self.log(LogLevel::Warn, format!("call {call}: leg {leg} is ended: {why}"));
         // Q.850: recovery on timer expiry.
         let lost = EndReason { q850: 102, ..EndReason::normal(Outcome::Failed, Party::System) };
         if is_partner {
@@ -299,6 +300,7 @@ impl Engine {
     pub(super) fn handle_media(&mut self, event: crate::bridge::MediaEvent, now: Now) {
         use crate::bridge::MediaEvent;
         match event {
+            MediaEvent::Identity { fingerprint, secret } => self.identity = Some(Identity { fingerprint, secret }),
             MediaEvent::Ports(ports) => self.ports.extend(ports),
             MediaEvent::Digit { leg, digit, .. } => {
                 if let Some(call) = self.legs.get(&leg).copied() {
@@ -307,7 +309,8 @@ impl Engine {
             }
             MediaEvent::PlayEnded { leg, play } => self.play_ended(leg, play, now),
             MediaEvent::Recording { recording, event } => self.recording_event(recording, event, now),
-            MediaEvent::Dead { leg } => self.leg_died(leg, now),
+            MediaEvent::Dead { leg } => self.leg_died(leg, "it sends no RTP any more", now),
+            MediaEvent::Lost { leg, why } => self.leg_lost(leg, why, now),
             MediaEvent::Closed { leg, stats } => {
                 let Some(call) = self.legs.get(&leg).copied() else { return };
                 if let Some(leg) = self.live(call).and_then(|live| live.call.legs.get_mut(&leg)) {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::calls::EndReason;
 use super::consult::Unasked;
+use super::protection::Way;
 use super::{Engine, LogLevel};
 use crate::bridge::{MediaCommand, PlayItem};
 use crate::call::{Call, Leg, Listener, NewLeg, Notice};
 use crate::ids::{CallId, LegId, PlayId};
 use crate::record::{Outcome, Party};
 use crate::sdp::Direction;
-use crate::settings::{Codec, Settings};
+use crate::settings::{Codec, Settings, Srtp};
 use crate::sip::message::{Headers, Host, Uri};
 use crate::sip::ua::Invite;
 use crate::time::Now;
@@ -83,7 +84,12 @@ impl Engine {
         let caller = self.calls.get(&id).map(|live| live.call.from.clone()).unwrap_or_default();
         let (leg_id, session) = {
             let leg_id = self.next_leg_id();
-            let mut negotiator = self.negotiator(port, leg_id, &[Codec::G722, Codec::Pcma, Codec::Pcmu]);
+            let mut negotiator = self.negotiator(
+                port,
+                leg_id,
+                &[Codec::G722, Codec::Pcma, Codec::Pcmu],
+                Way::new(target.to.transport(), Srtp::ByTransport),
+            );
             let mut headers = Headers::default();
             headers.push("X-Relais-Contact", id.to_string());
             let invite = Invite {

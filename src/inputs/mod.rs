@@ -11,7 +11,8 @@
 //! | the last | `Happening::End`; missing where the process died or the disk was full |
 //!
 //! No password is in it, nor what was made of one: the engine's passwords are replaced by one stand-in, and the answers
-//! of phones by what the stand-in would have answered (`sip::auth::disguise`). The rest is there as it came: numbers of
+//! of phones by what the stand-in would have answered (`sip::auth::disguise`). Nor is a key of anybody's media in it, nor
+//! what ours are made of. The rest is there as it came: numbers of
 //! callers, the keys they pressed, what services said of them.
 
 mod reader;

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Happening, Start};
+use crate::bridge::MediaEvent;
 use crate::engine::Input;
+use crate::sdp::hide_keys;
+use crate::security::Secret;
 use crate::settings::Settings;
 use crate::sip::auth::disguise;
 use crate::sip::message::Message;
@@ -35,10 +38,20 @@ impl Secrets {
             Happening::Input(Input::Reload { settings, plans }) => {
                 Happening::Input(Input::Reload { settings: self.take_out(&settings), plans })
             }
+            Happening::Input(Input::Media(MediaEvent::Identity { fingerprint, .. })) => {
+                Happening::Input(Input::Media(MediaEvent::Identity { fingerprint, secret: Secret([0; 32]) }))
+            }
             Happening::Input(Input::Sip { flow, mut message }) => {
-                if let Message::Request(request) = &mut *message {
-                    let password = |user: &str| self.lent.get(user).or_else(|| self.passwords.get(user));
-                    disguise(request, &self.realm, STAND_IN, |user| password(user).map(String::as_str));
+                let body = match &mut *message {
+                    Message::Request(request) => {
+                        let password = |user: &str| self.lent.get(user).or_else(|| self.passwords.get(user));
+                        disguise(request, &self.realm, STAND_IN, |user| password(user).map(String::as_str));
+                        &mut request.body
+                    }
+                    Message::Response(response) => &mut response.body,
+                };
+                if let Some(hidden) = hide_keys(body) {
+                    *body = hidden;
                 }
                 Happening::Input(Input::Sip { flow, message })
             }

@@ -21,4 +21,8 @@ pub enum MediaError {
     Thread(std::io::Error),
     #[error("the system gives no random numbers, which SSRCs are made of")]
     Entropy,
+    #[error("no certificate could be made for the handshakes of SRTP: {0}")]
+    Certificate(String),
+    #[error("the engine takes no events before the first call")]
+    Deaf,
 }

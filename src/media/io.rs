@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::bridge::MediaPort;
+use crate::bridge::{Loss, MediaPort, Stream};
+use crate::time::Instant;
 
 /// The two flows of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,12 +12,31 @@ pub enum Flow {
     Rtcp,
 }
 
+/// What became of the way to a leg's far end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// It is gone; told once.
+    pub lost: Option<Loss>,
+    /// When to look again.
+    pub again: Option<Instant>,
+}
+
 /// Where a worker's packets go. Legs are named by their place in the worker's table.
 pub trait MediaIo {
     /// A leg's open sockets, on their way to another worker.
     type Sockets;
     /// Takes the bound sockets of this port into use for the leg in this place; `false` where there are none.
     fn open(&mut self, place: u32, port: MediaPort) -> bool;
+    /// The leg's stream is to be kept from others so from now on.
+    fn protect(&mut self, _place: u32, _stream: &Stream, _now: Instant) {}
+    /// Whether what is sent now can be heard: what can wait does so until then.
+    fn is_ready(&self, _place: u32) -> bool {
+        true
+    }
+    /// Does what the way to the far end needs by the time.
+    fn look_after(&mut self, _place: u32, _now: Instant) -> Watch {
+        Watch::default()
+    }
     /// The leg's RTP comes from this source and no other from now on; from `None`, from whichever qualifies. Only a help
     /// to the kernel: the worker goes on checking sources.
     fn fix(&mut self, _place: u32, _far_end: Option<SocketAddr>) {}

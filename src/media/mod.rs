@@ -8,12 +8,14 @@ mod io;
 mod leg;
 mod listening;
 mod moving;
+mod opus;
 mod outgoing;
 mod overlay;
 mod player;
 mod recorder;
 mod routes;
 mod seam;
+mod secure;
 mod sockets;
 mod source;
 mod stock;
@@ -41,9 +43,10 @@ use crate::settings::Codec;
 use crate::vault::Vault;
 
 pub use error::MediaError;
-pub use io::{Flow, MediaIo};
+pub use io::{Flow, MediaIo, Watch};
 pub use listening::{Deaf, Ears, Listener};
 pub use recorder::{Form, Recorder, find as find_recording, named as recording_named};
+pub use secure::{Guarded, Identity, Opened, SecureIo};
 pub use worker::{Setup, Tally, Worker};
 
 use moving::Order;
@@ -103,6 +106,8 @@ pub struct MediaCounters {
     pub early: u64,
     /// Neither RTP nor RTCP, or of a payload type that was not agreed on: dropped.
     pub malformed: u64,
+    /// To a leg with keys: altered, sent before, or by somebody who does not have them: dropped.
+    pub not_authentic: u64,
     /// Packets that the kernel did not take.
     pub send_failures: u64,
     /// Ticks more than 2 ms late, and turns of 64 ms that were skipped after a standstill.
@@ -150,6 +155,9 @@ impl Media {
         events: Outbox<MediaEvent>,
     ) -> Result<Media, MediaError> {
         let shelf = Arc::new(Shelf::new());
+        let identity = Arc::new(Identity::new()?);
+        let told = MediaEvent::Identity { fingerprint: identity.fingerprint, secret: identity.secret };
+        events.try_send(told).map_err(|_| MediaError::Deaf)?;
         let (chores, todo) = unbounded();
         let mut stock = Stock::new(&settings, shelf.clone(), events.clone())?;
         stock.first_batch()?;
@@ -167,6 +175,7 @@ impl Media {
             chores: chores.clone(),
             shelf: shelf.clone(),
             recorder: recorder.clone(),
+            identity,
             start: std::time::Instant::now(),
         };
         let mut handles = Vec::new();
@@ -307,6 +316,7 @@ impl Media {
             sum.strangers += tally.strangers;
             sum.early += tally.early;
             sum.malformed += tally.malformed;
+            sum.not_authentic += tally.not_authentic;
             sum.send_failures += tally.send_failures;
             sum.late_ticks += tally.late_ticks;
             sum.lost_turns += tally.lost_turns;
@@ -340,6 +350,7 @@ struct Common {
     chores: Sender<Chore>,
     shelf: Arc<Shelf>,
     recorder: Recorder,
+    identity: Arc<Identity>,
     /// Instant zero of every thread.
     start: std::time::Instant,
 }
@@ -350,12 +361,12 @@ fn start_thread(
     common: &Common,
     handles: &mut Vec<JoinHandle<()>>,
 ) -> Result<Line, MediaError> {
-    let Common { prompts, listener, events, chores, shelf, recorder, start } = common;
+    let Common { prompts, listener, events, chores, shelf, recorder, identity, start } = common;
     let (commands, orders): (_, Receiver<Order>) = bounded(COMMANDS);
     let bell = Arc::new(Bell::new()?);
     let published = Arc::new(Published::default());
     let load = Arc::new(Load::default());
-    let io = SocketIo::new(shelf.clone(), chores.clone(), &bell)?;
+    let io = SecureIo::new(SocketIo::new(shelf.clone(), chores.clone(), &bell)?, identity.clone(), *start);
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| MediaError::Entropy)?;
     let setup = Setup {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::leg::Leg;
+use super::secure::Guarded;
 use super::sockets::Sockets;
 use super::thread::Bell;
 use crate::bridge::{Group, MediaCommand};
@@ -36,7 +37,7 @@ pub(super) enum Order {
 /// A leg on its way.
 pub(super) struct Moved {
     pub leg: Box<Leg>,
-    pub sockets: Sockets,
+    pub sockets: Guarded<Sockets>,
 }
 
 /// A leg that is expected.

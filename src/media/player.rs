@@ -114,7 +114,7 @@ impl Studio {
         match codec {
             Codec::Pcmu => pcmu,
             Codec::Pcma => pcma,
-            Codec::G722 => g722,
+            Codec::G722 | Codec::Opus => g722,
         }
     }
 

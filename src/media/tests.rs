@@ -126,6 +126,7 @@ fn stream(remote: SocketAddr) -> Stream {
         send: true,
         receive: true,
         latch: Latch::Never,
+        security: Default::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use rustix::time::{ClockId, Timespec};
 use super::MediaError;
 use super::moving::{Arrival, Arrivals, Moved, Order};
 use super::routes::{Load, WHOLE};
+use super::secure::{Opened, SecureIo};
 use super::sockets::{Ready, SocketIo};
 use super::stock::Chore;
 use super::worker::{Setup, Tally, Worker};
@@ -83,7 +84,7 @@ impl AsFd for Bell {
 
 /// A thread's tally where others can read it.
 #[derive(Default)]
-pub(super) struct Published([AtomicU64; 12]);
+pub(super) struct Published([AtomicU64; 13]);
 
 impl Published {
     fn write(&self, tally: &Tally) {
@@ -108,7 +109,7 @@ pub(super) struct Ends {
 }
 
 pub(super) struct Thread {
-    worker: Worker<SocketIo>,
+    worker: Worker<SecureIo<SocketIo>>,
     ends: Ends,
     start: std::time::Instant,
     /// Legs on their way here.
@@ -119,7 +120,7 @@ pub(super) struct Thread {
 
 impl Thread {
     /// `start` is instant zero, the same for all threads: legs move between them.
-    pub fn new(io: SocketIo, setup: Setup, ends: Ends, start: std::time::Instant) -> Self {
+    pub fn new(io: SecureIo<SocketIo>, setup: Setup, ends: Ends, start: std::time::Instant) -> Self {
         let worker = Worker::new(io, setup, Instant(0));
         Thread { worker, ends, start, arrivals: Arrivals::default(), measured: (Instant(0), Duration::ZERO) }
     }
@@ -130,6 +131,7 @@ impl Thread {
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), PRIORITY);
         let mut events = [MaybeUninit::uninit(); EVENTS];
         let mut datagram = [0u8; DATAGRAM];
+        let mut piece_of_it = [0u8; DATAGRAM];
         while !self.ends.bell.stop.load(Ordering::Acquire) {
             self.tick_if_due();
             let more = self.obey();
@@ -138,7 +140,9 @@ impl Thread {
             self.measure();
             let timeout = if more { Some(Duration::ZERO) } else { self.timeout() };
             let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-            let Ok((ready, _)) = epoll::wait(self.worker.io.epoll(), &mut events, timeout.as_ref()) else { continue };
+            let Ok((ready, _)) = epoll::wait(self.worker.io.io.epoll(), &mut events, timeout.as_ref()) else {
+                continue;
+            };
             for (at, event) in ready.iter().enumerate() {
                 if at % PACKETS == 0 {
                     self.tick_if_due();
@@ -146,10 +150,21 @@ impl Thread {
                 match SocketIo::ready(event) {
                     Ready::Bell => self.ends.bell.answer(),
                     Ready::Datagram { place, flow } => {
-                        let Some((length, from)) = self.worker.io.receive(place, flow, &mut datagram) else { continue };
+                        let Some((length, from)) = self.worker.io.io.receive(place, flow, &mut datagram) else {
+                            continue;
+                        };
                         let now = self.now();
                         let datagram = datagram.get_mut(..length).unwrap_or_default();
-                        self.worker.packet(place, flow, from, datagram, now);
+                        match self.worker.io.open(place, flow, from, datagram, now) {
+                            Opened::Media(from, datagram) => self.worker.packet(place, flow, from, datagram, now),
+                            Opened::Pieces(from) => {
+                                while let Some(piece) = self.worker.io.take_piece(&mut piece_of_it) {
+                                    self.worker.packet(place, flow, from, piece, now);
+                                }
+                            }
+                            Opened::Handled => {}
+                            Opened::Refused => self.worker.tally.not_authentic += 1,
+                        }
                     }
                 }
             }

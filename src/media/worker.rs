@@ -80,6 +80,8 @@ pub struct Tally {
     pub early: u64,
     /// Neither RTP nor RTCP, or of a payload type that was not agreed on.
     pub malformed: u64,
+    /// To a protected leg: altered, sent before, or by somebody else.
+    pub not_authentic: u64,
     /// The kernel took no more.
     pub send_failures: u64,
     /// Ticks that came more than one step late.
@@ -95,7 +97,7 @@ pub struct Tally {
 
 impl Tally {
     /// All counts in the order of their declaration, for a table of atomics.
-    pub(super) fn to_array(self) -> [u64; 12] {
+    pub(super) fn to_array(self) -> [u64; 13] {
         [
             self.packets_in,
             self.packets_out,
@@ -103,6 +105,7 @@ impl Tally {
             self.strangers,
             self.early,
             self.malformed,
+            self.not_authentic,
             self.send_failures,
             self.late_ticks,
             self.lost_turns,
@@ -112,7 +115,7 @@ impl Tally {
         ]
     }
 
-    pub(super) fn from_array(counts: [u64; 12]) -> Self {
+    pub(super) fn from_array(counts: [u64; 13]) -> Self {
         let [
             packets_in,
             packets_out,
@@ -120,6 +123,7 @@ impl Tally {
             strangers,
             early,
             malformed,
+            not_authentic,
             send_failures,
             late_ticks,
             lost_turns,
@@ -134,6 +138,7 @@ impl Tally {
             strangers,
             early,
             malformed,
+            not_authentic,
             send_failures,
             late_ticks,
             lost_turns,
@@ -356,7 +361,9 @@ impl<Io: MediaIo> Worker<Io> {
         let mut cname = [0u8; 16];
         // RFC 7022 §4.2: a short-term name from random bits, so that calls cannot be linked by it.
         let _ = hex::encode_to_slice(random, &mut cname);
-        let out = Outgoing::new(self.rng.next_u32(), self.rng.next_u32() as u16, self.rng.next_u32());
+        // Not near the end of the numbers: whoever misses the first rollover has lost count of it (RFC 3711 §3.3.1).
+        let sequence = self.rng.next_u32() as u16 >> 1;
+        let out = Outgoing::new(self.rng.next_u32(), sequence, self.rng.next_u32());
         Leg {
             id,
             group,
@@ -405,6 +412,9 @@ impl<Io: MediaIo> Worker<Io> {
         leg.rtp.negotiate(stream.remote, stream.latch);
         self.io.fix(place, leg.rtp.fixed());
         leg.rtcp.negotiate(stream.remote_rtcp, stream.latch);
+        self.io.protect(place, &stream, now);
+        // What is Opus outside is something else from here on.
+        let stream = Stream { codec: stream.codec.carried(), ..stream };
         let codec = stream.codec;
         let in_band = stream.receive_event_type.is_none();
         leg.stream = Some(stream);

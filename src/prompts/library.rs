@@ -210,10 +210,10 @@ fn octets_of(take: &Take) -> usize {
     take.iter().map(|encoded| encoded.frames.len()).sum()
 }
 
-/// 64 kbit/s in each of the three.
+/// 64 kbit/s in each of the three; Opus is carried in one of them.
 fn bytes_per_ms(codec: Codec) -> usize {
     match codec {
-        Codec::Pcmu | Codec::Pcma | Codec::G722 => 8,
+        Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Opus => 8,
     }
 }
 

@@ -36,6 +36,7 @@ pub fn agent(id: &str, queues: &[&str]) -> settings::Agent {
         schedules: Default::default(),
         call_preference: Default::default(),
         skills: Skills::new(),
+        srtp: Default::default(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),
     }

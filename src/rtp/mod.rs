@@ -5,6 +5,7 @@ mod jitter;
 mod packet;
 mod quality;
 mod rtcp;
+mod srtp;
 mod stats;
 mod telephone_event;
 
@@ -14,6 +15,7 @@ pub use jitter::{Inserted, JitterBuffer, JitterLimits, Taken};
 pub use packet::{Header, View, is_rtcp, rewrite};
 pub use quality::{Conditions, mos};
 pub use rtcp::{Compound, Incoming, ReportBlock, RtcpError, RtcpTimer, SenderInfo, ntp_middle, ntp_time, round_trip};
+pub use srtp::{Context as SrtpContext, MOST_ADDED, SrtpError};
 pub use stats::{Arrival, ReceiveStats, SendStats};
 pub use telephone_event::{EventPacket, EventReceiver, EventSender, OutgoingEvent};
 

@@ -33,7 +33,7 @@ pub fn mos(conditions: &Conditions) -> f64 {
     let loss = if conditions.loss.is_finite() { conditions.loss.clamp(0.0, 1.0) * 100.0 } else { 100.0 };
     let robustness = match conditions.codec {
         Codec::Pcmu | Codec::Pcma => 25.1,
-        Codec::G722 => 4.3,
+        Codec::G722 | Codec::Opus => 4.3,
     };
     let loss_impairment = 95.0 * loss / (loss + robustness);
     let rating = (93.2 - delay_impairment - loss_impairment).clamp(0.0, 100.0);

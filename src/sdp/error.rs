@@ -17,8 +17,10 @@ pub enum SdpError {
     NoAudio,
     #[error("no common codec; offer one of {ours}")]
     NoCommonCodec { ours: String },
-    #[error("audio over {0} is not spoken here; offer RTP/AVP or RTP/AVPF")]
+    #[error("audio over {0} is not spoken here; offer RTP/AVP, RTP/SAVP or UDP/TLS/RTP/SAVPF")]
     Transport(String),
+    #[error("the audio cannot be protected as the description asks: {0}")]
+    Protection(String),
     #[error("'{0}' is no address that RTP can be sent to from here; announce a unicast IP address of our own family")]
     Address(String),
     #[error("an answer came without an offer of ours before it")]
@@ -35,7 +37,11 @@ impl SdpError {
             SdpError::TooLarge { .. } | SdpError::TooMany { .. } | SdpError::Malformed { .. } | SdpError::Answer(_) => {
                 400
             }
-            SdpError::NoAudio | SdpError::NoCommonCodec { .. } | SdpError::Transport(_) | SdpError::Address(_) => 488,
+            SdpError::NoAudio
+            | SdpError::NoCommonCodec { .. }
+            | SdpError::Transport(_)
+            | SdpError::Protection(_)
+            | SdpError::Address(_) => 488,
             SdpError::OfferPending => 491,
             SdpError::NoOffer => 500,
         }

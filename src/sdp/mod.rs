@@ -1,9 +1,12 @@
 //! Offer and answer (RFC 3264) of one audio stream: what each leg of a call announces, takes and agrees on.
 
 mod error;
+mod hide;
 mod negotiator;
+mod protection;
 mod read;
 mod stream;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -13,9 +16,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::security::{Fingerprint, Secret, Security};
 use crate::settings::Codec;
 
 pub use error::SdpError;
+pub use hide::hide_keys;
 pub use negotiator::Negotiator;
 
 /// What we announce for our side of the stream.
@@ -27,6 +32,43 @@ pub struct LocalAudio {
     pub codecs: Vec<Codec>,
     /// The `o=` session id: one for the leg's whole life (RFC 4566 §5.2).
     pub session_id: u64,
+    /// Our bound address, where `address` is that of a NAT in front of us: whoever is on this side of it finds us so (ICE).
+    pub inside: Option<SocketAddr>,
+    pub protection: Protection,
+}
+
+/// How far the media of a leg is to be kept from others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protection {
+    /// What our own offers ask for.
+    pub offers: Offers,
+    /// Keys in session descriptions are taken: others cannot read the signalling, or the operator does not mind.
+    pub sdes: bool,
+    /// Media that is not protected is not agreed to.
+    pub required: bool,
+    /// Of our certificate; where there is none, DTLS is not spoken.
+    pub fingerprint: Option<Fingerprint>,
+    /// What the leg's keys and passwords are made of.
+    pub secret: Secret,
+}
+
+impl Protection {
+    /// Plain RTP and nothing else.
+    pub const NONE: Protection =
+        Protection { offers: Offers::Plain, sdes: false, required: false, fingerprint: None, secret: Secret([0; 32]) };
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Offers {
+    /// RTP/AVP.
+    #[default]
+    Plain,
+    /// RTP/AVP with keys, which the answer may use or not (RFC 8643).
+    Opportunistic,
+    /// RTP/SAVP with keys (RFC 4568).
+    Sdes,
+    /// UDP/TLS/RTP/SAVPF with ICE (RFC 8827): for browsers.
+    Dtls,
 }
 
 /// A direction seen from our side.
@@ -87,4 +129,5 @@ pub struct Agreed {
     /// The peer does not want to hear us: `sendonly`, `inactive`, `0.0.0.0` or port 0. Whatever it may still send
     /// (its own music), it is not a sign of life that can be relied on.
     pub held_by_peer: bool,
+    pub security: Security,
 }

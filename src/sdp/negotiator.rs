@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rtc_sdp::description::common::{Address, Attribute, ConnectionInformation};
-use rtc_sdp::description::media::{MediaName, RangedPort};
-use rtc_sdp::description::session::{Origin, TimeDescription};
-use rtc_sdp::{MediaDescription, SessionDescription};
+use rtc_sdp::SessionDescription;
 use serde::{Deserialize, Serialize};
 
+use super::protection::{Answered, Offered as Protected, Settled, tag_of};
 use super::read::read;
 use super::stream::{DEFAULT_PTIME, Format, RemoteAudio, encoding_name, static_format};
-use super::{Agreed, Direction, LocalAudio, SdpError};
+use super::write::{Audio, Keys, Line, Session};
+use super::{Agreed, Direction, LocalAudio, Offers, SdpError};
+use crate::security::{Profile, Security};
 use crate::settings::Codec;
 
 /// Offers, answers and what came of them, for one leg's whole life. A refused exchange leaves what was agreed as it was.
@@ -23,19 +23,10 @@ pub struct Negotiator {
     /// Which of them is our audio.
     audio: usize,
     numbers: PayloadTypes,
-    /// The description we sent last, and its version.
-    sent: Bytes,
-    version: u64,
+    settled: Settled,
+    session: Session,
     offered: Option<Offered>,
     agreed: Option<Agreed>,
-}
-
-/// One `m=` line, as far as it is repeated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Line {
-    media: String,
-    proto: String,
-    format: String,
 }
 
 /// The payload types of our next offer. They never change meaning within a session (RFC 3264 §8.3.2), so those of the
@@ -45,6 +36,7 @@ struct PayloadTypes {
     pcmu: u8,
     pcma: u8,
     g722: u8,
+    opus: u8,
     event: u8,
 }
 
@@ -54,6 +46,7 @@ impl PayloadTypes {
             Format::Audio(Codec::Pcmu) => &mut self.pcmu,
             Format::Audio(Codec::Pcma) => &mut self.pcma,
             Format::Audio(Codec::G722) => &mut self.g722,
+            Format::Audio(Codec::Opus) => &mut self.opus,
             Format::Event => &mut self.event,
         }
     }
@@ -66,18 +59,35 @@ struct Offered {
     /// With the numbers we gave them.
     codecs: Vec<(u8, Codec)>,
     event: u8,
+    rtcp_mux: bool,
+    protected: Protected,
     answered: bool,
+}
+
+/// The stream of an offer that is taken.
+struct Choice {
+    at: usize,
+    remote: RemoteAudio,
+    codec: Codec,
+    settled: Settled,
+    answered: Answered,
 }
 
 impl Negotiator {
     pub fn new(local: LocalAudio) -> Self {
+        let proto = match local.protection.offers {
+            Offers::Plain | Offers::Opportunistic => "RTP/AVP",
+            Offers::Sdes => "RTP/SAVP",
+            Offers::Dtls => "UDP/TLS/RTP/SAVPF",
+        };
+        let mid = (local.protection.offers == Offers::Dtls).then(|| "0".to_owned());
         Negotiator {
+            lines: vec![Line { media: "audio".to_owned(), proto: proto.to_owned(), format: "0".to_owned(), mid }],
             local,
-            lines: vec![Line { media: "audio".to_owned(), proto: "RTP/AVP".to_owned(), format: "0".to_owned() }],
             audio: 0,
-            numbers: PayloadTypes { pcmu: 0, pcma: 8, g722: 9, event: 101 },
-            sent: Bytes::new(),
-            version: 0,
+            numbers: PayloadTypes { pcmu: 0, pcma: 8, g722: 9, opus: 111, event: 101 },
+            settled: Settled::default(),
+            session: Session::default(),
             offered: None,
             agreed: None,
         }
@@ -91,17 +101,43 @@ impl Negotiator {
     /// Our offer. The version in `o=` grows only when the description differs from the last one we sent.
     pub fn offer(&mut self, wish: Direction) -> Bytes {
         let (codecs, event) = self.own_formats();
+        let protected = self.protects();
+        let rtcp_mux =
+            protected == Protected::Dtls { ice: true } || self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux);
         let audio = Audio {
             codecs: &codecs,
             event: Some(event),
             ptime: self.agreed.as_ref().map_or(DEFAULT_PTIME, |agreed| agreed.ptime),
             direction: wish,
-            rtcp_mux: self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux),
+            rtcp_mux,
+            keys: match protected {
+                Protected::Plain => Keys::None,
+                Protected::Keys { .. } => Keys::Sdes(Profile::ALL.map(|ours| (tag_of(ours), ours)).to_vec()),
+                Protected::Dtls { ice } => Keys::Dtls { offers: true, ice },
+            },
         };
-        let lines = self.lines.clone();
-        let sdp = self.write(&lines, self.audio, Some(&audio));
-        self.offered = Some(Offered { wish, codecs, event, answered: false });
+        let sdp = self.session.write(&self.local, &self.settled, &self.lines, self.audio, Some(&audio));
+        self.offered = Some(Offered { wish, codecs, event, rtcp_mux, protected, answered: false });
         sdp
+    }
+
+    /// What an offer of ours asks for: what is spoken already, else what the leg is to offer first.
+    fn protects(&self) -> Protected {
+        let keys = || Protected::Keys { required: self.line().is_some_and(|line| line.demands_keys()) };
+        match self.agreed.as_ref().map(|agreed| &agreed.security) {
+            Some(Security::Dtls(dtls)) => Protected::Dtls { ice: dtls.ice.is_some() },
+            Some(Security::Sdes(_)) => keys(),
+            Some(Security::Plain) => Protected::Plain,
+            None => match self.local.protection.offers {
+                Offers::Plain => Protected::Plain,
+                Offers::Opportunistic | Offers::Sdes => keys(),
+                Offers::Dtls => Protected::Dtls { ice: true },
+            },
+        }
+    }
+
+    fn line(&self) -> Option<&Line> {
+        self.lines.get(self.audio)
     }
 
     /// The peer's answer to our last offer. May be called again for the same offer, as forked responses each bring an
@@ -132,21 +168,28 @@ impl Negotiator {
                     Some((*theirs, ours.0, ours.1))
                 })
                 .ok_or_else(|| self.no_common_codec())?;
+            let mut settled = self.settled.clone();
+            let security = settled.take_answer(&self.local.protection, offered.protected, &remote.protection)?;
+            if offered.protected == (Protected::Dtls { ice: true }) && !remote.rtcp_mux {
+                return Err(SdpError::Answer("it has no a=rtcp-mux".to_owned()));
+            }
+            self.settled = settled;
             let send_event_type = remote.number_of(Format::Event);
             Agreed {
                 remote: remote.address,
                 remote_rtcp: remote.rtcp_address,
                 // Only what was offered can be accepted (RFC 5761 §5.1.1).
-                rtcp_mux: remote.rtcp_mux && self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux),
+                rtcp_mux: remote.rtcp_mux && offered.rtcp_mux,
                 codec,
                 send_payload_type,
                 receive_payload_type,
                 send_event_type,
                 receive_event_type: send_event_type.map(|_| offered.event),
-                ptime: remote.ptime,
+                ptime: packet_time(codec, remote.ptime),
                 direction: offered.wish.and(remote.direction),
                 // To an offer of ours that sends nothing no other answer is possible.
                 held_by_peer: !remote.direction.send && (offered.wish.send || remote.address.is_none()),
+                security,
             }
         };
         if let Some(offered) = &mut self.offered {
@@ -164,15 +207,17 @@ impl Negotiator {
         }
         let description = read(sdp)?;
         let lines: Vec<Line> = description.media_descriptions.iter().map(Line::of).collect();
-        let (at, agreed) = match self.choose(&description)? {
-            Some((at, remote, codec)) => {
-                let agreed = self.answered(&remote, codec, wish)?;
+        let (at, agreed, tag) = match self.choose(&description)? {
+            Some(Choice { at, remote, codec, settled, answered }) => {
+                let tag = answered.tag;
+                let agreed = self.answered(&remote, codec, wish, answered.security)?;
                 self.learn(&remote);
-                (at, agreed)
+                self.settled = settled;
+                (at, agreed, tag)
             }
             None => {
                 let at = lines.iter().position(|line| line.media.eq_ignore_ascii_case("audio"));
-                (at.ok_or(SdpError::NoAudio)?, self.without_stream().ok_or(SdpError::NoAudio)?)
+                (at.ok_or(SdpError::NoAudio)?, self.without_stream().ok_or(SdpError::NoAudio)?, 0)
             }
         };
         let codecs = [(agreed.receive_payload_type, agreed.codec)];
@@ -182,9 +227,15 @@ impl Negotiator {
             ptime: agreed.ptime,
             direction: agreed.direction,
             rtcp_mux: agreed.rtcp_mux,
+            keys: match &agreed.security {
+                Security::Plain => Keys::None,
+                Security::Sdes(sdes) => Keys::Sdes(vec![(tag, sdes.profile)]),
+                Security::Dtls(dtls) => Keys::Dtls { offers: false, ice: dtls.ice.is_some() },
+            },
         };
         let has_stream = description.media_descriptions.get(at).is_some_and(|media| media.media_name.port.value != 0);
-        let answer = self.write(&lines, at, has_stream.then_some(&audio));
+        self.session.read_groups(&description);
+        let answer = self.session.write(&self.local, &self.settled, &lines, at, has_stream.then_some(&audio));
         self.lines = lines;
         self.audio = at;
         self.offered = None;
@@ -203,7 +254,7 @@ impl Negotiator {
 
     /// The first audio stream of an offer that we can take, and its codec: the first of our own order that it has.
     /// `None` where a session that runs is offered no stream at all any more, some phones' way to hold.
-    fn choose(&self, description: &SessionDescription) -> Result<Option<(usize, RemoteAudio, Codec)>, SdpError> {
+    fn choose(&self, description: &SessionDescription) -> Result<Option<Choice>, SdpError> {
         let mut refusal = None;
         let mut open = false;
         for (at, media) in description.media_descriptions.iter().enumerate() {
@@ -215,7 +266,15 @@ impl Negotiator {
             let chosen = remote.and_then(|remote| {
                 let codec = self.local.codecs.iter().find(|codec| remote.number_of(Format::Audio(**codec)).is_some());
                 let codec = *codec.ok_or_else(|| self.no_common_codec())?;
-                Ok((at, remote, codec))
+                let mut settled = self.settled.clone();
+                let answered = settled.answer(&self.local.protection, &remote.protection)?;
+                if remote.protection.uses_ice() && !remote.rtcp_mux {
+                    // Of our two ports one alone is named among the candidates.
+                    return Err(SdpError::Protection(
+                        "with ICE, RTCP must go over the same port; offer a=rtcp-mux".into(),
+                    ));
+                }
+                Ok(Choice { at, remote, codec, settled, answered })
             });
             match chosen {
                 Ok(chosen) => return Ok(Some(chosen)),
@@ -230,7 +289,13 @@ impl Negotiator {
         }
     }
 
-    fn answered(&self, remote: &RemoteAudio, codec: Codec, wish: Direction) -> Result<Agreed, SdpError> {
+    fn answered(
+        &self,
+        remote: &RemoteAudio,
+        codec: Codec,
+        wish: Direction,
+        security: Security,
+    ) -> Result<Agreed, SdpError> {
         // The answer uses the offer's numbers, so both directions have the same (RFC 3264 §6.1).
         let number = remote.number_of(Format::Audio(codec)).ok_or_else(|| self.no_common_codec())?;
         let event = remote.number_of(Format::Event);
@@ -243,9 +308,10 @@ impl Negotiator {
             receive_payload_type: number,
             send_event_type: event,
             receive_event_type: event,
-            ptime: remote.ptime,
+            ptime: packet_time(codec, remote.ptime),
             direction: wish.and(remote.direction),
             held_by_peer: !remote.direction.send,
+            security,
         })
     }
 
@@ -288,48 +354,6 @@ impl Negotiator {
         }
         (codecs, self.numbers.event)
     }
-
-    /// Writes a description with these lines, all declined but the audio, and counts its version.
-    fn write(&mut self, lines: &[Line], at: usize, audio: Option<&Audio<'_>>) -> Bytes {
-        let media_descriptions = lines
-            .iter()
-            .enumerate()
-            .map(|(index, line)| match audio {
-                Some(audio) if index == at => audio.describe(line, self.local.address.port()),
-                _ => line.declined(),
-            })
-            .collect();
-        let family = if self.local.address.is_ipv4() { "IP4" } else { "IP6" };
-        let host = self.local.address.ip().to_string();
-        let mut description = SessionDescription {
-            origin: Origin {
-                username: "-".to_owned(),
-                // Kept within the 63 bits that every reader has.
-                session_id: self.local.session_id & (u64::MAX >> 1),
-                session_version: self.version,
-                network_type: "IN".to_owned(),
-                address_type: family.to_owned(),
-                unicast_address: host.clone(),
-            },
-            session_name: "-".to_owned(),
-            connection_information: Some(ConnectionInformation {
-                network_type: "IN".to_owned(),
-                address_type: family.to_owned(),
-                address: Some(Address { address: host, ttl: None, range: None }),
-            }),
-            time_descriptions: vec![TimeDescription::default()],
-            media_descriptions,
-            ..Default::default()
-        };
-        let mut text = description.to_string();
-        if text.as_bytes() != self.sent {
-            self.version += 1;
-            description.origin.session_version = self.version;
-            text = description.to_string();
-            self.sent = Bytes::from(text.into_bytes().into_boxed_slice());
-        }
-        self.sent.clone()
-    }
 }
 
 /// The first dynamic payload type (RFC 3551 §6) that is not taken; 101, the usual one of telephone-event, before all.
@@ -337,63 +361,7 @@ fn free_number(taken: impl Fn(u8) -> bool) -> u8 {
     std::iter::once(101).chain(96..=127).find(|number| !taken(*number)).unwrap_or(101)
 }
 
-impl Line {
-    fn of(media: &MediaDescription) -> Line {
-        Line {
-            media: media.media_name.media.clone(),
-            proto: media.media_name.protos.join("/"),
-            format: media.media_name.formats.first().cloned().unwrap_or_default(),
-        }
-    }
-
-    fn name(&self, port: u16, formats: Vec<String>) -> MediaName {
-        MediaName {
-            media: self.media.clone(),
-            port: RangedPort { value: isize::try_from(port).unwrap_or(0), range: None },
-            protos: self.proto.split('/').map(str::to_owned).collect(),
-            formats,
-        }
-    }
-
-    /// RFC 3264 §6: a stream is declined by port 0.
-    fn declined(&self) -> MediaDescription {
-        MediaDescription { media_name: self.name(0, vec![self.format.clone()]), ..Default::default() }
-    }
-}
-
-/// What our audio line says.
-struct Audio<'a> {
-    codecs: &'a [(u8, Codec)],
-    event: Option<u8>,
-    ptime: Duration,
-    direction: Direction,
-    rtcp_mux: bool,
-}
-
-impl Audio<'_> {
-    fn describe(&self, line: &Line, port: u16) -> MediaDescription {
-        let numbers = self.codecs.iter().map(|(number, _)| *number).chain(self.event);
-        let mut media = MediaDescription {
-            media_name: line.name(port, numbers.map(|number| number.to_string()).collect()),
-            ..Default::default()
-        };
-        let mut attribute = |key: &str, value: Option<String>| {
-            media.attributes.push(Attribute::new(key.to_owned(), value));
-        };
-        for (number, codec) in self.codecs {
-            attribute("rtpmap", Some(format!("{number} {}/8000", encoding_name(*codec))));
-        }
-        if let Some(number) = self.event {
-            attribute("rtpmap", Some(format!("{number} telephone-event/8000")));
-            attribute("fmtp", Some(format!("{number} 0-16")));
-        }
-        attribute("ptime", Some(self.ptime.as_millis().to_string()));
-        // The longest packet that the jitter buffer takes.
-        attribute("maxptime", Some("60".to_owned()));
-        attribute(self.direction.attribute(), None);
-        if self.rtcp_mux {
-            attribute("rtcp-mux", None);
-        }
-        media
-    }
+/// A frame of Opus has 20, 40 or 60 ms, but not 30 (RFC 6716 §2.1.4).
+fn packet_time(codec: Codec, wanted: Duration) -> Duration {
+    if codec == Codec::Opus && wanted == Duration::from_millis(30) { DEFAULT_PTIME } else { wanted }
 }

@@ -7,6 +7,7 @@ use rtc_sdp::description::common::{Attribute, ConnectionInformation};
 use rtc_sdp::{MediaDescription, SessionDescription};
 
 use super::error::shown;
+use super::protection::{RemoteProtection, Transport};
 use super::{Direction, SdpError};
 use crate::settings::Codec;
 
@@ -36,7 +37,11 @@ pub(super) struct RemoteAudio {
     pub ptime: Duration,
     /// From our side: whether it would hear us, and whether it would send.
     pub direction: Direction,
+    pub protection: RemoteProtection,
 }
+
+/// RFC 8839 §4.2.1.1: where a peer that is found by ICE says to be while it does not know (the discard port).
+const NOWHERE_PORT: u16 = 9;
 
 impl RemoteAudio {
     /// Reads stream `media`. `known` gives the meaning of payload types without an rtpmap of their own.
@@ -47,16 +52,21 @@ impl RemoteAudio {
         known: impl Fn(u8) -> Option<Format>,
     ) -> Result<RemoteAudio, SdpError> {
         let proto = media.media_name.protos.join("/");
-        if !proto.eq_ignore_ascii_case("RTP/AVP") && !proto.eq_ignore_ascii_case("RTP/AVPF") {
-            return Err(SdpError::Transport(shown(&proto)));
-        }
+        let transport = Transport::of(&proto).ok_or_else(|| SdpError::Transport(shown(&proto)))?;
+        let protection = RemoteProtection::read(description, media, transport);
         let port = u16::try_from(media.media_name.port.value).unwrap_or(0);
         let address = match port {
             0 => None,
             port => {
                 let connection = media.connection_information.as_ref().or(description.connection_information.as_ref());
                 let connection = connection.ok_or(SdpError::Malformed { line: 1, fault: "no c= line".to_owned() })?;
-                host(connection, local)?.map(|ip| SocketAddr::new(ip, port))
+                let host = host(connection, local);
+                if protection.uses_ice() {
+                    // Its checks will tell; what is written here may be anything.
+                    Some(host.ok().flatten().map_or(nowhere(local), |ip| SocketAddr::new(ip, port)))
+                } else {
+                    host?.map(|ip| SocketAddr::new(ip, port))
+                }
             }
         };
         let rtcp_mux = value(media, "rtcp-mux").is_some();
@@ -78,6 +88,7 @@ impl RemoteAudio {
             payload_types,
             ptime: packet_time(value(media, "ptime").flatten(), value(media, "maxptime").flatten()),
             direction,
+            protection,
         })
     }
 
@@ -85,6 +96,12 @@ impl RemoteAudio {
     pub fn number_of(&self, format: Format) -> Option<u8> {
         self.formats.iter().find(|(_, known)| *known == format).map(|(number, _)| *number)
     }
+}
+
+/// In our own family.
+fn nowhere(local: SocketAddr) -> SocketAddr {
+    let host = if local.is_ipv4() { IpAddr::from([0, 0, 0, 0]) } else { IpAddr::from([0; 16]) };
+    SocketAddr::new(host, NOWHERE_PORT)
 }
 
 /// RFC 3551 §6: payload types that need no rtpmap.
@@ -97,12 +114,25 @@ pub(super) fn static_format(number: u8) -> Option<Format> {
     }
 }
 
-/// The encoding name of RFC 3551.
-pub(super) fn encoding_name(codec: Codec) -> &'static str {
+/// Encoding name, clock and channels (RFC 3551; for Opus RFC 7587 §7, where they say nothing of what is sent).
+fn encoding(codec: Codec) -> (&'static str, &'static str, &'static str) {
     match codec {
-        Codec::Pcmu => "PCMU",
-        Codec::Pcma => "PCMA",
-        Codec::G722 => "G722",
+        Codec::Pcmu => ("PCMU", "8000", "1"),
+        Codec::Pcma => ("PCMA", "8000", "1"),
+        Codec::G722 => ("G722", "8000", "1"),
+        Codec::Opus => ("opus", "48000", "2"),
+    }
+}
+
+pub(super) fn encoding_name(codec: Codec) -> &'static str {
+    encoding(codec).0
+}
+
+/// What stands behind the number in `a=rtpmap`.
+pub(super) fn rtpmap(codec: Codec) -> String {
+    match encoding(codec) {
+        (name, clock, "1") => format!("{name}/{clock}"),
+        (name, clock, channels) => format!("{name}/{clock}/{channels}"),
     }
 }
 
@@ -131,17 +161,17 @@ fn meaning(media: &MediaDescription, number: u8, known: impl Fn(u8) -> Option<Fo
             let (mapped, encoding) = map.value.as_deref()?.split_once(char::is_whitespace)?;
             (mapped.parse() == Ok(number)).then(|| encoding.trim())
         });
-    let Some(encoding) = mapped else { return known(number) };
-    let mut parts = encoding.split('/');
-    let name = parts.next()?;
-    if parts.next()?.trim() != "8000" || parts.next().is_some_and(|channels| channels.trim() != "1") {
-        return None;
-    }
+    let Some(mapped) = mapped else { return known(number) };
+    let mut parts = mapped.split('/').map(str::trim);
+    let (name, clock, channels) = (parts.next()?, parts.next()?, parts.next().unwrap_or("1"));
     if name.eq_ignore_ascii_case("telephone-event") {
-        return Some(Format::Event);
+        return (clock == "8000" && channels == "1").then_some(Format::Event);
     }
-    let codecs = [Codec::Pcmu, Codec::Pcma, Codec::G722];
-    codecs.into_iter().find(|codec| name.eq_ignore_ascii_case(encoding_name(*codec))).map(Format::Audio)
+    let is = |codec: &Codec| {
+        let (known, rate, count) = encoding(*codec);
+        name.eq_ignore_ascii_case(known) && clock == rate && channels == count
+    };
+    [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus].into_iter().find(is).map(Format::Audio)
 }
 
 /// The host of a `c=` line (or of `a=rtcp`); `None` where it is the unspecified address.

@@ -6,8 +6,16 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::*;
 
+mod protecting;
+
 fn local(codecs: &[Codec]) -> LocalAudio {
-    LocalAudio { address: "192.0.2.10:40000".parse().unwrap(), codecs: codecs.to_vec(), session_id: 4711 }
+    LocalAudio {
+        address: "192.0.2.10:40000".parse().unwrap(),
+        codecs: codecs.to_vec(),
+        session_id: 4711,
+        inside: None,
+        protection: Protection::NONE,
+    }
 }
 
 fn negotiator(codecs: &[Codec]) -> Negotiator {
@@ -338,6 +346,8 @@ fn ipv6_is_spoken_on_an_ipv6_leg() {
         address: "[2001:db8::10]:40000".parse().unwrap(),
         codecs: vec![Codec::Pcmu],
         session_id: 1,
+        inside: None,
+        protection: Protection::NONE,
     });
     let offer =
         b"v=0\r\no=assistant 971731711378798081 0 IN IP6 2001:db8::20\r\ns=Live video feed for today's meeting\r\n\
@@ -508,6 +518,8 @@ fn two_negotiators_always_agree() {
                 address: "198.51.100.20:50000".parse().unwrap(),
                 codecs: pick(rng, orders).to_vec(),
                 session_id: seed,
+                inside: None,
+                protection: Protection::NONE,
             }),
         ];
         let mut versions = [0, 0];

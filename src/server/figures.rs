@@ -42,6 +42,7 @@ fn read(counted: &Counted, meters: &Meters) {
     meters.rtp_received.absolute(media.packets_received);
     meters.rtp_sent.absolute(media.packets_sent);
     meters.rtp_strangers.absolute(media.strangers);
+    meters.rtp_not_authentic.absolute(media.not_authentic);
     meters.rtp_ports_free.set(media.ports_free as f64);
     meters.recordings.set(media.recordings as f64);
     meters.recordings_failed.absolute(media.recordings_failed);

@@ -36,6 +36,15 @@ pub enum Destination {
     Address { transport: Transport, address: SocketAddr },
 }
 
+impl Destination {
+    pub fn transport(&self) -> Transport {
+        match self {
+            Destination::Flow(flow) => flow.transport,
+            Destination::Address { transport, .. } => *transport,
+        }
+    }
+}
+
 /// A message on its way out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transmit {

@@ -97,6 +97,7 @@ fn agent(number: u32, queue: &QueueId) -> settings::Agent {
         queues: vec![queue.clone()],
         schedules: Default::default(),
         call_preference: Default::default(),
+        srtp: Default::default(),
         skills: Skills::new(),
         codecs: Vec::new(),
         language: "en".into(),

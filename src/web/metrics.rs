@@ -23,6 +23,7 @@ pub const SIP_INSECURE: &str = "relais_sip_tls_failed_total";
 pub const RTP_RECEIVED: &str = "relais_rtp_packets_received_total";
 pub const RTP_SENT: &str = "relais_rtp_packets_sent_total";
 pub const RTP_STRANGERS: &str = "relais_rtp_strangers_dropped_total";
+pub const RTP_NOT_AUTHENTIC: &str = "relais_rtp_not_authentic_total";
 pub const RTP_PORTS_FREE: &str = "relais_rtp_ports_free";
 pub const RECORDINGS: &str = "relais_recordings_active";
 pub const RECORDINGS_FAILED: &str = "relais_recordings_failed_total";
@@ -79,6 +80,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (RTP_RECEIVED, "RTP packets accepted."),
     (RTP_SENT, "RTP packets sent."),
     (RTP_STRANGERS, "RTP packets dropped because their source was not the negotiated one."),
+    (RTP_NOT_AUTHENTIC, "SRTP packets dropped because they were altered, sent before or by somebody without the keys."),
     (RECORDINGS_FAILED, "Recordings that could not be begun or not be written to their end; should be 0."),
     (RECORDING_DROPPED, "Pieces of 20 ms that are missing in recordings because the disk is too slow; should be 0."),
     (RECORDS_WRITTEN, "Entries of call records written to the database."),
@@ -154,6 +156,7 @@ pub struct Meters {
     pub rtp_received: Counter,
     pub rtp_sent: Counter,
     pub rtp_strangers: Counter,
+    pub rtp_not_authentic: Counter,
     pub rtp_ports_free: Gauge,
     pub recordings: Gauge,
     pub recordings_failed: Counter,
@@ -186,6 +189,7 @@ impl Meters {
             rtp_received: counter(RTP_RECEIVED),
             rtp_sent: counter(RTP_SENT),
             rtp_strangers: counter(RTP_STRANGERS),
+            rtp_not_authentic: counter(RTP_NOT_AUTHENTIC),
             rtp_ports_free: gauge(RTP_PORTS_FREE),
             recordings: gauge(RECORDINGS),
             recordings_failed: counter(RECORDINGS_FAILED),

@@ -50,6 +50,7 @@ pub fn add_to(settings: &mut Settings) {
         options_interval: WATCHED,
         allow: vec!["+33".to_owned()],
         caller_id: None,
+        srtp: Default::default(),
     });
 }
 

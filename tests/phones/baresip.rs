@@ -41,16 +41,28 @@ pub struct Baresip {
 impl Baresip {
     /// Registers `agent`, answers every call, and says a tone of `tone_hz` for half a minute.
     pub fn start(appliance: &Appliance, agent: &str, tone_hz: u32) -> Baresip {
-        Baresip::by(appliance, &appliance.sip.to_string(), "", agent, tone_hz)
+        Baresip::by(appliance, &appliance.sip.to_string(), "", agent, tone_hz, ("", ""))
     }
 
     /// The same by TLS: the appliance has to be vouched for by those in `ca_file`.
     pub fn by_tls(appliance: &Appliance, ca_file: &Path, agent: &str, tone_hz: u32) -> Baresip {
         let server = format!("{};transport=tls", appliance.tls.expect("an appliance with TLS"));
-        Baresip::by(appliance, &server, &format!("sip_cafile {}\n", ca_file.display()), agent, tone_hz)
+        Baresip::by(appliance, &server, &format!("sip_cafile {}\n", ca_file.display()), agent, tone_hz, ("", ""))
     }
 
-    fn by(appliance: &Appliance, server: &str, more: &str, agent: &str, tone_hz: u32) -> Baresip {
+    /// With modules and parameters of its account for the protection of its media.
+    pub fn protected(appliance: &Appliance, agent: &str, tone_hz: u32, media: (&str, &str)) -> Baresip {
+        Baresip::by(appliance, &appliance.sip.to_string(), "", agent, tone_hz, media)
+    }
+
+    fn by(
+        appliance: &Appliance,
+        server: &str,
+        more: &str,
+        agent: &str,
+        tone_hz: u32,
+        (modules_more, account_more): (&str, &str),
+    ) -> Baresip {
         let folder = appliance.scratch().join(format!("baresip-{agent}"));
         fs::create_dir(&folder).expect("a folder");
         let says = folder.join("says.wav");
@@ -61,7 +73,7 @@ impl Baresip {
             "net_interface 127.0.0.1\npoll_method epoll\nsip_listen 127.0.0.1:{}\nrtp_ports {rtp}-{}\ncall_max_calls 1\n\
              audio_source aufile,{}\naudio_player aubridge,nowhere\naudio_alert aubridge,alert\naudio_txmode thread\n\
              ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
-             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n{modules_more}\
              module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
              snd_path {}\n{more}",
             free_port(),
@@ -72,7 +84,7 @@ impl Baresip {
         );
         let account = format!(
             "<sip:{agent}@{server}>;auth_user={agent};auth_pass=demo-{agent};answermode=auto;regint=60;\
-             audio_codecs=pcmu/8000;ptime=20\n"
+             audio_codecs=pcmu/8000;ptime=20{account_more}\n"
         );
         for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
             fs::write(folder.join(name), text).expect("a file");

@@ -10,6 +10,9 @@
 #[path = "../support/audio.rs"]
 #[allow(dead_code, reason = "the tests of the end-pointer use the rest")]
 mod audio;
+#[path = "../support/browser.rs"]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+mod browser;
 #[path = "../support/provider.rs"]
 mod provider;
 #[path = "../support/mod.rs"]
@@ -28,6 +31,7 @@ mod sound;
 
 mod agents;
 mod bridged;
+mod browsers;
 mod callback;
 mod callbots;
 mod conference;

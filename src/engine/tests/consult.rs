@@ -38,6 +38,7 @@ pub(super) fn centre() -> Settings {
         language: "en".into(),
         schedules: Default::default(),
         call_preference: Default::default(),
+        srtp: Default::default(),
     };
     let expert = unwatched("301", &format!("sip:301@{EXPERT}"));
     Settings {

@@ -26,6 +26,7 @@ pub(super) fn centre() -> Settings {
         queues: vec!["sales".into()],
         schedules: Default::default(),
         call_preference: Default::default(),
+        srtp: Default::default(),
         skills: Default::default(),
         codecs: vec![Codec::Pcmu],
         language: "en".into(),

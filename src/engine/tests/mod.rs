@@ -10,6 +10,7 @@ mod experts;
 mod lamps;
 mod lying;
 mod outside;
+mod protecting;
 mod recovery;
 mod rooms;
 mod schedules;
@@ -127,6 +128,7 @@ fn trunk(id: &str) -> Trunk {
         options_interval: Duration::ZERO,
         allow: Vec::new(),
         caller_id: None,
+        srtp: Default::default(),
     }
 }
 

@@ -25,11 +25,11 @@ fn legs(bench: &Bench) -> (LegId, LegId) {
     (legs[0], legs[1])
 }
 
-fn with_body(method: &str, cseq: u32, tag: &str, body: &str) -> Message {
+pub(super) fn with_body(method: &str, cseq: u32, tag: &str, body: &str) -> Message {
     from_caller(method, cseq, tag, "Content-Type: application/sdp\r\n", body)
 }
 
-fn body_of_last(bench: &Bench, status: u16) -> String {
+pub(super) fn body_of_last(bench: &Bench, status: u16) -> String {
     let last = bench.sent.iter().rev().find_map(|(to, message)| match message {
         Message::Response(response) if *to == address(CALLER) && response.code() == status => Some(response),
         _ => None,

@@ -8,7 +8,7 @@ use crate::media::io::{Flow, MediaIo};
 use crate::rtp::{Compound, Incoming, round_trip};
 use crate::time::Instant;
 
-use super::Worker;
+use super::{SLOW_STEP, Worker};
 
 impl<Io: MediaIo> Worker<Io> {
     /// Sets the leg's first report (RFC 3550 §6.2: after half an interval) and its place on the slow wheel.
@@ -21,6 +21,9 @@ impl<Io: MediaIo> Worker<Io> {
         let mut next = leg.reports.due.unwrap_or(now);
         if leg.expects_media() {
             next = next.min(leg.heard_at + leg.dead_after);
+        }
+        if !self.io.is_ready(place) {
+            next = next.min(now + SLOW_STEP);
         }
         self.slow.schedule(place, next);
     }

@@ -14,9 +14,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Setup, Worker};
-use crate::bridge::{Latch, MediaCommand, MediaEvent, MediaPort, PlayItem, Stream};
+use crate::bridge::{Latch, Loss, MediaCommand, MediaEvent, MediaPort, PlayItem, Stream};
 use crate::ids::{CallId, Language, LegId, PlayId};
-use crate::media::io::{Flow, MediaIo};
+use crate::media::io::{Flow, MediaIo, Watch};
 use crate::media::{Deaf, PromptSource, Recorder};
 use crate::rtp::Header;
 use crate::settings::Codec;
@@ -51,6 +51,9 @@ struct Wire {
     open: Vec<u32>,
     /// The places whose far end is fixed now.
     fixed: Vec<(u32, SocketAddr)>,
+    /// Keys are still being agreed on, of every leg.
+    unready: bool,
+    lost: Option<Loss>,
 }
 
 impl MediaIo for Wire {
@@ -64,6 +67,14 @@ impl MediaIo for Wire {
     fn put(&mut self, place: u32, (): ()) -> bool {
         self.open.push(place);
         true
+    }
+
+    fn is_ready(&self, _: u32) -> bool {
+        !self.unready
+    }
+
+    fn look_after(&mut self, _: u32, _: Instant) -> Watch {
+        Watch { lost: self.lost.take(), again: None }
     }
 
     fn open(&mut self, place: u32, port: MediaPort) -> bool {
@@ -209,6 +220,7 @@ fn stream(leg: u64, codec: Codec) -> Stream {
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
         Codec::G722 => 9,
+        Codec::Opus => 111,
     };
     let remote = far_end(leg);
     Stream {
@@ -224,6 +236,7 @@ fn stream(leg: u64, codec: Codec) -> Stream {
         send: true,
         receive: true,
         latch: Latch::Never,
+        security: Default::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::audio::{Encoder, Mixer, Tone, sample_rate_hz};
 use crate::bridge::MediaEvent;
-use crate::media::io::{Flow, MediaIo};
+use crate::media::io::{Flow, MediaIo, Watch};
 use crate::media::leg::{KEY_PAUSE, Key, Keys, Leg, Sending};
 use crate::media::outgoing::units;
 use crate::media::seam::Source;
@@ -50,6 +50,11 @@ impl<Io: MediaIo> Worker<Io> {
         leg.called = due;
         let mut packet: Packet = [0; Header::LEN + MAX_PTIME_OCTETS];
         let octets = leg.packet_octets();
+        if !self.io.is_ready(place) {
+            // Who is called hears a prompt from its beginning, however long the keys took.
+            let next = due + leg.packet_time();
+            return self.wheel.schedule(leg_entry(place), next);
+        }
         let turn = match key_turn(leg, &mut packet, due) {
             Some(turn) => turn,
             None => play_turn(leg, packet.get_mut(Header::LEN..Header::LEN + octets).unwrap_or_default()),
@@ -221,6 +226,11 @@ impl<Io: MediaIo> Worker<Io> {
                 self.tell(MediaEvent::Dead { leg: id });
             }
         }
+        let Watch { lost, again } = self.io.look_after(place, now);
+        if let Some((why, leg)) = lost.zip(self.leg(place).map(|leg| leg.id)) {
+            self.tell(MediaEvent::Lost { leg, why });
+        }
+        next = again.map_or(next, |again| next.min(again));
         let mut report_at = self.leg(place).and_then(|leg| leg.reports.due);
         if report_at.is_some_and(|due| due <= now) {
             self.send_report(place, now, false);

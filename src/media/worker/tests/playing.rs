@@ -290,3 +290,17 @@ fn said_over_nothing_it_is_a_play_like_any_other() {
     bench.sent_by(1);
     assert_eq!((ended(&mut bench), heard(&mut bench, 200)), (vec![9], vec![]));
 }
+
+#[test]
+fn a_prompt_waits_for_the_keys_and_begins_at_its_beginning() {
+    let mut bench = Bench::with_legs(&[1]);
+    bench.worker.io.unready = true;
+    bench.play(1, 1, vec![prompt("count")], false);
+    bench.run(400);
+    assert!(bench.sent_by(1).is_empty());
+    bench.worker.io.unready = false;
+    bench.run(100);
+    assert_eq!(bench.sent_by(1)[0].payload()[0], 0);
+    bench.run(1_000);
+    assert_eq!(bench.events(), [MediaEvent::PlayEnded { leg: LegId(1), play: PlayId(1) }]);
+}

@@ -154,3 +154,11 @@ fn reports_share_the_rtp_port_where_that_was_agreed_and_answer_the_peers() {
     assert!(reports.iter().all(|(_, to, _)| *to == far_end(1)));
     assert_eq!(reports[0].2.block.unwrap().last_sr, 0x0002_0003);
 }
+
+#[test]
+fn a_way_that_is_lost_is_told() {
+    let mut bench = Bench::with_legs(&[1]);
+    bench.worker.io.lost = Some(Loss::Consent);
+    bench.run(1_500);
+    assert_eq!(bench.events(), [MediaEvent::Lost { leg: LegId(1), why: Loss::Consent }]);
+}
