@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { build } from 'esbuild';
 import { browser, eventually, Lab, looks, missing, Wire } from './lab.mjs';
+import { PlainCaller } from './plain.mjs';
 import { heard, keepPeers, microphoneOf, recorded } from './sound.mjs';
 
 const skip = missing();
@@ -18,7 +19,7 @@ before(async () => {
   if (skip) return;
   lab = await Lab.start(undefined, microphoneOf(AGENT_HZ));
   callers = await browser(microphoneOf(CALLER_HZ));
-  const contents = "import JsSIP from 'jssip'; globalThis.JsSIP = JsSIP;";
+  const contents = "import JsSIP from 'jssip'; import * as SIP from 'sip.js'; Object.assign(globalThis, { JsSIP, SIP });";
   const built = await build({ stdin: { contents, resolveDir: import.meta.dirname }, bundle: true, format: 'iife', write: false });
   library = built.outputFiles[0].text;
 });
@@ -112,6 +113,71 @@ test('a call rings in the page, is answered there, recorded, and led by its keys
   assert.ok(told[1] - told[0] > CLEAR_DB, `the agent's side: ${told}`);
   assert.deepEqual(page.faults, []);
   await caller.context().close();
+  await page.context().close();
+});
+
+test('an agent in a page and a caller of a plain trunk hear each other', { skip }, async () => {
+  const page = await phone('204');
+  const caller = await PlainCaller.call(lab.sip, '611', '33155707', CALLER_HZ);
+  await button(page, 'Answer').click();
+  await talks(page);
+  await hears(page, 'the agent hears the caller', CALLER_HZ, AGENT_HZ);
+  await eventually('the caller hears the agent', async () => {
+    const [agent, own] = caller.hears([AGENT_HZ, CALLER_HZ]);
+    return agent > -40 && agent - own > CLEAR_DB;
+  });
+  await page.keyboard.press('x');
+  await eventually('the caller is told of the end', async () => caller.over);
+  caller.close();
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('SIP.js calls, hears itself, holds and comes back', { skip }, async () => {
+  const page = await lab.page({ browser: callers });
+  await keepPeers(page);
+  await page.goto(`http://${lab.web}/`);
+  await page.evaluate(library);
+  await page.evaluate(async () => {
+    const { SIP } = globalThis;
+    const ua = new SIP.UserAgent({
+      uri: SIP.UserAgent.makeURI('sip:208@relais.localhost'),
+      transportOptions: { server: `ws://${location.host}/sip` },
+      authorizationUsername: '208',
+      authorizationPassword: 'demo-208',
+      logLevel: 'error',
+      sessionDescriptionHandlerFactoryOptions: { iceGatheringTimeout: 500, peerConnectionConfiguration: { iceServers: [] } },
+    });
+    await ua.start();
+    const session = new SIP.Inviter(ua, SIP.UserAgent.makeURI('sip:600@relais.localhost'), {
+      sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } },
+    });
+    globalThis.session = session;
+    const answered = new Promise((done, fail) => {
+      session.stateChange.addListener((state) => {
+        if (state === SIP.SessionState.Established) done();
+        if (state === SIP.SessionState.Terminated) fail(new Error('refused'));
+      });
+    });
+    await session.invite();
+    await answered;
+  });
+  await hears(page, 'the echo', CALLER_HZ, AGENT_HZ);
+  const hold = (on) =>
+    page.evaluate(async (held) => {
+      const { SIP, session } = globalThis;
+      await new Promise((done, fail) => {
+        const requestDelegate = { onAccept: done, onReject: ({ message }) => fail(new Error(message.reasonPhrase)) };
+        void session.invite({ requestDelegate, sessionDescriptionHandlerModifiers: held ? [SIP.Web.holdModifier] : [] });
+      });
+    }, on);
+  await hold(true);
+  await eventually('a held call is silent', async () => (await heard(page, [CALLER_HZ]))[0] < -80);
+  await hold(false);
+  await hears(page, 'the echo again', CALLER_HZ, AGENT_HZ);
+  await page.evaluate(() => globalThis.session.bye());
+  await eventually('the call is over', async () => !(await lab.call('208')));
+  assert.deepEqual(page.faults, []);
   await page.context().close();
 });
 
