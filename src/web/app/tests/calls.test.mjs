@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { build } from 'esbuild';
 import { browser, eventually, Lab, looks, missing, Wire } from './lab.mjs';
 import { PlainCaller } from './plain.mjs';
-import { heard, keepPeers, microphoneOf, recorded } from './sound.mjs';
+import { codecs, heard, keepPeers, microphoneOf, recorded } from './sound.mjs';
 
 const skip = missing();
 const AGENT_HZ = 660;
@@ -133,35 +133,54 @@ test('an agent in a page and a caller of a plain trunk hear each other', { skip 
   await page.context().close();
 });
 
-test('SIP.js calls, hears itself, holds and comes back', { skip }, async () => {
+/** A browser that dials a number with SIP.js, and offers those codecs of its own alone that are named; resolves when it is answered. */
+async function dial(number, user, spoken = /./) {
   const page = await lab.page({ browser: callers });
   await keepPeers(page);
   await page.goto(`http://${lab.web}/`);
   await page.evaluate(library);
-  await page.evaluate(async () => {
-    const { SIP } = globalThis;
-    const ua = new SIP.UserAgent({
-      uri: SIP.UserAgent.makeURI('sip:208@relais.localhost'),
-      transportOptions: { server: `ws://${location.host}/sip` },
-      authorizationUsername: '208',
-      authorizationPassword: 'demo-208',
-      logLevel: 'error',
-      sessionDescriptionHandlerFactoryOptions: { iceGatheringTimeout: 500, peerConnectionConfiguration: { iceServers: [] } },
-    });
-    await ua.start();
-    const session = new SIP.Inviter(ua, SIP.UserAgent.makeURI('sip:600@relais.localhost'), {
-      sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } },
-    });
-    globalThis.session = session;
-    const answered = new Promise((done, fail) => {
-      session.stateChange.addListener((state) => {
-        if (state === SIP.SessionState.Established) done();
-        if (state === SIP.SessionState.Terminated) fail(new Error('refused'));
+  await page.evaluate(
+    async ([to, agent, wanted]) => {
+      const { SIP } = globalThis;
+      const ua = new SIP.UserAgent({
+        uri: SIP.UserAgent.makeURI(`sip:${agent}@relais.localhost`),
+        transportOptions: { server: `ws://${location.host}/sip` },
+        authorizationUsername: agent,
+        authorizationPassword: `demo-${agent}`,
+        logLevel: 'error',
+        sessionDescriptionHandlerFactoryOptions: { iceGatheringTimeout: 500, peerConnectionConfiguration: { iceServers: [] } },
       });
-    });
-    await session.invite();
-    await answered;
-  });
+      await ua.start();
+      // As a browser writes them that has no others: the payload types of the m= line, and what is said of each.
+      const only = async (description) => {
+        const names = Object.fromEntries([...description.sdp.matchAll(/^a=rtpmap:(\d+) (\S+)/gm)].map(([, type, name]) => [type, name]));
+        const other = (type) => !new RegExp(wanted, 'i').test(names[type]);
+        const sdp = description.sdp
+          .replace(/^(m=audio \d+ \S+) ([\d ]+)/m, (_, head, types) => `${head} ${types.trim().split(' ').filter((type) => !other(type)).join(' ')}`)
+          .replace(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) .*\r\n/gm, (line, type) => (other(type) ? '' : line));
+        return { type: description.type, sdp };
+      };
+      const session = new SIP.Inviter(ua, SIP.UserAgent.makeURI(`sip:${to}@relais.localhost`), {
+        sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } },
+        sessionDescriptionHandlerModifiers: [only],
+      });
+      globalThis.session = session;
+      const answered = new Promise((done, fail) => {
+        session.stateChange.addListener((state) => {
+          if (state === SIP.SessionState.Established) done();
+          if (state === SIP.SessionState.Terminated) fail(new Error('refused'));
+        });
+      });
+      await session.invite();
+      await answered;
+    },
+    [number, user, spoken.source],
+  );
+  return page;
+}
+
+test('SIP.js calls, hears itself, holds and comes back', { skip }, async () => {
+  const page = await dial('600', '208');
   await hears(page, 'the echo', CALLER_HZ, AGENT_HZ);
   const hold = (on) =>
     page.evaluate(async (held) => {
@@ -179,6 +198,25 @@ test('SIP.js calls, hears itself, holds and comes back', { skip }, async () => {
   await eventually('the call is over', async () => !(await lab.call('208')));
   assert.deepEqual(page.faults, []);
   await page.context().close();
+});
+
+test('a browser that speaks nothing but Opus hears itself, and is heard by an agent of G.711', { skip }, async () => {
+  const alone = await dial('600', '207', /^(opus|telephone-event)\//);
+  assert.deepEqual(await codecs(alone), ['audio/opus']);
+  await hears(alone, 'the echo', CALLER_HZ, AGENT_HZ);
+  await alone.evaluate(() => globalThis.session.bye());
+  await alone.context().close();
+
+  const page = await phone('205');
+  const caller = await dial('611', '207', /^(opus|telephone-event)\//);
+  await button(page, 'Answer').click();
+  await talks(page);
+  assert.deepEqual(await codecs(page), ['audio/PCMU']);
+  await hears(page, 'the agent hears the caller', CALLER_HZ, AGENT_HZ);
+  await hears(caller, 'the caller hears the agent', AGENT_HZ, CALLER_HZ);
+  await page.keyboard.press('x');
+  await eventually('the call is over', async () => !(await lab.call('207')));
+  for (const one of [caller, page]) await one.context().close();
 });
 
 test('after a reload in mid-call the call is there again', { skip }, async () => {

@@ -40,6 +40,15 @@ export const keepPeers = (page) =>
     };
   });
 
+/** What the page's voice is coded by. */
+export const codecs = (page) =>
+  page.evaluate(async () => {
+    const peer = globalThis.peers.findLast((one) => one.connectionState !== 'closed');
+    const told = [...(await peer.getStats()).values()];
+    const used = told.filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'audio').map(({ codecId }) => codecId);
+    return told.filter(({ id }) => used.includes(id)).map(({ mimeType }) => mimeType);
+  });
+
 /** How much louder each tone is than the rest of what the page hears now, in decibels. */
 export const heard = (page, tones) =>
   page.evaluate(async (all) => {
