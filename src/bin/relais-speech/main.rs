@@ -228,7 +228,9 @@ impl Session for Stream {
         if !self.said.is_untouched() {
             return Ok(());
         }
-        if let Some(beside) = self.beside.as_mut().filter(|beside| std::mem::take(&mut beside.cold)) {
+        if let Some(beside) = self.beside.as_mut()
+            && std::mem::take(&mut beside.cold)
+        {
             warm(&mut beside.recognizer, self.rate);
         }
         if std::mem::take(&mut self.cold) {
