@@ -133,7 +133,7 @@ fn warm(recognizer: &mut Recognizer, rate: u32) -> u64 {
         .collect();
     // Where it cannot decode, the first caller's audio will tell.
     let _ = recognizer.accept_waveform(&noise);
-    recognizer.final_result();
+    let _ = recognizer.final_result();
     noise.len() as u64
 }
 
