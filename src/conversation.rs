@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::Language;
 use crate::time::Wall;
 
 /// Why a person is to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = HandOverReason)]
 pub enum Reason {
     /// As many misses in a row as the bot allows.
     Misses,
@@ -67,15 +69,16 @@ pub enum Ending {
     HandOver(Reason),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SpokenOrTyped)]
 pub enum By {
     Speech,
     Keys,
 }
 
 /// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "who", rename_all = "snake_case")]
 pub enum Turn {
     Caller {
@@ -99,9 +102,10 @@ pub enum Turn {
 }
 
 /// The whole of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Conversation {
     pub bot: String,
+    #[schema(value_type = String)]
     pub language: Language,
     /// The caller got what they wanted, or hung up after an answer.
     #[serde(default)]
@@ -115,6 +119,7 @@ pub struct Conversation {
     pub slots: BTreeMap<String, String>,
     /// What was not understood.
     pub misses: Vec<String>,
+    #[schema(value_type = String, format = DateTime)]
     pub began: Wall,
     pub lasted_ms: u64,
     pub transcript: Vec<Turn>,

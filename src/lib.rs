@@ -51,6 +51,8 @@ pub mod staffing;
 
 // Shells: they do the I/O. Clocks and entropy are theirs.
 #[allow(clippy::disallowed_methods)]
+pub mod bench;
+#[allow(clippy::disallowed_methods)]
 pub mod cli;
 #[allow(clippy::disallowed_methods)]
 pub mod config;

@@ -103,7 +103,7 @@ pub struct SupervisionNotice {
 }
 
 /// What a person may do who logs in with a password; each role may do all that the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserRole {
     Agent,
@@ -396,6 +396,9 @@ pub struct Queue {
     /// The centre's when `None`.
     #[serde(default)]
     pub supervision: Option<SupervisionNotice>,
+    /// What agents say to its callers, by language: they read it at their desk.
+    #[serde(default)]
+    pub script: BTreeMap<Language, String>,
 }
 
 impl Queue {
@@ -421,6 +424,7 @@ impl Queue {
             callback: CallbackRules::default(),
             keep: Keep::default(),
             supervision: None,
+            script: BTreeMap::new(),
         }
     }
 }

@@ -170,7 +170,6 @@ pub struct CallView {
     pub recording: Option<RecordingWish>,
     /// What was said with bots before: transcript, what is wanted, slots, misses, and why a person goes on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>)]
     pub conversations: Vec<Conversation>,
     pub legs: Vec<LegView>,
 }
@@ -391,6 +390,10 @@ pub struct QueueTerms {
     /// Callers are to be answered within this time.
     pub answer_within_ms: u64,
     pub wrap_up_ms: u64,
+    /// What agents say to its callers, by language.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub script: BTreeMap<Language, String>,
 }
 
 impl From<&Settings> for CentreView {
@@ -400,6 +403,7 @@ impl From<&Settings> for CentreView {
             id: queue.id.clone(),
             answer_within_ms: ms(queue.answer_within),
             wrap_up_ms: ms(queue.wrap_up),
+            script: queue.script.clone(),
         });
         CentreView {
             domain: settings.sip.domain.clone(),
@@ -595,6 +599,11 @@ pub enum ApiRequest {
         leg: Option<LegId>,
         action: Steering,
     },
+    /// The agent's phone that rings with this call is to answer it.
+    Answer {
+        call: CallId,
+        agent: AgentId,
+    },
     /// A supervisor listens in on a talk, by the phone at this SIP address.
     Supervise {
         call: CallId,
@@ -632,6 +641,8 @@ pub enum Steering {
     Resume,
     /// Nobody hears the agent, or they are heard again.
     Mute(bool),
+    /// Keys, sent to those whom the agent talks with.
+    Keys(String),
     /// `expert:301`, `agent:205`, `tel:+33…`
     Consult {
         to: String,

@@ -47,6 +47,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("call", &["sip", "sdp", "bridge"]),
         ("callbot", &["bridge", "spoken"]),
         ("engine", &["sip", "sdp", "rtp", "audio", "call", "callbot", "dialplan", "ivr", "queue", "bridge", "spoken"]),
+        ("bench", &["callbot", "config", "dialplan", "ivr", "prompts", "store"]),
         ("config", &["bridge", "callbot", "dialplan", "ivr", "prompts", "spoken", "tls", "vault"]),
         ("inputs", &["bridge", "dialplan", "engine", "sdp", "sip"]),
         ("net", &["sip", "tls"]),
@@ -57,7 +58,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("store", &[]),
         ("tls", &[]),
         ("vault", &[]),
-        ("web", &["engine", "bridge", "report"]),
+        ("web", &["bench", "engine", "bridge", "report"]),
         ("server", &["*"]),
         ("cli", &["*"]),
         // The root: value types name only each other and the plain data of `bridge`.

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{BAD_USAGE, TestArgs, count, plain, talk};
+use super::{BAD_USAGE, TestArgs, count, plain, talk, warn};
+use crate::bench::minds;
 use crate::callbot::understanding::{Understand, Understanding};
 use crate::config::Loaded;
 use crate::config::bots::NONE;
@@ -41,14 +42,14 @@ struct Judged {
 }
 
 pub(super) fn run(args: &TestArgs, loaded: &Loaded) -> ExitCode {
-    let encoder = if args.without_encoder { None } else { talk::encoder(loaded) };
+    let encoder = if args.without_encoder { None } else { minds::encoder(loaded, warn) };
     let mut learnt: BTreeMap<&str, Understanding> = BTreeMap::new();
     for path in &args.bot_matrix {
         let judged = read(path).and_then(|(language, sentences)| {
             let (described, language) = talk::find(&loaded.bots, &language, None)?;
             let bot = &described.bot;
             let understanding =
-                learnt.entry(&bot.name).or_insert_with(|| talk::understanding(bot, encoder.clone(), loaded));
+                learnt.entry(&bot.name).or_insert_with(|| minds::understanding(bot, encoder.clone(), loaded));
             let known = |intent: &str| intent == NONE || bot.intent(intent).is_some();
             if let Some(strange) = sentences.iter().find(|sentence| !known(&sentence.intent)) {
                 return Err(format!("{}: bot '{}' has no intent '{}'", path.display(), bot.name, strange.intent));

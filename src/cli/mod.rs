@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::plain;
 use crate::bridge::Digit;
 use crate::config::{Overrides, parse_listen, parse_rtp};
 use crate::dialplan::driver::{queue_outcome, transfer_outcome};
@@ -412,9 +413,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What a stranger sent may steer no terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+/// Said beside what was asked for.
+fn warn(message: &str) {
+    eprintln!("warning: {message}");
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -1,27 +1,21 @@
 //! `relais talk`: converse with a callbot by text.
 
-use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::rc::Rc;
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
 use super::texts::Texts;
 use super::wav;
-use super::{BAD_USAGE, FAILED, Moment, parse_lookup, parse_moment, plain, print_findings};
-use crate::callbot::bot::Bot;
+use super::{BAD_USAGE, FAILED, Moment, parse_lookup, parse_moment, plain, print_findings, warn};
+use crate::bench::minds;
 use crate::callbot::case::{Input, Talk};
 use crate::callbot::dialogue::{Conversation, Ending, Mind};
-use crate::callbot::encoder::Encoder;
-use crate::callbot::understanding::{Understanding, Understood};
-use crate::config::bots::{Described, Notebook, read_encoder};
-use crate::config::{self, Loaded, Overrides};
-use crate::dialplan::driver::Minds;
+use crate::config::bots::Described;
+use crate::config::{self, Overrides};
 use crate::findings::suggest;
 use crate::ids::Language;
 use crate::ivr::Value;
@@ -74,7 +68,7 @@ pub fn run(args: &TalkArgs) -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
-    let understanding = understanding(&described.bot, encoder(&loaded), &loaded);
+    let understanding = minds::understanding(&described.bot, minds::encoder(&loaded, warn), &loaded);
     let names = loaded.plans.names();
     let mind = Mind { bot: &described.bot, understanding: &understanding, spoken: &names.spoken };
     let lines: Lines = match &args.wav {
@@ -98,42 +92,6 @@ pub fn run(args: &TalkArgs) -> ExitCode {
             eprintln!("standard input or output fails: {error}");
             ExitCode::from(FAILED)
         }
-    }
-}
-
-/// The encoder that the configuration names; on standard error why there is none.
-pub(super) fn encoder(loaded: &Loaded) -> Option<Arc<Encoder>> {
-    let folder = loaded.settings.sentence_encoder.as_ref()?;
-    read_encoder(folder).map_err(|message| eprintln!("warning: {message}")).ok()
-}
-
-/// What a bot understands; what it learns is kept, so that it is learnt once.
-pub(super) fn understanding(bot: &Bot, encoder: Option<Arc<Encoder>>, loaded: &Loaded) -> Understanding {
-    Understanding::new(bot, encoder, Some(Arc::new(Notebook::of(&loaded.settings))))
-}
-
-/// What the bots of a configuration understand, for those who drive plans; learnt when it is first asked for.
-pub(super) struct BotMinds<'l> {
-    loaded: &'l Loaded,
-    encoder: OnceCell<Option<Arc<Encoder>>>,
-    learnt: RefCell<BTreeMap<String, Rc<Understanding>>>,
-}
-
-impl<'l> BotMinds<'l> {
-    pub fn new(loaded: &'l Loaded) -> BotMinds<'l> {
-        BotMinds { loaded, encoder: OnceCell::new(), learnt: RefCell::default() }
-    }
-}
-
-impl Minds for BotMinds<'_> {
-    fn understand(&self, bot: &str, language: &Language, text: &str) -> Option<Understood> {
-        let bot = &self.loaded.bots.iter().find(|described| described.bot.name == bot)?.bot;
-        let learn = || {
-            let encoder = self.encoder.get_or_init(|| encoder(self.loaded)).clone();
-            Rc::new(understanding(bot, encoder, self.loaded))
-        };
-        let learnt = self.learnt.borrow_mut().entry(bot.name.clone()).or_insert_with(learn).clone();
-        Some(Understood::find(&*learnt, bot, language, text))
     }
 }
 

@@ -6,14 +6,13 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::talk::BotMinds;
-use super::{BAD_USAGE, FAILED, TraceArgs, plain, print_findings};
+use super::{BAD_USAGE, FAILED, TraceArgs, plain, print_findings, warn};
+use crate::bench::minds::BotMinds;
+use crate::bench::trace::{Call, Told, TraceError, trace};
 use crate::config::{self, Loaded, Overrides};
 use crate::conversation::{Conversation, Turn};
-use crate::dialplan::driver::{Course, End, Scenario, drive};
-use crate::findings::suggest;
+use crate::dialplan::driver::{Course, End, Scenario};
 use crate::ids::PlanId;
-use crate::settings::{Settings, Trunk};
 use crate::time::Wall;
 use crate::trace::{LevelTrace, RuleTrace, Trace, Verdict};
 
@@ -39,86 +38,27 @@ pub fn run(args: &TraceArgs) -> ExitCode {
 }
 
 fn traced(args: &TraceArgs, loaded: &Loaded) -> Result<String, (u8, String)> {
-    let trunk = trunk_of(args, &loaded.settings).map_err(|message| (BAD_USAGE, message))?;
-    let plan = find(&args.to, trunk, loaded).map_err(|message| (FAILED, message))?;
-    let trunk = trunk.or_else(|| trunk_that_offers(&loaded.settings, &plan));
-    let at = args.at.as_ref().map_or_else(Wall::now, |at| at.wall);
-    let language = args.language.as_deref().map_or_else(|| loaded.settings.language.clone(), Into::into);
-    let scenario = Scenario {
-        trunk: trunk.map(|trunk| trunk.id.clone()),
+    let call = Call {
+        to: args.to.clone(),
+        from: args.from.clone().unwrap_or_default(),
+        trunk: args.trunk.clone(),
+        language: args.language.clone(),
         digits: args.digits.clone().unwrap_or_default(),
         say: args.say.clone(),
         lookups: args.lookup.iter().cloned().collect(),
         queues: args.queue.iter().cloned().collect(),
         transfers: args.transfer.iter().cloned().collect(),
-        ..Scenario::new(args.from.as_deref().unwrap_or_default(), &args.to, language, at)
     };
-    let course = drive(&loaded.plans, &plan, &scenario, &BotMinds::new(loaded));
-    let trace = course.trace(&loaded.plans);
+    let at = args.at.as_ref().map_or_else(Wall::now, |at| at.wall);
+    let traced = trace(loaded, &call, at, &BotMinds::new(loaded, warn)).map_err(|error| match error {
+        TraceError::UnknownTrunk(message) => (BAD_USAGE, message),
+        TraceError::NoPlan(message) => (FAILED, message),
+    })?;
     if args.json {
-        return Ok(format!("{}\n", as_json(&scenario, &course, &trace)));
+        return Ok(format!("{}\n", json!(Told::from(traced))));
     }
     let when = args.at.as_ref().map_or_else(|| at.to_string(), |at| at.text.clone());
-    Ok(as_text(&scenario, &when, &course, &trace))
-}
-
-/// The trunk that `--trunk` names.
-fn trunk_of<'s>(args: &TraceArgs, settings: &'s Settings) -> Result<Option<&'s Trunk>, String> {
-    let Some(id) = &args.trunk else { return Ok(None) };
-    let found = settings.trunks.iter().find(|trunk| trunk.id.as_str() == id);
-    found.map(Some).ok_or_else(|| {
-        let hint = suggest(id, settings.trunks.iter().map(|trunk| trunk.id.as_str()));
-        format!("there is no trunk '{}'{}", plain(id), hint.map(|hint| format!(" ({hint})")).unwrap_or_default())
-    })
-}
-
-/// The first trunk that brings calls to a plan.
-pub(super) fn trunk_that_offers<'s>(settings: &'s Settings, plan: &PlanId) -> Option<&'s Trunk> {
-    settings.trunks.iter().find(|trunk| trunk.plans.is_empty() || trunk.plans.contains(plan))
-}
-
-fn find(number: &str, trunk: Option<&Trunk>, loaded: &Loaded) -> Result<PlanId, String> {
-    let offered = trunk.map(|trunk| trunk.plans.as_slice()).unwrap_or_default();
-    if let Some(plan) = loaded.plans.find(number, offered) {
-        return Ok(plan);
-    }
-    let shown = plain(number);
-    if let (Some(plan), Some(trunk)) = (loaded.plans.find(number, &[]), trunk) {
-        return Err(format!("trunk '{}' does not offer plan '{plan}', which has the number {shown}", trunk.id));
-    }
-    if loaded.settings.agents.iter().any(|agent| agent.id.as_str() == number) {
-        return Err(format!("{shown} is an agent: other agents' phones reach it, and no plan runs"));
-    }
-    let known: Vec<&str> =
-        loaded.plans.iter().flat_map(|plan| plan.numbers.iter().map(|number| number.pattern.as_str())).collect();
-    let hint = suggest(number, known.iter().copied()).map(|hint| format!(" ({hint})")).unwrap_or_default();
-    Err(format!("no plan has the number {shown}{hint}; such a call gets 404"))
-}
-
-fn as_json(scenario: &Scenario, course: &Course, trace: &Trace) -> serde_json::Value {
-    json!({
-        "from": scenario.from,
-        "to": scenario.to,
-        "trunk": scenario.trunk,
-        "at": scenario.at.to_string(),
-        "plan": course.run.plan(),
-        "levels": trace.levels,
-        "omitted": trace.omitted,
-        "heard": course.heard,
-        "language": course.run.language(),
-        "queue": course.queue,
-        "target": course.target,
-        "outcome": course.outcome(),
-        "sip_status": course.status(),
-        "ended_by": match course.end {
-            End::HungUp { .. } | End::Endless => "system",
-            End::Talking => "agent",
-            End::CallerLeaves => "caller",
-        },
-        "digits_left": course.digits_left,
-        "not_said": course.not_said,
-        "conversations": course.conversations,
-    })
+    Ok(as_text(&traced.scenario, &when, &traced.course, &traced.trace))
 }
 
 fn as_text(scenario: &Scenario, when: &str, course: &Course, trace: &Trace) -> String {

@@ -1,5 +1,6 @@
-//! The files of a configuration: one read by name, plans found by pattern.
+//! The files of a configuration: one read by name, plans found by pattern; drafts of them in their place.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::dialplan::reader::At;
@@ -7,6 +8,40 @@ use crate::findings::{Findings, Source};
 
 /// Above what any person writes into one file.
 const LARGEST: u64 = 4 << 20;
+
+/// Texts that stand in the place of files of plans, bots and examples: what somebody writes and has not put there yet.
+/// `None` stands for a file that is to go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drafts(pub BTreeMap<PathBuf, Option<String>>);
+
+impl Drafts {
+    /// Reads the draft of a file, or the file.
+    pub(super) fn read(&self, path: &Path) -> Result<Source, String> {
+        match self.0.get(path) {
+            Some(Some(text)) => Ok(Source { path: path.display().to_string(), text: text.clone() }),
+            Some(None) => Err("cannot be read: it is gone in the draft".to_owned()),
+            None => read(path),
+        }
+    }
+
+    /// The files that fit a pattern, as they are with the drafts.
+    pub(super) fn matching(&self, pattern: &Path) -> Vec<PathBuf> {
+        let mut found = matching(pattern);
+        found.retain(|path| !matches!(self.0.get(path), Some(None)));
+        let new = self.0.iter().filter(|(path, text)| text.is_some() && is_of(pattern, path)).map(|(path, _)| path);
+        found.extend(new.cloned());
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+/// Whether a file of that name is one of those that a pattern names.
+pub(super) fn is_of(pattern: &Path, path: &Path) -> bool {
+    let names = pattern.file_name().and_then(|name| name.to_str()).zip(path.file_name().and_then(|name| name.to_str()));
+    let fits = names.is_some_and(|(pattern, name)| !name.starts_with('.') && fits(pattern, name));
+    fits && pattern.parent() == path.parent()
+}
 
 /// Reads a text file, or says why not.
 pub(super) fn read(path: &Path) -> Result<Source, String> {
@@ -35,17 +70,22 @@ pub(super) fn resolve(folder: &Path, path: &str) -> PathBuf {
 }
 
 /// The files that the patterns of a key name, in the order of the patterns and then of their names.
-pub(super) fn sources(key: &str, patterns: &[At<String>], folder: &Path, findings: &mut Findings<'_>) -> Vec<Source> {
+pub(super) fn sources(
+    key: &str,
+    patterns: &[At<String>],
+    (folder, drafts): (&Path, &Drafts),
+    findings: &mut Findings<'_>,
+) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     for pattern in patterns {
         let path = resolve(folder, &pattern.value);
-        let matches = matching(&path);
+        let matches = drafts.matching(&path);
         if matches.is_empty() {
             let hint = format!("{key} = [\"{key}/*.toml\"] names every file of a folder");
             findings.error(pattern.span.clone(), format!("{key}: no file fits '{}'", path.display()), hint);
         }
         for path in matches {
-            match read(&path) {
+            match drafts.read(&path) {
                 Ok(source) if sources.iter().all(|known| known.path != source.path) => sources.push(source),
                 Ok(_) => {}
                 Err(message) => {

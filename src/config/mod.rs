@@ -8,6 +8,7 @@ mod centre;
 mod check;
 mod customers;
 mod files;
+mod listed;
 mod lists;
 mod people;
 mod recordings;
@@ -36,6 +37,8 @@ use crate::vault::Keyring;
 
 pub use address::{parse_listen, parse_rtp};
 pub use customers::{Customer, Customers};
+pub use files::Drafts;
+pub use listed::{Kind, Listed};
 pub use schema::schema;
 pub use spoken::read_all as read_spoken;
 pub use watch::Fingerprint;
@@ -69,8 +72,27 @@ pub struct Loaded {
     pub warnings: Vec<Finding>,
 }
 
+impl Loaded {
+    /// The same without what is nobody's business: passwords of people, keys of recordings and of TLS.
+    #[must_use]
+    pub fn for_comparison(&self) -> Loaded {
+        Loaded { users: Vec::new(), keys: None, tls: Tls::default(), ..self.clone() }
+    }
+
+    /// The files of plans, bots and examples, as read.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let bots = self.bots.iter().flat_map(|described| [&described.source].into_iter().chain(&described.examples));
+        self.plans.sources().iter().chain(bots)
+    }
+}
+
 /// Reads the configuration, its plans and the names of its prompts. Relative paths in it start at its own folder.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> {
+    load_with(path, overrides, &Drafts::default())
+}
+
+/// The same with drafts in the place of some files; nothing is written.
+pub fn load_with(path: &Path, overrides: &Overrides, drafts: &Drafts) -> Result<Loaded, Vec<Finding>> {
     let source = files::read(path).map_err(|message| vec![about_file(path, message)])?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut findings = Findings::new(&source);
@@ -79,12 +101,12 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Vec<Finding>> 
     };
     let table = Table::new("configuration", document.get_ref(), 0..0);
     let draft = centre::read(table, &folder, overrides, &mut findings);
-    let plan_sources = files::sources("plans", &draft.plan_files, &folder, &mut findings);
+    let plan_sources = files::sources("plans", &draft.plan_files, (&folder, drafts), &mut findings);
     let (tables, mut spoken_findings) = spoken::read_all(&draft.settings.prompts, &draft.settings.languages);
     let mut names = check::names(&draft, tables, &mut findings);
     check::together(&draft, &names, &mut findings);
     let mut bot_findings = Vec::new();
-    let bots = bots::read_all(&draft.bot_files, &folder, &names, &mut findings, &mut bot_findings);
+    let bots = bots::read_all(&draft.bot_files, (&folder, drafts), &names, &mut findings, &mut bot_findings);
     names.bots =
         bots.iter().map(|described| (described.bot.name.clone(), Arc::new(described.bot.without_examples()))).collect();
     let plans = Plans::load(plan_sources, names);

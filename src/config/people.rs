@@ -318,9 +318,11 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
     let what = format!("{}: supervision", table.what);
     let supervision = table.table("supervision", findings).map(|notice| read_supervision(notice, what, findings));
     let (supervision, announcement) = supervision.unzip();
+    let script = read_script(&mut table, findings);
     table.finish(findings);
     let id = id?;
     let queue = Queue {
+        script,
         supervision,
         callback,
         ring_timeout,
@@ -342,6 +344,31 @@ pub(super) fn read_queue(mut table: Table<'_>, findings: &mut Findings<'_>) -> O
         id: usual.id,
     };
     Some(QueueDraft { queue, id, music, said, calendars, announcement: announcement.flatten() })
+}
+
+/// Longest script, in characters: more than that nobody reads while a caller waits.
+const LONGEST_SCRIPT: usize = 4_000;
+
+/// `script = { en = "…", fr = "…" }`: what agents say, by language.
+fn read_script(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<Language, String> {
+    let what = format!("{}: script", table.what);
+    let mut script = BTreeMap::new();
+    for (language, text) in table.table("script", findings).iter().flat_map(Table::all) {
+        match text.get_ref().as_str().map(str::trim) {
+            Some(words) if (1..=LONGEST_SCRIPT).contains(&words.chars().count()) => {
+                script.insert(Language::from(language.value), words.to_owned());
+            }
+            Some(_) => {
+                let message = format!("{what}: the text in '{}' has 1 to {LONGEST_SCRIPT} characters", language.value);
+                findings.error(text.span(), message, None);
+            }
+            None => {
+                let hint = "write script = { en = \"…\", fr = \"…\" }".to_owned();
+                findings.error(text.span(), format!("{what}: '{}' is no text", language.value), hint);
+            }
+        }
+    }
+    script
 }
 
 /// `[supervision]` or `[queue.supervision]`, and where it says what is announced.

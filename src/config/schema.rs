@@ -238,6 +238,8 @@ struct Queue {
     callback: Option<Callback>,
     /// The centre's where it is not given.
     supervision: Option<Supervision>,
+    /// What agents say to its callers, by language; they read it at their desk: { en = "…", fr = "…" }.
+    script: Option<BTreeMap<String, String>>,
 }
 
 /// How those who talk learn that a supervisor is on the line, where the law wants it. It is mixed into what they hear.

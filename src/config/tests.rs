@@ -504,7 +504,7 @@ fn names_of_plan_files_may_hold_stars() {
         let source = Source { path: String::new(), text: String::new() };
         let mut findings = Findings::new(&source);
         let patterns = [reader::At { value: pattern.to_owned(), span: 0..0 }];
-        let sources = files::sources("plans", &patterns, project.path(), &mut findings);
+        let sources = files::sources("plans", &patterns, (project.path(), &Drafts::default()), &mut findings);
         assert_eq!(sources.len() == 1, expected, "{pattern} {name}");
     }
 }

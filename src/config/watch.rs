@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::files::{matching, resolve};
+use super::files::{Drafts, resolve};
+use super::listed::Listed;
 
 /// The files of a configuration with its plans, bots, lists, keys, certificates and prompts, and what tells that one was
 /// written anew: its time and size. Two that are equal were taken of the same files. It is cheap enough to be taken every
@@ -23,16 +24,8 @@ impl Fingerprint {
         let folder = config.parent().unwrap_or(Path::new(""));
         let table: toml::Table =
             std::fs::read_to_string(config).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
-        let patterns = match table.get("plans").and_then(toml::Value::as_array) {
-            Some(patterns) => patterns.iter().filter_map(toml::Value::as_str).collect(),
-            None => vec!["plans/*.toml"],
-        };
-        for path in patterns.into_iter().flat_map(|pattern| matching(&resolve(folder, pattern))) {
+        for path in Listed::of(config, &Drafts::default()).files.into_keys() {
             found.add(path);
-        }
-        let bots = table.get("bots").and_then(toml::Value::as_array).into_iter().flatten();
-        for path in bots.filter_map(toml::Value::as_str).flat_map(|pattern| matching(&resolve(folder, pattern))) {
-            found.add_bot(path);
         }
         let lists = table.get("list").and_then(toml::Value::as_array).into_iter().flatten();
         for of in lists.chain(table.get("customers")) {
@@ -57,18 +50,6 @@ impl Fingerprint {
         let about = std::fs::metadata(&path).ok();
         let stamp = about.and_then(|about| Some((about.modified().ok()?, about.len())));
         self.0.insert(path, stamp);
-    }
-
-    /// A bot with its files of examples.
-    fn add_bot(&mut self, path: PathBuf) {
-        let table: toml::Table =
-            std::fs::read_to_string(&path).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let examples = table.get("examples").and_then(toml::Value::as_array).into_iter().flatten();
-        for path in examples.filter_map(toml::Value::as_str).flat_map(|pattern| matching(&resolve(&folder, pattern))) {
-            self.add(path);
-        }
-        self.add(path);
     }
 
     fn add_folder(&mut self, folder: &Path, depth: usize) {

@@ -58,7 +58,7 @@ struct Expectation {
 }
 
 /// An expectation that was not met.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Miss {
     pub line: usize,
     pub what: String,

@@ -7,11 +7,12 @@ use std::ops::Range;
 use super::declared::DeclaredDraft;
 use super::draft::RuleDraft;
 use super::inputs::Checker;
-use super::plan::{Callee, Plan, Rule};
+use super::plan::{Callee, Plan, Rule, Ways};
 use super::reader::Table;
 use super::run::Run;
 use super::verdict::{Verdicts, verdicts};
 use crate::findings::Findings;
+use crate::ids::PlanId;
 use crate::ivr::{Ends, Module, Value};
 
 /// Where a level and its rules stand.
@@ -42,14 +43,22 @@ impl RulePlace {
     }
 }
 
-/// Says what is found; whether the levels can be exhausted.
+/// What the ways through a plan come to.
+pub(super) struct Found {
+    /// The levels can be exhausted.
+    pub exhausted: bool,
+    /// Of each level.
+    pub ways: Vec<Ways>,
+}
+
+/// Says what is found.
 pub(super) fn check(
     plan: &Plan,
     places: &[Place],
     declared: &[DeclaredDraft<'_>],
     checker: &Checker<'_>,
     findings: &mut Findings<'_>,
-) -> bool {
+) -> Found {
     let graph = Graph::of(plan, checker);
     unreached(plan, places, &graph, findings);
     unset(plan, places, &graph, checker, findings);
@@ -64,7 +73,13 @@ pub(super) fn check(
                        counts as failed";
         findings.warning(last.level.clone(), message, hint.to_owned());
     }
-    exhausted
+    let reached = graph.before.iter().map(Option::is_some);
+    let ways = graph.verdicts.into_iter().zip(reached).map(|(verdicts, reached)| Ways {
+        reached,
+        tried: verdicts.tried,
+        falls_through: verdicts.falls_through,
+    });
+    Found { exhausted, ways: ways.collect() }
 }
 
 /// The levels of a plan as a graph; one past the last is the plan's end.
@@ -118,7 +133,8 @@ impl<'p> Graph<'p> {
                 self.edges.insert((index, target));
                 open.push_back((target, before.clone()));
             }
-            if passes(rule, checker) {
+            let returns = |plan: &PlanId| checker.plans.get(plan.as_str()).is_none_or(|plan| plan.returns);
+            if passes(rule, returns) {
                 let mut known = before.clone();
                 known.extend(sets(rule));
                 self.edges.insert((index, index + 1));
@@ -153,15 +169,15 @@ fn sets(rule: &Rule) -> impl Iterator<Item = &str> {
     rule.out.values().chain(inputs).map(String::as_str)
 }
 
-fn jump_target(rule: &Rule) -> Option<&str> {
+pub(super) fn jump_target(rule: &Rule) -> Option<&str> {
     rule.fixed.get("level").filter(|_| rule.callee == Callee::Module(Module::Jump)).and_then(Value::as_text)
 }
 
-/// Whether the next level can follow this rule.
-fn passes(rule: &Rule, checker: &Checker<'_>) -> bool {
+/// Whether the next level can follow this rule; `returns` says whether a plan can be exhausted.
+pub(super) fn passes(rule: &Rule, returns: impl Fn(&PlanId) -> bool) -> bool {
     let module = match &rule.callee {
         Callee::Module(module) => *module,
-        Callee::Plan(plan) => return checker.plans.get(plan.as_str()).is_none_or(|plan| plan.returns),
+        Callee::Plan(plan) => return returns(plan),
     };
     match (module.spec().ends, module) {
         (Ends::Always, _) => false,

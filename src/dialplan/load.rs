@@ -9,7 +9,7 @@ use super::draft::{Claims, LevelDraft, PlanDraft, RuleDraft, read_plan};
 use super::evaluate::is_type;
 use super::expression::{Expression, Misuse};
 use super::inputs::{Checker, check_inputs, check_number};
-use super::plan::{Callee, Level, Number, Plan, Rule, Uses};
+use super::plan::{Callee, Level, Number, Plan, Rule, Uses, Ways};
 use super::reader::{Table, contents, parse, type_of, value_of};
 use super::run::Run;
 use super::trail::Vocabulary;
@@ -232,6 +232,7 @@ fn check_plan(
     let (levels, places) = check_levels(draft.levels, &checker, findings);
     let mut plan = Plan {
         id: PlanId::from(draft.name.value),
+        file: findings.source.path.clone(),
         numbers,
         language: draft.language,
         zone: draft.zone,
@@ -240,15 +241,18 @@ fn check_plan(
         outputs: signatures(&draft.outputs),
         variables: signatures(&draft.variables),
         levels,
+        returns: true,
         uses: Uses::default(),
         cases: draft.cases,
     };
     plan.uses = uses(&plan, known);
     let complete = plan.levels.iter().zip(&places).all(|(level, place)| level.rules.len() == place.rules.len());
-    let returns = match complete && !plan.levels.is_empty() {
-        true => flow::check(&plan, &places, &draft.variables, &checker, findings),
-        false => true,
-    };
+    if complete && !plan.levels.is_empty() {
+        let found = flow::check(&plan, &places, &draft.variables, &checker, findings);
+        plan.returns = found.exhausted;
+        plan.levels.iter_mut().zip(found.ways).for_each(|(level, ways)| level.ways = ways);
+    }
+    let returns = plan.returns;
     (plan, returns)
 }
 
@@ -287,8 +291,10 @@ fn check_levels(
             rule_places.push(flow::RulePlace::of(&rule));
             rules.extend(check_rule(rule, checker, findings));
         }
+        let (line, _) = findings.position(draft.name.span.start);
         places.push(flow::Place { level: draft.name.span, rules: rule_places });
-        levels.push(Level { name: draft.name.value, seen: vocabulary.seen(&rules), rules });
+        let seen = vocabulary.seen(&rules);
+        levels.push(Level { name: draft.name.value, line, rules, ways: Ways::default(), seen });
     }
     (levels, places)
 }
@@ -297,6 +303,7 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
     let RuleDraft { table, module: named, inputs, outputs, when } = draft;
     let place = named.as_ref().map_or(table.span.clone(), |module| module.span.clone());
     table.finish(findings);
+    let (line, _) = findings.position(place.start);
     let callee = named.and_then(|name| {
         let callee = checker.callee(&name.value);
         if callee.is_none() {
@@ -330,7 +337,7 @@ fn check_rule(draft: RuleDraft<'_>, checker: &Checker<'_>, findings: &mut Findin
         Some(when) => when,
         None => None,
     };
-    Some(Rule { callee, when, fixed, computed, nested, out })
+    Some(Rule { line, callee, when, fixed, computed, nested, out })
 }
 
 fn check_outputs(

@@ -1,6 +1,6 @@
 //! The checked form of plan files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -41,6 +41,8 @@ struct Stored {
 #[derive(Debug)]
 pub struct Plan {
     pub id: PlanId,
+    /// The file it stands in, as findings name it.
+    pub file: String,
     pub numbers: Vec<Number>,
     pub language: Option<Language>,
     /// Whose clock `now` is.
@@ -54,6 +56,8 @@ pub struct Plan {
     /// Variables with a declared default.
     pub variables: BTreeMap<String, Declared>,
     pub levels: Vec<Level>,
+    /// Its levels can be exhausted; a plan that calls it goes on then.
+    pub returns: bool,
     pub uses: Uses,
     pub(super) cases: Vec<Case>,
 }
@@ -103,9 +107,24 @@ impl Callee {
 #[derive(Debug)]
 pub struct Level {
     pub name: String,
+    /// Where it stands, counted from 1.
+    pub line: usize,
     pub rules: Vec<Rule>,
+    /// What is known of its rules before any call comes.
+    pub ways: Ways,
     /// What the conditions of its rules look at, for the trace.
     pub(super) seen: Vec<Seen>,
+}
+
+/// What is known of a level before any call comes: by the words that its conditions compare with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// Some call can come to it.
+    pub reached: bool,
+    /// The rules that can run, by place, counted from 0.
+    pub tried: BTreeSet<usize>,
+    /// It can be that no rule runs.
+    pub falls_through: bool,
 }
 
 /// A name in a condition: `open`, `call.from`, `queue('support').waiting`.
@@ -118,6 +137,8 @@ pub(super) struct Seen {
 
 #[derive(Debug)]
 pub struct Rule {
+    /// Where it stands, counted from 1.
+    pub line: usize,
     pub callee: Callee,
     pub when: Option<Condition>,
     /// Inputs as written, and those to be computed at run time.

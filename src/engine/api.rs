@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::callbacks::Wish;
 use super::consult::Unasked;
 use super::{Command, Engine, Journal};
+use crate::bridge::Digit;
 use crate::call::talk::{Event, Refused};
 use crate::callback::Wished;
 use crate::caller::CallerNumber;
@@ -38,6 +39,7 @@ impl Engine {
             ApiRequest::CancelCallBack { id } => self.api_cancel(id, now),
             ApiRequest::HangUp { call, leg, by } => self.api_hang_up(call, leg, by, now),
             ApiRequest::Steer { call, by, leg, action } => self.api_steer(call, by.as_ref(), leg, action, now),
+            ApiRequest::Answer { call, agent } => self.api_answer(call, &agent, now),
             ApiRequest::Supervise { call, mode, phone } => self
                 .supervise(call, mode, &phone, now)
                 .map(|leg| json!({ "call_id": call, "leg_id": leg }))
@@ -199,6 +201,25 @@ impl Engine {
         Ok(json!({ "call_id": call, "disposition": code, "resolved": resolved }))
     }
 
+    /// Of several phones that ring the first one that can is asked: the others stop when it answers.
+    fn api_answer(&mut self, id: CallId, agent: &AgentId, now: Now) -> Result<Value, ApiError> {
+        let call = &self.calls.get(&id).ok_or_else(|| unknown_call(id))?.call;
+        let rings = call.legs.values().filter(|leg| !leg.is_up() && leg.agent.as_ref() == Some(agent));
+        let sessions: Vec<_> = rings.map(|leg| (leg.id, leg.session)).collect();
+        if sessions.is_empty() {
+            let message = format!("no phone of agent {agent} rings with call {id}");
+            return Err(refusal(409, "not_ringing", message));
+        }
+        match sessions.into_iter().find(|(_, session)| self.ua.ask_to_answer(*session, now.instant)) {
+            Some((leg, _)) => Ok(json!({ "call_id": id, "leg_id": leg })),
+            None => {
+                let message = "the phone does not say that it answers when it is asked (Allow-Events: talk); lift its \
+                               handset, or turn remote control on in its settings";
+                Err(refusal(409, "phone_cannot", message.to_owned()))
+            }
+        }
+    }
+
     fn api_hang_up(&mut self, call: CallId, leg: Option<LegId>, by: Party, now: Now) -> Result<Value, ApiError> {
         let Some(live) = self.live(call) else { return Err(unknown_call(call)) };
         let leg = match leg {
@@ -233,6 +254,7 @@ impl Engine {
             Steering::Cancel => self.steer(id, Event::Cancel, now)?,
             Steering::Conference => self.steer(id, Event::Join, now)?,
             Steering::Mute(on) => self.mute(id, steers, on, now),
+            Steering::Keys(keys) => self.pass_on(id, steers, &pressed(&keys)?),
             Steering::Consult { to, briefing } => {
                 let to = self.asking(&to)?;
                 self.consult(id, &to, briefing.as_ref(), now)?;
@@ -298,6 +320,11 @@ impl Engine {
             trace,
         }))
     }
+}
+
+fn pressed(keys: &str) -> Result<Vec<Digit>, ApiError> {
+    let keys: Result<Vec<Digit>, String> = keys.chars().map(Digit::try_from).collect();
+    keys.map_err(|why| refusal(422, "invalid", why))
 }
 
 fn unknown_call(call: CallId) -> ApiError {

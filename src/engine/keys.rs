@@ -127,7 +127,7 @@ impl Engine {
     }
 
     /// Sends keys on to those who hear this leg.
-    fn pass_on(&mut self, id: CallId, leg: LegId, keys: &[Digit]) {
+    pub(super) fn pass_on(&mut self, id: CallId, leg: LegId, keys: &[Digit]) {
         let Some(live) = self.calls.get(&id) else { return };
         let ears: Vec<LegId> = live.call.legs.values().filter(|ear| ear.hears(leg)).map(|ear| ear.id).collect();
         for ear in ears {

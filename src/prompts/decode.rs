@@ -51,6 +51,42 @@ pub fn read_sound(path: &Path, rate_hz: u32) -> Result<Vec<i16>, PromptError> {
     Ok(Resampler::convert(&pcm.samples, pcm.rate_hz, rate_hz)?)
 }
 
+/// The rate of recordings that are taken in: what the widest of our codecs keeps.
+const RECORDING_HZ: u32 = 16_000;
+
+/// A recording that somebody sends, decoded and written anew: one channel of 16 bits at 16 kHz. Nothing else of what was
+/// sent is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    pub wav: Vec<u8>,
+    pub milliseconds: u64,
+}
+
+/// Takes a sound file of any kind that is read.
+pub fn take_recording(octets: Vec<u8>) -> Result<Recording, PromptError> {
+    let pcm = decode(octets, "")?;
+    let samples = Resampler::convert(&pcm.samples, pcm.rate_hz, RECORDING_HZ)?;
+    let milliseconds = samples.len() as u64 * 1_000 / u64::from(RECORDING_HZ);
+    let size = u32::try_from(samples.len() * 2).map_err(|_| PromptError::TooLong)?;
+    let mut wav = Vec::with_capacity(samples.len() * 2 + 44);
+    wav.extend_from_slice(b"RIFF");
+    wav.extend_from_slice(&(size + 36).to_le_bytes());
+    wav.extend_from_slice(b"WAVEfmt ");
+    wav.extend_from_slice(&16_u32.to_le_bytes());
+    for field in [1_u16, 1] {
+        wav.extend_from_slice(&field.to_le_bytes());
+    }
+    wav.extend_from_slice(&RECORDING_HZ.to_le_bytes());
+    wav.extend_from_slice(&(RECORDING_HZ * 2).to_le_bytes());
+    for field in [2_u16, 16] {
+        wav.extend_from_slice(&field.to_le_bytes());
+    }
+    wav.extend_from_slice(b"data");
+    wav.extend_from_slice(&size.to_le_bytes());
+    samples.iter().for_each(|sample| wav.extend_from_slice(&sample.to_le_bytes()));
+    Ok(Recording { wav, milliseconds })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, PromptError> {
     // Asked before opening: opening a named pipe would wait for a writer.
     let metadata = path.metadata()?;

@@ -24,6 +24,8 @@ pub struct Index {
     languages: Vec<Language>,
     /// Prompt, then its file per language; `None` is for every language.
     files: BTreeMap<String, BTreeMap<Option<Language>, PathBuf>>,
+    /// Those that a voice made and nobody recorded.
+    made: BTreeSet<PathBuf>,
 }
 
 impl Index {
@@ -67,6 +69,11 @@ impl Index {
         })
     }
 
+    /// Whether a voice made this file: a recording beside it is played instead.
+    pub fn is_made(&self, path: &Path) -> bool {
+        self.made.contains(path)
+    }
+
     fn choose<'a>(&self, takes: &'a BTreeMap<Option<Language>, PathBuf>, language: &Language) -> Option<&'a PathBuf> {
         let default = self.languages.first().and_then(|default| takes.get(&Some(default.clone())));
         takes.get(&Some(language.clone())).or_else(|| takes.get(&None)).or(default)
@@ -98,6 +105,7 @@ impl Index {
             let chosen = choose_recorded(&name, paths, &made, findings);
             self.files.entry(name).or_default().extend(chosen.map(|path| (language, path)));
         }
+        self.made.extend(made);
     }
 
     /// Finds the texts that nobody has spoken.
@@ -186,7 +194,7 @@ fn made_files(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// `menu`, `position-first`.
-pub(super) fn is_prompt_name(name: &str) -> bool {
+pub fn is_prompt_name(name: &str) -> bool {
     let fit = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_');
     (1..=MAX_NAME_OCTETS).contains(&name.len()) && name.bytes().all(fit)
 }

@@ -22,9 +22,9 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-pub use decode::read_sound;
+pub use decode::{Recording, read_sound, take_recording};
 pub use error::PromptError;
 pub use finding::Finding;
-pub use index::Index;
+pub use index::{Index, is_prompt_name};
 pub use library::{Encoded, Library};
 pub use shelf::Shelf;

@@ -18,9 +18,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, bounded};
 use tokio::sync::oneshot;
 
+use crate::bench::Bench;
 use crate::config::{self, Overrides};
 use crate::engine::{Engine, Input, LostPlace};
 use crate::findings::Finding;
@@ -111,6 +113,7 @@ async fn serve(
     watcher: Watcher,
 ) -> Result<(), ServerError> {
     let clock = Clock::start();
+    let live = Arc::new(ArcSwap::from_pointee(loaded.for_comparison()));
     let settings = Arc::new(loaded.settings);
     let mut signals = Signals::new().map_err(ServerError::runtime)?;
     let metrics = web::metrics::install().map_err(ServerError::runtime)?;
@@ -218,6 +221,7 @@ async fn serve(
         watcher,
         overrides: overrides.clone(),
         running: settings.clone(),
+        live: live.clone(),
         control: control.clone(),
         prompts,
         hall,
@@ -229,6 +233,14 @@ async fn serve(
         clock,
     };
     let reloads = Arc::new(reloader.start().map_err(ServerError::runtime)?);
+    let bench = Arc::new(Bench {
+        config: config.to_owned(),
+        overrides: overrides.clone(),
+        data: settings.data.clone(),
+        live,
+        reload: again(&reloads),
+        writing: std::sync::Mutex::default(),
+    });
     let reports = Reports { data: settings.data.clone(), zone };
     reports.seed(&today, started).map_err(ServerError::runtime)?;
     let asks = requests.clone();
@@ -245,6 +257,7 @@ async fn serve(
         metrics,
         archive: Arc::new(Recordings { data: settings.data.clone(), vault }),
         archives: Arc::new(reports),
+        bench,
         today,
         phones: Arc::new(Browsers(net.clone())),
         origins: settings.web.origins.clone(),
@@ -266,6 +279,12 @@ async fn serve(
     // What still reads the API is given the web shell's own time to end.
     let _ = tokio::time::timeout(Duration::from_secs(2), web).await;
     thread.join().map_err(|_| ServerError::Runtime("the engine's thread panicked; see the log above".to_owned()))
+}
+
+/// What the bench asks for when files were written.
+fn again(reloads: &Arc<Reloads>) -> crate::bench::Reload {
+    let reloads = reloads.clone();
+    Box::new(move || web::Office::reload(&*reloads).ok())
 }
 
 /// A file that is there already is no reason not to take calls: a restart by a supervisor comes with the same arguments.

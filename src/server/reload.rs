@@ -57,6 +57,8 @@ pub struct Reloader {
     pub overrides: Overrides,
     /// As they run: sockets, data folder and media threads stay as they were bound at the start.
     pub running: Arc<Settings>,
+    /// As it was last taken, for those who compare with it.
+    pub live: Arc<ArcSwap<Loaded>>,
     pub control: Outbox<Input>,
     pub prompts: Arc<Shelf>,
     pub hall: Arc<Hall>,
@@ -128,6 +130,7 @@ impl Reloader {
 
     /// Prompts first, so that a new plan finds those it names. Gives the warnings, and what waits for a restart.
     fn take(&mut self, loaded: Loaded) -> Result<(Vec<Finding>, Vec<String>), Vec<Finding>> {
+        let taken = Arc::new(loaded.for_comparison());
         let Loaded { mut settings, plans, bots, users, keys, tls, mut warnings, .. } = loaded;
         let after_restart = keep_bound(&mut settings, &self.running);
         let folders = std::slice::from_ref(&settings.prompts);
@@ -144,6 +147,7 @@ impl Reloader {
         self.vault.replace(keys);
         self.net.replace_keys(tls);
         self.running = settings;
+        self.live.store(taken);
         Ok((warnings, after_restart))
     }
 

@@ -16,6 +16,7 @@
 //! spool; when the spool is full they are kept in memory up to a bound, and what goes beyond is counted as lost.
 
 mod agents;
+mod audit;
 mod batch;
 mod callbacks;
 mod contacts;
@@ -35,6 +36,10 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 
 pub use agents::read_agent_changes;
+pub use audit::{
+    Audited, Deed, FileChange, Kept, Manifest, Outcome as AuditOutcome, read_audit, read_last_manifest, read_version,
+    settle_audit, write_audit,
+};
 pub use contacts::History;
 pub use entry::Entry;
 pub use read::{read_contacts, read_latest, read_record, read_records, read_records_between};

@@ -61,6 +61,8 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("POST", "/calls/{id}/hold", Rule::Own),
     ("POST", "/calls/{id}/resume", Rule::Own),
     ("POST", "/calls/{id}/mute", Rule::Own),
+    ("POST", "/calls/{id}/answer", Rule::Own),
+    ("POST", "/calls/{id}/digits", Rule::Own),
     ("POST", "/calls/{id}/transfer", Rule::Own),
     ("POST", "/calls/{id}/consult", Rule::Own),
     ("POST", "/calls/{id}/consult/swap", Rule::Own),
@@ -85,8 +87,33 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/callbacks", Rule::Read),
     ("POST", "/callbacks", Rule::Page),
     ("DELETE", "/callbacks/{id}", Rule::Staff),
+    ("GET", "/plans", Rule::Operate),
+    ("GET", "/plans/file", Rule::Operate),
+    ("GET", "/plans/schema", Rule::Operate),
+    ("POST", "/plans/check", Rule::Operate),
+    ("POST", "/plans/picture", Rule::Operate),
+    ("POST", "/plans/trace", Rule::Operate),
+    ("POST", "/plans/tests", Rule::Operate),
+    ("POST", "/plans/diff", Rule::Operate),
+    ("POST", "/plans/activate", Rule::Operate),
+    ("POST", "/plans/rollback", Rule::Operate),
+    ("GET", "/plans/versions/{id}", Rule::Operate),
+    ("GET", "/plans/versions/{id}/file", Rule::Operate),
+    ("GET", "/prompts", Rule::Operate),
+    ("GET", "/prompts/sound", Rule::Operate),
+    ("PUT", "/prompts/sound", Rule::Operate),
+    ("DELETE", "/prompts/sound", Rule::Operate),
+    ("GET", "/audit", Rule::Operate),
     ("GET", "/reload", Rule::Operate),
     ("POST", "/reload", Rule::Operate),
+    ("GET", "/users", Rule::Admin),
+    ("POST", "/users", Rule::Admin),
+    ("PATCH", "/users/{id}", Rule::Admin),
+    ("DELETE", "/users/{id}", Rule::Admin),
+    ("POST", "/users/{id}/password", Rule::Admin),
+    ("POST", "/users/{id}/second-factor", Rule::Admin),
+    ("DELETE", "/users/{id}/second-factor", Rule::Admin),
+    ("DELETE", "/users/{id}/sessions", Rule::Admin),
     ("GET", "/tokens", Rule::Admin),
     ("POST", "/tokens", Rule::Admin),
     ("DELETE", "/tokens/{id}", Rule::Admin),
@@ -133,7 +160,7 @@ pub(super) async fn authorise(State(context): State<Arc<Context>>, mut request: 
         return Refusal::forbidden(message).into_response();
     }
     if rule == Rule::Admin && identity.role != Role::Admin {
-        let message = format!("role {} may not manage tokens; use a token with role admin", identity.role.name());
+        let message = format!("role {} may not see to users and tokens; use one with role admin", identity.role.name());
         return Refusal::forbidden(message).into_response();
     }
     if rule == Rule::Staff && identity.role == Role::Agent {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use super::extract::{ApiJson, Id};
 use super::refusal::Refusal;
 use super::routes::{ask, find_call, is_on_call};
 use super::tokens::{Identity, Role};
+use crate::bridge::Digit;
 use crate::ids::{AgentId, LegId};
 use crate::views::{ApiRequest, Briefing, CallView, Steering, SupervisionMode};
 
@@ -179,6 +181,94 @@ pub(super) async fn mute(
 ) -> Result<Json<Value>, Refusal> {
     let Muted { muted, leg_id } = body.0.unwrap_or_default();
     steer((context, who, id), leg_id, Steering::Mute(muted)).await
+}
+
+/// Which agent's phone is to answer.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answering {
+    /// Needed of other roles than the agent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    agent: Option<AgentId>,
+}
+
+/// Asks the agent's phone that rings with this call to answer it: by NOTIFY `talk`, which desk phones know that say
+/// `Allow-Events: talk`.
+#[utoipa::path(post, path = "/calls/{id}/answer", params(("id" = String, Path, description = "call_id")),
+    request_body = Option<Answering>, responses(
+    (status = 200, description = "It was asked; the call tells when it has answered. `leg_id` is its leg"),
+    (status = 403, description = "An agent, and not their call", body = super::refusal::ErrorBody),
+    (status = 404, description = "No such call", body = super::refusal::ErrorBody),
+    (status = 409, description = "No phone rings, or it does not answer when asked: `phone_cannot`", body = super::refusal::ErrorBody),
+    (status = 422, description = "No agent is named", body = super::refusal::ErrorBody)))]
+pub(super) async fn answer(
+    State(context): State<Arc<Context>>,
+    Extension(who): Extension<Identity>,
+    Id(id): Id,
+    body: ApiJson<Answering>,
+) -> Result<Json<Value>, Refusal> {
+    let call = find_call(&context, &id)?;
+    let Answering { agent } = body.0.unwrap_or_default();
+    let agent = match (who.role, who.agent, agent) {
+        (Role::Agent, Some(own), named) => {
+            if named.is_some_and(|named| named != own) || !is_on_call(&context, &call, own.as_str()) {
+                return Err(Refusal::forbidden(
+                    "an agent may answer only what rings at their own phone; ask a supervisor",
+                ));
+            }
+            own
+        }
+        (Role::Supervisor | Role::Operator | Role::Admin, _, Some(named)) => named,
+        (Role::Supervisor | Role::Operator | Role::Admin, _, None) => call.agent.clone().ok_or_else(|| {
+            Refusal::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "agent_needed",
+                "name the agent whose phone rings as 'agent'",
+            )
+        })?,
+        (Role::Agent | Role::Callback | Role::Presence, ..) => {
+            return Err(Refusal::forbidden("a key of this role may not answer calls; use one of an agent"));
+        }
+    };
+    ask(&context, ApiRequest::Answer { call: call.call_id, agent }).await.map(Json)
+}
+
+/// Keys that the agent presses.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pressed {
+    /// 1 to 32 of `0`-`9`, `*`, `#` and `A`-`D`.
+    digits: String,
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    leg_id: Option<LegId>,
+}
+
+/// As many as an account or a card number has, and some more.
+const MOST_KEYS: usize = 32;
+
+/// Sends keys, as RFC 4733 has them, to those with whom the agent talks. None of them is a command.
+#[utoipa::path(post, path = "/calls/{id}/digits", params(("id" = String, Path, description = "call_id")),
+    request_body = Pressed, responses(
+    (status = 200, description = "The call as it is now", body = CallView),
+    (status = 403, description = "An agent, and not on this call", body = super::refusal::ErrorBody),
+    (status = 404, description = "No such call", body = super::refusal::ErrorBody),
+    (status = 409, description = "Nobody talks on this call", body = super::refusal::ErrorBody),
+    (status = 422, description = "No keys, too many, or no keys of a telephone", body = super::refusal::ErrorBody)))]
+pub(super) async fn digits(
+    context: State<Arc<Context>>,
+    who: Extension<Identity>,
+    id: Id,
+    body: ApiJson<Pressed>,
+) -> Result<Json<Value>, Refusal> {
+    let Pressed { digits, leg_id } = body.required(r#"{"digits":"12#"}"#)?;
+    let fine = (1..=MOST_KEYS).contains(&digits.chars().count()) && digits.chars().all(|key| Digit::new(key).is_some());
+    if !fine {
+        let message = format!("'digits' are 1 to {MOST_KEYS} keys of a telephone: 0-9, *, #, A-D");
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message));
+    }
+    steer((context, who, id), leg_id, Steering::Keys(digits)).await
 }
 
 /// The agent asks somebody while the caller waits with music.

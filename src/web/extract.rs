@@ -13,6 +13,10 @@ use super::refusal::Refusal;
 
 /// Largest body of a request, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
+/// The same of a draft: the texts of several files.
+pub const DRAFT_LIMIT: usize = 2 * 1024 * 1024;
+/// The same of a sound file: five minutes of a WAV at 48 kHz in one channel.
+pub const SOUND_LIMIT: usize = 32 * 1024 * 1024;
 /// A body must be here by then.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,29 +37,56 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let (parts, body) = request.into_parts();
-        let body = read(body).await?;
-        if body.is_empty() {
-            return Ok(ApiJson(None));
-        }
-        if !is_json(&parts.headers) {
-            let message = "the body must be JSON; send 'Content-Type: application/json'";
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message));
-        }
-        serde_json::from_slice(&body).map(|value| ApiJson(Some(value))).map_err(malformed)
+        json_within(request, BODY_LIMIT).await.map(ApiJson)
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, Refusal> {
+/// A JSON body with the texts of files in it.
+pub struct DraftJson<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for DraftJson<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let body = json_within(request, DRAFT_LIMIT).await?;
+        ApiJson(body).required(r#"{"changes":[]}"#).map(DraftJson)
+    }
+}
+
+/// A body of other octets, such as a sound file.
+pub struct Octets(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Octets {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        read(request.into_body(), SOUND_LIMIT).await.map(Octets)
+    }
+}
+
+async fn json_within<T: DeserializeOwned>(request: Request, limit: usize) -> Result<Option<T>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = read(body, limit).await?;
+    if body.is_empty() {
+        return Ok(None);
+    }
+    if !is_json(&parts.headers) {
+        let message = "the body must be JSON; send 'Content-Type: application/json'";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message));
+    }
+    serde_json::from_slice(&body).map(Some).map_err(malformed)
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let too_large = || {
-        let message = format!("the body is too large; at most {BODY_LIMIT} bytes are taken");
+        let message = format!("the body is too large; at most {limit} bytes are taken");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
     };
-    if body.size_hint().lower() > BODY_LIMIT as u64 {
+    if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_LIMIT + 1)).await {
-        Ok(Ok(bytes)) if bytes.len() <= BODY_LIMIT => Ok(bytes),
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit + 1)).await {
+        Ok(Ok(bytes)) if bytes.len() <= limit => Ok(bytes),
         Ok(Ok(_)) => Err(too_large()),
         Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
         Ok(Err(_)) => {

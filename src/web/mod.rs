@@ -14,7 +14,10 @@ pub mod metrics;
 mod openapi;
 mod operator;
 mod pages;
+mod people;
 mod phones;
+mod plans;
+mod prompts;
 mod recordings;
 mod records;
 mod refusal;
@@ -57,6 +60,7 @@ pub use today::Today;
 pub use tokens::Tokens;
 pub use users::Users;
 
+use crate::bench::Bench;
 use crate::ids::CallId;
 use crate::record::CallRecord;
 use crate::time::Wall;
@@ -105,6 +109,7 @@ pub struct Shared {
     pub metrics: PrometheusHandle,
     pub archive: Arc<dyn Archive>,
     pub archives: Arc<dyn Archives>,
+    pub bench: Arc<Bench>,
     pub today: Arc<Today>,
     /// Where SIP of browsers goes.
     pub phones: Arc<dyn Phones>,
@@ -177,6 +182,9 @@ struct Context {
     archives: Arc<dyn Archives>,
     /// Reports that may be made at once.
     reports: Arc<Semaphore>,
+    bench: Arc<Bench>,
+    /// Drafts that may be looked at at once.
+    drafts: Semaphore,
     today: Arc<Today>,
     phones: Arc<dyn Phones>,
     origins: Vec<String>,
@@ -208,6 +216,8 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         archive: shared.archive,
         archives: shared.archives,
         reports: Arc::new(Semaphore::new(reports::AT_ONCE)),
+        bench: shared.bench,
+        drafts: Semaphore::new(plans::AT_ONCE),
         today: shared.today,
         phones: shared.phones,
         origins: shared.origins,

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,8 +21,8 @@ use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
 use super::{
-    Asked, Context, callbacks, consult, events, experts, login, metrics, openapi, operator, pages, phones, recordings,
-    records, reports, softphone, today, wrap_up,
+    Asked, Context, callbacks, consult, events, experts, login, metrics, openapi, operator, pages, people, phones,
+    plans, prompts, recordings, records, reports, softphone, today, wrap_up,
 };
 use crate::ids::{AgentId, CallId, LegId};
 use crate::record::Party;
@@ -51,6 +51,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/calls/{id}/hold", post(consult::hold))
         .route("/calls/{id}/resume", post(consult::resume))
         .route("/calls/{id}/mute", post(consult::mute))
+        .route("/calls/{id}/answer", post(consult::answer))
+        .route("/calls/{id}/digits", post(consult::digits))
         .route("/calls/{id}/transfer", post(consult::transfer))
         .route("/calls/{id}/consult", post(consult::consult))
         .route("/calls/{id}/consult/swap", post(consult::swap))
@@ -75,6 +77,26 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/login", post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/session", get(login::session))
+        .route("/plans", get(plans::files))
+        .route("/plans/file", get(plans::file))
+        .route("/plans/schema", get(plans::schema))
+        .route("/plans/check", post(plans::check))
+        .route("/plans/picture", post(plans::picture))
+        .route("/plans/trace", post(plans::traced))
+        .route("/plans/tests", post(plans::tests))
+        .route("/plans/diff", post(plans::compare))
+        .route("/plans/activate", post(plans::activate))
+        .route("/plans/rollback", post(plans::roll_back))
+        .route("/plans/versions/{id}", get(plans::version))
+        .route("/plans/versions/{id}/file", get(plans::version_file))
+        .route("/prompts", get(prompts::prompts))
+        .route("/prompts/sound", get(prompts::sound).put(prompts::record).delete(prompts::remove))
+        .route("/audit", get(plans::audit))
+        .route("/users", get(people::users).post(people::add))
+        .route("/users/{id}", patch(people::change).delete(people::remove))
+        .route("/users/{id}/password", post(people::password))
+        .route("/users/{id}/second-factor", post(people::set_second_factor).delete(people::remove_second_factor))
+        .route("/users/{id}/sessions", delete(people::end_sessions))
         .route("/reload", get(operator::reload_state).post(operator::reload))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));

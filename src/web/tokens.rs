@@ -268,6 +268,21 @@ impl Tokens {
         Ok(found)
     }
 
+    /// Ends every session of a user; gives how many there were. Waits for the disk.
+    pub fn end_sessions(&self, user: &str) -> Result<usize, TokenError> {
+        let lock = self.table.lock()?;
+        let mut table: Entries = self.table.load()?;
+        let before = table.tokens.len();
+        table.tokens.retain(|entry| entry.info.session.as_ref().is_none_or(|session| session.user != user));
+        let ended = before - table.tokens.len();
+        if ended > 0 {
+            self.table.store(&table)?;
+        }
+        drop(lock);
+        self.reload()?;
+        Ok(ended)
+    }
+
     /// Reads the file again, as after SIGHUP.
     pub fn reload(&self) -> Result<(), TokenError> {
         let take = |table: Entries| {

@@ -34,14 +34,18 @@ pub enum UserError {
     BadName(String),
     #[error("the password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")]
     BadPassword,
-    #[error("a user with role agent needs their number; give it with --agent ID")]
+    #[error("a user with role agent needs their number; give it as 'agent' (--agent ID)")]
     AgentMissing,
-    #[error("only a user with role agent has a number; leave --agent out with role {0}")]
+    #[error("only a user with role agent has a number; leave 'agent' (--agent) out with role {0}")]
     AgentNotWanted(&'static str),
     #[error("there is a user '{0}' already; remove it first, or change its password")]
     Known(String),
+    #[error("a user is called by 1 to 100 characters without control characters")]
+    BadCalled,
     #[error("there is no user '{0}'; 'relais user list' shows them")]
     Unknown(String),
+    #[error("user '{0}' stands in the configuration; change them there")]
+    Configured(String),
     #[error("there are {MOST_USERS} users already; remove those who have left first")]
     Full,
     #[error(transparent)]
@@ -67,6 +71,9 @@ pub struct Stored {
     pub language: Option<Language>,
     /// PHC string of argon2id (RFC 9106).
     password: String,
+    /// They may not log in for now.
+    #[serde(default)]
+    pub disabled: bool,
     /// The secret of RFC 6238 in hexadecimal, where a second factor is asked for.
     #[serde(default)]
     totp: Option<String>,
@@ -85,6 +92,17 @@ pub struct NewUser {
     pub password: String,
     /// Ask for a code of an authenticator at each log-in.
     pub totp: bool,
+}
+
+/// What is to be otherwise of a user; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    pub name: Option<String>,
+    pub role: Option<UserRole>,
+    /// `Some(None)`: no number any more.
+    pub agent: Option<Option<AgentId>>,
+    pub language: Option<Option<Language>>,
+    pub disabled: Option<bool>,
 }
 
 /// Somebody whose password was right.
@@ -153,27 +171,20 @@ impl Users {
         if !is_name(&id) {
             return Err(UserError::BadName(wanted.id));
         }
-        match (wanted.role, &wanted.agent) {
-            (UserRole::Agent, None) => return Err(UserError::AgentMissing),
-            (UserRole::Agent, Some(_)) | (_, None) => {}
-            (role, Some(_)) => return Err(UserError::AgentNotWanted(Role::from(role).name())),
-        }
+        check_role(wanted.role, wanted.agent.as_ref())?;
+        let name = wanted.name.unwrap_or_else(|| id.clone());
+        check_called(&name)?;
         let password = checked_hash(&wanted.password)?;
         let secret = wanted.totp.then(new_secret).transpose()?;
-        let address = match &secret {
-            Some(secret) => {
-                let totp = totp(secret, &id).ok_or_else(|| UserError::Totp("the secret is spoilt".to_owned()))?;
-                Some(totp.to_url().map_err(|error| UserError::Totp(error.to_string()))?)
-            }
-            None => None,
-        };
+        let address = secret.as_ref().map(|secret| address(secret, &id)).transpose()?;
         let stored = Stored {
-            name: wanted.name.unwrap_or_else(|| id.clone()),
+            name,
             id: id.clone(),
             role: wanted.role,
             agent: wanted.agent,
             language: wanted.language,
             password,
+            disabled: false,
             totp: secret,
             created_at: now,
         };
@@ -193,23 +204,79 @@ impl Users {
         self.change(|users| {
             let before = users.len();
             users.retain(|user| user.id != id);
-            if users.len() < before { Ok(()) } else { Err(UserError::Unknown(id.to_owned())) }
+            let configured = self.configured.load().iter().any(|user| user.id == id);
+            match users.len() < before {
+                true => Ok(()),
+                false if configured => Err(UserError::Configured(id.to_owned())),
+                false => Err(UserError::Unknown(id.to_owned())),
+            }
         })
     }
 
     /// Gives a user another password; their sessions are over. Waits for the disk.
     pub fn set_password(&self, id: &str, password: &str) -> Result<(), UserError> {
         let hashed = checked_hash(password)?;
-        self.change(|users| {
-            let user = users.iter_mut().find(|user| user.id == id).ok_or_else(|| UserError::Unknown(id.to_owned()))?;
+        self.change_one(id, |user| {
             user.password = hashed;
             Ok(())
         })
     }
 
+    /// Changes a user. With another role or number, or disabled, their sessions are over. Waits for the disk.
+    pub fn alter(&self, id: &str, change: UserChange) -> Result<(), UserError> {
+        self.change_one(id, |user| {
+            let mut altered = user.clone();
+            altered.name = change.name.unwrap_or(altered.name);
+            altered.role = change.role.unwrap_or(altered.role);
+            altered.agent = change.agent.unwrap_or(altered.agent);
+            altered.language = change.language.unwrap_or(altered.language);
+            altered.disabled = change.disabled.unwrap_or(altered.disabled);
+            check_role(altered.role, altered.agent.as_ref())?;
+            check_called(&altered.name)?;
+            *user = altered;
+            Ok(())
+        })
+    }
+
+    /// Asks a user for the code of a new authenticator from now on; gives its address, which is shown once. Waits for
+    /// the disk.
+    pub fn set_second_factor(&self, id: &str) -> Result<String, UserError> {
+        let secret = new_secret()?;
+        let address = address(&secret, id)?;
+        self.change_one(id, |user| {
+            user.totp = Some(secret);
+            Ok(())
+        })?;
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        Ok(address)
+    }
+
+    /// Asks a user for their password alone. Waits for the disk.
+    pub fn remove_second_factor(&self, id: &str) -> Result<(), UserError> {
+        self.change_one(id, |user| {
+            user.totp = None;
+            Ok(())
+        })
+    }
+
+    fn change_one(&self, id: &str, change: impl FnOnce(&mut Stored) -> Result<(), UserError>) -> Result<(), UserError> {
+        let missing = || match self.configured.load().iter().any(|user| user.id == id) {
+            true => UserError::Configured(id.to_owned()),
+            false => UserError::Unknown(id.to_owned()),
+        };
+        self.change(|users| change(users.iter_mut().find(|user| user.id == id).ok_or_else(missing)?))
+    }
+
     /// Those of the users' file, by name.
     pub fn list(&self) -> Vec<Stored> {
+        self.reload_if_changed();
         self.known.load().values().cloned().collect()
+    }
+
+    /// Those of the configuration whom the users' file says nothing of.
+    pub fn configured(&self) -> Vec<User> {
+        let known = self.known.load();
+        self.configured.load().iter().filter(|user| !known.contains_key(&user.id)).cloned().collect()
     }
 
     /// Looks at what somebody gave who wants to log in. Takes some hundredths of a second of a core, whoever it is.
@@ -223,7 +290,7 @@ impl Users {
         let Some(user) = stored else {
             return self.configured_person(&id, Some(password)).map_or(LogIn::Refused, LogIn::Welcome);
         };
-        if !hashed_right {
+        if !hashed_right || user.disabled {
             return LogIn::Refused;
         }
         match (&user.totp, code) {
@@ -237,8 +304,10 @@ impl Users {
     /// A user as they are now; `None` where there is no such user any more.
     pub fn person(&self, id: &str) -> Option<Person> {
         self.reload_if_changed();
-        let stored = self.known.load().get(id).map(Stored::person);
-        stored.or_else(|| self.configured_person(id, None))
+        match self.known.load().get(id) {
+            Some(user) => (!user.disabled).then(|| user.person()),
+            None => self.configured_person(id, None),
+        }
     }
 
     fn configured_person(&self, id: &str, password: Option<&str>) -> Option<Person> {
@@ -335,6 +404,26 @@ fn is_name(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.chars().all(fine)
 }
 
+/// Agents have a number, and nobody else.
+fn check_role(role: UserRole, agent: Option<&AgentId>) -> Result<(), UserError> {
+    match (role, agent) {
+        (UserRole::Agent, None) => Err(UserError::AgentMissing),
+        (UserRole::Agent, Some(_)) | (_, None) => Ok(()),
+        (role, Some(_)) => Err(UserError::AgentNotWanted(Role::from(role).name())),
+    }
+}
+
+fn check_called(name: &str) -> Result<(), UserError> {
+    let fine = (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fine { Ok(()) } else { Err(UserError::BadCalled) }
+}
+
+/// What an authenticator is given.
+fn address(secret: &str, id: &str) -> Result<String, UserError> {
+    let totp = totp(secret, id).ok_or_else(|| UserError::Totp("the secret is spoilt".to_owned()))?;
+    totp.to_url().map_err(|error| UserError::Totp(error.to_string()))
+}
+
 fn checked_hash(password: &str) -> Result<String, UserError> {
     match (SHORTEST_PASSWORD..=LONGEST_PASSWORD).contains(&password.chars().count()) {
         true => hash(password),
@@ -422,7 +511,9 @@ mod tests {
         let refused = |wanted| users.add(wanted, now()).unwrap_err().to_string();
         assert!(refused(wanted("a b", UserRole::Admin, None)).contains("cannot be a user's name"));
         assert!(refused(wanted("a", UserRole::Agent, None)).contains("--agent ID"));
-        assert!(refused(wanted("a", UserRole::Admin, Some("201"))).contains("leave --agent out with role admin"));
+        assert!(refused(wanted("a", UserRole::Admin, Some("201"))).contains("(--agent) out with role admin"));
+        let called = NewUser { name: Some("a\u{7}".to_owned()), ..wanted("a", UserRole::Admin, None) };
+        assert!(refused(called).contains("control characters"));
         let short = NewUser { password: "short".to_owned(), ..wanted("a", UserRole::Admin, None) };
         assert!(refused(short).contains("8 to 256"));
         users.add(wanted("a", UserRole::Admin, None), now()).unwrap();
@@ -445,6 +536,39 @@ mod tests {
         server.table.age();
         assert_eq!(server.person("ada"), None);
         assert!(matches!(line.remove("ada"), Err(UserError::Unknown(_))));
+    }
+
+    #[test]
+    fn a_user_is_altered_disabled_and_let_in_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let users = Users::open(folder.path()).unwrap();
+        users.add(wanted("ada", UserRole::Agent, Some("201")), now()).unwrap();
+        let before = key_of(&users, "ada");
+        let no_number = UserChange { role: Some(UserRole::Admin), ..UserChange::default() };
+        assert!(matches!(users.alter("ada", no_number), Err(UserError::AgentNotWanted("admin"))));
+        let supervisor = UserChange { role: Some(UserRole::Supervisor), agent: Some(None), ..UserChange::default() };
+        users.alter("ada", supervisor).unwrap();
+        assert_ne!(key_of(&users, "ada"), before, "the sessions of the agent are over");
+        let disabled = |disabled| UserChange { disabled: Some(disabled), ..UserChange::default() };
+        users.alter("ada", disabled(true)).unwrap();
+        assert_eq!(users.person("ada"), None);
+        assert_eq!(users.log_in("ada", "correct horse", None, now()), LogIn::Refused);
+        users.alter("ada", disabled(false)).unwrap();
+        assert!(matches!(users.log_in("ada", "correct horse", None, now()), LogIn::Welcome(_)));
+        assert!(matches!(users.alter("bob", disabled(true)), Err(UserError::Unknown(_))));
+    }
+
+    #[test]
+    fn a_second_factor_is_given_and_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let users = Users::open(folder.path()).unwrap();
+        users.add(wanted("ada", UserRole::Admin, None), now()).unwrap();
+        let address = users.set_second_factor("ada").unwrap();
+        assert_eq!(users.log_in("ada", "correct horse", None, now()), LogIn::CodeNeeded);
+        let code = Totp::from_url(&address).unwrap().generate(now().as_second() as u64).to_string();
+        assert!(matches!(users.log_in("ada", "correct horse", Some(&code), now()), LogIn::Welcome(_)));
+        users.remove_second_factor("ada").unwrap();
+        assert!(matches!(users.log_in("ada", "correct horse", None, now()), LogIn::Welcome(_)));
     }
 
     #[test]
@@ -484,5 +608,10 @@ mod tests {
         users.add(wanted("201", UserRole::Agent, Some("201")), now()).unwrap();
         assert_eq!(users.log_in("201", "demo-201", None, now()), LogIn::Refused);
         assert!(matches!(users.log_in("201", "correct horse", None, now()), LogIn::Welcome(_)));
+        users.alter("201", UserChange { disabled: Some(true), ..UserChange::default() }).unwrap();
+        assert_eq!(users.person("201"), None, "who is disabled is not let in by the configuration");
+        assert!(users.configured().is_empty());
+        users.remove("201").unwrap();
+        assert!(matches!(users.set_password("201", "battery staple"), Err(UserError::Configured(_))));
     }
 }

@@ -8,9 +8,9 @@ use toml::de::DeValue;
 use super::{Known, NONE, unknown};
 use crate::callbot::matching::Example;
 use crate::callbot::text::{LONGEST, plain};
-use crate::config::files;
+use crate::config::files::{self, Drafts};
 use crate::dialplan::reader::{self, At, Table};
-use crate::findings::{Finding, Findings};
+use crate::findings::{Finding, Findings, Source};
 use crate::ids::Language;
 
 /// What learning is made for; the time it takes grows with the square.
@@ -24,22 +24,24 @@ const FEW: usize = 8;
 pub(super) struct Learnt {
     pub examples: BTreeMap<Language, Vec<Example>>,
     pub anger: BTreeMap<Language, Vec<String>>,
+    pub sources: Vec<Source>,
 }
 
 pub(super) fn read_all(
     patterns: &[At<String>],
-    folder: &Path,
+    (folder, drafts): (&Path, &Drafts),
     known: &Known<'_>,
     findings: &mut Findings<'_>,
     found: &mut Vec<Finding>,
 ) -> Learnt {
     let mut learnt = Learnt::default();
-    for source in files::sources("examples", patterns, folder, findings) {
+    for source in files::sources("examples", patterns, (folder, drafts), findings) {
         let mut own = Findings::new(&source);
         if let Some(document) = reader::parse(&mut own) {
             read(Table::new("examples", document.get_ref(), 0..0), known, &mut learnt, &mut own);
         }
         found.extend(own.into_sorted());
+        learnt.sources.push(source);
     }
     learnt
 }

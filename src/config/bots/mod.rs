@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::files;
+use super::files::{self, Drafts};
 use super::people::check_id;
 use crate::callbot::bot::{Bot, Intent, Thresholds, Times};
 use crate::callbot::case::Case;
@@ -38,28 +38,30 @@ pub struct Described {
     pub bot: Bot,
     pub cases: Vec<Case>,
     pub source: Source,
+    /// The files of what callers say.
+    pub examples: Vec<Source>,
 }
 
 /// Reads the bots that the patterns name. A bot with errors is left out.
 pub(super) fn read_all(
     patterns: &[At<String>],
-    folder: &Path,
+    (folder, drafts): (&Path, &Drafts),
     names: &Names,
     findings: &mut Findings<'_>,
     found: &mut Vec<Finding>,
 ) -> Vec<Described> {
     let mut bots: Vec<Described> = Vec::new();
-    for source in files::sources("bots", patterns, folder, findings) {
+    for source in files::sources("bots", patterns, (folder, drafts), findings) {
         let mut own = Findings::new(&source);
         let described = reader::parse(&mut own).and_then(|document| {
             let table = Table::new("bot", document.get_ref(), 0..0);
-            read(table, &source, names, &mut own, found)
+            read(table, (&source, drafts), names, &mut own, found)
         });
-        if let Some((bot, cases)) = described {
+        if let Some((bot, cases, examples)) = described {
             if bots.iter().any(|other| other.bot.name == bot.name) {
                 own.error(0..0, format!("there are two bots '{}'", bot.name), "give each a name of its own".to_owned());
             }
-            bots.push(Described { bot, cases, source: source.clone() });
+            bots.push(Described { bot, cases, source: source.clone(), examples });
         }
         found.extend(own.into_sorted());
     }
@@ -78,11 +80,11 @@ pub(super) struct Known<'n> {
 
 fn read(
     mut table: Table<'_>,
-    source: &Source,
+    (source, drafts): (&Source, &Drafts),
     names: &Names,
     findings: &mut Findings<'_>,
     found: &mut Vec<Finding>,
-) -> Option<(Bot, Vec<Case>)> {
+) -> Option<(Bot, Vec<Case>, Vec<Source>)> {
     let path = Path::new(&source.path);
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("bot").to_owned();
     let name = table.text("name", findings).unwrap_or(At { value: stem, span: 0..0 });
@@ -111,7 +113,7 @@ fn read(
     }
     check_keys(&intents, &table, findings);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let learnt = examples::read_all(&example_files, folder, &known, findings, found);
+    let learnt = examples::read_all(&example_files, (folder, drafts), &known, findings, found);
     examples::check(&learnt, &known, &table, findings);
     let cases = cases::read_all(&mut table, &known, findings);
     table.finish(findings);
@@ -128,7 +130,7 @@ fn read(
         anger: learnt.anger,
         examples: learnt.examples,
     };
-    Some((bot, cases))
+    Some((bot, cases, learnt.sources))
 }
 
 fn read_languages(table: &mut Table<'_>, names: &Names, findings: &mut Findings<'_>) -> Vec<Language> {

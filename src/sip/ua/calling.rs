@@ -208,6 +208,22 @@ impl Session {
         self.send(cx, prack, to, Purpose::Prack, now);
     }
 
+    /// Asks the phone that rings to answer. The subscription to `talk` is implied by the INVITE and the phone's Allow-Events
+    /// in its 18x, and the NOTIFY has no body (BroadWorks access extensions, §5.6 and §5.7). `false`: none of those that
+    /// ring says that it would.
+    pub fn ask_to_answer(&mut self, cx: &mut Context, now: Instant) -> bool {
+        let user = self.local_user();
+        let Stage::Calling(calling) = &mut self.stage else { return false };
+        let Some(early) = calling.early.iter_mut().find(|early| early.peer.talk) else { return false };
+        let mut notify = early.dialog.request(Method::Notify);
+        let to = early.dialog.destination();
+        notify.headers.set("Event", "talk");
+        notify.headers.set("Subscription-State", "active");
+        notify.headers.set("Contact", cx.contact(to, user).to_string());
+        self.send(cx, notify, to, Purpose::Notify, now);
+        true
+    }
+
     fn on_invite_2xx(&mut self, cx: &mut Context, response: Response, flow: Flow, id: TransactionId, now: Instant) {
         let invite = Late { cseq: response.core.cseq.number, transaction: id };
         let waits = self.late == Some(invite)

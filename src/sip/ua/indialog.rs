@@ -89,7 +89,8 @@ impl Session {
         now: Instant,
     ) {
         match response.status.code() {
-            401 | 407 if purpose != Purpose::Prack => {
+            // Before the answer there is no dialog yet in which to try again.
+            401 | 407 if purpose != Purpose::Prack && self.dialog.is_some() => {
                 let cseq = self.next_cseq();
                 self.retry_challenged(cx, id, &response, cseq, purpose, now);
             }

@@ -311,6 +311,13 @@ impl UserAgent {
         self.with(session, |session, cx| session.hang_up(cx, headers, EndCause::Local, now));
     }
 
+    /// Asks the phone of a call that rings to answer it. `false` where it does not say that it can.
+    pub fn ask_to_answer(&mut self, session: SessionId, now: Instant) -> bool {
+        let mut asked = false;
+        self.with(session, |session, cx| asked = session.ask_to_answer(cx, now));
+        asked
+    }
+
     /// INFO in an answered session; its answer is not told.
     pub fn info(&mut self, session: SessionId, content_type: &str, body: Bytes, now: Instant) {
         self.with(session, |session, cx| session.info(cx, content_type, body, now));

@@ -92,6 +92,8 @@ pub(super) struct Peer {
     pub update: bool,
     pub timer: bool,
     pub reliable: bool,
+    /// It answers a call that rings when it is told so by NOTIFY (event package `talk` of BroadWorks, which desk phones know).
+    pub talk: bool,
 }
 
 impl Peer {
@@ -102,6 +104,7 @@ impl Peer {
         }
         self.timer |= headers.lists("Supported", "timer") || headers.lists("Require", "timer");
         self.reliable |= headers.lists("Supported", "100rel") || headers.lists("Require", "100rel");
+        self.talk |= headers.lists("Allow-Events", "talk");
     }
 }
 

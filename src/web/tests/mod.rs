@@ -5,7 +5,9 @@ mod experts;
 mod limits;
 mod login;
 mod operator;
+mod people;
 mod phones;
+mod plans;
 mod recordings;
 mod refusals;
 mod reports;
@@ -100,6 +102,7 @@ impl Server {
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             archive: Arc::new(sample::Shelf),
             archives: Arc::new(sample::Past),
+            bench: sample::bench(folder.path()),
             today: today.clone(),
             phones: Arc::new(sample::Operator),
             origins: vec!["https://desk.example.com".to_owned()],
@@ -183,6 +186,7 @@ fn answer_as(engine: Engine, views: Arc<Views>, asked: Arc<Mutex<Vec<ApiRequest>
                     | ApiRequest::SetPresence { .. }
                     | ApiRequest::Record { .. }
                     | ApiRequest::Steer { .. }
+                    | ApiRequest::Answer { .. }
                     | ApiRequest::Supervise { .. }
                     | ApiRequest::ExtendWrapUp { .. }
                     | ApiRequest::Dispose { .. }

@@ -7,6 +7,12 @@ use crate::web::access::{ROUTES, Rule};
 
 const CALL: &str = "00000000000000000000000000000001";
 
+/// The plan of the bench as it stands, so that it can be put into use over and over.
+const ACTIVATE: &str = concat!(
+    r#"{"changes":[{"file":"plans/front.toml","etag":"d95c26e0d1e99fc00e58ef049252c8da","text":"#,
+    r#""name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n"}]}"#
+);
+
 /// Who asks, in the order of the columns below.
 fn askers(server: &Server) -> [Option<String>; 8] {
     [
@@ -43,9 +49,20 @@ fn expected(method: &str, path: &str) -> [u16; 8] {
         }
         ("PATCH", "/recordings/{id}") => [401, 403, 403, 403, 403, 200, 200, 200],
         ("DELETE", "/recordings/{id}") => [401, 403, 403, 403, 403, 204, 204, 204],
+        ("POST", "/plans/rollback") => [401, 403, 403, 403, 403, 403, 409, 409],
+        ("GET" | "POST", path) if path.starts_with("/plans") => [401, 403, 403, 403, 403, 403, 200, 200],
+        ("GET", "/prompts") => [401, 403, 403, 403, 403, 403, 200, 200],
+        // No sound in the body, and no such prompt: it is asked who asks first.
+        ("PUT", "/prompts/sound") => [401, 403, 403, 403, 403, 403, 422, 422],
+        ("GET" | "DELETE", "/prompts/sound") => [401, 403, 403, 403, 403, 403, 404, 404],
+        ("GET", "/audit") => [401, 403, 403, 403, 403, 403, 200, 200],
         ("GET" | "POST", "/reload") => [401, 403, 403, 403, 403, 403, 200, 200],
         ("POST", "/callbacks") => [401, 201, 403, 201, 201, 201, 201, 201],
         ("DELETE", "/callbacks/{id}") => [401, 403, 403, 403, 403, 204, 204, 204],
+        ("GET", "/users") => [401, 403, 403, 403, 403, 403, 403, 200],
+        ("POST", "/users") => [401, 403, 403, 403, 403, 403, 403, 201],
+        // Nobody of that name: it is asked who asks before anything is looked for.
+        (_, path) if path.starts_with("/users/{id}") => [401, 403, 403, 403, 403, 403, 403, 404],
         ("GET", "/tokens") => [401, 403, 403, 403, 403, 403, 403, 200],
         ("POST", "/tokens") => [401, 403, 403, 403, 403, 403, 403, 201],
         ("DELETE", "/tokens/{id}") => [401, 403, 403, 403, 403, 403, 403, 204],
@@ -55,9 +72,22 @@ fn expected(method: &str, path: &str) -> [u16; 8] {
 
 async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) -> u16 {
     let (id, body) = match path {
+        "/plans/versions/{id}" | "/plans/versions/{id}/file" => ("1".to_owned(), None),
+        "/users" => {
+            (String::new(), (method == "POST").then_some(r#"{"id":"ada","role":"admin","password":"correct horse"}"#))
+        }
+        "/users/{id}" => ("nobody".to_owned(), (method == "PATCH").then_some(r#"{"disabled":true}"#)),
+        "/users/{id}/password" => ("nobody".to_owned(), Some(r#"{"password":"battery staple"}"#)),
+        path if path.starts_with("/users/{id}") => ("nobody".to_owned(), None),
+        "/plans/picture" => (String::new(), Some(r#"{"file":"plans/front.toml"}"#)),
+        "/plans/trace" => (String::new(), Some(r#"{"to":"600"}"#)),
+        "/plans/activate" => (String::new(), Some(ACTIVATE)),
+        "/plans/rollback" => (String::new(), Some(r#"{"entry":1,"etag":"x"}"#)),
+        "/plans/check" | "/plans/tests" | "/plans/diff" => (String::new(), Some("{}")),
         "/calls/{id}/record" => (CALL.to_owned(), Some(r#"{"state":"on"}"#)),
         "/calls/{id}/disposition" => (CALL.to_owned(), Some(r#"{"code":"sale","resolved":true}"#)),
         "/calls/{id}/supervise" => (CALL.to_owned(), Some(r#"{"mode":"listen","leg":"sip:201@relais.test"}"#)),
+        "/calls/{id}/digits" => (CALL.to_owned(), Some(r#"{"digits":"12#"}"#)),
         "/calls/{id}/consult" => (CALL.to_owned(), Some(r#"{"to":"expert:301"}"#)),
         "/experts/{id}/presence" => ("301".to_owned(), Some(r#"{"state":"busy"}"#)),
         "/calls/{id}/transfer" => (CALL.to_owned(), Some(r#"{"to":"agent:202"}"#)),
@@ -75,7 +105,13 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
         "/tokens" => (String::new(), (method == "POST").then_some(r#"{"role":"supervisor"}"#)),
         _ => (String::new(), None),
     };
-    let path = format!("/api/v1{}", path.replace("{id}", &id));
+    let query = match path {
+        "/plans/file" | "/plans/versions/{id}/file" => "?file=plans/front.toml",
+        "/plans/schema" => "?kind=plan",
+        "/prompts/sound" => "?name=nobody-has-this&language=en",
+        _ => "",
+    };
+    let path = format!("/api/v1{}{query}", path.replace("{id}", &id));
     if path.ends_with("/events") {
         return stream::Socket::open(server, &path, token).await.map_or_else(|answer| answer.status, |_| 101);
     }
@@ -240,4 +276,32 @@ async fn a_token_made_by_the_api_works_until_it_is_deleted() {
     assert_eq!(server.send("DELETE", &path, Some(&admin), None).await.status, 204);
     assert_eq!(server.get("/api/v1/calls", Some(&token)).await.status, 401);
     assert_eq!(server.send("DELETE", &path, Some(&admin), None).await.status, 404);
+}
+
+#[tokio::test]
+async fn keys_are_sent_by_the_agent_on_the_call_and_are_keys_of_a_telephone() {
+    let server = Server::start().await;
+    let agent = server.token(Role::Agent);
+    let path = format!("/api/v1/calls/{CALL}/digits");
+    let long = format!(r#"{{"digits":"{}"}}"#, "1".repeat(33));
+    for wrong in [r#"{"digits":""}"#, r#"{"digits":"1x"}"#, &long, "{}"] {
+        assert_eq!(server.send("POST", &path, Some(&agent), Some(wrong)).await.status, 422, "{wrong}");
+    }
+    assert_eq!(server.asked(), []);
+    assert_eq!(server.send("POST", &path, Some(&agent), Some(r#"{"digits":"12#"}"#)).await.status, 200);
+    let action = crate::views::Steering::Keys("12#".to_owned());
+    assert_eq!(server.asked(), [ApiRequest::Steer { call: CallId(1), by: Some("201".into()), leg: None, action }]);
+}
+
+#[tokio::test]
+async fn a_phone_is_asked_to_answer_by_its_agent_or_by_who_names_them() {
+    let server = Server::start().await;
+    let path = format!("/api/v1/calls/{CALL}/answer");
+    let agent = server.token(Role::Agent);
+    assert_eq!(server.send("POST", &path, Some(&agent), None).await.status, 200);
+    assert_eq!(server.send("POST", &path, Some(&agent), Some(r#"{"agent":"202"}"#)).await.status, 403);
+    let supervisor = server.token(Role::Supervisor);
+    assert_eq!(server.send("POST", &path, Some(&supervisor), Some(r#"{"agent":"202"}"#)).await.status, 200);
+    let answer = |agent: &str| ApiRequest::Answer { call: CallId(1), agent: agent.into() };
+    assert_eq!(server.asked(), [answer("201"), answer("202")]);
 }

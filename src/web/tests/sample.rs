@@ -1,8 +1,10 @@
 //! Views and records to publish.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::bench::Bench;
 use crate::findings::{Finding, Severity};
 use crate::ids::{AgentId, CallId, LegId, QueueId, RecordingId, TrunkId};
 use crate::record::{CallRecord, Outcome, Party, Recording, RecordingKind, RecordingState};
@@ -308,4 +310,18 @@ impl Line for Echo {
     fn due(&self) -> Option<std::time::Instant> {
         None
     }
+}
+
+/// The file of the bench's one plan, and its text.
+pub const PLAN_FILE: &str = "plans/front.toml";
+pub const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n";
+
+/// A bench with one plan, below this folder. Its reloads read the files and take them.
+pub fn bench(folder: &std::path::Path) -> Arc<Bench> {
+    let folder = folder.join("centre");
+    std::fs::create_dir_all(folder.join("plans")).unwrap();
+    let prompts = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts");
+    std::fs::write(folder.join("relais.toml"), format!("prompts = '{prompts}'\n")).unwrap();
+    std::fs::write(folder.join(PLAN_FILE), PLAN).unwrap();
+    Arc::new(Bench::of_files(&folder.join("relais.toml"), &folder))
 }

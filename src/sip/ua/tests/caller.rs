@@ -334,3 +334,24 @@ fn a_call_without_a_first_word_fails_sooner_where_that_is_wished_and_is_cancelle
     caller.respond(&invite, 200, "b", "answer", &[]);
     assert_eq!(caller.told(), ["answered answer(answer)"]);
 }
+
+#[test]
+fn a_phone_that_says_so_is_asked_to_answer_and_no_other() {
+    let mut caller = Caller::new();
+    let (session, invite) = caller.call(Some(sdp("offer")));
+    assert!(!caller.agent.ask_to_answer(session, caller.now), "nothing rings yet");
+    caller.respond(&invite, 180, "plain", "", &[]);
+    assert!(!caller.agent.ask_to_answer(session, caller.now));
+    caller.respond(&invite, 180, "desk", "", &[("Allow-Events", "hold, talk")]);
+    assert!(caller.agent.ask_to_answer(session, caller.now));
+    let notify = caller.request();
+    assert_eq!((notify.method, notify.core.to.tag()), (Method::Notify, Some("desk")));
+    assert_eq!((notify.headers.get("Event"), notify.headers.get("Subscription-State")), (Some("talk"), Some("active")));
+    assert!(notify.body.is_empty() && notify.core.cseq.number > invite.core.cseq.number);
+    let mut refused = notify.response(StatusCode::from(401), None);
+    refused.headers.push("WWW-Authenticate", "Digest realm=\"x\", nonce=\"y\"");
+    caller.receive(refused);
+    caller.respond(&invite, 200, "desk", "answer", &[]);
+    assert_eq!(caller.methods(), ["ACK desk"]);
+    assert!(!caller.agent.ask_to_answer(session, caller.now), "it has been answered");
+}

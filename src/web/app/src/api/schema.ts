@@ -62,6 +62,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed what of plans, bots, prompts and users, the latest first. */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/callbacks": {
         parameters: {
             query?: never;
@@ -125,6 +142,26 @@ export interface paths {
         get: operations["call"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/calls/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks the agent's phone that rings with this call to answer it: by NOTIFY `talk`, which desk phones know that say
+         *     `Allow-Events: talk`.
+         */
+        post: operations["answer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -233,6 +270,23 @@ export interface paths {
         get: operations["contacts"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/calls/{id}/digits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends keys, as RFC 4733 has them, to those with whom the agent talks. None of them is a command. */
+        post: operations["digits"];
         delete?: never;
         options?: never;
         head?: never;
@@ -558,6 +612,249 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of plans, bots and their examples, with what `check` finds in each. */
+        get: operations["files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Writes the files of a draft and takes them, all or none, and notes who did it. Calls keep the plan they began with. */
+        post: operations["activate_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What `relais check` would say of the files with a draft in their place. Nothing is written. */
+        post: operations["check_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a draft says and does otherwise than what runs: the texts, what they say, and which sample calls go otherwise. */
+        post: operations["compare_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One file with its text. Its etag is needed to put another text in its place. */
+        get: operations["open_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The plan of a file as a picture: levels and rules with their lines, and where each can lead. */
+        post: operations["draw_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts the files back as an entry of the audit left them, and takes them. */
+        post: operations["roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The JSON schema of a kind of file, for editors, with the names that what runs knows. */
+        get: operations["file_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs the test cases that stand in the files of plans and bots. */
+        post: operations["test_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The path that a call would take through the matrix: level, rule, values, why. No call is made. */
+        post: operations["trace_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/versions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What would change if the files were put back as an entry left them. */
+        get: operations["version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plans/versions/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file as an entry left it. */
+        get: operations["version_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every prompt: what it says, its sounds, and what callers of each language hear of it. */
+        get: operations["prompts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/prompts/sound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sound of a prompt, as it is on the disk. */
+        get: operations["prompt_sound"];
+        /**
+         * Takes a recording, at most 32 MiB and five minutes of it: a WAV, FLAC, Ogg Vorbis, MP3 or M4A. It is kept as one channel
+         *     at 16 kHz, and heard from then on in the place of what a voice made.
+         */
+        put: operations["record_prompt"];
+        post?: never;
+        /** Takes a recording away; where a voice has made the prompt, that is heard again. */
+        delete: operations["remove_recording"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/queues": {
         parameters: {
             query?: never;
@@ -723,6 +1020,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who may log in. */
+        get: operations["users"];
+        put?: never;
+        /** Adds somebody. */
+        post: operations["add_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes somebody; their sessions are over. */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        /** Changes somebody. With another role or number, or disabled, their sessions are over. */
+        patch: operations["change_user"];
+        trace?: never;
+    };
+    "/users/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives somebody another password; their sessions are over. */
+        post: operations["set_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks somebody for the code of a new authenticator at each log-in. */
+        post: operations["set_second_factor"];
+        /** Asks somebody for their password alone. */
+        delete: operations["remove_second_factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Logs somebody out everywhere. */
+        delete: operations["end_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/voicemails": {
         parameters: {
             query?: never;
@@ -744,6 +1129,29 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A draft that is to be used from now on. */
+        ActivateBody: {
+            /** @description Each with the etag of the text that was opened. */
+            changes: components["schemas"]["Change"][];
+            /** @description Why, for those who read the audit: at most 500 characters. */
+            note?: string | null;
+        };
+        /** @description What came of putting files into use. */
+        Activated: {
+            /**
+             * Format: int64
+             * @description The number of the entry in the audit.
+             */
+            entry: number;
+            files: components["schemas"]["FileChange"][];
+            /**
+             * Format: int64
+             * @description How often a configuration was taken since the start.
+             */
+            generation: number;
+            /** @description What works but is probably not meant so. */
+            warnings: components["schemas"]["Finding"][];
+        };
         /** @description An agent as they are, and their figures. */
         AgentNow: components["schemas"]["AgentView"] & {
             /** @description Since midnight where the centre is, named as in `/reports`. */
@@ -784,11 +1192,41 @@ export interface components {
              */
             seq: number;
         };
+        /** @description Which agent's phone is to answer. */
+        Answering: {
+            /** @description Needed of other roles than the agent. */
+            agent?: string | null;
+        };
         /**
          * @description Why an attempt came to nothing.
          * @enum {string}
          */
         AttemptFailure: "busy" | "no_answer" | "declined" | "unreachable" | "not_confirmed";
+        /** @description Who changed what, the latest first. */
+        AuditList: {
+            entries: components["schemas"]["Kept"][];
+        };
+        /**
+         * @description How it went.
+         * @enum {string}
+         */
+        AuditOutcome: "begun" | "done" | "refused";
+        /** @description One change, with who made it. */
+        Audited: {
+            /** Format: date-time */
+            at: string;
+            files?: components["schemas"]["FileChange"][];
+            /** @description Why, in their own words. */
+            note?: string | null;
+            outcome: components["schemas"]["AuditOutcome"];
+            /** @description Their role. */
+            role: string;
+            /** @description Whom or what it was done to, where it is not files. */
+            subject?: string | null;
+            what: components["schemas"]["Deed"];
+            /** @description The user, or the token by its name. */
+            who: string;
+        };
         /** @description What the one who is called hears before they are connected; a key of theirs ends it. */
         Briefing: boolean | string;
         /** @description What a page asks for. */
@@ -825,7 +1263,7 @@ export interface components {
             call_id: string;
             consult?: components["schemas"]["ConsultView"] | null;
             /** @description What was said with bots before: transcript, what is wanted, slots, misses, and why a person goes on. */
-            conversations?: Record<string, never>[];
+            conversations?: components["schemas"]["Conversation"][];
             from: string;
             legs: components["schemas"]["LegView"][];
             /** @description We rang the caller: a call-back. */
@@ -954,6 +1392,31 @@ export interface components {
             /** @description An IANA name: when its days begin. */
             time_zone: string;
         };
+        /** @description One file of a draft. */
+        Change: {
+            /** @description Of the text that was opened; null for a file that was not there. Only looked at when the draft is put into use. */
+            etag?: string | null;
+            /** @description Its name, as it is listed, or a new one in a folder that is listed. */
+            file: string;
+            /** @description What is to stand in it; null takes it away. */
+            text?: string | null;
+        };
+        /** @description What `check` finds in a draft. */
+        Checked: {
+            findings: components["schemas"]["Finding"][];
+            /** @description It would be taken. */
+            ok: boolean;
+        };
+        /** @description What a draft says and does otherwise than what runs. */
+        Compared: {
+            /** @description Which calls go otherwise. */
+            calls: components["schemas"]["Samples"];
+            /** @description What is said otherwise, in the words of the files. */
+            changes: components["schemas"]["WrittenChange"][];
+            files: components["schemas"]["FileText"][];
+            /** @description Nothing differs. */
+            same: boolean;
+        };
         /** @enum {string} */
         ConsultState: "ringing" | "briefing" | "private" | "swapped" | "handing_over";
         /** @description The one who is asked by the agent of a call, or to whom the caller is handed over. */
@@ -973,6 +1436,34 @@ export interface components {
             leg_id?: number | null;
             /** @description `expert:301`, `agent:205` or `tel:+33…` */
             to: string;
+        };
+        /** @description The whole of a conversation. */
+        Conversation: {
+            /** Format: date-time */
+            began: string;
+            bot: string;
+            /** Format: float */
+            confidence?: number | null;
+            /** @description The last intent that was understood. */
+            intent?: string | null;
+            language: string;
+            /** Format: int64 */
+            lasted_ms: number;
+            /** @description What was not understood. */
+            misses: string[];
+            /**
+             * Format: int32
+             * @description Turns beyond those that are kept.
+             */
+            omitted: number;
+            reason?: components["schemas"]["HandOverReason"] | null;
+            /** @description The caller got what they wanted, or hung up after an answer. */
+            served?: boolean;
+            /** @description What was asked for and given; private values are hidden. */
+            slots: {
+                [key: string]: string;
+            };
+            transcript: components["schemas"]["Turn"][];
         };
         /** @description A new token. `token` is shown here and never again. */
         Created: components["schemas"]["TokenInfo"] & {
@@ -1002,6 +1493,24 @@ export interface components {
             rule: components["schemas"]["Rule"];
             /** @description Who would have been next, the best first; at most three. */
             runners_up?: components["schemas"]["Candidate"][];
+        };
+        /**
+         * @description What was done.
+         * @enum {string}
+         */
+        Deed: "found" | "activated" | "rolled_back" | "prompt_written" | "prompt_removed" | "user_added" | "user_changed" | "user_removed" | "password_set" | "second_factor_set" | "second_factor_removed" | "sessions_ended";
+        /** @description Calls to one number that differ in the same way. */
+        Difference: {
+            after: string;
+            before: string;
+            calls: number;
+            /** @description The first one, in words. */
+            example: string;
+            to: string;
+        };
+        /** @description A draft: at most 64 files of 512 KiB, 2 MiB in all. Those that are not in it stand as they are on the disk. */
+        DraftBody: {
+            changes?: components["schemas"]["Change"][];
         };
         /** @description The body of every answer with status 400 and above. */
         ErrorBody: {
@@ -1053,6 +1562,51 @@ export interface components {
             since: string;
             source?: components["schemas"]["ExpertSource"] | null;
         };
+        /** @description One file that changed. */
+        FileChange: {
+            /** @description The etag of its text after; null: it is gone. */
+            after?: string | null;
+            /** @description The etag of its text before; null: it was not there. */
+            before?: string | null;
+            file: string;
+        };
+        /**
+         * @description What a file is.
+         * @enum {string}
+         */
+        FileKind: "plan" | "bot" | "examples";
+        /** @description Everything that there is. */
+        FileList: {
+            /** @description Changes with any of the files. */
+            etag: string;
+            files: components["schemas"]["FileView"][];
+            /** @description Findings that stand in none of these files. */
+            findings: components["schemas"]["Finding"][];
+            folders: components["schemas"]["FolderView"][];
+        };
+        /** @description One file whose text differs. */
+        FileText: {
+            /** @description As the draft has it; null: it is gone. */
+            draft?: string | null;
+            file: string;
+            /** @description As it runs; null: it does not. */
+            running?: string | null;
+        };
+        /** @description A file as it stands on the disk. */
+        FileView: {
+            /** @description Of its text on the disk. */
+            etag: string;
+            /** @description From the folder of the configuration on. */
+            file: string;
+            findings: components["schemas"]["Finding"][];
+            kind: components["schemas"]["FileKind"];
+            numbers: string[];
+            /** @description The plan in it, with the numbers that reach it, as it runs. */
+            plan?: string | null;
+            /** @description Whether this text is what runs. */
+            runs: boolean;
+            size: number;
+        };
         Finding: {
             column: number;
             file: string;
@@ -1063,6 +1617,19 @@ export interface components {
             message: string;
             severity: components["schemas"]["Severity"];
         };
+        /** @description A folder in which there can be files of a kind. */
+        FolderView: {
+            /** @description What their names must fit, with `*` for anything. */
+            fits: string;
+            /** @description New files of it are called `FOLDER/NAME`, or `NAME` where this is empty. */
+            folder: string;
+            kind: components["schemas"]["FileKind"];
+        };
+        /**
+         * @description Why a person is to go on.
+         * @enum {string}
+         */
+        HandOverReason: "misses" | "agent" | "key" | "anger" | "repeated" | "silence" | "recogniser" | "too_long" | "intent";
         /** @description Which leg to hang up. */
         HangUp: {
             /**
@@ -1070,6 +1637,30 @@ export interface components {
              * @description May be left out by the agent on the call, and by others where the call has exactly one agent leg.
              */
             leg_id?: number | null;
+        };
+        /**
+         * @description What callers of a language hear of a prompt.
+         * @enum {string}
+         */
+        Heard: "own" | "same" | "default" | "nothing";
+        /** @description An entry as it is kept. */
+        Kept: components["schemas"]["Audited"] & {
+            /** @description The files as they were then are known, and can be put back. */
+            has_version: boolean;
+            /** Format: int64 */
+            id: number;
+        };
+        /** @description Where a rule can lead. */
+        Lead: {
+            level: number;
+            /** @enum {string} */
+            to: "level";
+        } | {
+            /** @enum {string} */
+            to: "end";
+        } | {
+            /** @enum {string} */
+            to: "over";
         };
         LegView: {
             address: string;
@@ -1080,6 +1671,16 @@ export interface components {
             /** @description By their own phone. */
             on_hold: boolean;
             role: components["schemas"]["Party"];
+        };
+        LevelPicture: {
+            /** @description It can be that none of its rules runs, and the next level follows. */
+            falls_through: boolean;
+            /** @description Where it stands in the file, counted from 1. */
+            line: number;
+            name: string;
+            /** @description Some call can come to it. */
+            reached: boolean;
+            rules: components["schemas"]["RulePicture"][];
         };
         /** @description One level that the call came to. */
         LevelTrace: {
@@ -1103,6 +1704,13 @@ export interface components {
             /** @description The rule that was executed, counted from 1; null where no condition held and the level was passed over. */
             taken?: number | null;
         };
+        /** @description An expectation that was not met. */
+        Miss: {
+            expected: string;
+            got: string;
+            line: number;
+            what: string;
+        };
         Muted: {
             /** Format: int64 */
             leg_id?: number | null;
@@ -1117,20 +1725,102 @@ export interface components {
             name?: string | null;
             role: components["schemas"]["Role"];
         };
+        /** @description Somebody who is to log in from now on. */
+        NewUserBody: {
+            /** @description The agent's number: for the role agent, and no other. */
+            agent?: string | null;
+            /** @description 1 to 64 small letters, digits, `.`, `_`, `-`, `@`. */
+            id: string;
+            language?: string | null;
+            /** @description As others read it; the same as `id` where it is left out. */
+            name?: string | null;
+            /** @description 8 to 256 characters. */
+            password: string;
+            role: components["schemas"]["UserRole"];
+            /** @description Ask for a code of an authenticator at each log-in. */
+            second_factor?: boolean;
+        };
+        /** @description A user, and what their authenticator is given: it is shown here and never again. */
+        NewUserView: {
+            /** @description `otpauth://…`, where a second factor was asked for. */
+            second_factor_url?: string | null;
+            user: components["schemas"]["UserView"];
+        };
         /**
          * @description Where the occupancy of a queue's agents lies, by the band that its settings call healthy.
          * @enum {string}
          */
         OccupancyBand: "below" | "within" | "above";
+        /** @description A file with its text. */
+        Opened: {
+            etag: string;
+            file: string;
+            kind: components["schemas"]["FileKind"];
+            /** @description The text that runs, where it is another one; null where no such file runs. */
+            running?: string | null;
+            text: string;
+        };
         /** @enum {string} */
         Outcome: "handled" | "abandoned" | "deterred" | "overflowed" | "callback" | "voicemail" | "self_service" | "failed";
         /** @enum {string} */
         Party: "caller" | "agent" | "expert" | "supervisor" | "outside" | "system";
+        /** @description A new password. */
+        PasswordBody: {
+            /** @description 8 to 256 characters. */
+            password: string;
+        };
+        /** @description One plan. */
+        Picture: {
+            language?: string | null;
+            /** @description In their order. */
+            levels: components["schemas"]["LevelPicture"][];
+            /** @description The numbers that reach it, with `X` for any digit. None: other plans run it. */
+            numbers: string[];
+            plan: string;
+            /** @description Its levels can be exhausted: the calling plan goes on, or the call counts as failed. */
+            returns: boolean;
+            /** @description The plans that run it. */
+            run_by: string[];
+        };
+        /** @description A file of a draft. */
+        PictureBody: {
+            changes?: components["schemas"]["Change"][];
+            /** @description The file whose plan is wanted. */
+            file: string;
+        };
+        /** @description The picture of a plan, or none where the file holds none. */
+        PictureOf: {
+            picture?: components["schemas"]["Picture"] | null;
+        };
         /**
          * @description Whether an expert can be asked now.
          * @enum {string}
          */
         Presence: "free" | "away" | "offline" | "busy" | "unknown";
+        /** @description Keys that the agent presses. */
+        Pressed: {
+            /** @description 1 to 32 of `0`-`9`, `*`, `#` and `A`-`D`. */
+            digits: string;
+            /** Format: int64 */
+            leg_id?: number | null;
+        };
+        PromptList: {
+            /** @description The centre's own first. */
+            languages: string[];
+            prompts: components["schemas"]["PromptView"][];
+        };
+        PromptView: {
+            /** @description By each language of the centre. */
+            heard: {
+                [key: string]: components["schemas"]["Heard"];
+            };
+            name: string;
+            takes: components["schemas"]["Take"][];
+            /** @description What it says, by language, where the catalogue tells. */
+            texts: {
+                [key: string]: string;
+            };
+        };
         /** @description A queue as it is, and its figures. */
         QueueNow: components["schemas"]["QueueView"] & {
             /** @description The figures of `/reports` since midnight where the centre is: calls that have ended, and agents until now. */
@@ -1143,6 +1833,10 @@ export interface components {
              */
             answer_within_ms: number;
             id: string;
+            /** @description What agents say to its callers, by language. */
+            script?: {
+                [key: string]: string;
+            };
             /** Format: int64 */
             wrap_up_ms: number;
         };
@@ -1338,12 +2032,45 @@ export interface components {
          * @enum {string}
          */
         Role: "callback" | "presence" | "agent" | "supervisor" | "operator" | "admin";
+        /** @description An earlier version that is to be used again. */
+        RollBackBody: {
+            /**
+             * Format: int64
+             * @description The entry whose files are wanted.
+             */
+            entry: number;
+            /** @description Of the files that it was compared with, from `/plans/versions/{id}`. */
+            etag: string;
+            note?: string | null;
+        };
         /**
          * @description What decides between two candidates. The first group is of contacts among which an agent chose, the second of agents
          *     among whom a contact chose.
          * @enum {string}
          */
         Rule: "only_one" | "priority" | "ageing" | "service_level" | "longest_wait" | "queue_preference" | "first_come" | "longest_idle" | "least_occupied" | "best_skill" | "round_robin" | "preferred_skills" | "preferred_agent" | "first_logged_in" | "lot";
+        RulePicture: {
+            /** @description The inputs by their names, as short texts; computed ones as their expressions. */
+            inputs: {
+                [key: string]: string;
+            };
+            /** @description It runs a plan of the operator's own. */
+            is_plan: boolean;
+            /** @description Where the call can go from here; none where it always ends here or is with somebody. */
+            leads: components["schemas"]["Lead"][];
+            /** @description Where it stands in the file, counted from 1. */
+            line: number;
+            /** @description Output to variable. */
+            out: {
+                [key: string]: string;
+            };
+            /** @description Some call can come to it. */
+            reached: boolean;
+            /** @description The module it runs, or the plan. */
+            runs: string;
+            /** @description Its condition; null where it has none and always holds. */
+            when?: string | null;
+        };
         /** @description One rule that was looked at. */
         RuleTrace: {
             /** @description Why the condition could not be worked out; it counts as false then. */
@@ -1359,6 +2086,14 @@ export interface components {
             /** @description Its condition; null where it has none and always holds. */
             when?: string | null;
         };
+        /** @description What became of the sample calls. */
+        Samples: {
+            differences: components["schemas"]["Difference"][];
+            different: number;
+            /** @description Calls that differ in ways that are not listed. */
+            not_listed: number;
+            tried: number;
+        };
         /** @description A queue of which an agent is a member in the hours of a calendar. */
         ScheduleView: {
             /**
@@ -1371,6 +2106,10 @@ export interface components {
             queue: string;
             /** @description The calendar's name. */
             schedule: string;
+        };
+        /** @description What an authenticator is given, as a QR code or by hand: it is shown here and never again. */
+        SecondFactor: {
+            url: string;
         };
         /** @description That somebody is logged in with a password. */
         Session: {
@@ -1400,6 +2139,8 @@ export interface components {
             /** @description The name for digest authentication. */
             user: string;
         };
+        /** @enum {string} */
+        SpokenOrTyped: "speech" | "keys";
         Supervision: {
             /** @description The supervisor's phone: `sip:201@pbx.example.com`, or with the address of a phone in a trunk's network. */
             leg: string;
@@ -1410,6 +2151,33 @@ export interface components {
          * @enum {string}
          */
         SupervisionMode: "listen" | "whisper" | "barge";
+        /** @description A sound file of a prompt. */
+        Take: {
+            /** @description Below the folder of prompts. */
+            file: string;
+            /** @description Null: the same in every language. */
+            language?: string | null;
+            /** @description Somebody recorded it; else a voice made it, and a recording takes its place. */
+            recorded: boolean;
+            /** Format: int64 */
+            size: number;
+        };
+        /** @description One test that was run. */
+        TestVerdict: {
+            file: string;
+            line: number;
+            misses: components["schemas"]["Miss"][];
+            name: string;
+            ok: boolean;
+            /** @description The plan or bot it stands in. */
+            plan: string;
+        };
+        /** @description The tests of a draft. */
+        Tested: {
+            /** @description Every test passed. */
+            ok: boolean;
+            tests: components["schemas"]["TestVerdict"][];
+        };
         /** @description What is known of a token without its secret. */
         TokenInfo: {
             /** @description The agent it acts for; set for the role agent alone. */
@@ -1426,10 +2194,36 @@ export interface components {
         TokenList: {
             tokens: components["schemas"]["TokenInfo"][];
         };
-        /** @description How an expert is. */
+        /** @description A traced call, for machines. */
         Told: {
-            /** @description `free`, `away`, `offline` or `busy`; `unknown` takes back what was said. */
-            state: components["schemas"]["Presence"];
+            /** Format: date-time */
+            at: string;
+            conversations: components["schemas"]["Conversation"][];
+            /** @description Keys that nothing asked for. */
+            digits_left: string;
+            /** @description `system`, `agent` or `caller` */
+            ended_by: string;
+            from: string;
+            /** @description The prompts that the caller hears, in order. */
+            heard: string[];
+            language: string;
+            levels: components["schemas"]["LevelTrace"][];
+            /** @description Sentences that nobody listened for. */
+            not_said: string[];
+            /**
+             * Format: int64
+             * @description Rules and levels that are not listed because there are too many.
+             */
+            omitted: number;
+            outcome: components["schemas"]["Outcome"];
+            plan: string;
+            queue?: string | null;
+            /** Format: int32 */
+            sip_status: number;
+            /** @description Who answers, where the call is brought to somebody outside of queues. */
+            target?: string | null;
+            to: string;
+            trunk?: string | null;
         };
         /** @description The decisions of one call's plan, in order. */
         Trace: {
@@ -1441,6 +2235,33 @@ export interface components {
              * @description Levels, conditions and decisions that are not listed because the trace was full.
              */
             omitted?: number;
+        };
+        /** @description A call that nobody makes. */
+        TraceBody: {
+            /**
+             * Format: date-time
+             * @description When; now where it is left out.
+             */
+            at?: string | null;
+            changes?: components["schemas"]["Change"][];
+            /** @description The keys that the caller presses, such as `1 2 3#`. */
+            digits?: string;
+            /** @description Who calls; left out: the number is withheld. */
+            from?: string;
+            language?: string | null;
+            /**
+             * @description What becomes of waiting in a queue, by its id: `answered` (where nothing is said), `full`, `timed_out`,
+             *     `too_long`, or `left:0` with the key by which the caller leaves.
+             */
+            queues?: {
+                [key: string]: string;
+            };
+            /** @description What the caller says, one sentence after the other. */
+            say?: string[];
+            /** @description The number that is dialled. */
+            to: string;
+            /** @description The trunk by which it comes; the first one that offers the number's plan where it is left out. */
+            trunk?: string | null;
         };
         TransferTo: {
             briefing?: components["schemas"]["Briefing"] | null;
@@ -1454,8 +2275,94 @@ export interface components {
             /** @description `expert:301`, `agent:205`, `queue:support` or `tel:+33…` */
             to: string;
         };
+        /** @description One turn of a conversation. */
+        Turn: {
+            /**
+             * Format: int64
+             * @description Since the conversation began.
+             */
+            at_ms: number;
+            by: components["schemas"]["SpokenOrTyped"];
+            /**
+             * Format: float
+             * @description The recogniser's own, 0 to 1.
+             */
+            confidence?: number | null;
+            /** @description What it was taken for, and how likely that is. */
+            intent?: [
+                string,
+                number
+            ] | null;
+            /** @description What was heard, without what is private. */
+            text: string;
+            /** @enum {string} */
+            who: "caller";
+        } | {
+            /** Format: int64 */
+            at_ms: number;
+            /** @description The names of the prompts. */
+            prompts: string[];
+            /** @enum {string} */
+            who: "bot";
+        };
+        /** @description Everybody who may log in, by name. */
+        UserList: {
+            users: components["schemas"]["UserView"][];
+        };
+        /** @description What is to be otherwise; what is left out stays. */
+        UserPatch: {
+            /** @description Null with a role that has no number. */
+            agent?: string | null;
+            /** @description They may not log in, until this is false again. */
+            disabled?: boolean | null;
+            language?: string | null;
+            name?: string | null;
+            role?: components["schemas"]["UserRole"] | null;
+        };
+        /**
+         * @description What a person may do who logs in with a password; each role may do all that the ones before it may.
+         * @enum {string}
+         */
+        UserRole: "agent" | "supervisor" | "operator" | "admin";
+        /** @description Somebody who may log in. */
+        UserView: {
+            agent?: string | null;
+            /** @description They stand in the configuration and are changed there. */
+            configured: boolean;
+            /**
+             * Format: date-time
+             * @description Null for those of the configuration.
+             */
+            created_at?: string | null;
+            /** @description They may not log in for now. */
+            disabled: boolean;
+            /** @description The name they log in with. */
+            id: string;
+            language?: string | null;
+            /** @description As others read it. */
+            name: string;
+            role: components["schemas"]["UserRole"];
+            /** @description A code of an authenticator is asked for. */
+            second_factor: boolean;
+            /** @description Where they are logged in now. */
+            sessions: number;
+        };
         /** @enum {string} */
         Verdict: "true" | "false" | "error";
+        /** @description The files as an entry left them, beside those of now. */
+        Version: {
+            /** @description The files that are otherwise now; putting the version back changes these. */
+            differs: components["schemas"]["FileChange"][];
+            /** @description Of the files as they are now: to be given when the version is put back. */
+            etag: string;
+            /** Format: int64 */
+            id: number;
+        };
+        /** @description The text of a file then. */
+        VersionText: {
+            file: string;
+            text: string;
+        };
         /** @description Messages that callers have left. */
         Voicemails: {
             voicemails: components["schemas"]["Recording"][];
@@ -1505,6 +2412,12 @@ export interface components {
          * @enum {string}
          */
         Wished: "in_call" | "on_the_web" | "abandoned";
+        /** @description One thing that is said otherwise. */
+        WrittenChange: {
+            /** @description `plan front-desk`, `queue sales` */
+            subject: string;
+            text: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1678,6 +2591,30 @@ export interface operations {
             };
         };
     };
+    audit: {
+        parameters: {
+            query?: {
+                /** @description Only entries before this one. */
+                before?: number;
+                /** @description At most so many, 1 to 200; 50 where it is left out. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+        };
+    };
     callbacks: {
         parameters: {
             query?: never;
@@ -1819,6 +2756,67 @@ export interface operations {
             };
             /** @description No such call is up */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description call_id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Answering"] | null;
+            };
+        };
+        responses: {
+            /** @description It was asked; the call tells when it has answered. `leg_id` is its leg */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An agent, and not their call */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such call */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No phone rings, or it does not answer when asked: `phone_cannot` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No agent is named */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2138,6 +3136,69 @@ export interface operations {
             };
             /** @description No such call */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    digits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description call_id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pressed"];
+            };
+        };
+        responses: {
+            /** @description The call as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description An agent, and not on this call */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such call */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody talks on this call */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No keys, too many, or no keys of a telephone */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2849,6 +3910,564 @@ export interface operations {
             };
         };
     };
+    files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+        };
+    };
+    activate_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActivateBody"];
+            };
+        };
+        responses: {
+            /** @description Taken */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activated"];
+                };
+            };
+            /** @description A file is not as it was opened; nothing was done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The files have faults; nothing was done */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The draft names what is no plan or bot, or is too large */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    compare_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Compared"];
+                };
+            };
+            /** @description The files have faults */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    open_file: {
+        parameters: {
+            query: {
+                /** @description The file, as `/plans` lists it. */
+                file: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Of the text */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opened"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    draw_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureOf"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The files have faults */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    roll_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollBackBody"];
+            };
+        };
+        responses: {
+            /** @description Taken */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activated"];
+                };
+            };
+            /** @description No such entry, or its files are not known */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Files have changed since they were compared; nothing was done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing to put back, or the files have faults */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    file_schema: {
+        parameters: {
+            query: {
+                kind: components["schemas"]["FileKind"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON schema, draft 7 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    test_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            /** @description The files have faults */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trace_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TraceBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
+                };
+            };
+            /** @description No plan has the number, or there is no such trunk */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The files have faults */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry of the audit */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description No such entry, or its files are not known */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    version_file: {
+        parameters: {
+            query: {
+                /** @description The file, as `/plans` lists it. */
+                file: string;
+            };
+            header?: never;
+            path: {
+                /** @description The entry of the audit */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionText"];
+                };
+            };
+            /** @description No such entry or file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    prompts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptList"];
+                };
+            };
+        };
+    };
+    prompt_sound: {
+        parameters: {
+            query: {
+                /** @description The prompt, such as `menu` or `music/default`. */
+                name: string;
+                /** @description The language; left out for a sound that is the same in every one. */
+                language?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description WAV, FLAC, Ogg, MP3 or M4A */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": unknown;
+                };
+            };
+            /** @description No such sound */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    record_prompt: {
+        parameters: {
+            query: {
+                /** @description The prompt, such as `menu` or `music/default`. */
+                name: string;
+                /** @description The language; left out for a sound that is the same in every one. */
+                language?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            /** @description Callers hear it */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is a recording of another kind, which is to be removed first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No sound, too short, too long; or no such language or name */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_recording: {
+        parameters: {
+            query: {
+                /** @description The prompt, such as `menu` or `music/default`. */
+                name: string;
+                /** @description The language; left out for a sound that is the same in every one. */
+                language?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such sound */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A voice made it; there is no recording */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     queues: {
         parameters: {
             query?: never;
@@ -3299,6 +4918,319 @@ export interface operations {
                 content?: never;
             };
             /** @description No such token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+        };
+    };
+    add_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUserBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewUserView"];
+                };
+            };
+            /** @description There is a user of that name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Name, role, number or password do not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name they log in with */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description They stand in the configuration, or it is you */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name they log in with */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description They stand in the configuration, or it is you */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Role and number do not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name they log in with */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordBody"];
+            };
+        };
+        responses: {
+            /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description They stand in the configuration */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too short or too long */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name they log in with */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description They stand in the configuration */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name they log in with */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description They stand in the configuration */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name they log in with */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description None is left */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such user */
             404: {
                 headers: {
                     [name: string]: unknown;

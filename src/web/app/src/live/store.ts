@@ -58,7 +58,8 @@ async function readLists(): Promise<number> {
     ok(api.GET('/experts', soon())),
   ]);
   batch(() => {
-    calls.value = byId(theCalls.calls, (call) => call.call_id);
+    // A pair is a list to the client's types.
+    calls.value = byId(theCalls.calls as Call[], (call) => call.call_id);
     agents.value = byId(theAgents.agents, (agent) => agent.id);
     queues.value = byId(theQueues.queues, (queue) => queue.id);
     callbacks.value = byId(theCallbacks.callbacks, (callback) => callback.callback_id);

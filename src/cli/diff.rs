@@ -1,9 +1,6 @@
 //! `relais diff`: what a change of the files changes for callers: what the files say otherwise, and which sample calls
 //! go otherwise.
 
-mod calls;
-mod written;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,10 +8,10 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{BAD_USAGE, DiffArgs, FAILED, count, plain, print_findings};
+use crate::bench::calls::{self, Samples};
+use crate::bench::written::{self, Change};
 use crate::config::{self, Loaded, Overrides};
 use crate::time::Wall;
-use calls::Samples;
-use written::Change;
 
 /// Exit code 0 where nothing differs, 1 where something does, 2 where one of the two is no valid configuration.
 pub fn run(args: &DiffArgs) -> ExitCode {
@@ -22,7 +19,7 @@ pub fn run(args: &DiffArgs) -> ExitCode {
         return ExitCode::from(BAD_USAGE);
     };
     let changes = written::compare(&before, &after);
-    let samples = calls::compare(&before, &after, Wall::now());
+    let samples = calls::compare(&before, &after, Wall::now(), None);
     let same = changes.is_empty() && samples.differences.is_empty();
     // Whoever reads may have gone; the exit code says the rest.
     let _ = match args.json {

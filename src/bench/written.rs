@@ -5,12 +5,14 @@ use std::path::Path;
 
 use serde::Serialize;
 use toml::{Table, Value};
+use utoipa::ToSchema;
 
 use crate::config::Loaded;
 use crate::prompts::Index;
 
 /// One thing that is said otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WrittenChange)]
 pub struct Change {
     /// `plan front-desk`, `queue sales`
     pub subject: String,

@@ -2,11 +2,12 @@
 //! keys that the plans offer, with agents who answer and with none.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::cli::trace::trunk_that_offers;
+use super::trace::trunk_that_offers;
 use crate::config::Loaded;
 use crate::dialplan::driver::{Course, End, Scenario, drive};
 use crate::dialplan::{Plan, QueueOutcome, Value};
@@ -18,7 +19,8 @@ const MOST_KEYS: usize = 40;
 const MOST_CALLERS: usize = 6;
 const MOST_LISTED: usize = 25;
 
-#[derive(Debug, Default, Serialize)]
+/// What became of the sample calls.
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Samples {
     pub tried: usize,
     pub different: usize,
@@ -28,7 +30,7 @@ pub struct Samples {
 }
 
 /// Calls to one number that differ in the same way.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Difference {
     pub to: String,
     pub before: String,
@@ -38,7 +40,8 @@ pub struct Difference {
     pub example: String,
 }
 
-pub fn compare(before: &Loaded, after: &Loaded, now: Wall) -> Samples {
+/// Tries the calls on both sides; after `until` no more of them are tried.
+pub fn compare(before: &Loaded, after: &Loaded, now: Wall, until: Option<Instant>) -> Samples {
     let sides = [before, after];
     let mut samples = Samples::default();
     let mut found: BTreeMap<(String, String, String), Difference> = BTreeMap::new();
@@ -47,7 +50,7 @@ pub fn compare(before: &Loaded, after: &Loaded, now: Wall) -> Samples {
         let plans: Vec<&Plan> =
             sides.iter().filter_map(|side| side.plans.find(&to, &[]).and_then(|plan| side.plans.get(&plan))).collect();
         for call in grid(&to, &plans, &times) {
-            if samples.tried >= MOST_CALLS {
+            if samples.tried >= MOST_CALLS || until.is_some_and(|until| Instant::now() >= until) {
                 break;
             }
             samples.tried += 1;
@@ -223,7 +226,7 @@ mod tests {
     #[test]
     fn the_same_files_give_the_same_calls() {
         let demo = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/demo/relais.toml"));
-        let samples = compare(&demo, &demo, now());
+        let samples = compare(&demo, &demo, now(), None);
         assert!(samples.tried > 100 && samples.different == 0, "{samples:?}");
     }
 
@@ -237,7 +240,7 @@ mod tests {
             "1 = \"sales\", 2 = \"support\"",
             "1 = \"support\", 2 = \"sales\"",
         ));
-        let samples = compare(&demo, &other, now());
+        let samples = compare(&demo, &other, now(), None);
         let to: BTreeSet<&str> = samples.differences.iter().map(|difference| difference.to.as_str()).collect();
         assert_eq!(to, BTreeSet::from(["601"]), "{samples:?}");
         let swapped =
@@ -254,7 +257,7 @@ mod tests {
         let before = load(&path);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen("09:00-18:00", "09:00-17:30", 1)).unwrap();
-        let samples = compare(&before, &load(&path), now());
+        let samples = compare(&before, &load(&path), now(), None);
         assert!(samples.different > 0 && samples.different < samples.tried / 2, "{samples:?}");
         let first = &samples.differences[0];
         assert_eq!(first.to, "611");
