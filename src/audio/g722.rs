@@ -126,18 +126,85 @@ impl Band {
     }
 }
 
-/// Both bands and the memory of the QMF.
+/// The two bands of a stream, 8 kHz each, without the filters: what an encoder and the decoder at its other end both keep.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
-    x: [i32; 24],
+pub struct SubBands {
     low: Band,
     high: Band,
 }
 
+impl SubBands {
+    pub fn new() -> Self {
+        // At reset nb is 0, whose linear values are these (Table 15).
+        SubBands { low: Band::new(32), high: Band::new(8) }
+    }
+
+    /// One sample of each band, lower and higher, for one octet.
+    pub fn decode(&mut self, octet: u8) -> [i32; 2] {
+        [SubBands::decode_low(&mut self.low, octet & 0x3f), SubBands::decode_high(&mut self.high, octet >> 6)]
+    }
+
+    /// The octet for one sample of each band.
+    pub fn encode(&mut self, [low, high]: [i32; 2]) -> u8 {
+        SubBands::encode_high(&mut self.high, high) << 6 | SubBands::encode_low(&mut self.low, low)
+    }
+
+    fn encode_low(band: &mut Band, x: i32) -> u8 {
+        let el = saturate(x - band.s);
+        let wd = if el >= 0 { el } else { -(el + 1) };
+        let level = (1..30).find(|level| wd < (Q6[*level] * band.det) >> 12).unwrap_or(30);
+        let code = if el < 0 { ILN[level] } else { ILP[level] };
+        let coarse = usize::from(code >> 2);
+        let dl = (band.det * QM4[coarse]) >> 15;
+        band.scale(WL[usize::from(RL42[coarse])], NBL_MAX, 8);
+        band.adapt(dl);
+        code
+    }
+
+    fn encode_high(band: &mut Band, x: i32) -> u8 {
+        let eh = saturate(x - band.s);
+        let wd = if eh >= 0 { eh } else { -(eh + 1) };
+        let outer = wd >= (564 * band.det) >> 12;
+        let code: u8 = match (eh < 0, outer) {
+            (true, false) => 1,
+            (true, true) => 0,
+            (false, false) => 3,
+            (false, true) => 2,
+        };
+        let dh = (band.det * QM2[usize::from(code)]) >> 15;
+        band.scale(WH[usize::from(RH2[usize::from(code)])], NBH_MAX, 10);
+        band.adapt(dh);
+        code
+    }
+
+    fn decode_low(band: &mut Band, code: u8) -> i32 {
+        let r = (band.s + ((band.det * QM6[usize::from(code)]) >> 15)).clamp(-16384, 16383);
+        let coarse = usize::from(code >> 2);
+        let dl = (band.det * QM4[coarse]) >> 15;
+        band.scale(WL[usize::from(RL42[coarse])], NBL_MAX, 8);
+        band.adapt(dl);
+        r
+    }
+
+    fn decode_high(band: &mut Band, code: u8) -> i32 {
+        let dh = (band.det * QM2[usize::from(code)]) >> 15;
+        let r = (dh + band.s).clamp(-16384, 16383);
+        band.scale(WH[usize::from(RH2[usize::from(code)])], NBH_MAX, 10);
+        band.adapt(dh);
+        r
+    }
+}
+
+/// Both bands and the memory of the QMF.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct State {
+    x: [i32; 24],
+    bands: SubBands,
+}
+
 impl State {
     fn new() -> Self {
-        // At reset nb is 0, whose linear values are these (Table 15).
-        State { x: [0; 24], low: Band::new(32), high: Band::new(8) }
+        State { x: [0; 24], bands: SubBands::new() }
     }
 
     /// Takes two samples in and gives the filter's two halves.
@@ -165,39 +232,8 @@ impl Encoder {
 
     /// One octet for two samples.
     pub fn encode(&mut self, first: i16, second: i16) -> u8 {
-        let state = &mut self.0;
-        let (even, odd) = state.qmf(i32::from(first), i32::from(second));
-        let low = Encoder::lower(&mut state.low, (even + odd) >> 14);
-        let high = Encoder::higher(&mut state.high, (even - odd) >> 14);
-        high << 6 | low
-    }
-
-    fn lower(band: &mut Band, x: i32) -> u8 {
-        let el = saturate(x - band.s);
-        let wd = if el >= 0 { el } else { -(el + 1) };
-        let level = (1..30).find(|level| wd < (Q6[*level] * band.det) >> 12).unwrap_or(30);
-        let code = if el < 0 { ILN[level] } else { ILP[level] };
-        let coarse = usize::from(code >> 2);
-        let dl = (band.det * QM4[coarse]) >> 15;
-        band.scale(WL[usize::from(RL42[coarse])], NBL_MAX, 8);
-        band.adapt(dl);
-        code
-    }
-
-    fn higher(band: &mut Band, x: i32) -> u8 {
-        let eh = saturate(x - band.s);
-        let wd = if eh >= 0 { eh } else { -(eh + 1) };
-        let outer = wd >= (564 * band.det) >> 12;
-        let code: u8 = match (eh < 0, outer) {
-            (true, false) => 1,
-            (true, true) => 0,
-            (false, false) => 3,
-            (false, true) => 2,
-        };
-        let dh = (band.det * QM2[usize::from(code)]) >> 15;
-        band.scale(WH[usize::from(RH2[usize::from(code)])], NBH_MAX, 10);
-        band.adapt(dh);
-        code
+        let (even, odd) = self.0.qmf(i32::from(first), i32::from(second));
+        self.0.bands.encode([(even + odd) >> 14, (even - odd) >> 14])
     }
 }
 
@@ -211,28 +247,9 @@ impl Decoder {
 
     /// Two samples for one octet.
     pub fn decode(&mut self, octet: u8) -> [i16; 2] {
-        let state = &mut self.0;
-        let low = Decoder::lower(&mut state.low, octet & 0x3f);
-        let high = Decoder::higher(&mut state.high, octet >> 6);
-        let (second, first) = state.qmf(low + high, low - high);
+        let [low, high] = self.0.bands.decode(octet);
+        let (second, first) = self.0.qmf(low + high, low - high);
         [saturate(second >> 11) as i16, saturate(first >> 11) as i16]
-    }
-
-    fn lower(band: &mut Band, code: u8) -> i32 {
-        let r = (band.s + ((band.det * QM6[usize::from(code)]) >> 15)).clamp(-16384, 16383);
-        let coarse = usize::from(code >> 2);
-        let dl = (band.det * QM4[coarse]) >> 15;
-        band.scale(WL[usize::from(RL42[coarse])], NBL_MAX, 8);
-        band.adapt(dl);
-        r
-    }
-
-    fn higher(band: &mut Band, code: u8) -> i32 {
-        let dh = (band.det * QM2[usize::from(code)]) >> 15;
-        let r = (dh + band.s).clamp(-16384, 16383);
-        band.scale(WH[usize::from(RH2[usize::from(code)])], NBH_MAX, 10);
-        band.adapt(dh);
-        r
     }
 }
 
@@ -272,7 +289,7 @@ mod tests {
 
     /// The other codec begins with scale factors of 0 where the Recommendation has 32 and 8.
     fn unscaled() -> State {
-        State { low: Band::new(0), high: Band::new(0), ..State::new() }
+        State { bands: SubBands { low: Band::new(0), high: Band::new(0) }, ..State::new() }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub use codec::{Decoder, Encoder, sample_rate_hz};
 pub use conceal::Concealer;
 pub use dtmf::{DtmfDetector, dtmf_frequencies};
 pub use endpoint::{EndPointer, Turn, level};
+pub use g722::SubBands;
 pub use mix::Mixer;
 pub use resample::{AudioError, Downsampler, Resampler, Upsampler};
 pub use tone::Tone;

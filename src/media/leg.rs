@@ -12,6 +12,7 @@ use crate::rtp::{Conditions, EventReceiver, EventSender, ReceiveStats, RtcpTimer
 use crate::settings::Codec;
 use crate::time::Instant;
 
+use super::crossing::Recent;
 use super::listening::Hearer;
 use super::outgoing::Outgoing;
 use super::overlay::Overlay;
@@ -56,6 +57,8 @@ pub(super) struct Leg {
     /// What is mixed into that which the leg hears.
     pub over: Option<Box<Overlay>>,
     pub seam: Seam,
+    /// What its far end said of late, in G.722.
+    pub came: Option<Box<Recent>>,
     pub keys: Option<Box<Keys>>,
     /// Nobody is sent the keys of this leg's far end.
     pub keeps_keys: bool,

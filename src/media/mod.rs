@@ -3,6 +3,7 @@
 //! `worker` decides and is tested without sockets; `thread` drives one worker with epoll and the clock; `stock` keeps
 //! bound ports ahead of need.
 
+mod crossing;
 mod error;
 mod io;
 mod leg;

@@ -1,5 +1,6 @@
 //! Where what a leg is sent comes from another source than before: from a voice to music, from a relayed voice to a mix.
-//! In G.711 every octet is a sample, so the step between the two can be taken out of the packet as it is.
+//! In G.711 every octet is a sample, so the step between the two can be taken out of the packet as it is. What an octet of
+//! G.722 says depends on all that went before: there the far end's decoder is led over from the one stream to the other.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::audio::{Decoder, Encoder};
 use crate::settings::Codec;
 use crate::time::Instant;
 
+use super::crossing::{Crossing, Recent};
 use super::voice::{MAX_PTIME_OCTETS, fade};
 
 /// After a longer pause nothing is left to go on from.
@@ -31,14 +33,31 @@ struct Tail {
     at: Instant,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Of a leg that speaks G.722.
+#[derive(Debug, Default)]
+struct Wide {
+    sent: Recent,
+    crossing: Option<Crossing>,
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Seam {
     tail: Option<Tail>,
     /// The source is the same and yet goes on elsewhere.
     torn: bool,
+    wide: Option<Box<Wide>>,
 }
 
 impl Seam {
+    /// The codec of the leg from now on.
+    pub fn set_codec(&mut self, codec: Codec) {
+        if codec != Codec::G722 {
+            self.wide = None;
+        } else if self.wide.is_none() {
+            self.wide = Some(Box::default());
+        }
+    }
+
     /// The same source does not go on where it was.
     pub fn tear(&mut self) {
         self.torn = true;
@@ -46,18 +65,46 @@ impl Seam {
 
     /// Whether this payload does not go on from the last one, and so is to be given to `close`.
     pub fn is_open(&self, source: Source, codec: Codec, now: Instant) -> bool {
-        codec != Codec::G722
-            && self.tail.is_some_and(|tail| {
-                (self.torn || tail.source != source) && tail.codec == codec && now.since(tail.at) < PAUSE
-            })
+        let Some(tail) = self.tail.filter(|tail| tail.codec == codec) else { return false };
+        let parted = self.torn || tail.source != source;
+        match codec {
+            // A decoder of G.722 is where it was, however long nothing came.
+            Codec::G722 => parted || self.wide.as_ref().is_some_and(|wide| wide.crossing.is_some()),
+            _ => parted && now.since(tail.at) < PAUSE,
+        }
     }
 
-    /// Takes the step out of the beginning of a payload.
-    pub fn close(&self, payload: &mut [u8]) {
-        let Some(Tail { codec, octet, .. }) = self.tail else { return };
-        let mut decoder = Decoder::new(codec);
+    /// Takes the step out of the beginning of a payload. `before` is what came from its source of late, where that is known.
+    pub fn close(&mut self, source: Source, payload: &mut [u8], before: Option<&Recent>, now: Instant) {
+        let Some(tail) = self.tail else { return };
+        if tail.codec != Codec::G722 {
+            return tail.close(payload);
+        }
+        let Some(wide) = &mut self.wide else { return };
+        if self.torn || tail.source != source {
+            let silent = now.since(tail.at) >= PAUSE;
+            wide.crossing = Some(Crossing::new(&wide.sent, before, silent));
+        }
+        if wide.crossing.as_mut().is_some_and(|crossing| crossing.lead(payload)) {
+            wide.crossing = None;
+        }
+    }
+
+    /// A payload was sent.
+    pub fn sent(&mut self, source: Source, codec: Codec, payload: &[u8], now: Instant) {
+        self.torn = false;
+        self.tail = payload.last().map(|octet| Tail { source, codec, octet: *octet, at: now });
+        if let Some(wide) = &mut self.wide {
+            wide.sent.push(payload);
+        }
+    }
+}
+
+impl Tail {
+    fn close(self, payload: &mut [u8]) {
+        let mut decoder = Decoder::new(self.codec);
         let mut last = [0i16];
-        decoder.decode(&[octet], &mut last);
+        decoder.decode(&[self.octet], &mut last);
         let mut pcm = [0i16; MAX_PTIME_OCTETS];
         let count = payload.len().min(fade(false));
         let Some(pcm) = pcm.get_mut(..count) else { return };
@@ -67,13 +114,7 @@ impl Seam {
             let sum = i32::from(*sample) + step * (count as i32 - at) / count as i32;
             *sample = sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
         }
-        Encoder::new(codec).encode(pcm, payload);
-    }
-
-    /// A payload was sent.
-    pub fn sent(&mut self, source: Source, codec: Codec, payload: &[u8], now: Instant) {
-        self.torn = false;
-        self.tail = payload.last().map(|octet| Tail { source, codec, octet: *octet, at: now });
+        Encoder::new(self.codec).encode(pcm, payload);
     }
 }
 
@@ -94,7 +135,7 @@ mod tests {
             seam.sent(Source::Relay(1), codec, &encoded(codec, 8_000), Instant(0));
             assert!(seam.is_open(Source::Mix, codec, Instant(20_000_000)));
             let mut payload = encoded(codec, -8_000);
-            seam.close(&mut payload);
+            seam.close(Source::Mix, &mut payload, None, Instant(20_000_000));
             let mut pcm = [0; 160];
             Decoder::new(codec).decode(&payload, &mut pcm);
             assert!((i32::from(pcm[0]) - 8_000).abs() < 300, "{}", pcm[0]);

@@ -377,6 +377,7 @@ impl<Io: MediaIo> Worker<Io> {
             aside: None,
             over: None,
             seam: Seam::default(),
+            came: None,
             keys: None,
             keeps_keys: false,
             called: Instant(0),
@@ -418,6 +419,8 @@ impl<Io: MediaIo> Worker<Io> {
         let codec = stream.codec;
         let in_band = stream.receive_event_type.is_none();
         leg.stream = Some(stream);
+        leg.seam.set_codec(codec);
+        leg.came = (codec == Codec::G722).then(|| leg.came.take().unwrap_or_default());
         if !expected && leg.expects_media() {
             leg.heard_at = now;
             leg.dead_told = false;

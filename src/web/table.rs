@@ -96,6 +96,11 @@ impl Table {
         loaded.0 != self.stamp()
     }
 
+    /// The same, looked at each time it is asked.
+    pub fn has_changed_by_now(&self) -> bool {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).0 != self.stamp()
+    }
+
     fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.json", self.what))
     }

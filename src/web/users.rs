@@ -269,7 +269,7 @@ impl Users {
 
     /// Those of the users' file, by name.
     pub fn list(&self) -> Vec<Stored> {
-        self.reload_if_changed();
+        self.reload_if(self.table.has_changed());
         self.known.load().values().cloned().collect()
     }
 
@@ -281,7 +281,7 @@ impl Users {
 
     /// Looks at what somebody gave who wants to log in. Takes some hundredths of a second of a core, whoever it is.
     pub fn log_in(&self, id: &str, password: &str, code: Option<&str>, now: Wall) -> LogIn {
-        self.reload_if_changed();
+        self.reload_if(self.table.has_changed_by_now());
         let id = id.trim().to_ascii_lowercase();
         let known = self.known.load();
         let stored = known.get(&id);
@@ -303,7 +303,7 @@ impl Users {
 
     /// A user as they are now; `None` where there is no such user any more.
     pub fn person(&self, id: &str) -> Option<Person> {
-        self.reload_if_changed();
+        self.reload_if(self.table.has_changed());
         match self.known.load().get(id) {
             Some(user) => (!user.disabled).then(|| user.person()),
             None => self.configured_person(id, None),
@@ -361,10 +361,8 @@ impl Users {
         Ok(self.table.read(take)?)
     }
 
-    fn reload_if_changed(&self) {
-        if self.table.has_changed()
-            && let Err(error) = self.reload()
-        {
+    fn reload_if(&self, changed: bool) {
+        if changed && let Err(error) = self.reload() {
             tracing::error!("users stay as they were: {error}");
         }
     }
@@ -536,6 +534,16 @@ mod tests {
         server.table.age();
         assert_eq!(server.person("ada"), None);
         assert!(matches!(line.remove("ada"), Err(UserError::Unknown(_))));
+    }
+
+    #[test]
+    fn who_was_just_added_by_another_process_logs_in_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Users::open(folder.path()).unwrap();
+        let line = Users::open(folder.path()).unwrap();
+        assert_eq!(server.log_in("ada", "correct horse", None, now()), LogIn::Refused);
+        line.add(wanted("ada", UserRole::Admin, None), now()).unwrap();
+        assert!(matches!(server.log_in("ada", "correct horse", None, now()), LogIn::Welcome(_)));
     }
 
     #[test]

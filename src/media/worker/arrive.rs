@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::bridge::{Digit, DigitSource, Group, MediaEvent};
+use crate::media::crossing::Recent;
 use crate::media::io::{Flow, MediaIo};
 use crate::media::leg::{Hearing, Key, Leg};
 use crate::media::seam::Source;
@@ -84,6 +85,8 @@ impl<Io: MediaIo> Worker<Io> {
 
     /// Sends the packet to every leg that hears this one alone and in the same codec.
     fn relay(&mut self, place: u32, kind: Kind, header: &Header, octets: usize, datagram: &mut [u8], now: Instant) {
+        // Taken out while its listeners are served, and put back: a pointer moves.
+        let mut came = self.leg_mut(place).and_then(|leg| leg.came.take());
         let mut at = 0;
         while let Some(&listener) = self.leg(place).and_then(|leg| leg.relay_to.get(at)) {
             at += 1;
@@ -101,8 +104,9 @@ impl<Io: MediaIo> Worker<Io> {
             let Some(header) = leg.out.relayed(place, header, payload_type, octets, now) else { continue };
             rewrite(datagram, &header);
             let mut own = [0u8; Header::LEN + MAX_PTIME_OCTETS];
+            let from = From { source: Source::Relay(place), before: came.as_deref() };
             let datagram = match kind {
-                Kind::Audio => seamless(leg, Source::Relay(place), codec, datagram, &mut own, now),
+                Kind::Audio => seamless(leg, &from, codec, datagram, &mut own, now),
                 Kind::Event => &*datagram,
             };
             if kind == Kind::Audio
@@ -113,6 +117,12 @@ impl<Io: MediaIo> Worker<Io> {
             }
             self.tally.relayed += 1;
             self.send(listener, Flow::Rtp, to, datagram);
+        }
+        if let (Kind::Audio, Some(came), Some(view)) = (kind, &mut came, Header::parse(datagram)) {
+            came.push(view.payload);
+        }
+        if let Some(leg) = self.leg_mut(place) {
+            leg.came = came;
         }
     }
 
@@ -180,27 +190,33 @@ impl<Io: MediaIo> Worker<Io> {
     }
 }
 
+/// Where a packet comes from, and what came from there before it.
+struct From<'a> {
+    source: Source,
+    before: Option<&'a Recent>,
+}
+
 /// The packet as this leg is sent it. The first one after another source is a copy without the step between the two.
 fn seamless<'a>(
     leg: &mut Leg,
-    source: Source,
+    from: &From<'_>,
     codec: Codec,
     datagram: &'a [u8],
     own: &'a mut [u8],
     now: Instant,
 ) -> &'a [u8] {
     let Some(View { header, payload }) = Header::parse(datagram) else { return datagram };
-    let open = leg.seam.is_open(source, codec, now);
+    let open = leg.seam.is_open(from.source, codec, now);
     let end = Header::LEN + payload.len();
     let Some(copy) = own.get_mut(..end).filter(|_| open) else {
-        leg.seam.sent(source, codec, payload, now);
+        leg.seam.sent(from.source, codec, payload, now);
         return datagram;
     };
     header.write(copy);
     let rest = copy.get_mut(Header::LEN..).unwrap_or_default();
     rest.copy_from_slice(payload);
-    leg.seam.close(rest);
-    leg.seam.sent(source, codec, rest, now);
+    leg.seam.close(from.source, rest, from.before, now);
+    leg.seam.sent(from.source, codec, rest, now);
     copy
 }
 

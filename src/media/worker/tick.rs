@@ -114,7 +114,7 @@ impl<Io: MediaIo> Worker<Io> {
         let length = header.write(packet)? + octets;
         let payload = packet.get_mut(Header::LEN..length).unwrap_or_default();
         if leg.seam.is_open(source, codec, due) {
-            leg.seam.close(payload);
+            leg.seam.close(source, payload, None, due);
         }
         leg.seam.sent(source, codec, payload, due);
         if let Some(hearer) = &mut leg.hearer {

@@ -97,6 +97,52 @@ fn who_comes_and_goes_makes_no_step_in_what_the_others_hear() {
     }
 }
 
+/// What a far end hears, decoded in one go.
+fn heard(sent: &[Sent], codec: Codec) -> Vec<i32> {
+    let mut decoder = Decoder::new(codec);
+    let mut audio = Vec::new();
+    for sent in sent {
+        let mut pcm = [0i16; 960];
+        let samples = decoder.decode(sent.payload(), &mut pcm);
+        audio.extend(pcm[..samples].iter().map(|sample| i32::from(*sample)));
+    }
+    audio
+}
+
+#[test]
+fn a_soft_voice_after_a_loud_one_is_soft_from_its_first_word_and_a_loud_one_whole() {
+    for codec in [Codec::Pcmu, Codec::G722] {
+        for phase in 0..8 {
+            let mut bench = Bench::new();
+            (1..=4).for_each(|leg| bench.open(leg, stream(leg, codec)));
+            let mut speakers: Vec<_> = [(2, 12_000.0, 530.0), (3, 400.0, 310.0), (4, 0.0, 100.0)]
+                .map(|(leg, amplitude, hz)| Speaker::new(leg, codec, hz).at(amplitude))
+                .into_iter()
+                .collect();
+            // One relayed after the other, then from a mix to a relay and back.
+            for (hears, peak) in
+                [(&[2][..], 12_000), (&[3], 400), (&[2], 12_000), (&[3, 4], 400), (&[2, 4], 12_000), (&[3], 400)]
+            {
+                bench.hear(1, hears);
+                // What a mix is late by, and the fade.
+                let late = if hears.len() > 1 { 100 } else { 20 };
+                speak(&mut bench, &mut speakers, late);
+                let before = bench.rtp_of(1).len();
+                speak(&mut bench, &mut speakers, 300 + 20 * phase);
+                let sent = bench.rtp_of(1);
+                let audio = heard(&sent, codec);
+                let per_packet = audio.len() / sent.len();
+                let now = &audio[before * per_packet..];
+                let most = now.iter().map(|sample| sample.abs()).max().unwrap_or(0);
+                assert!(
+                    (peak * 8 / 10..peak * 13 / 10 + 100).contains(&most),
+                    "{codec:?}, phase {phase}: {hears:?} is heard with {most} and said with {peak}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_leg_that_is_closed_in_the_midst_of_a_word_is_faded_out() {
     for phase in 0..10 {

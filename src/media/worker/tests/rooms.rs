@@ -20,6 +20,10 @@ impl Speaker {
         Speaker { leg, codec, hz, amplitude: 4000.0, encoder: Encoder::new(codec), sequence: 0 }
     }
 
+    pub(super) fn at(self, amplitude: f64) -> Self {
+        Speaker { amplitude, ..self }
+    }
+
     fn speak(&mut self, bench: &mut Bench) {
         let rate = f64::from(sample_rate_hz(self.codec));
         let samples = rate as usize / 50;
