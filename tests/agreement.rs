@@ -46,16 +46,7 @@ struct Peer {
 
 impl Peer {
     fn new(address: SocketAddr, seed: u8) -> Peer {
-        let settings = UaSettings {
-            product: "peer".to_owned(),
-            session_expires: Duration::from_secs(1_800),
-            min_se: Duration::from_secs(90),
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-            public_address: None,
-            listen: vec![Listen { transport: Transport::Udp, address }],
-        };
+        let settings = UaSettings::new("peer", vec![Listen { transport: Transport::Udp, address }]);
         Peer { address, ua: UserAgent::new(settings, [seed; 32]) }
     }
 

@@ -713,13 +713,8 @@ impl Engine {
 
 fn ua_settings(settings: &Settings) -> UaSettings {
     UaSettings {
-        product: concat!("Relais/", env!("CARGO_PKG_VERSION")).to_owned(),
         session_expires: settings.sip.session_expires,
-        min_se: Duration::from_secs(90),
-        t1: Duration::from_millis(500),
-        t2: Duration::from_secs(4),
-        t4: Duration::from_secs(5),
         public_address: settings.sip.public_address,
-        listen: settings.sip.listen.clone(),
+        ..UaSettings::new(concat!("Relais/", env!("CARGO_PKG_VERSION")), settings.sip.listen.clone())
     }
 }

@@ -67,16 +67,7 @@ impl Side {
     pub fn new(address: SocketAddr, agent: Option<&str>, rng: &mut ChaCha12Rng) -> Side {
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        let settings = UaSettings {
-            product: "peer".to_owned(),
-            session_expires: Duration::from_secs(1800),
-            min_se: Duration::from_secs(90),
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-            public_address: None,
-            listen: vec![Listen { transport: Transport::Udp, address }],
-        };
+        let settings = UaSettings::new("peer", vec![Listen { transport: Transport::Udp, address }]);
         Side {
             address,
             ua: UserAgent::new(settings, seed),

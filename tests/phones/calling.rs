@@ -52,7 +52,8 @@ impl Telephones {
         // Tokens of their own, so that no two calls to one appliance are taken for the same.
         let mut seed = [3; 32];
         seed[..2].copy_from_slice(&address.port().to_be_bytes());
-        let ua = UserAgent::new(settings(address), seed);
+        let settings = UaSettings::new("caller", vec![Listen { transport: Transport::Udp, address }]);
+        let ua = UserAgent::new(settings, seed);
         let shared = Shared { ua, began: Instant::now(), calls: BTreeMap::new() };
         let (shared, stop) = (Arc::new(Mutex::new(shared)), Arc::new(AtomicBool::new(false)));
         let (theirs, stopped, own) = (socket.clone(), stop.clone(), shared.clone());
@@ -181,19 +182,6 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.hang_up();
-    }
-}
-
-fn settings(address: SocketAddr) -> UaSettings {
-    UaSettings {
-        product: "caller".to_owned(),
-        session_expires: Duration::from_secs(1_800),
-        min_se: Duration::from_secs(90),
-        t1: Duration::from_millis(500),
-        t2: Duration::from_secs(4),
-        t4: Duration::from_secs(5),
-        public_address: None,
-        listen: vec![Listen { transport: Transport::Udp, address }],
     }
 }
 

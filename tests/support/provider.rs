@@ -37,16 +37,7 @@ pub struct Provider {
 impl Provider {
     /// Grants registrations for no longer than `expires`.
     pub fn new(address: SocketAddr, expires: Duration, seed: [u8; 32]) -> Provider {
-        let settings = UaSettings {
-            product: "provider".to_owned(),
-            session_expires: Duration::from_secs(1_800),
-            min_se: Duration::from_secs(90),
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-            public_address: None,
-            listen: vec![Listen { transport: Transport::Udp, address }],
-        };
+        let settings = UaSettings::new("provider", vec![Listen { transport: Transport::Udp, address }]);
         Provider {
             address,
             ua: UserAgent::new(settings, seed),

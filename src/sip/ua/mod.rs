@@ -165,6 +165,22 @@ pub struct UaSettings {
     pub listen: Vec<Listen>,
 }
 
+impl UaSettings {
+    /// With the timers that RFC 3261 and RFC 4028 recommend.
+    pub fn new(product: &str, listen: Vec<Listen>) -> Self {
+        UaSettings {
+            product: product.to_owned(),
+            session_expires: Duration::from_secs(1_800),
+            min_se: Duration::from_secs(90),
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            public_address: None,
+            listen,
+        }
+    }
+}
+
 /// What is alive: all zero when every call is over and its last repetitions are past.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UaCounts {

@@ -33,19 +33,8 @@ fn address(side: usize) -> SocketAddr {
 }
 
 fn settings(side: usize) -> UaSettings {
-    UaSettings {
-        product: "Relais".into(),
-        session_expires: Duration::from_secs(1800),
-        min_se: Duration::from_secs(90),
-        t1: Duration::from_millis(500),
-        t2: Duration::from_secs(4),
-        t4: Duration::from_secs(5),
-        public_address: None,
-        listen: vec![
-            Listen { transport: Transport::Udp, address: address(side) },
-            Listen { transport: Transport::Tcp, address: address(side) },
-        ],
-    }
+    let listen = |transport| Listen { transport, address: address(side) };
+    UaSettings::new("Relais", vec![listen(Transport::Udp), listen(Transport::Tcp)])
 }
 
 fn name_addr(text: &str) -> NameAddr {
