@@ -55,7 +55,7 @@ export class Lab {
   running = [];
   folder = mkdtempSync(join(tmpdir(), 'relais-web-'));
 
-  /** `change` may alter the demo's configuration; the browser takes `flags`. */
+  /** `change` may alter the demo's configuration, and put files beside it; the browser takes `flags`. */
   static async start(change = (text) => text, flags = []) {
     const lab = new Lab();
     lab.expert = await freePort();
@@ -66,6 +66,7 @@ export class Lab {
         .replace('"plans/*.toml"', `"${join(root, 'deploy/demo/plans')}/*.toml"`)
         .replace('watch = true', 'watch = false')
         .replace('127.0.0.1:5090', `127.0.0.1:${lab.expert}`),
+      lab.folder,
     );
     writeFileSync(join(lab.folder, 'relais.toml'), config);
     await lab.run();
