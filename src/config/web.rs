@@ -10,12 +10,7 @@ use crate::dialplan::reader::{At, Table};
 use crate::findings::Findings;
 use crate::settings::{Turn, Web};
 
-pub(super) fn read(
-    table: Option<Table<'_>>,
-    folder: &Path,
-    overrides: &Overrides,
-    findings: &mut Findings<'_>,
-) -> Web {
+pub(super) fn read(table: Option<Table<'_>>, folder: &Path, overrides: &Overrides, findings: &mut Findings<'_>) -> Web {
     let mut web = Web { listen: SocketAddr::new(LOOPBACK, 8080), origins: Vec::new(), turn: None };
     if let Some(mut table) = table {
         if let Some(listen) = table.text("listen", findings) {
@@ -59,13 +54,15 @@ fn read_turn(mut table: Table<'_>, folder: &Path, findings: &mut Findings<'_>) -
     }
     for url in &urls {
         if let Some(fault) = fault_of(&url.value) {
-            let hint = "write \"turn:turn.example.com:3478\" or \"turns:turn.example.com:443?transport=tcp\"".to_owned();
+            let hint =
+                "write \"turn:turn.example.com:3478\" or \"turns:turn.example.com:443?transport=tcp\"".to_owned();
             findings.error(url.span.clone(), format!("web.turn: '{}' {fault}", url.value), hint);
         }
     }
     let secret_file = read_file(&mut table, "secret_file", folder, findings);
     if secret_file.is_none() {
-        let hint = "write secret_file = \"turn.secret\", with the secret that the server has (coturn: static-auth-secret)";
+        let hint =
+            "write secret_file = \"turn.secret\", with the secret that the server has (coturn: static-auth-secret)";
         findings.error(table.span.clone(), "web.turn: secret_file is missing".to_owned(), hint.to_owned());
     }
     table.finish(findings);

@@ -33,7 +33,8 @@ impl Turn {
     /// Reads the secret. The error names the file.
     pub fn open(settings: &settings::Turn) -> Result<Turn, String> {
         let path = settings.secret_file.display();
-        let text = std::fs::read(&settings.secret_file).map_err(|error| format!("web.turn: secret_file {path}: {error}"))?;
+        let text =
+            std::fs::read(&settings.secret_file).map_err(|error| format!("web.turn: secret_file {path}: {error}"))?;
         let secret = text.trim_ascii();
         if secret.is_empty() {
             return Err(format!("web.turn: secret_file {path} is empty"));
