@@ -20,6 +20,7 @@ const pages: Record<string, { roles: Role[]; load: () => Promise<{ default: Comp
   '/board': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/board/index') },
   '/records': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/records') },
   '/reports': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/reports') },
+  '/bench': { roles: ['operator', 'admin'], load: () => import('./pages/bench/index') },
   '/wall': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/wall') },
 };
 

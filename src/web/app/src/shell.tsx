@@ -15,6 +15,7 @@ const names: Record<string, Key> = {
   '/board': 'nav.board',
   '/records': 'nav.records',
   '/reports': 'nav.reports',
+  '/bench': 'nav.bench',
   '/wall': 'nav.wall',
 };
 

@@ -9,6 +9,7 @@ export const en = {
   'nav.board': 'Board',
   'nav.records': 'Calls',
   'nav.reports': 'Reports',
+  'nav.bench': 'Bench',
   'nav.wall': 'Wallboard',
   'nav.main': 'Pages',
   'menu.account': 'Account of {name}',

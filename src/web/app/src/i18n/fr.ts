@@ -10,6 +10,7 @@ export const fr: Record<Key, string> = {
   'nav.board': 'Supervision',
   'nav.records': 'Appels',
   'nav.reports': 'Rapports',
+  'nav.bench': 'Atelier',
   'nav.wall': 'Mur d’images',
   'nav.main': 'Pages',
   'menu.account': 'Compte de {name}',
