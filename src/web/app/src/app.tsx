@@ -21,6 +21,7 @@ const pages: Record<string, { roles: Role[]; load: () => Promise<{ default: Comp
   '/records': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/records') },
   '/reports': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/reports') },
   '/bench': { roles: ['operator', 'admin'], load: () => import('./pages/bench/index') },
+  '/prompts': { roles: ['operator', 'admin'], load: () => import('./pages/prompts/index') },
   '/wall': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/wall') },
 };
 

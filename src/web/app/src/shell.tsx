@@ -16,6 +16,7 @@ const names: Record<string, Key> = {
   '/records': 'nav.records',
   '/reports': 'nav.reports',
   '/bench': 'nav.bench',
+  '/prompts': 'nav.prompts',
   '/wall': 'nav.wall',
 };
 

@@ -10,6 +10,7 @@ export const en = {
   'nav.records': 'Calls',
   'nav.reports': 'Reports',
   'nav.bench': 'Bench',
+  'nav.prompts': 'Prompts',
   'nav.wall': 'Wallboard',
   'nav.main': 'Pages',
   'menu.account': 'Account of {name}',

@@ -11,6 +11,7 @@ export const fr: Record<Key, string> = {
   'nav.records': 'Appels',
   'nav.reports': 'Rapports',
   'nav.bench': 'Atelier',
+  'nav.prompts': 'Annonces',
   'nav.wall': 'Mur d’images',
   'nav.main': 'Pages',
   'menu.account': 'Compte de {name}',
