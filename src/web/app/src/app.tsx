@@ -22,6 +22,7 @@ const pages: Record<string, { roles: Role[]; load: () => Promise<{ default: Comp
   '/reports': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/reports') },
   '/bench': { roles: ['operator', 'admin'], load: () => import('./pages/bench/index') },
   '/prompts': { roles: ['operator', 'admin'], load: () => import('./pages/prompts/index') },
+  '/users': { roles: ['admin'], load: () => import('./pages/users/index') },
   '/wall': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/wall') },
 };
 

@@ -17,6 +17,7 @@ const names: Record<string, Key> = {
   '/reports': 'nav.reports',
   '/bench': 'nav.bench',
   '/prompts': 'nav.prompts',
+  '/users': 'nav.users',
   '/wall': 'nav.wall',
 };
 

@@ -11,6 +11,7 @@ export const en = {
   'nav.reports': 'Reports',
   'nav.bench': 'Bench',
   'nav.prompts': 'Prompts',
+  'nav.users': 'Users',
   'nav.wall': 'Wallboard',
   'nav.main': 'Pages',
   'menu.account': 'Account of {name}',

@@ -12,6 +12,7 @@ export const fr: Record<Key, string> = {
   'nav.reports': 'Rapports',
   'nav.bench': 'Atelier',
   'nav.prompts': 'Annonces',
+  'nav.users': 'Utilisateurs',
   'nav.wall': 'Mur d’images',
   'nav.main': 'Pages',
   'menu.account': 'Compte de {name}',
