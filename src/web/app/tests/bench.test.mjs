@@ -138,6 +138,10 @@ test('a draft is traced, tested and compared before anybody hears it', { skip },
   const way = page.getByRole('region', { name: 'The way of the call' });
   await way.getByText('support', { exact: true }).first().waitFor();
   await looks(page, 'bench-trace');
+  await tab(page, 'Picture');
+  await page.getByText('Marked: the way of the traced call to 610').waitFor();
+  assert.equal(await page.locator('.rule.taken').count(), 1);
+  await tab(page, 'Trace');
   await page.getByLabel('Dialled number').fill('699');
   await page.getByLabel('Dialled number').press('Enter');
   await page.getByRole('alert').getByText(/no plan has the number 699/).waitFor();
@@ -218,6 +222,31 @@ test('what somebody else changed meanwhile is not overwritten unseen', { skip },
   await dialog.getByRole('button', { name: 'Activate' }).click();
   await page.getByText('In use; files written: 1').waitFor();
   assert.match(readFileSync(onDisk('600-echo.toml'), 'utf8'), /^# Mine\./);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('what is wrong elsewhere on the disk is told when a draft is refused, and leads there', { skip }, async () => {
+  const page = await atBench('610-sales.toml');
+  await page.locator('.file-row', { hasText: '611-support.toml' }).click();
+  await editor(page, '611-support.toml').locator('.cm-line').first().click();
+  await page.keyboard.press('Home');
+  await page.keyboard.type('# Not yet.\n');
+  await settled(page);
+  await button(page, 'Activate…').click();
+  const sound = readFileSync(onDisk('610-sales.toml'), 'utf8');
+  writeFileSync(onDisk('610-sales.toml'), sound.replace('in = { queue = "sales" }', 'in = { queue = "nowhere" }'));
+  const dialog = page.getByRole('dialog', { name: 'Activate the draft' });
+  await dialog.getByRole('button', { name: 'Activate' }).click();
+  const finding = dialog.getByRole('alert').getByRole('button', { name: /nowhere.*plans\/610-sales\.toml/ });
+  await finding.waitFor();
+  await looks(page, 'bench-refused');
+  assert.doesNotMatch(readFileSync(onDisk('611-support.toml'), 'utf8'), /Not yet/, 'nothing was written');
+  await finding.click();
+  await dialog.waitFor({ state: 'hidden' });
+  await editor(page, '610-sales.toml').waitFor();
+  assert.match(await editor(page, '610-sales.toml').innerText(), /nowhere/, 'the text of the disk is shown');
+  writeFileSync(onDisk('610-sales.toml'), sound);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

@@ -1,17 +1,19 @@
 // The plan of the chosen file as a picture, drawn from its text.
-import { signal, useSignal, useSignalEffect } from '@preact/signals';
+import { computed, signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import { api, ok, Refused } from '../../api/client';
 import { b } from '../../i18n/bench';
 import { t } from '../../i18n';
+import { Button } from '../../ui/parts';
 import { settled } from './check';
 import { type Drawn, draw, HEAD, LEFT, type Picture, RULE, type Rule, WIDTH } from './layout';
-import { type Change, changes, chosen, cursorLine, drafts, goTo, kindOf, textOf } from './state';
+import { type Change, changes, chosen, cursorLine, type Drafts, drafts, goTo, kindOf, textOf } from './state';
 
 const LETTERS = 46;
 
-/** The rules that the last traced call took, as `plan/level/rule`. */
-export const travelled = signal<ReadonlySet<string>>(new Set());
+/** The rules that the last traced call took, as `plan/level/rule`, and the drafts by which it did. */
+export const travelled = signal<{ to: string; rules: ReadonlySet<string>; of: Drafts } | null>(null);
+const way = computed(() => (travelled.value?.of === drafts.value ? travelled.value : null));
 
 const short = (text: string, most = LETTERS) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 const inputs = (rule: Rule) => Object.entries(rule.inputs).map(([name, value]) => `${name} ${value}`).join(', ');
@@ -75,6 +77,14 @@ function Plan({ file, picture }: { file: string; picture: Picture }) {
         {picture.numbers.length > 0 ? b('picture.numbers', { numbers: picture.numbers.join(', ') }) : b('picture.runBy', { plans: picture.run_by.join(', ') || '–' })}
         {picture.language && ` · ${picture.language}`}
       </p>
+      {way.value && (
+        <p class="row small-text">
+          {b('picture.travelled', { to: way.value.to })}
+          <Button small kind="quiet" icon="close" label={b('picture.forget')} onDo={() => {
+            travelled.value = null;
+          }} />
+        </p>
+      )}
       <div class="table-box" tabIndex={0} role="region" aria-label={b('picture.of', { plan: picture.plan })}>
         <svg viewBox={`0 0 ${drawn.width} ${drawn.height}`} width={drawn.width} height={drawn.height} role="group" aria-label={b('picture.of', { plan: picture.plan })}>
           <defs>
@@ -95,6 +105,7 @@ function Plan({ file, picture }: { file: string; picture: Picture }) {
           {drawn.end !== null && <text class="minor" x={LEFT + 22} y={drawn.end + 10}>{b(picture.returns ? 'picture.returns' : 'picture.end')}</text>}
         </svg>
       </div>
+      <p class="small-text quiet-text">{b('picture.legend')}</p>
     </div>
   );
 }
@@ -167,7 +178,7 @@ function told(picture: Picture, at: number, nth: number, rule: Rule): string {
 
 function RuleBox({ file, picture, at, nth, rule, y, here }: RuleProps) {
   const to = () => void goTo(file, rule.line);
-  const taken = travelled.value.has(`${picture.plan}/${picture.levels[at]?.name}/${nth + 1}`);
+  const taken = way.value?.rules.has(`${picture.plan}/${picture.levels[at]?.name}/${nth + 1}`);
   const over = rule.leads.length === 0 || rule.leads.some((lead) => lead.to === 'over');
   const name = told(picture, at, nth, rule);
   return (

@@ -59,12 +59,28 @@ export const changes = (): Change[] => [...drafts.value].map(([file, { text, eta
 const KEPT = 'relais.bench.drafts';
 let owner: string | null = null;
 
-/** Drafts outlive a reload of the page, for whoever wrote them. */
+const KEEP_AFTER_MS = 300;
+let keeping = 0;
+
 function keep(next: Drafts) {
   drafts.value = next;
-  if (next.size === 0) sessionStorage.removeItem(KEPT);
-  else sessionStorage.setItem(KEPT, JSON.stringify({ owner, drafts: [...next] }));
+  window.clearTimeout(keeping);
+  keeping = window.setTimeout(store, KEEP_AFTER_MS);
 }
+
+/** Drafts outlive a reload of the page, for whoever wrote them. */
+function store() {
+  window.clearTimeout(keeping);
+  try {
+    if (drafts.value.size === 0) sessionStorage.removeItem(KEPT);
+    else sessionStorage.setItem(KEPT, JSON.stringify({ owner, drafts: [...drafts.value] }));
+  } catch {
+    // The browser has no room for them: they last as long as the page.
+    sessionStorage.removeItem(KEPT);
+  }
+}
+
+window.addEventListener('pagehide', store);
 
 function kept(): Drafts {
   try {
@@ -96,10 +112,16 @@ export async function readList() {
   list.value = await ok(api.GET('/plans'));
 }
 
+/** Shows a file: as it is on the disk now, unless there is a draft of it. */
 export async function open(file: string) {
-  if (!opened.value.has(file) && list.value?.files.some((view) => view.file === file)) {
+  const known = opened.value.get(file);
+  const listed = list.value?.files.some((view) => view.file === file);
+  if (listed && !(known && drafts.value.has(file))) {
     const there = await ok(api.GET('/plans/file', { params: { query: { file } } }));
-    opened.value = new Map(opened.value).set(file, there);
+    if (there.etag !== known?.etag) {
+      opened.value = new Map(opened.value).set(file, there);
+      revision.value += 1;
+    }
   }
   chosen.value = file;
 }

@@ -10,14 +10,15 @@ import { Levels } from '../board/trace';
 import { asked } from './asked';
 import { About } from './findings';
 import { travelled } from './picture';
-import { changes, list } from './state';
+import { changes, drafts, list } from './state';
 
 type Told = Omit<Schemas['Told'], 'conversations'>;
 const OUTCOMES = ['answered', 'full', 'timed_out', 'too_long', 'left:1'] as const;
 
 const way = asked(async (call: Omit<Schemas['TraceBody'], 'changes'>) => {
+  const of = drafts.value;
   const told = await ok(api.POST('/plans/trace', { body: { ...call, changes: changes() } }));
-  travelled.value = new Set(told.levels.map((level) => `${level.plan}/${level.level}/${level.taken}`));
+  travelled.value = { to: told.to, rules: new Set(told.levels.map((level) => `${level.plan}/${level.level}/${level.taken}`)), of };
   return told;
 });
 
