@@ -37,6 +37,7 @@ export const benchEn = {
   'findings.checking': 'Checking…',
   'findings.none': 'Nothing is found wrong.',
   'findings.some': 'Errors: {errors}, warnings: {warnings}',
+  'refusal.findings': 'The files have errors; nothing was done. Correct these first:',
   'asked.old': 'The text has changed since: ask anew.',
   'picture.noPlan': 'Plans have a picture; there is none in this file.',
   'picture.faults': 'The files have errors: this is the picture from before them.',

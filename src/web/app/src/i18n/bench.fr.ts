@@ -38,6 +38,7 @@ export const benchFr: Record<keyof typeof benchEn, string> = {
   'findings.checking': 'Vérification…',
   'findings.none': 'Aucun défaut trouvé.',
   'findings.some': 'Erreurs : {errors}, avertissements : {warnings}',
+  'refusal.findings': 'Les fichiers ont des erreurs ; rien n’a été fait. Corrigez d’abord :',
   'asked.old': 'Le texte a changé depuis : redemandez.',
   'picture.noPlan': 'Seuls les plans ont un schéma ; ce fichier n’en contient pas.',
   'picture.faults': 'Les fichiers ont des erreurs : voici le schéma d’avant.',

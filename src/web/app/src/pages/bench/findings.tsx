@@ -69,7 +69,7 @@ export function Refusal({ of, onGo }: { of: Fault | null; onGo?: () => void }) {
   if (!of) return null;
   return (
     <div class="refusal" role="alert">
-      <p><Icon name="warn" />{of.message}</p>
+      <p><Icon name="warn" />{of.findings.length > 0 ? b('refusal.findings') : of.message}</p>
       {of.findings.length > 0 && <FindingList findings={of.findings} {...(onGo ? { onGo } : {})} />}
     </div>
   );
