@@ -8,6 +8,8 @@ const FRAME = 160;
 /** What is listened to at once: half a second. */
 const EAR = RATE / 2;
 const BIAS = 0x84;
+/** The payload type of telephone-event. */
+const EVENT = 101;
 
 function muLaw(sample) {
   const magnitude = Math.min(Math.abs(sample), 32_635) + BIAS;
@@ -34,6 +36,8 @@ export class PlainCaller {
   cseq = 0;
   said = 0;
   over = false;
+  /** The keys that the far end pressed. */
+  keys = '';
 
   /** Calls a number; resolves when the call is answered. */
   static async call(server, number, from, hertz) {
@@ -45,7 +49,7 @@ export class PlainCaller {
     caller.callId = `plain-${from}-${Date.now()}`;
     [caller.sip, caller.rtp] = [await bound(), await bound()];
     const port = caller.rtp.address().port;
-    const offer = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 0`, 'a=rtpmap:0 PCMU/8000', ''];
+    const offer = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 0 ${EVENT}`, 'a=rtpmap:0 PCMU/8000', `a=rtpmap:${EVENT} telephone-event/8000`, ''];
     const answered = new Promise((done, fail) => {
       caller.sip.on('message', (message) => caller.receive(String(message), done, fail));
     });
@@ -54,11 +58,23 @@ export class PlainCaller {
     caller.send('ACK');
     const [, far] = /^m=audio (\d+) /m.exec(answer);
     caller.rtp.on('message', (packet) => {
+      if ((packet[1] & 0x7f) === EVENT) {
+        caller.keyOf(packet);
+        return;
+      }
       caller.heardLately.push(...Array.from(packet.subarray(12), linear));
       caller.heardLately.splice(0, caller.heardLately.length - EAR);
     });
     caller.speech = setInterval(() => caller.speak(hertz, Number(far)), 20);
     return caller;
+  }
+
+  /** RFC 4733: a key is several packets of one time stamp. */
+  keyOf(packet) {
+    const at = packet.readUInt32BE(4);
+    if (at === this.keyAt) return;
+    this.keyAt = at;
+    this.keys += '0123456789*#ABCD'[packet[12]];
   }
 
   receive(message, done, fail) {
@@ -77,7 +93,16 @@ export class PlainCaller {
     }
   }
 
-  send(method, body = '') {
+  /** Presses keys, one after the other, by INFO. */
+  press(keys) {
+    for (const key of keys) this.send('INFO', `Signal=${key}\r\nDuration=160\r\n`, 'application/dtmf-relay');
+  }
+
+  hangUp() {
+    this.send('BYE');
+  }
+
+  send(method, body = '', type = 'application/sdp') {
     if (method !== 'ACK') this.cseq += 1;
     const own = `127.0.0.1:${this.sip.address().port}`;
     const head = [
@@ -89,7 +114,7 @@ export class PlainCaller {
       `Call-ID: ${this.callId}`,
       `CSeq: ${this.cseq} ${method}`,
       `Contact: <sip:caller@${own}>`,
-      'Content-Type: application/sdp',
+      `Content-Type: ${type}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
     ];
     this.sip.send(`${head.join('\r\n')}\r\n\r\n${body}`, this.port, this.host);
