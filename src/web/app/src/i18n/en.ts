@@ -88,6 +88,7 @@ export const en = {
   'phone.problem.call_failed': 'The call ended because no sound came through.',
   'desk.withheld': 'Number withheld',
   'desk.outgoing': 'Call-back: we rang them',
+  'desk.other': 'A call on this phone',
   'desk.dialled': 'dialled {number}',
   'desk.queue': 'Queue',
   'desk.waited': 'Waited',

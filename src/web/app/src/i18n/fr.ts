@@ -89,6 +89,7 @@ export const fr: Record<Key, string> = {
   'phone.problem.call_failed': 'L’appel a pris fin : aucun son ne passait.',
   'desk.withheld': 'Numéro masqué',
   'desk.outgoing': 'Rappel : nous avons appelé',
+  'desk.other': 'Un appel sur ce téléphone',
   'desk.dialled': 'a composé le {number}',
   'desk.queue': 'File',
   'desk.waited': 'Attente',

@@ -2,6 +2,7 @@
 import type { Call, Schemas } from '../../api/client';
 import { span, t } from '../../i18n';
 import { type EndedCall, me, serverNow } from '../../live/store';
+import * as phone from '../../phone';
 import { Icon } from '../../ui/icons';
 import { Button, Said, Since, State } from '../../ui/parts';
 import { BotTalk } from './bot';
@@ -25,7 +26,7 @@ export function Hand() {
         {live && <CallState state={call.state} />}
       </header>
       <Warnings />
-      {live ? <InHand call={call} /> : over ? <Over call={over} /> : <Idle />}
+      {live ? <InHand call={call} /> : over ? <Over call={over} /> : onThisPhone() ? <Other /> : <Idle />}
     </section>
   );
 }
@@ -51,6 +52,30 @@ function Idle() {
       <strong>{t('desk.idle')}</strong>
       <p>{hint}</p>
     </div>
+  );
+}
+
+const onThisPhone = () => phone.ringing.value !== null || phone.busy.value;
+
+/** What is on the phone in this page and no caller of theirs: a colleague who rings them, a talk they listen to. */
+function Other() {
+  const rings = phone.ringing.value;
+  return (
+    <>
+      <div class="head">
+        <p class="caller">{rings ? <Said>{rings.from}</Said> : t('desk.other')}</p>
+      </div>
+      {rings ? (
+        <Ringing />
+      ) : (
+        <div class="actions">
+          <span class="room" />
+          <Button icon="hangUp" kind="danger" shortcut="x" onDo={() => phone.decline()}>
+            {t('desk.hangUp')}
+          </Button>
+        </div>
+      )}
+    </>
   );
 }
 
@@ -147,6 +172,7 @@ function Over({ call }: { call: Call | EndedCall }) {
           {own.value && <Since at={own.value.since} class="quiet-text" />}
         </div>
       </div>
+      {phone.ringing.value && <Ringing />}
       <div class="parts">
         <div>
           <Wrap id={call.call_id} over />

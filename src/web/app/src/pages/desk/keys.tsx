@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { type Key, t } from '../../i18n';
+import { decline } from '../../phone';
 import { act } from '../../ui/act';
 import { openKeypad } from './keypad';
 import { hand } from './own';
@@ -28,7 +29,7 @@ export const keys: { key: string; what: Key; does: () => unknown }[] = [
   { key: 'h', what: 'keys.hold', does: steer.toggleHold },
   { key: 'm', what: 'keys.mute', does: steer.toggleMute },
   { key: 'd', what: 'keys.keypad', does: () => hand.value && openKeypad() },
-  { key: 'x', what: 'keys.hangUp', does: steer.hangUp },
+  { key: 'x', what: 'keys.hangUp', does: () => (hand.value ? steer.hangUp() : decline()) },
   { key: '/', what: 'keys.consult', does: () => focus(`#${SEARCH}`) },
   { key: 's', what: 'keys.swap', does: steer.swap },
   { key: 't', what: 'keys.complete', does: steer.complete },
