@@ -50,6 +50,7 @@ use super::{
         plans::version_file,
         plans::audit,
         prompts::prompts,
+        prompts::words,
         prompts::sound,
         prompts::record,
         prompts::remove,
