@@ -250,6 +250,17 @@ pub struct Web {
     /// Pages of other hosts whose softphones may connect, as browsers write an `Origin` (RFC 6454 §6.2).
     #[serde(default)]
     pub origins: Vec<String>,
+    #[serde(default)]
+    pub turn: Option<Turn>,
+}
+
+/// A TURN server (RFC 8656), by which browsers reach us that cannot otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// As RFC 7065 writes them.
+    pub urls: Vec<String>,
+    /// What it shares with us.
+    pub secret_file: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

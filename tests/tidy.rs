@@ -47,7 +47,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("call", &["sip", "sdp", "bridge"]),
         ("callbot", &["bridge", "spoken"]),
         ("engine", &["sip", "sdp", "rtp", "audio", "call", "callbot", "dialplan", "ivr", "queue", "bridge", "spoken"]),
-        ("bench", &["callbot", "config", "dialplan", "ivr", "prompts", "store"]),
+        ("bench", &["callbot", "config", "dialplan", "ivr", "prompts", "spoken", "store"]),
         ("config", &["bridge", "callbot", "dialplan", "ivr", "prompts", "spoken", "tls", "vault"]),
         ("inputs", &["bridge", "dialplan", "engine", "sdp", "sip"]),
         ("net", &["sip", "tls"]),

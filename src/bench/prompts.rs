@@ -11,6 +11,7 @@ use super::{Bench, BenchError, plain};
 use crate::ids::Language;
 use crate::prompts::{Index, is_prompt_name, take_recording};
 use crate::settings::Settings;
+use crate::spoken::PREFIX;
 use crate::store::Deed;
 
 /// A recording is at least this long: less is a click on the wrong button.
@@ -63,6 +64,13 @@ pub struct PromptList {
     pub prompts: Vec<PromptView>,
 }
 
+/// What prompts say in a language, by their names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PromptWords)]
+pub struct Words {
+    pub words: BTreeMap<String, String>,
+}
+
 /// A sound as it is on the disk.
 pub struct Sound {
     pub octets: Vec<u8>,
@@ -95,6 +103,18 @@ impl Bench {
             prompts: prompts.collect(),
             languages: settings.languages.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// What each prompt says in a language of the centre's, fragments of values among them, where the catalogue tells.
+    pub fn words(&self, language: &str) -> Words {
+        let live = self.live.load();
+        let settings = &live.settings;
+        if !settings.languages.iter().any(|of| of.as_str() == language) {
+            return Words { words: BTreeMap::new() };
+        }
+        let prompts = texts(&settings.prompts).into_iter();
+        let prompts = prompts.filter_map(|(name, mut texts)| Some((name, texts.remove(language)?)));
+        Words { words: prompts.chain(fragments(&settings.prompts, language)).collect() }
     }
 
     /// The sound of a prompt in a language, or the one that is the same in all.
@@ -236,13 +256,24 @@ fn heard(takes: &[Take], language: &Language, default: &Language) -> Heard {
     }
 }
 
-/// What the catalogue says of each prompt; what is wrong with it `check` tells.
-fn texts(prompts: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
-    let path = prompts.join("prompts.toml");
+/// A table of texts; what is wrong with it `check` tells.
+fn table(path: &Path) -> toml::Table {
     if path.metadata().map_or(true, |about| about.len() > LARGEST_CATALOGUE) {
-        return BTreeMap::new();
+        return toml::Table::new();
     }
-    let table: toml::Table = std::fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+    std::fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// What the fragments of values say.
+fn fragments(prompts: &Path, language: &str) -> Vec<(String, String)> {
+    let table = table(&prompts.join(language).join("spoken.toml"));
+    let words = table.get("words").and_then(toml::Value::as_table).into_iter().flatten();
+    words.filter_map(|(name, text)| Some((format!("{PREFIX}{name}"), text.as_str()?.to_owned()))).collect()
+}
+
+/// What the catalogue says of each prompt.
+fn texts(prompts: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    let table = table(&prompts.join("prompts.toml"));
     let said = |value: &toml::Value| -> Option<BTreeMap<String, String>> {
         let texts = value.as_table()?.iter();
         Some(texts.filter_map(|(language, text)| Some((language.clone(), text.as_str()?.to_owned()))).collect())

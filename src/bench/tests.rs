@@ -457,6 +457,20 @@ fn prompts_are_listed_with_what_is_missing_in_each_language() {
 }
 
 #[test]
+fn what_prompts_and_values_say_is_read_in_the_centres_languages_alone() {
+    let centre = Centre::with_prompts();
+    let folder = centre.folder.path().join("prompts/fr");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("spoken.toml"), "[words]\nvingt = \"vingt\"\n").unwrap();
+    let french = centre.bench.words("fr").words;
+    assert_eq!((french["menu"].as_str(), french["spoken-vingt"].as_str()), ("Tapez 1.", "vingt"));
+    assert_eq!(centre.bench.words("en").words["menu"], "Press 1.");
+    for other in ["ko", "../prompts/fr", ""] {
+        assert!(centre.bench.words(other).words.is_empty(), "{other}");
+    }
+}
+
+#[test]
 fn a_recording_takes_the_place_of_a_voice_until_it_is_removed() {
     let centre = Centre::with_prompts();
     let made = centre.bench.sound("menu", Some("en")).unwrap();

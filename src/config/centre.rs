@@ -18,10 +18,11 @@ use super::speech::{self, SpeechDraft};
 use super::tls;
 use super::trunk::{self, TrunkDraft};
 use super::users::{self, UserDraft};
+use super::web;
 use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
 use crate::ids::Language;
-use crate::settings::{Listen, Rtp, Settings, Sip, Transport, Web};
+use crate::settings::{Listen, Rtp, Settings, Sip, Transport};
 use crate::tls::Tls;
 use crate::vault::Keyring;
 
@@ -78,7 +79,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
     let (sip, tls) = read_sip(table.table("sip", findings), folder, overrides, &mut places, findings);
     let first_address = sip.listen.first().map_or(LOOPBACK, |listen| listen.address.ip());
     let rtp = read_rtp(table.table("rtp", findings), first_address, overrides, &mut places, findings);
-    let web = read_web(table.table("web", findings), overrides, findings);
+    let web = web::read(table.table("web", findings), folder, overrides, findings);
     let trunks: Vec<_> =
         table.tables("trunk", findings).into_iter().filter_map(|trunk| trunk::read(trunk, findings)).collect();
     let agents: Vec<_> = table
@@ -351,38 +352,4 @@ fn read_ports(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<(std
             None
         }
     }
-}
-
-/// RFC 6454 §6.2, as browsers send it: a scheme, a host, and a port where it is not the scheme's own.
-fn read_origin(text: &str) -> Option<String> {
-    let url = url::Url::parse(text).ok()?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    (bare && matches!(url.scheme(), "http" | "https")).then(|| url.origin().ascii_serialization())
-}
-
-fn read_web(table: Option<Table<'_>>, overrides: &Overrides, findings: &mut Findings<'_>) -> Web {
-    let mut web = Web { listen: std::net::SocketAddr::new(LOOPBACK, 8080), origins: Vec::new() };
-    if let Some(mut table) = table {
-        if let Some(listen) = table.text("listen", findings) {
-            match listen.value.parse() {
-                Ok(address) => web.listen = address,
-                Err(_) => {
-                    let hint = "write \"127.0.0.1:8080\"".to_owned();
-                    findings.error(listen.span, format!("web: '{}' is no address with a port", listen.value), hint);
-                }
-            }
-        }
-        for origin in table.texts("origins", findings).map(|texts| texts.value).unwrap_or_default() {
-            match read_origin(&origin.value) {
-                Some(read) => web.origins.push(read),
-                None => {
-                    let message = format!("web: '{}' is no origin of a page", origin.value);
-                    findings.error(origin.span, message, "write \"https://desk.example.com\"".to_owned());
-                }
-            }
-        }
-        table.finish(findings);
-    }
-    web.listen = overrides.web.unwrap_or(web.listen);
-    web
 }

@@ -20,6 +20,7 @@ mod tls;
 mod trunk;
 mod users;
 mod watch;
+mod web;
 
 #[cfg(test)]
 mod tests;

@@ -114,6 +114,18 @@ struct Web {
     listen: Option<String>,
     /// Pages of other hosts whose softphones may connect: "https://desk.example.com".
     origins: Option<Vec<String>>,
+    turn: Option<Turn>,
+}
+
+/// A TURN server (RFC 8656), for agents whose networks let their voice through by no other way.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Turn {
+    /// Where it is: "turn:turn.example.com:3478", "turns:turn.example.com:443?transport=tcp".
+    urls: Vec<String>,
+    /// A file with the secret that it shares with us (coturn: use-auth-secret and static-auth-secret). Agents' pages are
+    /// given names and passwords made of it, which are good for some hours.
+    secret_file: String,
 }
 
 /// Recordings of calls and messages.

@@ -111,7 +111,12 @@ fn read_headers(table: &mut Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<
 }
 
 /// A file that must be there; what is in it is read by the shell that uses it.
-fn read_file(table: &mut Table<'_>, key: &'static str, folder: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
+pub(super) fn read_file(
+    table: &mut Table<'_>,
+    key: &'static str,
+    folder: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
     let file = table.text(key, findings)?;
     let path = resolve(folder, &file.value);
     match std::fs::read(&path) {

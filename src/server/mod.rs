@@ -246,6 +246,7 @@ async fn serve(
     let asks = requests.clone();
     let ask = Box::new(move |asked: web::Asked| asks.try_send(asked).map_err(|_| web::Busy));
     Sweeper { data: settings.data.clone(), settings: reloads.clone(), ask }.start().map_err(ServerError::runtime)?;
+    let turn = settings.web.turn.as_ref().map(web::Turn::open).transpose().map_err(ServerError::runtime)?;
     let ready = Arc::new(AtomicBool::new(true));
     let shared = Shared {
         views,
@@ -261,6 +262,7 @@ async fn serve(
         today,
         phones: Arc::new(Browsers(net.clone())),
         origins: settings.web.origins.clone(),
+        turn,
     };
     let (stop_web, web_stops) = oneshot::channel::<()>();
     let web = tokio::spawn(web::serve(listener, shared, async {

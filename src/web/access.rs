@@ -100,6 +100,7 @@ pub const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/plans/versions/{id}", Rule::Operate),
     ("GET", "/plans/versions/{id}/file", Rule::Operate),
     ("GET", "/prompts", Rule::Operate),
+    ("GET", "/prompts/words", Rule::Read),
     ("GET", "/prompts/sound", Rule::Operate),
     ("PUT", "/prompts/sound", Rule::Operate),
     ("DELETE", "/prompts/sound", Rule::Operate),

@@ -27,6 +27,7 @@ mod softphone;
 mod table;
 pub mod today;
 pub mod tokens;
+mod turn;
 pub mod users;
 mod wrap_up;
 
@@ -58,6 +59,7 @@ pub use records::RecordQuery;
 pub use reports::Archives;
 pub use today::Today;
 pub use tokens::Tokens;
+pub use turn::Turn;
 pub use users::Users;
 
 use crate::bench::Bench;
@@ -115,6 +117,8 @@ pub struct Shared {
     pub phones: Arc<dyn Phones>,
     /// Pages of other hosts whose softphones may connect.
     pub origins: Vec<String>,
+    /// By which agents' browsers may come.
+    pub turn: Option<Turn>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +192,7 @@ struct Context {
     today: Arc<Today>,
     phones: Arc<dyn Phones>,
     origins: Vec<String>,
+    turn: Option<Turn>,
     limits: Limits,
     sockets: Arc<Semaphore>,
     wishes: callbacks::Wishes,
@@ -221,6 +226,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         today: shared.today,
         phones: shared.phones,
         origins: shared.origins,
+        turn: shared.turn,
         sockets: Arc::new(Semaphore::new(limits.web_sockets)),
         wishes: callbacks::Wishes::default(),
         limits,

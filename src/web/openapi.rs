@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{
@@ -49,6 +50,7 @@ use super::{
         plans::version_file,
         plans::audit,
         prompts::prompts,
+        prompts::words,
         prompts::sound,
         prompts::record,
         prompts::remove,
@@ -90,7 +92,7 @@ use super::{
         records::centre,
     ),
     components(schemas(events::Reset)),
-    modifiers(&Access),
+    modifiers(&Access, &Refused),
     security(("bearer" = []), ("session" = [])),
 )]
 struct Description;
@@ -105,6 +107,23 @@ impl Modify for Access {
         components.add_security_scheme("bearer", scheme);
         let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(login::COOKIE)));
         components.add_security_scheme("session", cookie);
+    }
+}
+
+/// What every request may meet: a body or a query that is none, a token that is not good enough, too much at once.
+struct Refused;
+
+impl Modify for Refused {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let text = "Refused; `code` tells programs why, and `message` tells people what to do";
+        let refused = ResponseBuilder::new().description(text).content("application/json", body).build();
+        for path in description.paths.paths.values_mut() {
+            let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+            for operation in operations.into_iter().flatten() {
+                operation.responses.responses.entry("4XX".to_owned()).or_insert_with(|| refused.clone().into());
+            }
+        }
     }
 }
 

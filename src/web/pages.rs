@@ -13,7 +13,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 struct Built;
 
 /// Addresses that are pages of the application, which shows what belongs there.
-const PAGES: &[&str] = &["/", "/login", "/board", "/wall", "/records", "/reports"];
+const PAGES: &[&str] = &["/", "/login", "/board", "/wall", "/records", "/reports", "/bench", "/prompts", "/users"];
 const START: &str = "index.html";
 /// Names of files in here change with their content.
 const HASHED: &str = "assets/";

@@ -14,12 +14,31 @@ use super::Context;
 use super::extract::Octets;
 use super::plans::{By, at_bench, query};
 use super::refusal::Refusal;
-use crate::bench::prompts::PromptList;
+use super::routes::on_disk;
+use crate::bench::prompts::{PromptList, Words};
 
 /// Every prompt: what it says, its sounds, and what callers of each language hear of it.
 #[utoipa::path(get, path = "/prompts", responses((status = 200, body = PromptList)))]
 pub(super) async fn prompts(State(context): State<Arc<Context>>) -> Result<Json<PromptList>, Refusal> {
     at_bench(context, |bench| Ok(bench.prompts())).await.map(Json)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tongue {
+    language: String,
+}
+
+/// What prompts say in a language, so that people can read what a caller heard. One that no catalogue tells of is missing.
+#[utoipa::path(get, path = "/prompts/words", operation_id = "prompt_words", params(Tongue),
+    responses((status = 200, body = Words)))]
+pub(super) async fn words(
+    State(context): State<Arc<Context>>,
+    wanted: Result<Query<Tongue>, QueryRejection>,
+) -> Result<Json<Words>, Refusal> {
+    let Tongue { language } = query(wanted)?;
+    on_disk(context, move |context| context.bench.words(&language)).await.map(Json)
 }
 
 #[derive(Deserialize, IntoParams)]

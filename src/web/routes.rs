@@ -90,6 +90,7 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/plans/versions/{id}", get(plans::version))
         .route("/plans/versions/{id}/file", get(plans::version_file))
         .route("/prompts", get(prompts::prompts))
+        .route("/prompts/words", get(prompts::words))
         .route("/prompts/sound", get(prompts::sound).put(prompts::record).delete(prompts::remove))
         .route("/audit", get(plans::audit))
         .route("/users", get(people::users).post(people::add))

@@ -12,6 +12,7 @@ use super::extract::Id;
 use super::refusal::Refusal;
 use super::routes::ask;
 use super::tokens::{Identity, Session};
+use super::turn::IceServer;
 use super::{Context, phones};
 use crate::ids::AgentId;
 use crate::record::millis;
@@ -31,6 +32,8 @@ pub struct Softphone {
     password: String,
     /// The path of the WebSocket (RFC 7118).
     socket: &'static str,
+    /// By which the page's voice may come where nothing else lets it through; empty where there is none.
+    ice_servers: Vec<IceServer>,
     #[serde(with = "millis")]
     #[schema(value_type = String, format = DateTime)]
     expires_at: Wall,
@@ -57,10 +60,11 @@ pub(super) async fn lend(
     let lasts = left.map_or(LASTS, |left| left.min(LASTS));
     let user = name_of(&agent, &who);
     let password = password()?;
+    let ice_servers = context.turn.iter().map(|turn| turn.lend(agent.as_str(), now)).collect();
     let loan = PhoneLoan { agent, user: user.clone(), password: password.clone(), lasts };
     let lent = ask(&context, ApiRequest::LendPhone(loan)).await?;
     let address = lent.get("address").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    Ok(Json(Softphone { address, user, password, socket: phones::PATH, expires_at: now + lasts }))
+    Ok(Json(Softphone { address, user, password, socket: phones::PATH, ice_servers, expires_at: now + lasts }))
 }
 
 /// The session is over. Where the engine is too busy to hear of it, time ends the loan.

@@ -265,6 +265,7 @@ impl Dialogue {
     fn fill(&mut self, mind: Mind<'_>, slot: &str, value: String, now: Now) {
         self.understood();
         self.slots.insert(slot.to_owned(), value);
+        self.holds_private |= mind.bot.slots.get(slot).is_some_and(|form| form.private);
         self.advance(mind, now);
     }
 

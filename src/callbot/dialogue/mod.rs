@@ -179,6 +179,8 @@ pub struct Dialogue {
     /// The caller asked for time.
     paused: bool,
     private: bool,
+    /// A private value was given: whatever value is said from then on may be that one.
+    holds_private: bool,
     next_say: u64,
     next_look_up: u64,
     deadline: Option<Instant>,
@@ -229,6 +231,7 @@ impl Dialogue {
             speaking: false,
             paused: false,
             private: false,
+            holds_private: false,
             next_say: 1,
             next_look_up: 1,
             deadline: None,

@@ -108,7 +108,7 @@ impl Dialogue {
         self.deadline = Some(now.instant + LONGEST_SAYING);
         if !prompts.is_empty() {
             let mut shown = prompts.clone();
-            if self.private {
+            if self.private || self.holds_private {
                 shown.retain(|prompt| !prompt.starts_with(crate::spoken::PREFIX));
             }
             self.keep(Turn::Bot { at_ms: self.at_ms(now), prompts: shown });

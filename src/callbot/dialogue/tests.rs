@@ -1,7 +1,9 @@
 use super::*;
+use crate::callbot::bot::{Act, Piece};
 use crate::callbot::privacy::HIDDEN;
 use crate::callbot::tests::small_bot;
 use crate::callbot::understanding::Understanding;
+use crate::spoken::{Base, Draft, Kind, Said, Set, parse_rule};
 
 /// A dialogue, its mind and a clock.
 struct Bench {
@@ -140,6 +142,23 @@ fn what_is_private_stands_nowhere_and_is_not_recorded() {
     let packet = bench.dialogue.as_ref().unwrap().packet(bench.mind(), None, bench.now);
     let shown = serde_json::to_string(&packet).unwrap();
     assert!(shown.contains(HIDDEN) && !shown.contains("one two") && !shown.contains("123456"), "{shown}");
+}
+
+#[test]
+fn a_private_value_that_is_said_later_stands_nowhere_either() {
+    let (mut bench, _) = Bench::new(true);
+    let rules = vec![(Base::parse("0").unwrap(), parse_rule("some").unwrap())];
+    let draft = Draft { sets: [("number".to_owned(), Set { rules, ..Set::default() })].into(), ..Draft::default() };
+    bench.spoken.insert("en".into(), draft.build().unwrap());
+    let said_aloud = Piece::Value { said: Said { kind: Kind::Number, set: None }, of: "card".to_owned() };
+    bench.bot.intents[0].steps[2].act = Act::Answer(vec![Piece::Prompt("paid".to_owned()), said_aloud]);
+    bench.hear("I want to pay my bill");
+    bench.hear("1234");
+    let actions = bench.give(Event::LookedUp { look_up: 1, fields: None });
+    assert_eq!(said(&actions).1, ["paid", "spoken-some", "receipt"], "the caller hears it");
+    let packet = bench.dialogue.as_ref().unwrap().packet(bench.mind(), None, bench.now);
+    let shown = serde_json::to_string(&packet).unwrap();
+    assert!(shown.contains("paid") && !shown.contains("spoken-some"), "{shown}");
 }
 
 #[test]

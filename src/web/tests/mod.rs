@@ -106,6 +106,7 @@ impl Server {
             today: today.clone(),
             phones: Arc::new(sample::Operator),
             origins: vec!["https://desk.example.com".to_owned()],
+            turn: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));

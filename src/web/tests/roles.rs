@@ -36,7 +36,7 @@ fn expected(method: &str, path: &str) -> [u16; 8] {
         }
         ("POST", "/login") => [200; 8],
         ("POST", "/logout") => [401, 403, 403, 204, 204, 204, 204, 204],
-        ("GET", "/session" | "/centre") => [401, 403, 403, 200, 200, 200, 200, 200],
+        ("GET", "/session" | "/centre" | "/prompts/words") => [401, 403, 403, 200, 200, 200, 200, 200],
         ("GET", "/calls/{id}/contacts") => [401, 403, 403, 200, 403, 200, 200, 200],
         ("POST", "/experts/{id}/presence") => [401, 403, 200, 403, 403, 403, 200, 200],
         ("GET", "/events") => [401, 403, 403, 101, 101, 101, 101, 101],
@@ -108,6 +108,7 @@ async fn status(server: &Server, method: &str, path: &str, token: Option<&str>) 
     let query = match path {
         "/plans/file" | "/plans/versions/{id}/file" => "?file=plans/front.toml",
         "/plans/schema" => "?kind=plan",
+        "/prompts/words" => "?language=en",
         "/prompts/sound" => "?name=nobody-has-this&language=en",
         _ => "",
     };

@@ -20,6 +20,9 @@ const pages: Record<string, { roles: Role[]; load: () => Promise<{ default: Comp
   '/board': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/board/index') },
   '/records': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/records') },
   '/reports': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/reports') },
+  '/bench': { roles: ['operator', 'admin'], load: () => import('./pages/bench/index') },
+  '/prompts': { roles: ['operator', 'admin'], load: () => import('./pages/prompts/index') },
+  '/users': { roles: ['admin'], load: () => import('./pages/users/index') },
   '/wall': { roles: ['supervisor', 'operator', 'admin'], load: () => import('./pages/wall') },
 };
 

@@ -15,6 +15,9 @@ const names: Record<string, Key> = {
   '/board': 'nav.board',
   '/records': 'nav.records',
   '/reports': 'nav.reports',
+  '/bench': 'nav.bench',
+  '/prompts': 'nav.prompts',
+  '/users': 'nav.users',
   '/wall': 'nav.wall',
 };
 

@@ -64,7 +64,7 @@ test('a call from ringing to its disposition, with hold, mute, recording, a cons
   await page.locator('.state-control .state.available').waitFor();
   await looks(page, 'desk-idle');
   await lab.caller('33155501111', '610', 120_000);
-  await page.getByText('Your phone rings: lift the handset to answer.').waitFor();
+  await page.getByText('Your phone rings: answer here, or lift the handset.').waitFor();
   await page.locator('.caller').getByText('33155501111').waitFor();
   await page.getByText('First contact from this number.').waitFor();
   await looks(page, 'desk-ringing');

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { accessSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,11 +51,22 @@ export async function eventually(what, probe, patience = PATIENCE) {
 export const browser = (flags = []) =>
   chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', ...flags] });
 
+/** For `Lab.start`: copies of the demo's files, so that pages may change them. */
+export function ownFiles(config, folder) {
+  cpSync(join(root, 'deploy/demo/plans'), join(folder, 'plans'), { recursive: true });
+  cpSync(join(root, 'dialplans/bots'), join(folder, 'bots'), { recursive: true });
+  cpSync(join(root, 'prompts'), join(folder, 'prompts'), { recursive: true });
+  return config
+    .replace(/^plans = .*$/m, 'plans = ["plans/*.toml"]')
+    .replace(/^bots = .*$/m, 'bots = ["bots/*.toml"]')
+    .replace(/^prompts = .*$/m, 'prompts = "prompts"');
+}
+
 export class Lab {
   running = [];
   folder = mkdtempSync(join(tmpdir(), 'relais-web-'));
 
-  /** `change` may alter the demo's configuration; the browser takes `flags`. */
+  /** `change` may alter the demo's configuration, and put files into its folder; the browser takes `flags`. */
   static async start(change = (text) => text, flags = []) {
     const lab = new Lab();
     lab.expert = await freePort();
@@ -66,6 +77,7 @@ export class Lab {
         .replace('"plans/*.toml"', `"${join(root, 'deploy/demo/plans')}/*.toml"`)
         .replace('watch = true', 'watch = false')
         .replace('127.0.0.1:5090', `127.0.0.1:${lab.expert}`),
+      lab.folder,
     );
     writeFileSync(join(lab.folder, 'relais.toml'), config);
     await lab.run();

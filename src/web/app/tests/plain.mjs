@@ -1,4 +1,4 @@
-// A caller as providers bring them: SIP by UDP, RTP in G.711, and a tone for a voice.
+// Phones as providers and companies have them: SIP by UDP, RTP in G.711, and a tone for a voice.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 
@@ -8,6 +8,8 @@ const FRAME = 160;
 /** What is listened to at once: half a second. */
 const EAR = RATE / 2;
 const BIAS = 0x84;
+/** The payload type of telephone-event. */
+const EVENT = 101;
 
 function muLaw(sample) {
   const magnitude = Math.min(Math.abs(sample), 32_635) + BIAS;
@@ -22,80 +24,65 @@ function linear(octet) {
 }
 
 /** A socket of this machine's that is bound. */
-async function bound() {
+async function bound(port = 0) {
   const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
+  socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');
   return socket;
 }
 
-export class PlainCaller {
+/** A header of a message, or all of that name. */
+const headers = (message, name) => [...message.matchAll(new RegExp(`^${name}: (.*)$`, 'gm'))].map(([, value]) => value.trim());
+const header = (message, name) => headers(message, name)[0];
+const mediaPort = (sdp) => Number(/^m=audio (\d+) /m.exec(sdp)[1]);
+
+function respond(message, status, { tag = '', more = [], body = '' } = {}) {
+  const kept = ['Via', 'From', 'Call-ID', 'CSeq'].flatMap((name) => headers(message, name).map((value) => `${name}: ${value}`));
+  const to = header(message, 'To');
+  const head = [`SIP/2.0 ${status}`, ...kept, `To: ${to.includes('tag=') || !tag ? to : `${to};tag=${tag}`}`, ...more];
+  return `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+/** A mouth that says a tone, and an ear. */
+class Voice {
   heardLately = [];
-  cseq = 0;
   said = 0;
+  /** Whether the far end has hung up. */
   over = false;
+  /** The keys that the far end pressed. */
+  keys = '';
 
-  /** Calls a number; resolves when the call is answered. */
-  static async call(server, number, from, hertz) {
-    const caller = new PlainCaller();
-    [caller.host, caller.port] = server.split(':');
-    caller.target = `sip:${number}@${server}`;
-    caller.to = `<${caller.target}>`;
-    caller.from = `<sip:${from}@provider.invalid>;tag=${from}`;
-    caller.callId = `plain-${from}-${Date.now()}`;
-    [caller.sip, caller.rtp] = [await bound(), await bound()];
-    const port = caller.rtp.address().port;
-    const offer = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 0`, 'a=rtpmap:0 PCMU/8000', ''];
-    const answered = new Promise((done, fail) => {
-      caller.sip.on('message', (message) => caller.receive(String(message), done, fail));
-    });
-    caller.send('INVITE', offer.join('\r\n'));
-    const answer = await answered;
-    caller.send('ACK');
-    const [, far] = /^m=audio (\d+) /m.exec(answer);
-    caller.rtp.on('message', (packet) => {
-      caller.heardLately.push(...Array.from(packet.subarray(12), linear));
-      caller.heardLately.splice(0, caller.heardLately.length - EAR);
-    });
-    caller.speech = setInterval(() => caller.speak(hertz, Number(far)), 20);
-    return caller;
+  description() {
+    const port = this.rtp.address().port;
+    const lines = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 0 ${EVENT}`];
+    return `${[...lines, 'a=rtpmap:0 PCMU/8000', `a=rtpmap:${EVENT} telephone-event/8000`].join('\r\n')}\r\n`;
   }
 
-  receive(message, done, fail) {
-    const header = (name) => new RegExp(`^${name}: (.*)$`, 'm').exec(message)?.[1].trim();
-    const status = Number(/^SIP\/2.0 (\d+)/.exec(message)?.[1]);
-    if (message.startsWith('BYE ')) {
-      const kept = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].map((name) => `${name}: ${header(name)}\r\n`).join('');
-      this.sip.send(`SIP/2.0 200 OK\r\n${kept}Content-Length: 0\r\n\r\n`, this.port, this.host);
-      this.over = true;
-    } else if (status >= 300) {
-      fail(new Error(message));
-    } else if (status >= 200 && header('CSeq')?.endsWith('INVITE')) {
-      this.to = header('To');
-      this.target = /<([^>;]+)/.exec(header('Contact'))[1];
-      done(message.split('\r\n\r\n')[1]);
+  talk(hertz, far) {
+    this.far = far;
+    if (this.speech) return;
+    this.rtp.on('message', (packet) => this.listen(packet));
+    this.speech = setInterval(() => this.speak(hertz), 20);
+  }
+
+  listen(packet) {
+    if ((packet[1] & 0x7f) === EVENT) {
+      this.keyOf(packet);
+      return;
     }
+    this.heardLately.push(...Array.from(packet.subarray(12), linear));
+    this.heardLately.splice(0, this.heardLately.length - EAR);
   }
 
-  send(method, body = '') {
-    if (method !== 'ACK') this.cseq += 1;
-    const own = `127.0.0.1:${this.sip.address().port}`;
-    const head = [
-      `${method} ${this.target} SIP/2.0`,
-      `Via: SIP/2.0/UDP ${own};branch=z9hG4bK${this.callId}${this.cseq}${method};rport`,
-      'Max-Forwards: 70',
-      `From: ${this.from}`,
-      `To: ${this.to}`,
-      `Call-ID: ${this.callId}`,
-      `CSeq: ${this.cseq} ${method}`,
-      `Contact: <sip:caller@${own}>`,
-      'Content-Type: application/sdp',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-    ];
-    this.sip.send(`${head.join('\r\n')}\r\n\r\n${body}`, this.port, this.host);
+  /** RFC 4733: a key is several packets of one time stamp. */
+  keyOf(packet) {
+    const at = packet.readUInt32BE(4);
+    if (at === this.keyAt) return;
+    this.keyAt = at;
+    this.keys += '0123456789*#ABCD'[packet[12]];
   }
 
-  speak(hertz, port) {
+  speak(hertz) {
     const packet = Buffer.alloc(12 + FRAME);
     packet.writeUInt8(0x80, 0);
     packet.writeUInt16BE((this.said / FRAME) & 0xffff, 2);
@@ -103,7 +90,7 @@ export class PlainCaller {
     packet.writeUInt32BE(0x5eed, 8);
     for (let at = 0; at < FRAME; at += 1) packet[12 + at] = muLaw(Math.round(8_000 * Math.sin((2 * Math.PI * hertz * (this.said + at)) / RATE)));
     this.said += FRAME;
-    this.rtp.send(packet, port, '127.0.0.1');
+    this.rtp.send(packet, this.far, '127.0.0.1');
   }
 
   /** How loud each tone is in the last half-second, in decibels of full scale. */
@@ -122,5 +109,97 @@ export class PlainCaller {
     clearInterval(this.speech);
     this.sip.close();
     this.rtp.close();
+  }
+}
+
+export class PlainCaller extends Voice {
+  cseq = 0;
+
+  /** Calls a number; resolves when the call is answered. */
+  static async call(server, number, from, hertz) {
+    const caller = new PlainCaller();
+    [caller.host, caller.port] = server.split(':');
+    caller.target = `sip:${number}@${server}`;
+    caller.to = `<${caller.target}>`;
+    caller.from = `<sip:${from}@provider.invalid>;tag=${from}`;
+    caller.callId = `plain-${from}-${Date.now()}`;
+    [caller.sip, caller.rtp] = [await bound(), await bound()];
+    const answered = new Promise((done, fail) => {
+      caller.sip.on('message', (message) => caller.receive(String(message), done, fail));
+    });
+    caller.send('INVITE', caller.description());
+    const answer = await answered;
+    caller.send('ACK');
+    caller.talk(hertz, mediaPort(answer));
+    return caller;
+  }
+
+  receive(message, done, fail) {
+    const status = Number(/^SIP\/2.0 (\d+)/.exec(message)?.[1]);
+    if (message.startsWith('BYE ')) {
+      this.sip.send(respond(message, '200 OK'), this.port, this.host);
+      this.over = true;
+    } else if (status >= 300) {
+      fail(new Error(message));
+    } else if (status >= 200 && header(message, 'CSeq')?.endsWith('INVITE')) {
+      this.to = header(message, 'To');
+      this.target = /<([^>;]+)/.exec(header(message, 'Contact'))[1];
+      done(message.split('\r\n\r\n')[1]);
+    }
+  }
+
+  /** Presses keys, one after the other, by INFO. */
+  press(keys) {
+    for (const key of keys) this.send('INFO', `Signal=${key}\r\nDuration=160\r\n`, 'application/dtmf-relay');
+  }
+
+  hangUp() {
+    this.send('BYE');
+  }
+
+  send(method, body = '', type = 'application/sdp') {
+    if (method !== 'ACK') this.cseq += 1;
+    const own = `127.0.0.1:${this.sip.address().port}`;
+    const head = [
+      `${method} ${this.target} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${own};branch=z9hG4bK${this.callId}${this.cseq}${method};rport`,
+      'Max-Forwards: 70',
+      `From: ${this.from}`,
+      `To: ${this.to}`,
+      `Call-ID: ${this.callId}`,
+      `CSeq: ${this.cseq} ${method}`,
+      `Contact: <sip:caller@${own}>`,
+      `Content-Type: ${type}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+    ];
+    this.sip.send(`${head.join('\r\n')}\r\n\r\n${body}`, this.port, this.host);
+  }
+}
+
+/** Somebody who is rung at an address of theirs, and answers at once. */
+export class PlainPhone extends Voice {
+  static async at(port, hertz) {
+    const phone = new PlainPhone();
+    [phone.sip, phone.rtp] = [await bound(port), await bound()];
+    phone.sip.on('message', (message, { address, port: from }) => {
+      for (const answer of phone.answers(String(message), hertz)) phone.sip.send(answer, from, address);
+    });
+    return phone;
+  }
+
+  answers(message, hertz) {
+    const [method] = message.split(' ');
+    const tag = 'plain';
+    const more = [`Contact: <sip:plain@127.0.0.1:${this.sip.address().port}>`];
+    if (method === 'INVITE') {
+      this.over = false;
+      this.talk(hertz, mediaPort(message));
+      const answer = { tag, more: [...more, 'Content-Type: application/sdp'], body: this.description() };
+      return [respond(message, '180 Ringing', { tag, more }), respond(message, '200 OK', answer)];
+    }
+    if (method === 'BYE') this.over = true;
+    if (['BYE', 'OPTIONS', 'CANCEL'].includes(method)) return [respond(message, '200 OK', { tag })];
+    // Whether they are there is not told to those who subscribe.
+    return method === 'SUBSCRIBE' ? [respond(message, '489 Bad Event', { tag })] : [];
   }
 }

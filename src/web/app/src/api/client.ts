@@ -22,6 +22,8 @@ export class Refused extends Error {
     readonly code: string,
     message: string,
     readonly retryAfter: number | null = null,
+    /** What is wrong with the operator's files, where that is the reason. */
+    readonly findings: Schemas['Finding'][] = [],
   ) {
     super(message);
   }
@@ -48,7 +50,7 @@ const checked: Middleware = {
     const error = body?.error ?? {};
     if (response.status === 401 && schemaPath !== '/login') onLoggedOut();
     const retry = Number(response.headers.get('Retry-After'));
-    throw new Refused(response.status, error.code ?? 'unknown', error.message ?? response.statusText, retry || null);
+    throw new Refused(response.status, error.code ?? 'unknown', error.message ?? response.statusText, retry || null, error.findings ?? []);
   },
   onError() {
     return new Unreachable('unreachable');

@@ -855,6 +855,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/prompts/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What prompts say in a language, so that people can read what a caller heard. One that no catalogue tells of is missing. */
+        get: operations["prompt_words"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/queues": {
         parameters: {
             query?: never;
@@ -1818,6 +1835,12 @@ export interface components {
             takes: components["schemas"]["Take"][];
             /** @description What it says, by language, where the catalogue tells. */
             texts: {
+                [key: string]: string;
+            };
+        };
+        /** @description What prompts say in a language, by their names. */
+        PromptWords: {
+            words: {
                 [key: string]: string;
             };
         };
@@ -4464,6 +4487,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    prompt_words: {
+        parameters: {
+            query: {
+                language: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptWords"];
                 };
             };
         };

@@ -1,6 +1,6 @@
 // The live state of the centre as this page knows it: lists read once, then kept by events.
 import { batch, computed, signal } from '@preact/signals';
-import { type Agent, api, type Call, type Callback, type Centre, type Expert, ok, type Queue, Refused, type Who } from '../api/client';
+import { type Agent, api, type Call, type Callback, type Centre, type Expert, ok, type Queue, Refused, type Schemas, type Who } from '../api/client';
 import { zone } from '../i18n';
 import { EventStream, type LiveEvent } from './stream';
 
@@ -32,6 +32,7 @@ export interface EndedCall {
   talk_ms: number | null;
   started_at: string;
   ended_at: string | null;
+  conversations?: Schemas['Conversation'][];
 }
 
 const ENDED_KEPT = 200;

@@ -42,6 +42,7 @@ export class Softphone {
     private readonly ua: UA,
     private readonly agent: string,
     private readonly address: string,
+    private iceServers: Schemas['IceServer'][],
     private readonly told: Told,
   ) {}
 
@@ -60,7 +61,7 @@ export class Softphone {
       connection_recovery_max_interval: 8,
       user_agent: 'Relais desk',
     });
-    const phone = new Softphone(ua, agent, lent.address, told);
+    const phone = new Softphone(ua, agent, lent.address, lent.ice_servers, told);
     phone.follow();
     phone.renewIn(Date.parse(lent.expires_at) - Date.now());
     ua.start();
@@ -102,6 +103,7 @@ export class Softphone {
       const lent = await lend(this.agent);
       if (this.stopped) return;
       this.ua.set('password', lent.password);
+      this.iceServers = lent.ice_servers;
       this.renewIn(Date.parse(lent.expires_at) - Date.now());
       if (this.ua.isConnected() && !this.ua.isRegistered()) this.ua.register();
     } catch (error) {
@@ -149,7 +151,7 @@ export class Softphone {
 
   answer() {
     const stream = this.told.stream();
-    if (this.session && stream) this.session.answer({ mediaStream: stream, pcConfig: { iceServers: [] } });
+    if (this.session && stream) this.session.answer({ mediaStream: stream, pcConfig: { iceServers: this.iceServers } });
   }
 
   decline() {
@@ -188,7 +190,7 @@ export class Softphone {
     sessionStorage.removeItem(KEPT);
     if (!dialog || !stream) return;
     const replaces = `Replaces: ${dialog.callId};to-tag=${dialog.remoteTag};from-tag=${dialog.localTag}`;
-    const session = this.ua.call(this.address, { mediaStream: stream, pcConfig: { iceServers: [] }, extraHeaders: [replaces] });
+    const session = this.ua.call(this.address, { mediaStream: stream, pcConfig: { iceServers: this.iceServers }, extraHeaders: [replaces] });
     this.take(session);
   }
 

@@ -182,10 +182,17 @@ export function Item({ onDo, checked, children }: { onDo: () => Promise<unknown>
   );
 }
 
+/** Always there, so that it is read out; with a dialog open it becomes a popover, which stands above that. */
 export function Notices() {
+  const ref = useRef<HTMLDivElement>(null);
+  const all = notices.value;
+  useEffect(() => {
+    ref.current?.hidePopover();
+    if (all.length > 0 && document.querySelector('dialog[open]')) ref.current?.showPopover();
+  }, [all]);
   return (
-    <div class="notices" role="status" aria-live="polite">
-      {notices.value.map((notice) => (
+    <div ref={ref} class="notices" popover="manual" role="status" aria-live="polite">
+      {all.map((notice) => (
         <div key={notice.id} class={`notice ${notice.kind}`}>
           <span>{notice.text}</span>
           <button type="button" class="button quiet bare" aria-label={t('dialog.close')} onClick={() => dismiss(notice.id)}>

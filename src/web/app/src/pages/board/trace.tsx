@@ -1,6 +1,6 @@
 // Why a caller is where they are: each level of the matrix, what its conditions saw, what came of it.
 import { signal } from '@preact/signals';
-import { api, type CallTrace, ok } from '../../api/client';
+import { api, type CallTrace, ok, type Schemas } from '../../api/client';
 import { dateTime, t } from '../../i18n';
 import { s } from '../../i18n/staff';
 import { agents } from '../../live/store';
@@ -26,32 +26,7 @@ export function TraceDialog() {
     }}>
       <div class="body trace">
         <h3>{s('trace.levels')}</h3>
-        <ol>
-          {call.trace.levels.map((level, at) => (
-            <li key={at}>
-              <p>
-                <strong>{level.plan} · {level.level}</strong>
-                <span class="quiet-text small-text"> {dateTime(level.at)}</span>
-              </p>
-              {level.rules.map((rule) => (
-                <p key={rule.rule} class={rule.rule === level.taken ? 'taken' : 'quiet-text'}>
-                  <span class="small-text">{s('trace.taken', { n: rule.rule })}</span> {rule.module}
-                  {rule.when && <code>{rule.when}</code>}
-                  {rule.values && Object.keys(rule.values).length > 0 && (
-                    <small> {s('trace.values')} {told(rule.values)}</small>
-                  )}
-                </p>
-              ))}
-              {level.taken == null && <p class="quiet-text">{s('trace.none')}</p>}
-              {level.result && (
-                <p>
-                  → {level.result}
-                  {level.outputs && Object.keys(level.outputs).length > 0 && <small class="quiet-text"> {told(level.outputs)}</small>}
-                </p>
-              )}
-            </li>
-          ))}
-        </ol>
+        <Levels levels={call.trace.levels} />
         {(call.trace.decisions?.length ?? 0) > 0 && <h3>{s('trace.decisions')}</h3>}
         <ol>
           {call.trace.decisions?.map((decision, at) => (
@@ -63,5 +38,38 @@ export function TraceDialog() {
         </ol>
       </div>
     </Dialog>
+  );
+}
+
+/** The levels that a call came to, with the rules that were looked at. */
+export function Levels({ levels }: { levels: Schemas['LevelTrace'][] }) {
+  return (
+    <ol>
+      {levels.map((level, at) => (
+        <li key={at}>
+          <p>
+            <strong>{level.plan} · {level.level}</strong>
+            <span class="quiet-text small-text"> {dateTime(level.at)}</span>
+          </p>
+          {level.rules.map((rule) => (
+            <p key={rule.rule} class={rule.rule === level.taken ? 'taken' : 'quiet-text'}>
+              <span class="small-text">{s('trace.taken', { n: rule.rule })}</span> {rule.module}
+              {rule.when && <code>{rule.when}</code>}
+              {rule.values && Object.keys(rule.values).length > 0 && (
+                <small> {s('trace.values')} {told(rule.values)}</small>
+              )}
+            </p>
+          ))}
+          {level.inputs && Object.keys(level.inputs).length > 0 && <p class="quiet-text small-text">{told(level.inputs)}</p>}
+          {level.taken == null && <p class="quiet-text">{s('trace.none')}</p>}
+          {level.result && (
+            <p>
+              → {level.result}
+              {level.outputs && Object.keys(level.outputs).length > 0 && <small class="quiet-text"> {told(level.outputs)}</small>}
+            </p>
+          )}
+        </li>
+      ))}
+    </ol>
   );
 }

@@ -1,13 +1,17 @@
 // The call in hand: who, why, how long, and what can be done with it; then what it came to.
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
-import { api, type Call, type CallRecord, type CallTrace, ok, type Schemas } from '../../api/client';
-import { dateTime, span, t, word } from '../../i18n';
-import { agents, experts, me, serverNow } from '../../live/store';
+import type { Call, Schemas } from '../../api/client';
+import { span, t } from '../../i18n';
+import { type EndedCall, me, serverNow } from '../../live/store';
+import * as phone from '../../phone';
 import { Icon } from '../../ui/icons';
 import { Button, Said, Since, State } from '../../ui/parts';
+import { BotTalk } from './bot';
+import { Consulting } from './consult';
+import { Contacts, Why } from './contacts';
 import { hand, own, wrapping } from './own';
-import { Keypad, Ringing } from './phone';
+import { Keypad } from './keypad';
+import { Ringing } from './phone';
+import { Script } from './script';
 import * as steer from './steer';
 import { Wrap } from './wrap';
 
@@ -22,7 +26,7 @@ export function Hand() {
         {live && <CallState state={call.state} />}
       </header>
       <Warnings />
-      {live ? <InHand call={call} /> : over ? <Over call={over} /> : <Idle />}
+      {live ? <InHand call={call} /> : over ? <Over call={over} /> : onThisPhone() ? <Other /> : <Idle />}
     </section>
   );
 }
@@ -51,6 +55,30 @@ function Idle() {
   );
 }
 
+const onThisPhone = () => phone.ringing.value !== null || phone.busy.value;
+
+/** What is on the phone in this page and no caller of theirs: a colleague who rings them, a talk they listen to. */
+function Other() {
+  const rings = phone.ringing.value;
+  return (
+    <>
+      <div class="head">
+        <p class="caller">{rings ? <Said>{rings.from}</Said> : t('desk.other')}</p>
+      </div>
+      {rings ? (
+        <Ringing />
+      ) : (
+        <div class="actions">
+          <span class="room" />
+          <Button icon="hangUp" kind="danger" shortcut="x" onDo={() => phone.decline()}>
+            {t('desk.hangUp')}
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
 function Caller({ from }: { from: string }) {
   const withheld = !from || from === 'anonymous';
   return <p class="caller">{withheld ? t('desk.withheld') : <Said>{from}</Said>}</p>;
@@ -59,8 +87,6 @@ function Caller({ from }: { from: string }) {
 function InHand({ call }: { call: Call }) {
   const ringing = own.value?.state === 'ringing' || own.value?.state === 'reserved';
   const talking = !ringing && ['talking', 'holding', 'consulting', 'conference'].includes(call.state);
-  const leg = steer.ownLeg(call);
-  const held = steer.isHeld(call);
   return (
     <>
       <div class="head">
@@ -92,34 +118,42 @@ function InHand({ call }: { call: Call }) {
         </dl>
       </div>
       {ringing && <Ringing />}
-      {talking && (
-        <div class="actions">
-          <Button icon={held ? 'resume' : 'hold'} pressed={held} shortcut="h" onDo={steer.toggleHold}>
-            {held ? t('desk.resume') : t('desk.hold')}
-          </Button>
-          <Button icon={leg?.muted ? 'mute' : 'mic'} pressed={leg?.muted ?? false} shortcut="m" onDo={steer.toggleMute}>
-            {leg?.muted ? t('desk.unmute') : t('desk.mute')}
-          </Button>
-          <Tape state={call.recording ?? null} />
-          <Keypad />
-          <span class="room" />
-          <Button icon="hangUp" kind="danger" shortcut="x" onDo={steer.hangUp}>
-            {t('desk.hangUp')}
-          </Button>
-        </div>
-      )}
+      {talking && <Actions call={call} />}
       {talking && call.consult && <Consulting consult={call.consult} />}
       <div class="parts">
         <div>
+          <BotTalk conversations={call.conversations} />
           <Why id={call.call_id} changes={`${call.state}${call.agent}`} />
           {talking && <Parties call={call} />}
           {talking && <Wrap id={call.call_id} over={false} />}
         </div>
         <div>
+          <Script queue={call.queue} language={call.conversations?.at(-1)?.language} />
           <Contacts id={call.call_id} />
         </div>
       </div>
     </>
+  );
+}
+
+function Actions({ call }: { call: Call }) {
+  const leg = steer.ownLeg(call);
+  const held = steer.isHeld(call);
+  return (
+    <div class="actions">
+      <Button icon={held ? 'resume' : 'hold'} pressed={held} shortcut="h" onDo={steer.toggleHold}>
+        {held ? t('desk.resume') : t('desk.hold')}
+      </Button>
+      <Button icon={leg?.muted ? 'mute' : 'mic'} pressed={leg?.muted ?? false} shortcut="m" onDo={steer.toggleMute}>
+        {leg?.muted ? t('desk.unmute') : t('desk.mute')}
+      </Button>
+      <Tape state={call.recording ?? null} />
+      <Keypad />
+      <span class="room" />
+      <Button icon="hangUp" kind="danger" shortcut="x" onDo={steer.hangUp}>
+        {t('desk.hangUp')}
+      </Button>
+    </div>
   );
 }
 
@@ -128,7 +162,7 @@ function waited(call: Call): string {
   return call.waiting_since ? span(serverNow.value - Date.parse(call.waiting_since)) : t('unit.none');
 }
 
-function Over({ call }: { call: { call_id: string; from: string; queue?: string | null } }) {
+function Over({ call }: { call: Call | EndedCall }) {
   return (
     <>
       <div class="head">
@@ -138,11 +172,13 @@ function Over({ call }: { call: { call_id: string; from: string; queue?: string 
           {own.value && <Since at={own.value.since} class="quiet-text" />}
         </div>
       </div>
+      {phone.ringing.value && <Ringing />}
       <div class="parts">
         <div>
           <Wrap id={call.call_id} over />
         </div>
         <div>
+          <BotTalk conversations={call.conversations} />
           <Contacts id={call.call_id} />
         </div>
       </div>
@@ -170,38 +206,6 @@ function Tape({ state }: { state: Schemas['RecordingWish'] | null }) {
   );
 }
 
-function nameOf(to: string): string {
-  const [kind, id = ''] = to.split(/:(.*)/);
-  if (kind === 'agent') return agents.value.get(id)?.name ?? id;
-  if (kind === 'expert') return experts.value.get(id)?.name ?? id;
-  return id;
-}
-
-function Consulting({ consult }: { consult: NonNullable<Call['consult']> }) {
-  const there = consult.state === 'private' || consult.state === 'swapped';
-  return (
-    <div class="consultation" role="group" aria-label={t('consult.title')}>
-      <p role="status">{t(`consult.${consult.state}`, { name: nameOf(consult.to) })}</p>
-      {consult.state !== 'handing_over' && (
-        <div class="buttons">
-          <Button icon="swap" shortcut="s" disabled={!there} onDo={steer.swap}>
-            {t('consult.swap')}
-          </Button>
-          <Button icon="transfer" kind="main" shortcut="t" onDo={steer.complete}>
-            {t('consult.complete')}
-          </Button>
-          <Button icon="people" shortcut="k" disabled={!there} onDo={steer.conference}>
-            {t('consult.conference')}
-          </Button>
-          <Button icon="back" shortcut="b" onDo={steer.cancel}>
-            {t('consult.cancel')}
-          </Button>
-        </div>
-      )}
-    </div>
-  );
-}
-
 function Parties({ call }: { call: Call }) {
   return (
     <>
@@ -224,95 +228,4 @@ function Parties({ call }: { call: Call }) {
 export function userOf(address: string): string {
   const rest = address.replace(/^sips?:/i, '');
   return rest.includes('@') ? rest.slice(0, rest.indexOf('@')) : rest;
-}
-
-/** The way through the matrix, and why this agent: read anew when the call gets further. */
-function Why({ id, changes }: { id: string; changes: string }) {
-  const trace = useSignal<CallTrace | null>(null);
-  useEffect(() => {
-    let current = true;
-    ok(api.GET('/calls/{id}/trace', { params: { path: { id } } }))
-      .then((found) => {
-        if (current) trace.value = found;
-      })
-      .catch(() => undefined);
-    return () => {
-      current = false;
-    };
-  }, [id, changes]);
-  const found = trace.value?.trace;
-  const decision = found?.decisions?.at(-1);
-  return (
-    <>
-      <h3>{t('desk.why')}</h3>
-      <ol class="steps">
-        {found?.levels
-          .filter((level) => level.module)
-          .slice(-6)
-          .map((level, at) => (
-            <li key={at}>
-              <span>
-                {level.module}
-                <small>
-                  {level.plan} · {level.level}
-                </small>
-              </span>
-              <span class="quiet-text">{level.result}</span>
-            </li>
-          ))}
-      </ol>
-      {decision && <p class="quiet-text small-text">{t('desk.why.rule', { rule: decision.rule.replaceAll('_', ' ') })}</p>}
-    </>
-  );
-}
-
-function Contacts({ id }: { id: string }) {
-  const contacts = useSignal<CallRecord[] | null>(null);
-  const failed = useSignal(false);
-  useEffect(() => {
-    let current = true;
-    contacts.value = null;
-    failed.value = false;
-    ok(api.GET('/calls/{id}/contacts', { params: { path: { id } } }))
-      .then((found) => {
-        if (current) contacts.value = found.records;
-      })
-      .catch(() => {
-        if (current) failed.value = true;
-      });
-    return () => {
-      current = false;
-    };
-  }, [id]);
-  return (
-    <>
-      <h3>{t('desk.history')}</h3>
-      {failed.value && <p class="quiet-text">{t('desk.history.failed')}</p>}
-      {contacts.value?.length === 0 && <p class="quiet-text">{t('desk.history.none')}</p>}
-      <ul class="contacts">
-        {contacts.value?.slice(0, 8).map((record) => (
-          <li key={record.call_id}>
-            <span class="line">
-              <strong>{dateTime(record.started_at)}</strong>
-              {record.outcome && <span>{t(`outcome.${record.outcome}`)}</span>}
-              <span class="quiet-text small-text">
-                {[record.queue, record.agent && (agents.value.get(record.agent)?.name ?? record.agent), record.talk_ms != null ? span(record.talk_ms) : null]
-                  .filter(Boolean)
-                  .join(' · ')}
-              </span>
-            </span>
-            {(record.disposition || record.resolved != null) && (
-              <span class="line small-text">
-                {record.disposition && <span class="chip">{word('disposition', record.disposition)}</span>}
-                {record.resolved != null && (
-                  <span class={record.resolved ? '' : 'tone-warn'}>{record.resolved ? t('wrap.resolved.yes') : t('wrap.resolved.no')}</span>
-                )}
-              </span>
-            )}
-            {record.note && <Said>{record.note}</Said>}
-          </li>
-        ))}
-      </ul>
-    </>
-  );
 }

@@ -1,4 +1,5 @@
 import '../../styles/desk.css';
+import '../../styles/talk.css';
 import { Hand } from './hand';
 import { useKeys } from './keys';
 import { People } from './people';

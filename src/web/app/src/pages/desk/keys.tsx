@@ -2,8 +2,11 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { type Key, t } from '../../i18n';
+import { decline } from '../../phone';
 import { act } from '../../ui/act';
-import { answer } from '../../phone';
+import { openKeypad } from './keypad';
+import { hand } from './own';
+import { answer } from './phone';
 import * as steer from './steer';
 import { goAvailable, STATE_MENU } from './state';
 
@@ -25,7 +28,8 @@ export const keys: { key: string; what: Key; does: () => unknown }[] = [
   { key: 'r', what: 'keys.answer', does: answer },
   { key: 'h', what: 'keys.hold', does: steer.toggleHold },
   { key: 'm', what: 'keys.mute', does: steer.toggleMute },
-  { key: 'x', what: 'keys.hangUp', does: steer.hangUp },
+  { key: 'd', what: 'keys.keypad', does: () => hand.value && openKeypad() },
+  { key: 'x', what: 'keys.hangUp', does: () => (hand.value ? steer.hangUp() : decline()) },
   { key: '/', what: 'keys.consult', does: () => focus(`#${SEARCH}`) },
   { key: 's', what: 'keys.swap', does: steer.swap },
   { key: 't', what: 'keys.complete', does: steer.complete },

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { span, t } from '../../i18n';
 import { agents, experts, me, queues, serverNow } from '../../live/store';
 import { Button, Card, Said, State } from '../../ui/parts';
+import { BriefingChoice } from './briefing';
 import { hand, own } from './own';
 import { SEARCH } from './keys';
 import * as steer from './steer';
@@ -32,6 +33,7 @@ export function People() {
             search.value = event.currentTarget.value;
           }} />
       </div>
+      {canReach() && <BriefingChoice />}
       <div class="scroll" tabIndex={0} role="group" aria-label={t('people.title')}>
         {dialled && (
           <ul class="rows">
@@ -98,11 +100,14 @@ export function People() {
 }
 
 /** Only with a caller on the line is there somebody to hand over. */
-function Reach({ to, name }: { to: string; name: string }) {
+function canReach(): boolean {
   const call = hand.value;
   const talks = ['talking', 'holding'].includes(own.value?.state ?? '');
-  const possible = talks && call && ['talking', 'holding', 'conference'].includes(call.state) && !call.consult;
-  if (!possible) return null;
+  return talks && call !== undefined && ['talking', 'holding', 'conference'].includes(call.state) && !call.consult;
+}
+
+function Reach({ to, name }: { to: string; name: string }) {
+  if (!canReach()) return null;
   return (
     <span class="end">
       {!to.startsWith('queue:') && (

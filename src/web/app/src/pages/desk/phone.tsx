@@ -6,14 +6,14 @@ import * as phone from '../../phone';
 import { chooseMicrophone, chooseSpeaker, chosen, devices } from '../../phone/sound';
 import { Button, Card, Dialog } from '../../ui/parts';
 import { hand } from './own';
-import { ownLeg } from './steer';
+import * as steer from './steer';
 
 /** While the desk is shown: this machine is a phone again, and is as mute as the server has it. */
 export function usePhone() {
   useEffect(() => {
     if (phone.wanted()) void phone.switchOn();
   }, []);
-  const muted = useComputed(() => Boolean(hand.value && ownLeg(hand.value)?.muted));
+  const muted = useComputed(() => Boolean(hand.value && steer.ownLeg(hand.value)?.muted));
   useSignalEffect(() => {
     phone.mute(muted.value);
   });
@@ -117,61 +117,28 @@ function Choice({ label, devices: all, value, onChoose }: ChoiceProps) {
   );
 }
 
-/** What rings: here, where it can be answered, or on the phone on the desk. */
+/** What rings: here, where it can be answered, or on the phone on the desk, which some can be asked to. */
 export function Ringing() {
   const here = phone.ringing.value;
+  const asks = here || !steer.mustBeLifted.value;
   return (
     <div class="prompt" role="alert">
-      <p>{here ? t('desk.ringing.here') : t('desk.ringing')}</p>
-      {here && (
+      <p>{here ? t('desk.ringing.here') : asks ? t('desk.ringing') : t('desk.ringing.lift')}</p>
+      {asks && (
         <div class="buttons">
-          <Button icon="phone" kind="main" shortcut="r" onDo={() => phone.answer()}>
+          <Button icon="phone" kind="main" shortcut="r" onDo={answer}>
             {t('phone.answer')}
           </Button>
-          <Button icon="hangUp" onDo={() => phone.decline()}>
-            {t('phone.decline')}
-          </Button>
+          {here && (
+            <Button icon="hangUp" onDo={() => phone.decline()}>
+              {t('phone.decline')}
+            </Button>
+          )}
         </div>
       )}
     </div>
   );
 }
 
-const KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '0', '#'];
-
-/** The keys that the far end hears, while the call is on this phone. */
-export function Keypad() {
-  const open = useSignal(false);
-  const sent = useSignal('');
-  if (!phone.busy.value) return null;
-  const press = (key: string) => {
-    phone.sendKey(key);
-    sent.value = `${sent.value}${key}`.slice(-20);
-  };
-  return (
-    <>
-      <Button icon="keypad" onDo={() => {
-        sent.value = '';
-        open.value = true;
-      }}>
-        {t('phone.keypad')}
-      </Button>
-      {open.value && (
-        <Dialog title={t('phone.keypad')} onClose={() => {
-          open.value = false;
-        }}>
-          <div class="keypad" onKeyDown={(event) => {
-            if (KEYS.includes(event.key)) press(event.key);
-          }}>
-            <output aria-live="polite">{sent.value}</output>
-            {KEYS.map((key) => (
-              <button key={key} type="button" class="button" onClick={() => press(key)}>
-                {key}
-              </button>
-            ))}
-          </div>
-        </Dialog>
-      )}
-    </>
-  );
-}
+/** In this page where it rings here, else at the phone on the desk. */
+export const answer = async () => (phone.ringing.value ? phone.answer() : steer.answer());
