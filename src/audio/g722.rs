@@ -133,12 +133,14 @@ pub struct SubBands {
     high: Band,
 }
 
-impl SubBands {
-    pub fn new() -> Self {
+impl Default for SubBands {
+    fn default() -> Self {
         // At reset nb is 0, whose linear values are these (Table 15).
         SubBands { low: Band::new(32), high: Band::new(8) }
     }
+}
 
+impl SubBands {
     /// One sample of each band, lower and higher, for one octet.
     pub fn decode(&mut self, octet: u8) -> [i32; 2] {
         [SubBands::decode_low(&mut self.low, octet & 0x3f), SubBands::decode_high(&mut self.high, octet >> 6)]
@@ -204,7 +206,7 @@ struct State {
 
 impl State {
     fn new() -> Self {
-        State { x: [0; 24], bands: SubBands::new() }
+        State { x: [0; 24], bands: SubBands::default() }
     }
 
     /// Takes two samples in and gives the filter's two halves.

@@ -54,7 +54,7 @@ impl Recent {
 
     /// What a decoder knows that heard all this, and the samples that it gave last.
     fn heard(&self) -> (SubBands, [i32; 2]) {
-        let mut bands = SubBands::new();
+        let mut bands = SubBands::default();
         let mut last = [0; 2];
         let (newer, older) = self.octets.split_at(self.at);
         let kept = older.iter().chain(newer);
@@ -83,7 +83,7 @@ impl Crossing {
     /// heard nothing for a while.
     pub fn new(sent: &Recent, before: Option<&Recent>, silent: bool) -> Crossing {
         let (ours, last) = sent.heard();
-        let theirs = before.map_or_else(SubBands::new, |before| before.heard().0);
+        let theirs = before.map_or_else(SubBands::default, |before| before.heard().0);
         Crossing { theirs, ours, last: if silent { [0; 2] } else { last }, step: None, led: 0 }
     }
 
