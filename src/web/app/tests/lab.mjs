@@ -15,7 +15,7 @@ import { chromium } from 'playwright-core';
 export const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
 const binary = process.env.RELAIS_BIN ?? join(target, 'debug/relais');
-const scenarios = join(root, 'tests/phones/scenarios');
+export const scenarios = join(root, 'tests/phones/scenarios');
 export const shots = process.env.RELAIS_SHOTS ?? join(target, 'web-shots');
 
 /** Longer than anything here takes. */
@@ -67,8 +67,9 @@ export class Lab {
   folder = mkdtempSync(join(tmpdir(), 'relais-web-'));
 
   /** `change` may alter the demo's configuration, and put files into its folder; the browser takes `flags`. */
-  static async start(change = (text) => text, flags = []) {
+  static async start(change = (text) => text, flags = [], rtp = undefined) {
     const lab = new Lab();
+    lab.rtp = rtp;
     lab.expert = await freePort();
     const demo = readFileSync(join(root, 'deploy/demo/relais.toml'), 'utf8');
     const config = change(
@@ -87,7 +88,8 @@ export class Lab {
 
   async run() {
     const low = 36_000 + 2 * Math.floor(Math.random() * 1_000);
-    const args = ['run', '--config', join(this.folder, 'relais.toml'), '--data', join(this.folder, 'data'), '--rtp', `127.0.0.1:${low}-${low + 999}`];
+    this.rtp ??= `127.0.0.1:${low}-${low + 999}`;
+    const args = ['run', '--config', join(this.folder, 'relais.toml'), '--data', join(this.folder, 'data'), '--rtp', this.rtp];
     args.push('--sip', `udp:127.0.0.1:${this.sip?.split(':')[1] ?? (await freePort())}`, '--web', `127.0.0.1:${this.web?.split(':')[1] ?? 0}`);
     this.relais = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = '';
@@ -149,7 +151,7 @@ export class Lab {
   }
 
   sipp(scenario, port, args) {
-    const common = ['-sf', join(scenarios, `${scenario}.xml`), '-i', '127.0.0.1', '-p', String(port), '-nostdin'];
+    const common = ['-sf', scenario.endsWith('.xml') ? scenario : join(scenarios, `${scenario}.xml`), '-i', '127.0.0.1', '-p', String(port), '-nostdin'];
     const media = ['-key', 'rtp_ip', '127.0.0.1', '-key', 'rtp_port', '9'];
     const child = spawn('sipp', [this.sip, ...common, ...media, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -34,7 +34,6 @@ export const staffEn = {
   'board.all': 'All states',
   'board.noAgents': 'No agents like that.',
   'board.noCalls': 'No calls are up.',
-  'board.more': '{n} more; filter to see them',
   'board.actions': 'Actions for {name}',
   'board.force.available': 'Make available',
   'board.force.pause': 'Pause: {reason}',

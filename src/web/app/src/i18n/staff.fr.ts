@@ -35,7 +35,6 @@ export const staffFr: Record<keyof typeof staffEn, string> = {
   'board.all': 'Tous les états',
   'board.noAgents': 'Aucun agent de ce nom.',
   'board.noCalls': 'Aucun appel en cours.',
-  'board.more': '{n} de plus ; filtrez pour les voir',
   'board.actions': 'Actions pour {name}',
   'board.force.available': 'Rendre disponible',
   'board.force.pause': 'Pause : {reason}',

@@ -78,6 +78,15 @@ async function readLists(): Promise<number> {
   return Math.min(...Object.values(held));
 }
 
+/** Takes the figures from what was read; who has the same as before stays the same object, and is not drawn anew. */
+function withFigures<T extends { today: object }>(now: ReadonlyMap<string, T>, read: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  const next = [...now].map(([id, one]): [string, T] => {
+    const today = read.get(id)?.today ?? one.today;
+    return [id, JSON.stringify(today) === JSON.stringify(one.today) ? one : { ...one, today }];
+  });
+  return next.every(([id, one]) => now.get(id) === one) ? now : new Map(next);
+}
+
 /** The figures of the day come with the lists, not with events. */
 async function refreshFigures() {
   try {
@@ -88,10 +97,8 @@ async function refreshFigures() {
     ]);
     batch(() => {
       centre.value = theCentre;
-      const today = byId(theAgents.agents, (agent) => agent.id);
-      agents.value = new Map([...agents.value].map(([id, agent]) => [id, { ...agent, today: today.get(id)?.today ?? agent.today }]));
-      const ofQueues = byId(theQueues.queues, (queue) => queue.id);
-      queues.value = new Map([...queues.value].map(([id, queue]) => [id, { ...queue, today: ofQueues.get(id)?.today ?? queue.today }]));
+      agents.value = withFigures(agents.value, byId(theAgents.agents, (agent) => agent.id));
+      queues.value = withFigures(queues.value, byId(theQueues.queues, (queue) => queue.id));
     });
   } catch (error) {
     // A network that swallows everything does not close the WebSocket: this notices it.

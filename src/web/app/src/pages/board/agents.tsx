@@ -6,13 +6,13 @@ import { s } from '../../i18n/staff';
 import { agents, calls, centre } from '../../live/store';
 import { Icon } from '../../ui/icons';
 import { Card, Item, Menu, Said, Since, State } from '../../ui/parts';
+import { LongTable, order } from '../../ui/rows';
 import { todayOf } from './queues';
 import { supervise } from './supervise';
 import { showTrace } from './trace';
 
 const STATES = ['available', 'reserved', 'ringing', 'talking', 'holding', 'wrap_up', 'paused', 'not_responding', 'logged_out'] as const;
-/** As many rows as a browser draws without effort. */
-const SHOWN = 150;
+const COLUMNS = 8;
 
 export function Agents() {
   const search = useSignal('');
@@ -22,7 +22,7 @@ export function Agents() {
     (!state.value || agent.state === state.value) &&
     (!wanted || [agent.id, agent.name, ...agent.queues].some((text) => text.toLowerCase().includes(wanted)));
   const rank = (agent: Agent) => (agent.state === 'logged_out' ? 1 : 0);
-  const all = [...agents.value.values()].filter(fits).sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
+  const all = [...agents.value.values()].filter(fits).sort((a, b) => rank(a) - rank(b) || order(a.id, b.id));
   return (
     <Card title={s('board.agents')} action={<span class="number quiet-text">{count(all.length)}</span>}>
       <div class="filters">
@@ -40,38 +40,40 @@ export function Agents() {
           ))}
         </select>
       </div>
-      <div class="table-box roomy" tabIndex={0} role="region" aria-label={s('board.agents')}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{s('board.agent')}</th>
-              <th scope="col">{s('board.state')}</th>
-              <th scope="col" class="n">{s('board.since')}</th>
-              <th scope="col">{s('board.call')}</th>
-              <th scope="col">{s('board.queue')}</th>
-              <th scope="col" class="n">{s('board.handled')}</th>
-              <th scope="col" class="n">{s('board.aht')}</th>
-              <th scope="col"><span class="sr-only">{s('board.actions', { name: '' })}</span></th>
-            </tr>
-          </thead>
-          <tbody>
-            {all.slice(0, SHOWN).map((agent) => (
-              <Row key={agent.id} agent={agent} call={agent.call_id ? calls.value.get(agent.call_id) : undefined} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <LongTable
+        label={s('board.agents')}
+        columns={COLUMNS}
+        head={<Head />}
+        all={all}
+        row={(agent, place) => (
+          <Row key={agent.id} place={place} agent={agent} call={agent.call_id ? calls.value.get(agent.call_id) : undefined} />
+        )}
+      />
       {all.length === 0 && <p class="empty">{s('board.noAgents')}</p>}
-      {all.length > SHOWN && <p class="empty">{s('board.more', { n: all.length - SHOWN })}</p>}
     </Card>
   );
 }
 
+function Head() {
+  return (
+    <tr aria-rowindex={1}>
+      <th scope="col">{s('board.agent')}</th>
+      <th scope="col" class="wide">{s('board.state')}</th>
+      <th scope="col" class="n narrow">{s('board.since')}</th>
+      <th scope="col">{s('board.call')}</th>
+      <th scope="col">{s('board.queue')}</th>
+      <th scope="col" class="n narrow">{s('board.handled')}</th>
+      <th scope="col" class="n narrow">{s('board.aht')}</th>
+      <th scope="col" class="narrow"><span class="sr-only">{s('board.actions', { name: '' })}</span></th>
+    </tr>
+  );
+}
+
 /** Drawn anew only when this agent or their call changed. */
-const Row = memo(function Row({ agent, call }: { agent: Agent; call: Call | undefined }) {
+const Row = memo(function Row({ agent, call, place }: { agent: Agent; call: Call | undefined; place: number }) {
   const today = todayOf(agent);
   return (
-    <tr>
+    <tr aria-rowindex={place}>
       <th scope="row">
         <Said>{agent.name}</Said>
         {agent.name.includes(agent.id) ? null : <small class="quiet-text"> {agent.id}</small>}
