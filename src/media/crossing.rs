@@ -52,13 +52,17 @@ impl Recent {
         self.count = (self.count + payload.len()).min(KEPT);
     }
 
+    /// What is kept, the oldest first, in two parts.
+    pub fn octets(&self) -> [&[u8]; 2] {
+        let (newer, older) = self.octets.split_at(self.at);
+        [if self.count < KEPT { &[] } else { older }, newer]
+    }
+
     /// What a decoder knows that heard all this, and the samples that it gave last.
     fn heard(&self) -> (SubBands, [i32; 2]) {
         let mut bands = SubBands::default();
         let mut last = [0; 2];
-        let (newer, older) = self.octets.split_at(self.at);
-        let kept = older.iter().chain(newer);
-        for octet in kept.skip(KEPT - self.count) {
+        for octet in self.octets().into_iter().flatten() {
             last = bands.decode(*octet);
         }
         (bands, last)
@@ -212,8 +216,7 @@ mod tests {
         for size in [1, 80, 160, 480, 1_000, 1_921] {
             let mut recent = Recent::default();
             octets.chunks(size).for_each(|packet| recent.push(packet));
-            let (newer, older) = recent.octets.split_at(recent.at);
-            assert_eq!([older, newer].concat(), octets[5_000 - KEPT..], "{size}");
+            assert_eq!(recent.octets().concat(), octets[5_000 - KEPT..], "{size}");
         }
     }
 }

@@ -5,6 +5,8 @@ use crate::rtp::{JitterBuffer, JitterLimits, Taken, View};
 use crate::settings::Codec;
 use crate::time::Instant;
 
+use super::crossing::Recent;
+
 /// Payload octets of 20 ms, in every codec.
 pub(super) const FRAME_OCTETS: usize = 160;
 
@@ -55,12 +57,17 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub fn new(codec: Codec, wide: bool) -> Self {
+    /// `before`: what came from the far end of late, which its decoder has to have heard.
+    pub fn new(codec: Codec, wide: bool, before: Option<&Recent>) -> Self {
+        let mut decoder = Decoder::new(codec);
+        for octet in before.map(Recent::octets).into_iter().flatten().flatten() {
+            decoder.decode(std::slice::from_ref(octet), &mut [0; 2]);
+        }
         Voice {
             codec,
             wide,
             jitter: JitterBuffer::new(JitterLimits::default()),
-            decoder: Decoder::new(codec),
+            decoder,
             concealer: Concealer::new(sample_rate_hz(codec)),
             upsampler: Upsampler::new(),
             silent: true,

@@ -20,6 +20,7 @@ use relais::time::Instant;
 use crate::network::{Network, Packet, below};
 use crate::people::sdp;
 use crate::provider::{Provider, credentials};
+use crate::truth::Line;
 
 const SERVERS: [SocketAddr; 2] = [
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 5060),
@@ -29,8 +30,10 @@ const WATCHED: Duration = Duration::from_secs(120);
 /// One that is down is noticed within two minutes and 64*T1, one that is back within half a minute and 64*T1; then there
 /// are a challenge and some losses.
 const REGISTERED_WITHIN: Duration = Duration::from_secs(260);
-/// The plans ring for 20 s, the longest of the centre for 30 s; a CANCEL is sent again for 64*T1 (RFC 3261 §9.1).
+/// The plans ring for 20 s, the longest of the centre for 30 s; a CANCEL is sent again for 64*T1 (RFC 3261 §9.1), of which the
+/// first few come through where little is lost.
 const RINGS_AT_MOST: Duration = Duration::from_secs(65);
+const RINGS_AT_MOST_WHERE_CLEAR: Duration = Duration::from_secs(36);
 /// Deadlines of the engine that the trunk has whatever happens: one a server, and the registration's.
 pub const TIMERS: usize = 3;
 /// REGISTERs in a row, with their challenges, that a refused or lost one may lead to.
@@ -241,7 +244,8 @@ impl Providers {
     }
 
     /// A server that has been there for long enough has us, or another does; nobody is pestered; no password is wrong.
-    pub fn check(&mut self, sound: bool, now: Instant) -> Result<(), String> {
+    pub fn check(&mut self, line: Line, now: Instant) -> Result<(), String> {
+        let most = if line.clear { RINGS_AT_MOST_WHERE_CLEAR } else { RINGS_AT_MOST };
         let registered =
             self.servers.iter().any(|server| server.up.is_some() && server.provider.contact(now).is_some());
         let lost = *self.lost.get_or_insert(now);
@@ -254,15 +258,15 @@ impl Providers {
             if server.asked.len() > MOST_A_MINUTE {
                 return Err(format!("{address} was asked to register {} times in a minute", server.asked.len()));
             }
-            let rings = server.rings.values().any(|since| now.since(*since) > RINGS_AT_MOST);
-            if rings && sound && server.up.is_some_and(|up| now.since(up) > RINGS_AT_MOST) {
+            let rings = server.rings.values().any(|since| now.since(*since) > most);
+            if rings && line.sound && server.up.is_some_and(|up| now.since(up) > most) {
                 return Err(format!("it rings for too long at {address}"));
             }
             if server.provider.refused > 0 {
                 return Err(format!("{address} refused a registration"));
             }
             let long = server.up.is_some_and(|up| now.since(up.max(lost)) > REGISTERED_WITHIN);
-            if long && sound && !registered && !self.removed {
+            if long && line.sound && !registered && !self.removed {
                 return Err(format!("{address} is there for long, and the centre is registered at neither server"));
             }
         }

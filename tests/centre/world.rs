@@ -355,7 +355,7 @@ impl World {
         }
         self.tell(input);
         self.drain()?;
-        self.providers.check(self.line().sound, self.now)?;
+        self.providers.check(self.line(), self.now)?;
         let mut counts = self.engine.counts();
         // The trunk's own; at the end of the run there must be none.
         counts.timers = counts.timers.saturating_sub(providers::TIMERS);

@@ -213,7 +213,7 @@ impl<Io: MediaIo> Worker<Io> {
             let Some(codec) = leg.stream.as_ref().map(|stream| stream.codec) else { continue };
             match &mut leg.voice {
                 Some(voice) if voice.codec == codec => voice.set_wide(wide),
-                voice => *voice = Some(Box::new(Voice::new(codec, wide))),
+                voice => *voice = Some(Box::new(Voice::new(codec, wide, leg.came.as_deref()))),
             }
         }
         let names = voices.iter().filter_map(|place| self.leg(*place)).map(|leg| leg.id).collect();
