@@ -142,6 +142,16 @@ test('a draft is traced, tested and compared before anybody hears it', { skip },
   await page.getByText('Marked: the way of the traced call to 610').waitFor();
   assert.equal(await page.locator('.rule.taken').count(), 1);
   await tab(page, 'Trace');
+  await page.getByLabel('Dialled number').fill('602');
+  await page.getByLabel('What the caller says, a line each').fill('when are you open on Saturdays\nno thank you');
+  await button(page, 'Show the way').click();
+  // Weighed by the encoder, which a debug build does slowly.
+  const talk = page.getByRole('region', { name: 'Talk with bot service-desk' });
+  await talk.getByText('when are you open on Saturdays').waitFor({ timeout: 60_000 });
+  await talk.getByText(/^opening_hours \d+%$/).waitFor();
+  assert.equal(await talk.getByText('not understood').count(), 0);
+  await talk.getByText('The bot settled it.').waitFor();
+  await looks(page, 'bench-talk');
   await page.getByLabel('Dialled number').fill('699');
   await page.getByLabel('Dialled number').press('Enter');
   await page.getByRole('alert').getByText(/no plan has the number 699/).waitFor();
