@@ -1,42 +1,19 @@
-// The operator's bench: a plan is changed, looked at, tried, put into use and taken back, by page.
+// The operator's bench: plans as pictures, edited, and tried before anybody hears them.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { eventually, Lab, looks, missing, ownFiles } from './lab.mjs';
+import { BenchLab, button, editor, endOf, settled, tab } from './bench.mjs';
+import { eventually, looks, missing } from './lab.mjs';
 
 const skip = missing();
-let lab;
+let bench;
 before(async () => {
-  if (skip) return;
-  lab = await Lab.start(ownFiles);
+  if (!skip) bench = await BenchLab.start();
 });
-after(() => lab?.close());
-
-const onDisk = (name) => join(lab.folder, 'plans', name);
-const button = (page, name) => page.getByRole('button', { name });
-const tab = (page, name) => page.getByRole('tab', { name }).click();
-const editor = (page, name) => page.getByRole('textbox', { name: `Text of plans/${name}` });
-
-/** The operator with a file open. */
-async function atBench(name, options) {
-  const page = await lab.page({ width: 1600, height: 1000, ...options });
-  await lab.logIn(page, 'operator', `http://${lab.web}/bench`);
-  await page.locator('.file-row', { hasText: name }).click();
-  await editor(page, name).waitFor();
-  return page;
-}
-
-/** Puts the cursor behind the end of a line of the editor. */
-async function endOf(page, name, line) {
-  await editor(page, name).locator('.cm-line').filter({ hasText: line }).first().click();
-  await page.keyboard.press('End');
-}
-
-const settled = (page) => page.getByText('✓ Nothing is found wrong.').waitFor();
+after(() => bench?.lab.close());
 
 test('the files are listed, and a plan is a picture whose rules lead to their lines', { skip }, async () => {
-  const page = await atBench('601-menu.toml');
+  const page = await bench.at('601-menu.toml');
   for (const name of ['600-echo.toml', '620-closed.toml', 'service-desk.toml']) assert.equal(await page.locator('.file-row', { hasText: name }).count(), 1, name);
   await settled(page);
   const picture = page.getByRole('region', { name: 'Picture of plan front-desk' });
@@ -55,7 +32,7 @@ test('the files are listed, and a plan is a picture whose rules lead to their li
 });
 
 test('while one types, findings come, keys and names are completed, and drafts outlive a look elsewhere', { skip }, async () => {
-  const page = await atBench('610-sales.toml');
+  const page = await bench.at('610-sales.toml');
   await endOf(page, '610-sales.toml', 'module = "distribute"');
   await page.keyboard.press('Enter');
   await page.keyboard.type('in');
@@ -86,7 +63,7 @@ test('while one types, findings come, keys and names are completed, and drafts o
   await page.locator('.file-row', { hasText: '610-sales.toml' }).click();
   await editor(page, '610-sales.toml').waitFor();
   assert.match(await editor(page, '610-sales.toml').innerText(), /supprt/, 'and after the page is loaded anew');
-  assert.doesNotMatch(readFileSync(onDisk('610-sales.toml'), 'utf8'), /supprt/);
+  assert.doesNotMatch(readFileSync(bench.onDisk('610-sales.toml'), 'utf8'), /supprt/);
   await button(page, 'Discard the draft').click();
   await settled(page);
   assert.doesNotMatch(await editor(page, '610-sales.toml').innerText(), /supprt/);
@@ -96,7 +73,7 @@ test('while one types, findings come, keys and names are completed, and drafts o
 });
 
 test('completion knows tables, modules, what a module takes, and the names that there are', { skip }, async () => {
-  const page = await atBench('600-echo.toml');
+  const page = await bench.at('600-echo.toml');
   await endOf(page, '600-echo.toml', 'module = "hangup"');
   const take = async (typed, option) => {
     await page.keyboard.type(typed);
@@ -124,7 +101,7 @@ test('completion knows tables, modules, what a module takes, and the names that 
 });
 
 test('a draft is traced, tested and compared before anybody hears it', { skip }, async () => {
-  const page = await atBench('610-sales.toml');
+  const page = await bench.at('610-sales.toml');
   await endOf(page, '610-sales.toml', 'queue = "sales"');
   for (let n = 0; n < 'sales" }'.length; n += 1) await page.keyboard.press('Backspace');
   await page.keyboard.type('support" }');
@@ -142,6 +119,16 @@ test('a draft is traced, tested and compared before anybody hears it', { skip },
   await page.getByText('Marked: the way of the traced call to 610').waitFor();
   assert.equal(await page.locator('.rule.taken').count(), 1);
   await tab(page, 'Trace');
+  await page.getByLabel('Dialled number').fill('602');
+  await page.getByLabel('What the caller says, a line each').fill('when are you open on Saturdays\nno thank you');
+  await button(page, 'Show the way').click();
+  // Weighed by the encoder, which a debug build does slowly.
+  const talk = page.getByRole('region', { name: 'Talk with bot service-desk' });
+  await talk.getByText('when are you open on Saturdays').waitFor({ timeout: 60_000 });
+  await talk.getByText(/^opening_hours \d+%$/).waitFor();
+  assert.equal(await talk.getByText('not understood').count(), 0);
+  await talk.getByText('The bot settled it.').waitFor();
+  await looks(page, 'bench-talk');
   await page.getByLabel('Dialled number').fill('699');
   await page.getByLabel('Dialled number').press('Enter');
   await page.getByRole('alert').getByText(/no plan has the number 699/).waitFor();
@@ -167,123 +154,9 @@ test('a draft is traced, tested and compared before anybody hears it', { skip },
   await page.context().close();
 });
 
-test('a draft is activated with a note, stands in the history, and is rolled back', { skip }, async () => {
-  const before = readFileSync(onDisk('611-support.toml'), 'utf8');
-  const page = await atBench('611-support.toml');
-  await editor(page, '611-support.toml').locator('.cm-line').first().click();
-  await page.keyboard.press('Home');
-  await page.keyboard.type('# For those who know.\n');
-  await settled(page);
-  await button(page, 'Activate…').click();
-  const dialog = page.getByRole('dialog', { name: 'Activate the draft' });
-  await dialog.getByLabel(/^Why/).fill('<b>so that</b> it is said');
-  await looks(page, 'bench-activate');
-  await dialog.getByRole('button', { name: 'Activate' }).click();
-  await page.getByText('In use; files written: 1').waitFor();
-  await eventually('the file is written', () => readFileSync(onDisk('611-support.toml'), 'utf8') === `# For those who know.\n${before}`);
-  await page.getByText('Nothing is changed.').waitFor();
-
-  await tab(page, 'History');
-  const entry = page.locator('.history > li').filter({ hasText: '<b>so that</b> it is said' });
-  await entry.getByText('operator', { exact: true }).first().waitFor();
-  await looks(page, 'bench-history');
-  // Back to what was found before the first change.
-  await page.locator('.history > li').filter({ hasText: 'Found changed on the disk' }).last().getByRole('button', { name: 'Roll back to this' }).click();
-  const back = page.getByRole('dialog', { name: /^Back to/ });
-  await back.locator('.cm-deletedChunk').waitFor();
-  await looks(page, 'bench-rollback');
-  await back.getByLabel(/^Why/).fill('it was better before');
-  await back.getByRole('button', { name: 'Roll back' }).click();
-  await page.getByText('The earlier version is in use.').waitFor();
-  assert.equal(readFileSync(onDisk('611-support.toml'), 'utf8'), before);
-  await page.locator('.history > li').filter({ hasText: 'it was better before' }).waitFor();
-  assert.doesNotMatch(await editor(page, '611-support.toml').innerText(), /For those who know/);
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-});
-
-test('what somebody else changed meanwhile is not overwritten unseen', { skip }, async () => {
-  const page = await atBench('600-echo.toml');
-  await editor(page, '600-echo.toml').locator('.cm-line').first().click();
-  await page.keyboard.press('Home');
-  await page.keyboard.type('# Mine.\n');
-  const theirs = `# Theirs.\n${readFileSync(onDisk('600-echo.toml'), 'utf8')}`;
-  writeFileSync(onDisk('600-echo.toml'), theirs);
-  await settled(page);
-  await button(page, 'Activate…').click();
-  const dialog = page.getByRole('dialog', { name: 'Activate the draft' });
-  await dialog.getByRole('button', { name: 'Activate' }).click();
-  await dialog.getByText('Somebody changed this file since you opened it.').waitFor();
-  await looks(page, 'bench-conflict');
-  assert.equal(readFileSync(onDisk('600-echo.toml'), 'utf8'), theirs, 'nothing was written');
-  await dialog.getByRole('button', { name: 'Put mine over theirs' }).click();
-  await dialog.getByText('Somebody changed this file since you opened it.').waitFor({ state: 'hidden' });
-  await eventually('it may be activated', () => dialog.getByRole('button', { name: 'Activate' }).isEnabled());
-  await dialog.getByRole('button', { name: 'Activate' }).click();
-  await page.getByText('In use; files written: 1').waitFor();
-  assert.match(readFileSync(onDisk('600-echo.toml'), 'utf8'), /^# Mine\./);
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-});
-
-test('what is wrong elsewhere on the disk is told when a draft is refused, and leads there', { skip }, async () => {
-  const page = await atBench('610-sales.toml');
-  await page.locator('.file-row', { hasText: '611-support.toml' }).click();
-  await editor(page, '611-support.toml').locator('.cm-line').first().click();
-  await page.keyboard.press('Home');
-  await page.keyboard.type('# Not yet.\n');
-  await settled(page);
-  await button(page, 'Activate…').click();
-  const sound = readFileSync(onDisk('610-sales.toml'), 'utf8');
-  writeFileSync(onDisk('610-sales.toml'), sound.replace('in = { queue = "sales" }', 'in = { queue = "nowhere" }'));
-  const dialog = page.getByRole('dialog', { name: 'Activate the draft' });
-  await dialog.getByRole('button', { name: 'Activate' }).click();
-  const finding = dialog.getByRole('alert').getByRole('button', { name: /nowhere.*plans\/610-sales\.toml/ });
-  await finding.waitFor();
-  await looks(page, 'bench-refused');
-  assert.doesNotMatch(readFileSync(onDisk('611-support.toml'), 'utf8'), /Not yet/, 'nothing was written');
-  await finding.click();
-  await dialog.waitFor({ state: 'hidden' });
-  await editor(page, '610-sales.toml').waitFor();
-  assert.match(await editor(page, '610-sales.toml').innerText(), /nowhere/, 'the text of the disk is shown');
-  writeFileSync(onDisk('610-sales.toml'), sound);
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-});
-
-test('a plan is added in French on a narrow screen, and removed again', { skip }, async () => {
-  const page = await lab.page({ width: 400, height: 900, locale: 'fr-FR' });
-  await lab.logIn(page, 'operator', `http://${lab.web}/bench`);
-  await button(page, 'Nouveau fichier').click();
-  const dialog = page.getByRole('dialog', { name: 'Nouveau fichier' });
-  await dialog.getByLabel('Nom, sans .toml').fill('../nuit');
-  await dialog.getByRole('button', { name: 'Créer' }).click();
-  await dialog.getByText(/Un nom est fait de/).waitFor();
-  await dialog.getByLabel('Nom, sans .toml').fill('630-nuit');
-  await dialog.getByRole('button', { name: 'Créer' }).click();
-  await page.getByRole('textbox', { name: 'Texte de plans/630-nuit.toml' }).waitFor();
-  await page.getByRole('region', { name: 'Schéma du plan 630-nuit' }).waitFor();
-  await looks(page, 'bench-narrow');
-  await button(page, /^Mettre en service…/).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Mettre en service' }).click();
-  await page.getByText('En service ; fichiers écrits : 1').waitFor();
-  assert.ok(existsSync(onDisk('630-nuit.toml')));
-  await page.getByRole('dialog').getByText(/630-nuit/).first().waitFor();
-  await page.keyboard.press('Escape');
-  await button(page, 'Supprimer plans/630-nuit.toml').click();
-  await page.getByText(/Ce fichier disparaîtra/).waitFor();
-  await button(page, /^Mettre en service…/).click();
-  await eventually('it may be put into use', () => page.getByRole('dialog').getByRole('button', { name: 'Mettre en service' }).isEnabled());
-  await page.getByRole('dialog').getByRole('button', { name: 'Mettre en service' }).click();
-  await eventually('the file is gone', () => !existsSync(onDisk('630-nuit.toml')));
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, 'nothing reaches beyond the screen');
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-});
-
 test('a supervisor sees no bench', { skip }, async () => {
-  const page = await lab.page();
-  await lab.logIn(page, 'supervisor', `http://${lab.web}/bench`);
+  const page = await bench.lab.page();
+  await bench.lab.logIn(page, 'supervisor', `http://${bench.lab.web}/bench`);
   await page.locator('.board').waitFor();
   assert.equal(await page.getByRole('link', { name: 'Bench' }).count(), 0);
   await page.context().close();

@@ -11,15 +11,17 @@ import { asked } from './asked';
 import { About } from './findings';
 import { travelled } from './picture';
 import { changes, drafts, list } from './state';
+import { Talk } from './talk';
 
-type Told = Omit<Schemas['Told'], 'conversations'>;
+type Told = Schemas['Told'];
 const OUTCOMES = ['answered', 'full', 'timed_out', 'too_long', 'left:1'] as const;
 
 const way = asked(async (call: Omit<Schemas['TraceBody'], 'changes'>) => {
   const of = drafts.value;
   const told = await ok(api.POST('/plans/trace', { body: { ...call, changes: changes() } }));
   travelled.value = { to: told.to, rules: new Set(told.levels.map((level) => `${level.plan}/${level.level}/${level.taken}`)), of };
-  return told;
+  // A pair is a list to the client's types.
+  return told as Told;
 });
 
 /** What was filled in stays while one looks at something else. */
@@ -108,6 +110,7 @@ function Way({ told }: { told: Told }) {
       </dl>
       <Levels levels={told.levels} />
       {told.omitted > 0 && <p class="quiet-text">{b('trace.omitted', { n: told.omitted })}</p>}
+      {told.conversations.map((talk, at) => <Talk key={at} of={talk} />)}
       {told.heard.length > 0 && (
         <>
           <h3>{b('trace.heard')}</h3>
