@@ -1660,6 +1660,12 @@ export interface components {
          * @enum {string}
          */
         Heard: "own" | "same" | "default" | "nothing";
+        /** @description As `RTCPeerConnection` takes it (W3C WebRTC §4.2.4). */
+        IceServer: {
+            credential: string;
+            urls: string[];
+            username: string;
+        };
         /** @description An entry as it is kept. */
         Kept: components["schemas"]["Audited"] & {
             /** @description The files as they were then are known, and can be put back. */
@@ -2156,6 +2162,8 @@ export interface components {
             address: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description By which the page's voice may come where nothing else lets it through; empty where there is none. */
+            ice_servers: components["schemas"]["IceServer"][];
             password: string;
             /** @description The path of the WebSocket (RFC 7118). */
             socket: string;
@@ -2467,6 +2475,15 @@ export interface operations {
                     "application/json": components["schemas"]["Agents"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     lend: {
@@ -2501,6 +2518,15 @@ export interface operations {
             };
             /** @description The agent's phone stands at a fixed address */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2571,6 +2597,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     log_out: {
@@ -2612,6 +2647,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     audit: {
@@ -2636,6 +2680,15 @@ export interface operations {
                     "application/json": components["schemas"]["AuditList"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     callbacks: {
@@ -2653,6 +2706,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallbackList"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -2706,6 +2768,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     cancel_call_back: {
@@ -2736,6 +2807,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     calls: {
@@ -2753,6 +2833,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Calls"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -2779,6 +2868,15 @@ export interface operations {
             };
             /** @description No such call is up */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2840,6 +2938,15 @@ export interface operations {
             };
             /** @description No agent is named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2910,6 +3017,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     cancel: {
@@ -2957,6 +3073,15 @@ export interface operations {
             };
             /** @description Not as the talk stands now */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3018,6 +3143,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     conference: {
@@ -3065,6 +3199,15 @@ export interface operations {
             };
             /** @description Not as the talk stands now */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3126,6 +3269,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     contacts: {
@@ -3159,6 +3311,15 @@ export interface operations {
             };
             /** @description No such call */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3229,6 +3390,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     dispose: {
@@ -3290,6 +3460,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     hang_up: {
@@ -3335,6 +3514,15 @@ export interface operations {
             };
             /** @description The leg must be named */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3396,6 +3584,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     mute: {
@@ -3443,6 +3640,15 @@ export interface operations {
             };
             /** @description Not as the talk stands now */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3502,6 +3708,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     resume: {
@@ -3549,6 +3764,15 @@ export interface operations {
             };
             /** @description Not as the talk stands now */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3617,6 +3841,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     trace: {
@@ -3641,6 +3874,15 @@ export interface operations {
             };
             /** @description No such call is up or on record */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3711,6 +3953,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     centre: {
@@ -3728,6 +3979,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CentreView"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -3769,6 +4029,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     experts: {
@@ -3786,6 +4055,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExpertList"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -3833,6 +4111,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     healthz: {
@@ -3850,6 +4137,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
         };
     };
@@ -3893,6 +4189,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     end_session: {
@@ -3910,6 +4215,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
         };
     };
@@ -3931,6 +4245,15 @@ export interface operations {
                     "text/plain": unknown;
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     files: {
@@ -3948,6 +4271,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FileList"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -3992,6 +4324,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     check_draft: {
@@ -4017,6 +4358,15 @@ export interface operations {
             };
             /** @description The draft names what is no plan or bot, or is too large */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4056,6 +4406,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     open_file: {
@@ -4082,6 +4441,15 @@ export interface operations {
             };
             /** @description No such file */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4123,6 +4491,15 @@ export interface operations {
             };
             /** @description The files have faults */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4181,6 +4558,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     file_schema: {
@@ -4201,6 +4587,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -4228,6 +4623,15 @@ export interface operations {
             };
             /** @description The files have faults */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4276,6 +4680,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     version: {
@@ -4300,6 +4713,15 @@ export interface operations {
             };
             /** @description No such entry, or its files are not known */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4341,6 +4763,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     prompts: {
@@ -4358,6 +4789,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PromptList"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -4387,6 +4827,15 @@ export interface operations {
             };
             /** @description No such sound */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4448,6 +4897,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     remove_recording: {
@@ -4489,6 +4947,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     prompt_words: {
@@ -4510,6 +4977,15 @@ export interface operations {
                     "application/json": components["schemas"]["PromptWords"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     queues: {
@@ -4527,6 +5003,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Queues"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -4549,6 +5034,15 @@ export interface operations {
             };
             /** @description Starting or draining */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4615,6 +5109,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     delete: {
@@ -4647,6 +5150,15 @@ export interface operations {
             };
             /** @description Its call is still up, or it is held */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4697,6 +5209,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     records: {
@@ -4735,6 +5256,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     reload_state: {
@@ -4752,6 +5282,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadView"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -4776,6 +5315,15 @@ export interface operations {
             };
             /** @description Refused; what was running goes on. The findings say why */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4870,6 +5418,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     session: {
@@ -4889,6 +5446,15 @@ export interface operations {
                     "application/json": components["schemas"]["Who"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     tokens: {
@@ -4906,6 +5472,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -4933,6 +5508,15 @@ export interface operations {
             };
             /** @description Role and agent do not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4970,6 +5554,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     users: {
@@ -4987,6 +5580,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -5030,6 +5632,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     remove_user: {
@@ -5062,6 +5673,15 @@ export interface operations {
             };
             /** @description They stand in the configuration, or it is you */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5122,6 +5742,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     set_password: {
@@ -5174,6 +5803,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     set_second_factor: {
@@ -5207,6 +5845,15 @@ export interface operations {
             };
             /** @description They stand in the configuration */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5253,6 +5900,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     end_sessions: {
@@ -5276,6 +5932,15 @@ export interface operations {
             };
             /** @description No such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5311,6 +5976,15 @@ export interface operations {
             };
             /** @description A parameter that is not understood */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Refused; `code` tells programs why, and `message` tells people what to do */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
