@@ -31,9 +31,9 @@ let log = '';
 before(async () => {
   if (skip) return;
   const port = await freePort();
-  const options = { realm: 'relais', 'listening-ip': '127.0.0.1', 'relay-ip': '127.0.0.1', 'listening-port': port, 'min-port': 50_000, 'max-port': 50_099, 'static-auth-secret': SECRET, 'log-file': 'stdout' };
-  const flags = ['use-auth-secret', 'allow-loopback-peers', 'no-tls', 'no-dtls', 'no-tcp', 'no-cli', 'verbose', 'simple-log'];
-  const args = [...Object.entries(options).map(([name, value]) => `--${name}=${value}`), ...flags.map((flag) => `--${flag}`)];
+  const options = { realm: 'relais', 'listening-ip': '127.0.0.1', 'relay-ip': '127.0.0.1', 'listening-port': port, 'min-port': 50_000, 'max-port': 50_099, 'static-auth-secret': SECRET, 'log-file': 'stdout', pidfile: '/dev/null' };
+  const flags = ['use-auth-secret', 'allow-loopback-peers', 'no-tls', 'no-dtls', 'no-cli', 'verbose', 'simple-log'];
+  const args = ['-n', ...Object.entries(options).map(([name, value]) => `--${name}=${value}`), ...flags.map((flag) => `--${flag}`)];
   server = spawn(SERVER, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [server.stdout, server.stderr]) {
     stream.on('data', (text) => {
