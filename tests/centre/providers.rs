@@ -30,10 +30,12 @@ const WATCHED: Duration = Duration::from_secs(120);
 /// One that is down is noticed within two minutes and 64*T1, one that is back within half a minute and 64*T1; then there
 /// are a challenge and some losses.
 const REGISTERED_WITHIN: Duration = Duration::from_secs(260);
-/// The plans ring for 20 s, the longest of the centre for 30 s; a CANCEL is sent again for 64*T1 (RFC 3261 §9.1), of which the
-/// first few come through where little is lost.
-const RINGS_AT_MOST: Duration = Duration::from_secs(65);
-const RINGS_AT_MOST_WHERE_CLEAR: Duration = Duration::from_secs(36);
+/// How long the plans of `add_plans` let it ring, and how long anybody does.
+const PLANS_RING: Duration = Duration::from_secs(20);
+const ANYBODY_RINGS: Duration = Duration::from_secs(30);
+/// A CANCEL is sent again for 64*T1 (RFC 3261 §9.1), of which the first few come through where little is lost.
+const CANCELLED_WITHIN: Duration = Duration::from_secs(35);
+const CANCELLED_WITHIN_WHERE_CLEAR: Duration = Duration::from_secs(5);
 /// Deadlines of the engine that the trunk has whatever happens: one a server, and the registration's.
 pub const TIMERS: usize = 3;
 /// REGISTERs in a row, with their challenges, that a refused or lost one may lead to.
@@ -60,6 +62,8 @@ pub fn add_to(settings: &mut Settings) {
 /// What is dialled by those who are to be put through to the outside, at once or after a word; who cannot be reached there
 /// waits for an agent.
 pub const NUMBERS: [&str; 2] = ["700", "701"];
+/// Where they are put through to.
+const OUTSIDE: &str = "33155501";
 
 /// The demo's plans, and two that call out.
 pub fn add_plans(plans: &Plans) -> Plans {
@@ -67,9 +71,10 @@ pub fn add_plans(plans: &Plans) -> Plans {
         path: format!("plans/out-{number}.toml"),
         text: format!(
             "name = 'out-{number}'\nnumbers = ['{number}']\n{first}[[level]]\nname = 'out'\n[[level.rule]]\n\
-             module = 'transfer'\nin = {{ to = 'tel:+33155501', ring_timeout_s = 20 }}\n[[level]]\nname = 'in'\n\
+             module = 'transfer'\nin = {{ to = 'tel:+{OUTSIDE}', ring_timeout_s = {} }}\n[[level]]\nname = 'in'\n\
              [[level.rule]]\nmodule = 'distribute'\nin = {{ queue = 'sales' }}\n[[level]]\nname = 'end'\n\
-             [[level.rule]]\nmodule = 'hangup'\n"
+             [[level.rule]]\nmodule = 'hangup'\n",
+            PLANS_RING.as_secs()
         ),
     };
     let greets = "[[level]]\nname = 'word'\n[[level.rule]]\nmodule = 'announce'\nin = { prompt = 'greeting' }\n";
@@ -96,7 +101,7 @@ struct Server {
     turns_at: Instant,
     /// When each registration of the last minute came.
     asked: Vec<Instant>,
-    /// Since when it rings at somebody.
+    /// Until when it may ring at somebody.
     rings: BTreeMap<SessionId, Instant>,
 }
 
@@ -118,7 +123,11 @@ impl Server {
     fn listen(&mut self, now: Instant, rng: &mut ChaCha12Rng) {
         while let Some(event) = self.provider.poll_event(now) {
             match event {
-                Event::Incoming { session, .. } => self.rung(session, now, rng),
+                Event::Incoming { session, request, .. } => {
+                    let by_plan = request.uri.to_string().contains(&format!("{OUTSIDE}@"));
+                    self.rings.insert(session, now + if by_plan { PLANS_RING } else { ANYBODY_RINGS });
+                    self.rung(session, now, rng);
+                }
                 Event::Ended { session, .. } => drop(self.rings.remove(&session)),
                 Event::Reoffered { session, .. } => {
                     let answer = self.sdp(2);
@@ -132,7 +141,6 @@ impl Server {
     /// Somebody outside is called: most answer, some are busy, out of reach, or let it ring.
     fn rung(&mut self, session: SessionId, now: Instant, rng: &mut ChaCha12Rng) {
         let soon = |rng: &mut ChaCha12Rng, ms: u32| now + Duration::from_millis(below(rng, ms).into());
-        self.rings.insert(session, now);
         if below(rng, 8) > 0 {
             self.provider.ua.progress(session, [180, 183][below(rng, 2) as usize], None, now);
         }
@@ -245,7 +253,7 @@ impl Providers {
 
     /// A server that has been there for long enough has us, or another does; nobody is pestered; no password is wrong.
     pub fn check(&mut self, line: Line, now: Instant) -> Result<(), String> {
-        let most = if line.clear { RINGS_AT_MOST_WHERE_CLEAR } else { RINGS_AT_MOST };
+        let slack = if line.clear { CANCELLED_WITHIN_WHERE_CLEAR } else { CANCELLED_WITHIN };
         let registered =
             self.servers.iter().any(|server| server.up.is_some() && server.provider.contact(now).is_some());
         let lost = *self.lost.get_or_insert(now);
@@ -258,8 +266,8 @@ impl Providers {
             if server.asked.len() > MOST_A_MINUTE {
                 return Err(format!("{address} was asked to register {} times in a minute", server.asked.len()));
             }
-            let rings = server.rings.values().any(|since| now.since(*since) > most);
-            if rings && line.sound && server.up.is_some_and(|up| now.since(up) > most) {
+            let rings = server.rings.values().any(|until| now.since(*until) > slack);
+            if rings && line.sound && server.up.is_some_and(|up| now.since(up) > ANYBODY_RINGS + slack) {
                 return Err(format!("it rings for too long at {address}"));
             }
             if server.provider.refused > 0 {
