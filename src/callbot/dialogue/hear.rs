@@ -315,6 +315,8 @@ impl Dialogue {
     }
 
     pub(super) fn digit(&mut self, digit: Digit, mind: Mind<'_>, now: Now) {
+        self.breath.key(digit, self.transcript.len(), now.instant);
+        self.hide_typed_card();
         if matches!(self.state, State::Ending(_) | State::LookingUp(_)) {
             return;
         }
@@ -348,22 +350,28 @@ impl Dialogue {
         self.turns += 1;
         let shown = if self.private { HIDDEN.to_owned() } else { self.shown(mind, &keys) };
         self.keep(Turn::Caller { at_ms: self.at_ms(now), by: By::Keys, text: shown, confidence: None, intent: None });
+        self.hide_typed_card();
+        self.answer_by_keys(mind, &keys, now);
+        self.hide_typed_card();
+    }
+
+    fn answer_by_keys(&mut self, mind: Mind<'_>, keys: &str, now: Now) {
         if self.turns > mind.bot.times.turns {
             return self.hand_over(mind, Reason::TooLong, now);
         }
         let value = match &self.state {
             State::Asking(slot) => {
                 let today = self.today(mind, now.wall);
-                mind.bot.slots.get(slot).and_then(|form| form.kind.of_keys(&keys, today))
+                mind.bot.slots.get(slot).and_then(|form| form.kind.of_keys(keys, today))
             }
             _ => None,
         };
-        match (self.state.clone(), value, keys.as_str()) {
+        match (self.state.clone(), value, keys) {
             (State::Asking(slot), Some(value), _) => self.fill(mind, &slot, value, now),
             (_, None, "0") => self.hand_over(mind, Reason::Key, now),
             (State::Asking(slot), None, _) => {
                 let invalid = mind.bot.slots.get(&slot).map(|form| form.invalid.clone()).unwrap_or_default();
-                self.miss(mind, &keys, &invalid, now);
+                self.miss(mind, keys, &invalid, now);
             }
             (_, _, "*") => self.ask_again(mind, &Text::new(), now),
             (State::SureOf(intent), _, "1") => {
@@ -378,7 +386,7 @@ impl Dialogue {
             (State::Offered, _, "1") => self.after_offer(mind, true, now),
             (State::Offered, _, "2") => self.after_offer(mind, false, now),
             (State::Wish | State::More, _, key) => self.chosen(mind, key, now),
-            (_, _, _) => self.miss(mind, &keys, &Text::new(), now),
+            (_, _, _) => self.miss(mind, keys, &Text::new(), now),
         }
     }
 
@@ -404,7 +412,11 @@ impl Dialogue {
             State::Asking(slot) | State::Confirming(slot) => mind.bot.slots.get(slot).is_some_and(|form| form.private),
             _ => false,
         };
-        if private { HIDDEN.to_owned() } else { without_cards(text, words::of(&self.language)) }
+        if private || self.is_of_card(text) {
+            HIDDEN.to_owned()
+        } else {
+            without_cards(text, words::of(&self.language))
+        }
     }
 }
 

@@ -9,8 +9,9 @@ mod hear;
 mod say;
 #[cfg(test)]
 mod tests;
+mod typed;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use crate::bridge::Digit;
 use crate::ids::Language;
 use crate::spoken::Table;
 use crate::time::{Instant, Now, Wall};
+use typed::Breath;
 
 pub use crate::conversation::{By, Conversation, Ending, Reason, Turn};
 pub use flow::RESULT;
@@ -173,6 +175,8 @@ pub struct Dialogue {
     noises: u32,
     turns: u32,
     keys: String,
+    #[serde(default)]
+    breath: Breath,
     saying: Option<u64>,
     /// Speech has begun and its text has not come.
     speaking: bool,
@@ -181,6 +185,9 @@ pub struct Dialogue {
     private: bool,
     /// A private value was given: whatever value is said from then on may be that one.
     holds_private: bool,
+    /// Slots whose values turned out to be private.
+    #[serde(default)]
+    hidden: BTreeSet<String>,
     next_say: u64,
     next_look_up: u64,
     deadline: Option<Instant>,
@@ -227,11 +234,13 @@ impl Dialogue {
             noises: 0,
             turns: 0,
             keys: String::new(),
+            breath: Breath::default(),
             saying: None,
             speaking: false,
             paused: false,
             private: false,
             holds_private: false,
+            hidden: BTreeSet::new(),
             next_say: 1,
             next_look_up: 1,
             deadline: None,
@@ -324,9 +333,11 @@ impl Dialogue {
 
     /// What is left of the conversation; `ending` is `None` where the caller hung up.
     pub fn packet(&self, mind: Mind<'_>, ending: Option<Ending>, now: Now) -> Conversation {
-        let hidden = |name: &String| mind.bot.slots.get(name).is_some_and(|slot| slot.private);
+        let hidden =
+            |name: &String| self.hidden.contains(name) || mind.bot.slots.get(name).is_some_and(|slot| slot.private);
         let shown = |(name, value): (&String, &String)| {
-            let value = if hidden(name) { super::privacy::HIDDEN.to_owned() } else { value.clone() };
+            let value =
+                if hidden(name) || self.is_of_card(value) { super::privacy::HIDDEN.to_owned() } else { value.clone() };
             (name.clone(), value)
         };
         let known = self.intent.and_then(|intent| mind.bot.intents.get(intent));

@@ -161,6 +161,54 @@ fn a_private_value_that_is_said_later_stands_nowhere_either() {
     assert!(shown.contains("paid") && !shown.contains("spoken-some"), "{shown}");
 }
 
+/// A bot that asks for six digits and reads them back.
+fn asks_for_an_order() -> Bench {
+    let (mut bench, _) = Bench::new(true);
+    let rules = vec![(Base::parse("0").unwrap(), parse_rule("some").unwrap())];
+    let draft = Draft { sets: [("number".to_owned(), Set { rules, ..Set::default() })].into(), ..Draft::default() };
+    bench.spoken.insert("en".into(), draft.build().unwrap());
+    let order = bench.bot.slots.get_mut("card").unwrap();
+    order.private = false;
+    order.kind = crate::callbot::slots::Kind::Digits { least: 6, most: 6 };
+    let said_aloud = Piece::Value { said: Said { kind: Kind::Number, set: None }, of: "card".to_owned() };
+    bench.bot.intents[0].steps[1].act = Act::Answer(vec![said_aloud]);
+    bench.hear("I want to pay my bill");
+    bench
+}
+
+#[test]
+fn a_card_number_that_is_typed_where_something_shorter_is_asked_for_stands_nowhere() {
+    let number = "4012888888881881";
+    let mut bench = asks_for_an_order();
+    let press = |bench: &mut Bench, keys: &str, pause_ms: u64| {
+        for key in keys.chars() {
+            bench.now.instant = bench.now.instant + Duration::from_millis(pause_ms);
+            bench.give(Event::Digit(Digit::new(key).unwrap()));
+        }
+    };
+    press(&mut bench, number, 700);
+    bench.wait(3);
+    let packet = bench.dialogue.as_ref().unwrap().packet(bench.mind(), None, bench.now);
+    let shown = serde_json::to_string(&packet).unwrap();
+    for piece in ["401288", "8888", "1881", "88", "spoken-some"] {
+        assert!(!shown.contains(piece), "{piece}: {shown}");
+    }
+    assert!(
+        packet.transcript.iter().any(|turn| matches!(turn, Turn::Caller { text, .. } if text == HIDDEN)),
+        "{shown}"
+    );
+
+    // The same keys with a pause in between, as answers to questions that were heard out, are what they are.
+    let mut bench = asks_for_an_order();
+    press(&mut bench, "401288", 700);
+    bench.now.instant = bench.now.instant + Duration::from_secs(4);
+    press(&mut bench, "1", 700);
+    let packet = bench.dialogue.as_ref().unwrap().packet(bench.mind(), None, bench.now);
+    assert_eq!(packet.slots.get("card").map(String::as_str), Some("401288"));
+    let shown = serde_json::to_string(&packet).unwrap();
+    assert!(shown.contains("spoken-some") && !shown.contains(HIDDEN), "{shown}");
+}
+
 #[test]
 fn an_answer_that_comes_too_late_is_passed_over() {
     let (mut bench, _) = Bench::new(true);

@@ -104,7 +104,7 @@ impl<Io: MediaIo> Worker<Io> {
             let Some(header) = leg.out.relayed(place, header, payload_type, octets, now) else { continue };
             rewrite(datagram, &header);
             let mut own = [0u8; Header::LEN + MAX_PTIME_OCTETS];
-            let from = From { source: Source::Relay(place), before: came.as_deref() };
+            let from = Origin { source: Source::Relay(place), before: came.as_deref() };
             let datagram = match kind {
                 Kind::Audio => seamless(leg, &from, codec, datagram, &mut own, now),
                 Kind::Event => &*datagram,
@@ -191,7 +191,7 @@ impl<Io: MediaIo> Worker<Io> {
 }
 
 /// Where a packet comes from, and what came from there before it.
-struct From<'a> {
+struct Origin<'a> {
     source: Source,
     before: Option<&'a Recent>,
 }
@@ -199,7 +199,7 @@ struct From<'a> {
 /// The packet as this leg is sent it. The first one after another source is a copy without the step between the two.
 fn seamless<'a>(
     leg: &mut Leg,
-    from: &From<'_>,
+    from: &Origin<'_>,
     codec: Codec,
     datagram: &'a [u8],
     own: &'a mut [u8],
