@@ -98,7 +98,7 @@ impl Engine {
             }
             Err(CallBackOutcome::Full) => {
                 let message = format!("queue '{queue}' takes no more call-backs now; try again later");
-                Err(ApiError { status: 503, code: "full".to_owned(), message })
+                Err(ApiError { status: 429, code: "full".to_owned(), message })
             }
             Err(_) => {
                 let message = format!(

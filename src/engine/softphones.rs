@@ -40,7 +40,7 @@ impl Engine {
             return Err(refusal(409, "fixed_phone", message));
         }
         if self.loans.len() >= MOST && !self.loans.contains_key(&user) {
-            return Err(refusal(503, "full", format!("{MOST} softphones are in use; close one")));
+            return Err(refusal(429, "full", format!("{MOST} softphones are in use; close one")));
         }
         let until = now.instant + lasts;
         let flows = self.loans.remove(&user).map(|before| before.flows).unwrap_or_default();

@@ -44,8 +44,8 @@ pub struct CallBackWish {
 #[utoipa::path(post, path = "/callbacks", request_body = CallBackWish, responses(
     (status = 201, description = "Promised", body = CallbackView),
     (status = 422, description = "No such queue, or a number that cannot be called", body = super::refusal::ErrorBody),
-    (status = 429, description = "Too many wishes for this number or from this address", body = super::refusal::ErrorBody),
-    (status = 503, description = "The queue takes no more call-backs now", body = super::refusal::ErrorBody)))]
+    (status = 429, description = "Too many wishes for this number or from this address, or the queue takes no more now",
+        body = super::refusal::ErrorBody)))]
 pub(super) async fn call_back(
     State(context): State<Arc<Context>>,
     Extension(who): Extension<Identity>,

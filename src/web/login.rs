@@ -148,7 +148,7 @@ pub(super) async fn log_in(
 /// Looks at the password when it is its turn.
 async fn look(context: &Arc<Context>, name: &str, given: Credentials) -> Result<LogIn, Refusal> {
     let Ok(Ok(_turn)) = tokio::time::timeout(TURN, context.attempts.turns.acquire()).await else {
-        return Err(Refusal::unavailable("busy", "many people log in just now; try again in a second"));
+        return Err(Refusal::crowded("many people log in just now; try again in a second"));
     };
     let name = name.to_owned();
     let asked =

@@ -55,9 +55,8 @@ pub(super) async fn trace(State(context): State<Arc<Context>>, Id(id): Id) -> Re
     (status = 422, description = "Refused; what was running goes on. The findings say why", body = super::refusal::ErrorBody)))]
 pub(super) async fn reload(State(context): State<Arc<Context>>) -> Result<Json<ReloadView>, Refusal> {
     let view = on_disk(context, |context| context.office.reload()).await?;
-    let view = view.map_err(|Busy| {
-        Refusal::unavailable("busy", "other reloads are under way; GET /reload tells what became of them")
-    })?;
+    let view =
+        view.map_err(|Busy| Refusal::crowded("other reloads are under way; GET /reload tells what became of them"))?;
     match view.last.as_ref().filter(|attempt| !attempt.taken) {
         None => Ok(Json(view)),
         Some(attempt) => Err(Refusal {

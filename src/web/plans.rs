@@ -45,7 +45,7 @@ impl From<BenchError> for Refusal {
             BenchError::Findings(findings) => {
                 Refusal { findings, ..Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", message) }
             }
-            BenchError::Busy(_) => Refusal::unavailable("busy", message),
+            BenchError::Busy(_) => Refusal::crowded(message),
             BenchError::Disk(_) => {
                 tracing::error!("bench: {message}");
                 Refusal::unavailable("disk", message)
@@ -81,7 +81,7 @@ pub(super) async fn at_bench<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     let turns = context.clone();
     let Ok(Ok(_turn)) = tokio::time::timeout(TURN, turns.drafts.acquire()).await else {
-        return Err(Refusal::unavailable("busy", "other drafts are looked at just now; try again in a second"));
+        return Err(Refusal::crowded("other drafts are looked at just now; try again in a second"));
     };
     on_disk(context, move |context| work(&context.bench)).await?.map_err(Refusal::from)
 }

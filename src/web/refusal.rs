@@ -60,6 +60,11 @@ impl Refusal {
         Refusal { retry_after: Some(1), ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
     }
 
+    /// 429: too many want this at once; come again in a second.
+    pub fn crowded(message: impl Into<String>) -> Refusal {
+        Refusal { retry_after: Some(1), ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, "busy", message) }
+    }
+
     pub fn internal(message: impl Into<String>) -> Refusal {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }

@@ -84,7 +84,7 @@ pub struct Wanted {
     (status = 400, description = "A parameter that is not understood", body = super::refusal::ErrorBody),
     (status = 404, description = "No such queue, agent or skill", body = super::refusal::ErrorBody),
     (status = 422, description = "Too much for one report", body = super::refusal::ErrorBody),
-    (status = 503, description = "Other reports are being made", body = super::refusal::ErrorBody)))]
+    (status = 429, description = "Other reports are being made", body = super::refusal::ErrorBody)))]
 pub(super) async fn reports(
     State(context): State<Arc<Context>>,
     headers: HeaderMap,
@@ -102,7 +102,7 @@ pub(super) async fn reports(
     };
     let query = wanted.query(context.archives.time_zone(), Wall::now())?;
     let Ok(permit) = context.reports.clone().try_acquire_owned() else {
-        return Err(Refusal::unavailable("busy", "other reports are being made; try again in a second"));
+        return Err(Refusal::crowded("other reports are being made; try again in a second"));
     };
     let asked = query.clone();
     let made = on_disk(context.clone(), move |context| {

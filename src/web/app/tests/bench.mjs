@@ -17,6 +17,7 @@ export class BenchLab {
   static async start() {
     const bench = new BenchLab();
     bench.lab = await Lab.start(ownFiles);
+    await bench.lab.learnt();
     return bench;
   }
 

@@ -42,7 +42,7 @@ export function watch(): () => void {
     } catch (error) {
       if (mine.signal.aborted) return;
       fault.value = error instanceof Refused ? error.message : t('error.unreachable');
-      if (!(error instanceof Refused) || error.status === 503) timer = window.setTimeout(() => void ask(of), AGAIN_MS);
+      if (!(error instanceof Refused) || [429, 503].includes(error.status)) timer = window.setTimeout(() => void ask(of), AGAIN_MS);
     }
   };
   const stop = effect(() => {
