@@ -2750,17 +2750,8 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Too many wishes for this number or from this address */
+            /** @description Too many wishes for this number or from this address, or the queue takes no more now */
             429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The queue takes no more call-backs now */
-            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5410,7 +5401,7 @@ export interface operations {
                 };
             };
             /** @description Other reports are being made */
-            503: {
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
