@@ -247,6 +247,9 @@ pub struct Rtp {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Web {
     pub listen: SocketAddr,
+    /// It speaks HTTPS and nothing else. By which certificate is no part of the settings.
+    #[serde(default)]
+    pub tls: bool,
     /// Pages of other hosts whose softphones may connect, as browsers write an `Origin` (RFC 6454 §6.2).
     #[serde(default)]
     pub origins: Vec<String>,

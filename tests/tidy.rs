@@ -58,7 +58,7 @@ fn edges() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("store", &[]),
         ("tls", &[]),
         ("vault", &[]),
-        ("web", &["bench", "engine", "bridge", "report"]),
+        ("web", &["bench", "engine", "bridge", "report", "tls"]),
         ("server", &["*"]),
         ("cli", &["*"]),
         // The root: value types name only each other and the plain data of `bridge`.

@@ -97,6 +97,8 @@ pub struct FileList {
     pub findings: Vec<Finding>,
     /// Changes with any of the files.
     pub etag: String,
+    /// By which trunks calls come, as it runs.
+    pub trunks: Vec<String>,
 }
 
 /// A file with its text.
@@ -306,7 +308,8 @@ impl Bench {
             });
         }
         let manifest = files.iter().map(|view| (view.file.clone(), view.etag.clone())).collect();
-        Ok(FileList { files, folders: draft.folders(), findings, etag: set_etag(&manifest) })
+        let trunks = live.settings.trunks.iter().map(|trunk| trunk.id.to_string()).collect();
+        Ok(FileList { files, folders: draft.folders(), findings, etag: set_etag(&manifest), trunks })
     }
 
     /// One file with its text.

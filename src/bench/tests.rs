@@ -139,6 +139,7 @@ fn files_are_listed_with_their_plans_findings_and_folders() {
     assert_eq!(front.numbers, ["600"]);
     let folders: Vec<(&str, &str)> = list.folders.iter().map(|f| (f.folder.as_str(), f.fits.as_str())).collect();
     assert_eq!(folders, [("plans", "*.toml")]);
+    assert_eq!(list.trunks, ["line"]);
 }
 
 #[test]

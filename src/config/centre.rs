@@ -23,7 +23,7 @@ use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
 use crate::ids::Language;
 use crate::settings::{Listen, Rtp, Settings, Sip, Transport};
-use crate::tls::Tls;
+use crate::tls::{Https, Tls};
 use crate::vault::Keyring;
 
 /// Settings as read, and the places of what is checked against other parts.
@@ -42,6 +42,7 @@ pub(super) struct Draft {
     pub speech: Vec<SpeechDraft>,
     pub keys: Option<Keyring>,
     pub tls: Tls,
+    pub https: Option<Https>,
     pub lists: Vec<ListDraft>,
     /// What is said where a supervisor comes.
     pub announcement: Option<At<String>>,
@@ -79,7 +80,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
     let (sip, tls) = read_sip(table.table("sip", findings), folder, overrides, &mut places, findings);
     let first_address = sip.listen.first().map_or(LOOPBACK, |listen| listen.address.ip());
     let rtp = read_rtp(table.table("rtp", findings), first_address, overrides, &mut places, findings);
-    let web = web::read(table.table("web", findings), folder, overrides, findings);
+    let (web, https) = web::read(table.table("web", findings), folder, overrides, findings);
     let trunks: Vec<_> =
         table.tables("trunk", findings).into_iter().filter_map(|trunk| trunk::read(trunk, findings)).collect();
     let agents: Vec<_> = table
@@ -167,6 +168,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path, overrides: &Overrides, f
         speech,
         keys,
         tls,
+        https,
         lists,
         announcement,
         file_findings,

@@ -33,7 +33,7 @@ use crate::dialplan::Plans;
 use crate::dialplan::reader::{self, Table};
 use crate::findings::{Finding, Findings, Severity, Source, has_errors};
 use crate::settings::{Listen, Settings, User};
-use crate::tls::Tls;
+use crate::tls::{Https, Tls};
 use crate::vault::Keyring;
 
 pub use address::{parse_listen, parse_rtp};
@@ -67,6 +67,8 @@ pub struct Loaded {
     pub keys: Option<Keyring>,
     /// What SIP over TLS proves itself by. No part of the settings either.
     pub tls: Tls,
+    /// What pages and the API prove themselves by; `None` where they speak HTTP.
+    pub https: Option<Https>,
     /// The configuration file; the plan files are `plans.sources()`.
     pub source: Source,
     /// What works but is probably not meant so.
@@ -77,7 +79,7 @@ impl Loaded {
     /// The same without what is nobody's business: passwords of people, keys of recordings and of TLS.
     #[must_use]
     pub fn for_comparison(&self) -> Loaded {
-        Loaded { users: Vec::new(), keys: None, tls: Tls::default(), ..self.clone() }
+        Loaded { users: Vec::new(), keys: None, tls: Tls::default(), https: None, ..self.clone() }
     }
 
     /// The files of plans, bots and examples, as read.
@@ -131,8 +133,8 @@ pub fn load_with(path: &Path, overrides: &Overrides, drafts: &Drafts) -> Result<
     match plans {
         Some(plans) if !has_errors(&found) => {
             let users = draft.users.into_iter().flat_map(|draft| draft.users).collect();
-            let (keys, tls) = (draft.keys, draft.tls);
-            Ok(Loaded { settings: draft.settings, plans, bots, users, keys, tls, source, warnings: found })
+            let (settings, keys, tls, https) = (draft.settings, draft.keys, draft.tls, draft.https);
+            Ok(Loaded { settings, plans, bots, users, keys, tls, https, source, warnings: found })
         }
         _ => Err(found),
     }

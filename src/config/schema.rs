@@ -112,9 +112,20 @@ struct Rtp {
 struct Web {
     /// Where HTTP is listened for, and SIP of browsers at /sip: "127.0.0.1:8080".
     listen: Option<String>,
+    tls: Option<WebTls>,
     /// Pages of other hosts whose softphones may connect: "https://desk.example.com".
     origins: Option<Vec<String>>,
     turn: Option<Turn>,
+}
+
+/// The web's port speaks HTTPS, and WebSockets over TLS. The files are read anew when the configuration is.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct WebTls {
+    /// The certificate for the name that browsers go to, in PEM, and after it those that vouch for it.
+    certificate: String,
+    /// The certificate's private key, in PEM, which not everybody may read.
+    key: String,
 }
 
 /// A TURN server (RFC 8656), for agents whose networks let their voice through by no other way.
@@ -658,7 +669,7 @@ mod tests {
     use crate::dialplan::reader::asked;
 
     /// Every kind of table.
-    const WHOLE: &str = "[sip]\n[sip.tls]\n[rtp]\n[web]\n[recordings]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
+    const WHOLE: &str = "[sip]\n[sip.tls]\n[rtp]\n[web]\n[web.tls]\n[recordings]\n[[trunk]]\nid = 'a'\nservers = ['sip.example.com']\n[trunk.register]\n\
         [numbering]\n[[list]]\nid = 'a'\n[customers]\n[[service]]\nid = 'a'\n[[speech]]\nid = 'a'\n[[queue]]\nid = 'a'\n[queue.callback]\n[queue.callback.abandoned]\n[[calendar]]\nid = 'a'\n[[calendar.holiday]]\n[[agent]]\nid = '1'\n[[expert]]\nid = '2'\n";
 
     const PLAN: &str = "name = 'a'\n[[number]]\nnumber = '1'\n[inputs]\nx = { type = 'text' }\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'hangup'\n[[test]]\nname = 'a'\n\
@@ -681,6 +692,7 @@ mod tests {
             "calendar: holiday" => (configuration, "/definitions/Holiday".to_owned()),
             "queue: callback" => (configuration, "/definitions/Callback".to_owned()),
             "queue: callback: abandoned" => (configuration, "/definitions/Abandoned".to_owned()),
+            "web.tls" => (configuration, "/definitions/WebTls".to_owned()),
             "trunk: register" => (configuration, "/definitions/Register".to_owned()),
             kind => {
                 let (first, rest) = kind.split_at(1);

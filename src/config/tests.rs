@@ -260,6 +260,32 @@ fn a_trunk_is_read_whole() {
     assert_eq!((trunk.options_interval.as_secs(), trunk.allow.len()), (30, 2));
 }
 
+#[test]
+fn pages_by_tls_have_a_certificate_and_its_faults_are_named() {
+    let project = Project::new();
+    let authority = crate::tls::tests::Authority::new();
+    let table = |(certificate, key): &(PathBuf, PathBuf)| {
+        format!("[web.tls]\ncertificate = '{}'\nkey = '{}'\n", certificate.display(), key.display())
+    };
+    let good = authority.issue(&["desk.example.com"]);
+    let loaded = project.load(&table(&good)).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    assert!(loaded.settings.web.tls && loaded.https.is_some());
+    assert!(loaded.for_comparison().https.is_none(), "a key is nobody's business");
+    let plain = project.load("").unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+    assert!(!plain.settings.web.tls && plain.https.is_none());
+    let other = authority.issue(&["other.example.com"]);
+    let old = authority.issue_until(&["old.example.com"], 2_025);
+    for (files, says) in [
+        ((good.0.clone(), other.1), "web.tls: the key in"),
+        (old, "web.tls: the certificate in"),
+        ((authority.ca_file().with_file_name("none.pem"), good.1), "cannot be read"),
+    ] {
+        let findings = project.load(&table(&files)).expect_err(says);
+        assert!(lines(&findings).contains(says), "{}", lines(&findings));
+        assert_eq!((findings[0].line, findings[0].hint.is_some()), (3, true), "{}", lines(&findings));
+    }
+}
+
 /// Each fault alone: where it is found (the first line is the folder of prompts), and a word of what is said.
 #[test]
 fn every_fault_is_found_at_its_place() {
@@ -279,6 +305,10 @@ fn every_fault_is_found_at_its_place() {
         ("[sip.tls]\nkey = 'a.pem'".into(), (3, 7), "named without its certificate"),
         ("[sip.tls]\ncertificate = 'none.pem'\nkey = 'a.pem'".into(), (3, 15), "cannot be read"),
         ("[sip.tls]\nca_file = 'none.pem'".into(), (3, 11), "ca_file: "),
+        ("[web.tls]".into(), (2, 1), "names no certificate"),
+        ("[web.tls]\ncertificate = 'a.pem'".into(), (3, 15), "web.tls: certificate is named without its key"),
+        ("[web.tls]\ncertificate = 'none.pem'\nkey = 'a.pem'".into(), (3, 15), "web.tls: "),
+        ("[web.tls]\nca_file = 'none.pem'".into(), (3, 1), "ca_file"),
         ("[web]\norigins = ['desk.example.com']".into(), (3, 12), "is no origin"),
         ("[web.turn]\nurls = []".into(), (2, 1), "urls names no server"),
         ("[web.turn]\nurls = ['turn:a']".into(), (2, 1), "secret_file is missing"),

@@ -37,8 +37,8 @@ impl Fingerprint {
         if let Some(file) = key_file.and_then(toml::Value::as_str) {
             found.add(resolve(folder, file));
         }
-        let tls = table.get("sip").and_then(|sip| sip.get("tls")).and_then(toml::Value::as_table);
-        for file in tls.into_iter().flat_map(|tls| tls.values()).filter_map(toml::Value::as_str) {
+        let tls = ["sip", "web"].map(|of| table.get(of)?.get("tls")?.as_table());
+        for file in tls.into_iter().flatten().flat_map(|tls| tls.values()).filter_map(toml::Value::as_str) {
             found.add(resolve(folder, file));
         }
         let prompts = table.get("prompts").and_then(toml::Value::as_str).unwrap_or("prompts");
@@ -77,11 +77,13 @@ mod tests {
         let config = at("relais.toml");
         std::fs::create_dir_all(at("plans")).unwrap();
         std::fs::create_dir_all(at("sounds/en")).unwrap();
-        std::fs::write(&config, "plans = [\"plans/*.toml\"]\nprompts = \"sounds\"\n").unwrap();
+        std::fs::write(&config, "plans = [\"plans/*.toml\"]\nprompts = \"sounds\"\n[web.tls]\nkey = \"web.key\"\n")
+            .unwrap();
         std::fs::write(at("plans/a.toml"), "a").unwrap();
         let mut last = Fingerprint::of(&config);
         assert_eq!(last, Fingerprint::of(&config), "nothing has changed");
-        let changes: [(&str, &dyn Fn()); 6] = [
+        let changes: [(&str, &dyn Fn()); 7] = [
+            ("a key came", &|| std::fs::write(at("web.key"), "x").unwrap()),
             ("a plan was written", &|| std::fs::write(at("plans/a.toml"), "ab").unwrap()),
             ("a plan came", &|| std::fs::write(at("plans/b.toml"), "b").unwrap()),
             ("a plan went", &|| std::fs::remove_file(at("plans/b.toml")).unwrap()),

@@ -6,12 +6,20 @@ use std::path::Path;
 use super::Overrides;
 use super::address::LOOPBACK;
 use super::services::read_file;
+use super::tls;
 use crate::dialplan::reader::{At, Table};
 use crate::findings::Findings;
 use crate::settings::{Turn, Web};
+use crate::tls::Https;
 
-pub(super) fn read(table: Option<Table<'_>>, folder: &Path, overrides: &Overrides, findings: &mut Findings<'_>) -> Web {
-    let mut web = Web { listen: SocketAddr::new(LOOPBACK, 8080), origins: Vec::new(), turn: None };
+pub(super) fn read(
+    table: Option<Table<'_>>,
+    folder: &Path,
+    overrides: &Overrides,
+    findings: &mut Findings<'_>,
+) -> (Web, Option<Https>) {
+    let mut web = Web { listen: SocketAddr::new(LOOPBACK, 8080), tls: false, origins: Vec::new(), turn: None };
+    let mut https = None;
     if let Some(mut table) = table {
         if let Some(listen) = table.text("listen", findings) {
             match listen.value.parse() {
@@ -31,11 +39,13 @@ pub(super) fn read(table: Option<Table<'_>>, folder: &Path, overrides: &Override
                 }
             }
         }
+        web.tls = table.has("tls");
+        https = table.table("tls", findings).and_then(|table| tls::read_https(table, folder, findings));
         web.turn = table.table("turn", findings).and_then(|table| read_turn(table, folder, findings));
         table.finish(findings);
     }
     web.listen = overrides.web.unwrap_or(web.listen);
-    web
+    (web, https)
 }
 
 /// RFC 6454 §6.2, as browsers send it: a scheme, a host, and a port where it is not the scheme's own.

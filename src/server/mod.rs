@@ -151,6 +151,7 @@ async fn serve(
     users.configure(loaded.users);
     let started = clock.now().wall;
     let views = Arc::new(Views::new(started, web::live::EVENTS_KEPT));
+    let keys = loaded.https.map(web::Keys::new);
     let zone = jiff::tz::TimeZone::get(&settings.time_zone).map_err(ServerError::runtime)?;
     let today = Arc::new(Today::new(zone.clone()));
 
@@ -229,6 +230,7 @@ async fn serve(
         users: users.clone(),
         vault: vault.clone(),
         net: net.clone(),
+        web: keys.clone(),
         meters,
         clock,
     };
@@ -263,6 +265,7 @@ async fn serve(
         phones: Arc::new(Browsers(net.clone())),
         origins: settings.web.origins.clone(),
         turn,
+        keys,
     };
     let (stop_web, web_stops) = oneshot::channel::<()>();
     let web = tokio::spawn(web::serve(listener, shared, async {

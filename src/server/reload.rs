@@ -24,7 +24,7 @@ use crate::store;
 use crate::vault::Vault;
 use crate::views::{CentreView, Change, ReloadAttempt, ReloadBy, ReloadView};
 use crate::web::metrics::Meters;
-use crate::web::{Busy, Office, RecordQuery, Users, Views};
+use crate::web::{self, Busy, Office, RecordQuery, Users, Views};
 
 /// Attempts that may wait for their turn.
 const WAITING: usize = 16;
@@ -66,6 +66,8 @@ pub struct Reloader {
     pub users: Arc<Users>,
     pub vault: Vault,
     pub net: Arc<Net>,
+    /// Where pages are served by TLS.
+    pub web: Option<web::Keys>,
     pub meters: Meters,
     pub clock: Clock,
 }
@@ -131,7 +133,7 @@ impl Reloader {
     /// Prompts first, so that a new plan finds those it names. Gives the warnings, and what waits for a restart.
     fn take(&mut self, loaded: Loaded) -> Result<(Vec<Finding>, Vec<String>), Vec<Finding>> {
         let taken = Arc::new(loaded.for_comparison());
-        let Loaded { mut settings, plans, bots, users, keys, tls, mut warnings, .. } = loaded;
+        let Loaded { mut settings, plans, bots, users, keys, tls, https, mut warnings, .. } = loaded;
         let after_restart = keep_bound(&mut settings, &self.running);
         let folders = std::slice::from_ref(&settings.prompts);
         let (library, missing) = self.prompts.library().refresh(folders, &settings.languages);
@@ -146,6 +148,9 @@ impl Reloader {
         self.users.configure(users);
         self.vault.replace(keys);
         self.net.replace_keys(tls);
+        if let (Some(web), Some(https)) = (&self.web, https) {
+            web.replace(https);
+        }
         self.running = settings;
         self.live.store(taken);
         Ok((warnings, after_restart))

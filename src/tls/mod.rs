@@ -14,6 +14,9 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 pub use files::{Identity, IdentityFault};
 
+/// What a server of pages proves itself by.
+pub type Https = Arc<ServerConfig>;
+
 /// What we prove ourselves by, and whom we trust. Without either it serves nobody and trusts whom this system trusts.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
@@ -43,6 +46,14 @@ impl Tls {
             None => trusting(None, None).map(Arc::new),
         }
     }
+}
+
+/// For pages and the API. Of what clients would speak behind the hand-shake it takes HTTP/1.1 alone (RFC 7301), by which
+/// WebSockets are opened.
+pub fn https(identity: &Identity) -> Result<Https, String> {
+    let mut config = identity.serve()?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// A client that takes certificates vouched for by those of `ca_file`, or of this system.

@@ -48,6 +48,12 @@ impl Authority {
         (certificate_file, key_file)
     }
 
+    /// What a server of pages with these names proves itself by.
+    pub fn https(&self, names: &[&str]) -> Https {
+        let (certificate, key) = self.issue(names);
+        https(&Identity::read(&certificate, &key, jiff::Timestamp::now()).unwrap()).unwrap()
+    }
+
     /// What a server with these names proves itself by, and what trusts this authority.
     pub fn keys(&self, names: &[&str]) -> Tls {
         let (certificate, key) = self.issue(names);

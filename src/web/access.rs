@@ -190,7 +190,7 @@ fn identify(context: &Context, request: &Request) -> Result<(Identity, Option<Se
         };
         let (identity, session) =
             logged_in(context, cookie).ok_or_else(|| refuse("the session is over; log in again"))?;
-        from_our_page(request)?;
+        from_our_page(context, request)?;
         return Ok((identity, Some(session)));
     };
     let token = value.to_str().ok().and_then(|value| {
@@ -217,26 +217,31 @@ fn logged_in(context: &Context, cookie: &str) -> Option<(Identity, Session)> {
 
 /// A browser sends the cookie whoever made it ask. A page of another host can neither send a header of ours nor pretend to
 /// be of this one.
-fn from_our_page(request: &Request) -> Result<(), Refusal> {
+fn from_our_page(context: &Context, request: &Request) -> Result<(), Refusal> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if !reads && !request.headers().contains_key(OUR_HEADER) {
         let message = format!("a write that comes with a cookie needs the header '{OUR_HEADER}: 1'");
         return Err(Refusal::new(StatusCode::FORBIDDEN, "not_our_page", message));
     }
-    same_origin(request.headers())
+    same_origin(context, request.headers())
 }
 
 /// Where a browser says which page asks, it must be one of this host. It always says so for a WebSocket.
-pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
-    known_origin(headers, &[])
+pub(super) fn same_origin(context: &Context, headers: &HeaderMap) -> Result<(), Refusal> {
+    known_origin(context, headers, &[])
 }
 
 /// The same, and it may be one of these others.
-pub(super) fn known_origin(headers: &HeaderMap, others: &[String]) -> Result<(), Refusal> {
+pub(super) fn known_origin(context: &Context, headers: &HeaderMap, others: &[String]) -> Result<(), Refusal> {
+    check_origin(headers, context.door.is_some(), others)
+}
+
+/// Where our own pages come by TLS alone, one that says it came without it is somebody else's on the way here.
+fn check_origin(headers: &HeaderMap, tls: bool, others: &[String]) -> Result<(), Refusal> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
-    let page = origin.split_once("://").map(|(_, host)| host);
+    let page = origin.split_once("://").filter(|(scheme, _)| !tls || *scheme == "https").map(|(_, host)| host);
     if (page.is_some() && page == text(header::HOST)) || others.iter().any(|other| other == origin) {
         return Ok(());
     }
@@ -256,13 +261,18 @@ mod tests {
             let pairs = [(header::HOST, "relais.test:8080"), (header::ORIGIN, origin)];
             HeaderMap::from_iter(pairs.map(|(name, value)| (name, HeaderValue::from_str(value).unwrap())))
         };
-        for ours in ["http://relais.test:8080", "https://relais.test:8080"] {
-            assert!(same_origin(&headers(ours)).is_ok(), "{ours}");
+        for (ours, tls) in [
+            ("http://relais.test:8080", false),
+            ("https://relais.test:8080", false),
+            ("https://relais.test:8080", true),
+        ] {
+            assert!(check_origin(&headers(ours), tls, &[]).is_ok(), "{ours}");
         }
+        assert!(check_origin(&headers("http://relais.test:8080"), true, &[]).is_err(), "a page that came in the clear");
         for other in ["http://relais.test", "http://evil.test:8080", "http://relais.test:8080.evil.test", "null", ""] {
-            assert!(same_origin(&headers(other)).is_err(), "{other}");
+            assert!(check_origin(&headers(other), false, &[]).is_err(), "{other}");
         }
-        assert!(same_origin(&HeaderMap::new()).is_ok(), "no browser");
+        assert!(check_origin(&HeaderMap::new(), true, &[]).is_ok(), "no browser");
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     body: ApiJson<Credentials>,
 ) -> Result<Response, Refusal> {
-    super::access::same_origin(&headers)?;
+    super::access::same_origin(&context, &headers)?;
     let given = body.required(r#"{"user":"ada","password":"…"}"#)?;
     if given.user.len() > LONGEST || given.password.len() > LONGEST {
         let message = format!("name and password have at most {LONGEST} bytes");
@@ -142,7 +142,8 @@ pub(super) async fn log_in(
     };
     context.attempts.was_right(&name, peer);
     tracing::info!(user = person.id, address = %peer, "logged in");
-    begin(context, person, is_https(&headers)).await
+    let secure = context.is_secure(&headers);
+    begin(context, person, secure).await
 }
 
 /// Looks at the password when it is its turn.
@@ -188,8 +189,9 @@ pub(super) async fn log_out(
     let mut response = StatusCode::NO_CONTENT.into_response();
     if session.is_some() {
         super::softphone::take_back(&context, &who).await;
+        let secure = context.is_secure(&headers);
         on_disk(context, move |context| context.tokens.delete(&who.token_id)).await??;
-        response.headers_mut().insert(header::SET_COOKIE, cookie("", Duration::ZERO, is_https(&headers))?);
+        response.headers_mut().insert(header::SET_COOKIE, cookie("", Duration::ZERO, secure)?);
     }
     Ok(response)
 }

@@ -20,6 +20,7 @@ pub const SIP_SENT: &str = "relais_sip_messages_sent_total";
 pub const SIP_MALFORMED: &str = "relais_sip_messages_malformed_total";
 pub const SIP_DROPPED: &str = "relais_sip_messages_dropped_total";
 pub const SIP_INSECURE: &str = "relais_sip_tls_failed_total";
+pub const WEB_INSECURE: &str = "relais_web_tls_failed_total";
 pub const RTP_RECEIVED: &str = "relais_rtp_packets_received_total";
 pub const RTP_SENT: &str = "relais_rtp_packets_sent_total";
 pub const RTP_STRANGERS: &str = "relais_rtp_strangers_dropped_total";
@@ -77,6 +78,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (SIP_MALFORMED, "SIP messages received that were no valid messages."),
     (SIP_DROPPED, "SIP messages not handled because a queue was full or a limit reached."),
     (SIP_INSECURE, "Connections for SIP over TLS that failed at the hand-shake."),
+    (WEB_INSECURE, "Connections for HTTPS that failed at the hand-shake."),
     (RTP_RECEIVED, "RTP packets accepted."),
     (RTP_SENT, "RTP packets sent."),
     (RTP_STRANGERS, "RTP packets dropped because their source was not the negotiated one."),
@@ -180,6 +182,7 @@ impl Meters {
     pub fn register() -> Meters {
         gauge(WEBHOOKS_WAITING).set(0.0);
         counter(TODAY_MISSED).increment(0);
+        counter(WEB_INSECURE).increment(0);
         Meters {
             sip_received: counter(SIP_RECEIVED),
             sip_sent: counter(SIP_SENT),

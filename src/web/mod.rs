@@ -23,6 +23,7 @@ mod records;
 mod refusal;
 pub mod reports;
 mod routes;
+mod secure;
 mod softphone;
 mod table;
 pub mod today;
@@ -41,11 +42,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -57,6 +60,7 @@ pub use phones::{HungUp, Line, Phones};
 pub use recordings::{Archive, Audio, AudioFault};
 pub use records::RecordQuery;
 pub use reports::Archives;
+pub use secure::Keys;
 pub use today::Today;
 pub use tokens::Tokens;
 pub use turn::Turn;
@@ -119,6 +123,8 @@ pub struct Shared {
     pub origins: Vec<String>,
     /// By which agents' browsers may come.
     pub turn: Option<Turn>,
+    /// What it proves itself by; `None`: it speaks HTTP.
+    pub keys: Option<Keys>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +149,7 @@ struct Limits {
     /// Connections at once, WebSockets not counted; the next one gets 503 and is closed.
     connections: usize,
     web_sockets: usize,
+    handshakes: secure::Bounds,
     /// The head of a request must be here within this time; also how long a connection may be idle.
     head: Duration,
     /// How long the engine may take for an answer.
@@ -162,6 +169,7 @@ impl Default for Limits {
         Limits {
             connections: 512,
             web_sockets: 256,
+            handshakes: secure::Bounds::default(),
             head: Duration::from_secs(20),
             engine: Duration::from_secs(5),
             web_socket_send: Duration::from_secs(5),
@@ -193,11 +201,20 @@ struct Context {
     phones: Arc<dyn Phones>,
     origins: Vec<String>,
     turn: Option<Turn>,
+    /// Where connections become secure; `None`: they do not, or a proxy sees to it.
+    door: Option<Arc<secure::Door>>,
     limits: Limits,
     sockets: Arc<Semaphore>,
     wishes: callbacks::Wishes,
     /// Its sender is dropped when the server stops.
     stopping: watch::Receiver<()>,
+}
+
+impl Context {
+    /// Whether the browser's own connection is one of TLS. Where it is not ours to know, a proxy on this machine says so.
+    fn is_secure(&self, headers: &HeaderMap) -> bool {
+        self.door.is_some() || login::is_https(headers)
+    }
 }
 
 /// Serves the API until `shutdown` is done, then lets running requests end and closes the WebSockets.
@@ -227,6 +244,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
         phones: shared.phones,
         origins: shared.origins,
         turn: shared.turn,
+        door: shared.keys.map(|keys| Arc::new(secure::Door::new(keys, limits.handshakes.clone()))),
         sockets: Arc::new(Semaphore::new(limits.web_sockets)),
         wishes: callbacks::Wishes::default(),
         limits,
@@ -246,14 +264,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => match connections.clone().try_acquire_owned() {
-                Ok(permit) => {
-                    let ends = Ends { local: stream.local_addr().unwrap_or(peer), remote: peer };
-                    let router = router.clone().layer(from_fn_with_state(ends, note_peer));
-                    drop(tokio::spawn(connection(stream, router, context.clone(), permit)));
-                }
-                Err(_) => turn_away(&stream),
-            },
+            Ok((stream, peer)) => welcome((stream, peer), &router, &context, &connections),
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
                 // Out of file descriptors: wait for some to come free instead of spinning.
@@ -266,6 +277,60 @@ async fn serve_within(limits: Limits, listener: TcpListener, shared: Shared, shu
     drop(stop);
     let _ = timeout(drain, connections.acquire_many(context.limits.connections as u32)).await;
     let _ = timeout(drain, context.sockets.acquire_many(context.limits.web_sockets as u32)).await;
+}
+
+/// Serves a connection that came in, or closes it where there are too many. Never waits.
+fn welcome(
+    (stream, peer): (TcpStream, SocketAddr),
+    router: &axum::Router,
+    context: &Arc<Context>,
+    connections: &Arc<Semaphore>,
+) {
+    let _ = stream.set_nodelay(true);
+    // A peer that asks and does not read the answer is cut off by the kernel.
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(context.limits.head));
+    let ends = Ends { local: stream.local_addr().unwrap_or(peer), remote: peer };
+    let router = router.clone().layer(from_fn_with_state(ends, note_peer));
+    match &context.door {
+        Some(door) => {
+            if let Some(place) = door.enter(peer.ip()) {
+                tokio::spawn(behind_the_door(place, stream, router, context.clone(), connections.clone()));
+            }
+        }
+        None => match connections.clone().try_acquire_owned() {
+            Ok(permit) => drop(tokio::spawn(connection(stream, router, context.clone(), permit))),
+            Err(_) => drop(stream.try_write(turned_away().as_bytes())),
+        },
+    }
+}
+
+/// Who has not come to a secure connection takes nobody's place.
+async fn behind_the_door(
+    place: secure::Place,
+    stream: TcpStream,
+    router: axum::Router,
+    context: Arc<Context>,
+    connections: Arc<Semaphore>,
+) {
+    let mut stopping = context.stopping.clone();
+    let greeted = tokio::select! {
+        greeted = place.greet(stream) => greeted,
+        _ = stopping.changed() => None,
+    };
+    let Some(mut stream) = greeted else { return };
+    match connections.try_acquire_owned() {
+        Ok(permit) => {
+            drop(place);
+            connection(stream, router, context, permit).await;
+        }
+        Err(_) => {
+            let told = async {
+                stream.write_all(turned_away().as_bytes()).await?;
+                stream.shutdown().await
+            };
+            let _ = timeout(place.patience, told).await;
+        }
+    }
 }
 
 /// Says to the handlers who is at the other end.
@@ -282,10 +347,12 @@ fn is_the_peers(error: &io::Error) -> bool {
 }
 
 /// Serves one connection (HTTP/1.1, keep-alive).
-async fn connection(stream: TcpStream, router: axum::Router, context: Arc<Context>, permit: OwnedSemaphorePermit) {
-    let _ = stream.set_nodelay(true);
-    // A peer that asks and does not read the answer is cut off by the kernel.
-    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(context.limits.head));
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: axum::Router,
+    context: Arc<Context>,
+    permit: OwnedSemaphorePermit,
+) {
     let mut stopping = context.stopping.clone();
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -306,13 +373,12 @@ async fn connection(stream: TcpStream, router: axum::Router, context: Arc<Contex
     drop(permit);
 }
 
-/// Tells a client over the bound to come again, as far as that goes without waiting.
-fn turn_away(stream: &TcpStream) {
+/// Tells a client over the bound to come again.
+fn turned_away() -> String {
     const BODY: &str = r#"{"error":{"code":"too_many_connections","message":"too many connections are open; close some or try again in a second"}}"#;
-    let answer = format!(
+    format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n\
          Content-Length: {}\r\n\r\n{BODY}",
         BODY.len()
-    );
-    let _ = stream.try_write(answer.as_bytes());
+    )
 }

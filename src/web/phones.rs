@@ -18,7 +18,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use super::Context;
 use super::access::known_origin;
 use super::extract::{Ends, Peer};
-use super::login::is_https;
 use super::refusal::Refusal;
 
 pub(super) const PATH: &str = "/sip";
@@ -56,10 +55,10 @@ pub(super) async fn open(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| {
-        let message = "this is SIP over WebSocket (RFC 7118); open it with ws:// and the headers of RFC 6455";
+        let message = "this is SIP over WebSocket (RFC 7118); open it with ws:// or wss:// and the headers of RFC 6455";
         Refusal::new(StatusCode::BAD_REQUEST, "not_a_websocket", message)
     })?;
-    known_origin(&headers, &context.origins).map_err(|refusal| Refusal {
+    known_origin(&context, &headers, &context.origins).map_err(|refusal| Refusal {
         message: format!("{}, or add it to origins of [web]", refusal.message),
         ..refusal
     })?;
@@ -69,7 +68,7 @@ pub(super) async fn open(
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "no_sip", message));
     }
     let remote = SocketAddr::new(peer, ends.remote.port());
-    let Some(line) = context.phones.connect(is_secure(&headers), ends.local, remote) else {
+    let Some(line) = context.phones.connect(is_secure(&context, &headers), ends.local, remote) else {
         return Err(Refusal::unavailable("too_many_websockets", "too many softphones are connected; close one"));
     };
     Ok(upgrade
@@ -79,9 +78,9 @@ pub(super) async fn open(
 }
 
 /// A proxy that ends TLS says so, and a page that came by TLS can connect by nothing less.
-fn is_secure(headers: &HeaderMap) -> bool {
+fn is_secure(context: &Context, headers: &HeaderMap) -> bool {
     let origin = headers.get(header::ORIGIN).map(|origin| origin.as_bytes());
-    is_https(headers) || origin.is_some_and(|origin| origin.starts_with(b"https://"))
+    context.is_secure(headers) || origin.is_some_and(|origin| origin.starts_with(b"https://"))
 }
 
 async fn serve(context: Arc<Context>, mut line: Box<dyn Line>, mut socket: WebSocket) {

@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use super::access::{AT_ROOT, PREFIX, ROUTES, authorise};
 use super::extract::{ApiJson, Id};
 use super::refusal::{Refusal, quoted, suggestion};
+use super::secure::ONLY_SECURE;
 use super::tokens::{Created, Identity, NewToken, Role, TokenInfo};
 use super::{
     Asked, Context, callbacks, consult, events, experts, login, metrics, openapi, operator, pages, people, phones,
@@ -101,7 +102,8 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .route("/reload", get(operator::reload_state).post(operator::reload))
         .route("/tokens", get(tokens).post(create_token))
         .route("/tokens/{id}", delete(delete_token));
-    Router::new()
+    let tls = context.door.is_some();
+    let router = Router::new()
         .nest(PREFIX, api)
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -112,7 +114,14 @@ pub(super) fn router(context: Arc<Context>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(bound_time))
         .layer(from_fn(security_headers))
-        .with_state(context)
+        .with_state(context);
+    if tls { router.layer(from_fn(only_secure)) } else { router }
+}
+
+async fn only_secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_SECURE));
+    response
 }
 
 async fn bound_time(request: Request, next: Next) -> Response {

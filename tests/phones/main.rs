@@ -38,6 +38,7 @@ mod conference;
 mod consult;
 mod crash;
 mod disk;
+mod https;
 mod hundred;
 mod limits;
 mod menu;

@@ -19,7 +19,7 @@ const CALLER_HZ: u32 = 430;
 
 /// Writes a certificate of a new authority for this machine, and its key, where the configuration names them; gives the
 /// authority's file.
-fn certify(config: &Path) -> PathBuf {
+pub fn certify(config: &Path) -> PathBuf {
     let at = |name: &str| config.with_file_name(name);
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -85,7 +85,7 @@ fn settings() -> Settings {
             max_expires: Duration::from_secs(3_600),
         },
         rtp: Rtp { address: address(HERE).ip(), ports: (30_000, 30_099), dead_leg: Duration::ZERO, threads: None },
-        web: Web { listen: address("127.0.0.1:0"), origins: Vec::new(), turn: None },
+        web: Web { listen: address("127.0.0.1:0"), tls: false, origins: Vec::new(), turn: None },
         data: "data".into(),
         prompts: "prompts".into(),
         sentence_encoder: None,

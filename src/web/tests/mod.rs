@@ -13,6 +13,7 @@ mod refusals;
 mod reports;
 mod roles;
 pub(super) mod sample;
+mod secure;
 mod stream;
 
 use std::net::SocketAddr;
@@ -75,6 +76,10 @@ impl Server {
 
     /// Keeps `events` events for those who come back.
     async fn keeping(events: usize, engine: Engine, limits: Limits) -> Server {
+        Server::set_up(events, engine, limits, None).await
+    }
+
+    async fn set_up(events: usize, engine: Engine, limits: Limits, keys: Option<Keys>) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Arc::new(Tokens::open(folder.path(), sample::at()).unwrap());
         let users = Arc::new(Users::open(folder.path()).unwrap());
@@ -104,9 +109,10 @@ impl Server {
             archives: Arc::new(sample::Past),
             bench: sample::bench(folder.path()),
             today: today.clone(),
-            phones: Arc::new(sample::Operator),
+            phones: Arc::new(sample::Operator { tls: keys.is_some() }),
             origins: vec!["https://desk.example.com".to_owned()],
             turn: None,
+            keys,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve_within(limits, listener, shared, async { drop(stopped.await) }));

@@ -13,10 +13,13 @@ export async function endOf(page, name, line) {
   await page.keyboard.press('End');
 }
 
+/** A second trunk, which offers one of the plans. */
+const BRANCH = '[[trunk]]\nid = "branch"\naddresses = ["192.0.2.0/24"]\ncodecs = ["pcmu"]\nplans = ["direct-sales"]\n';
+
 export class BenchLab {
   static async start() {
     const bench = new BenchLab();
-    bench.lab = await Lab.start(ownFiles);
+    bench.lab = await Lab.start((config, folder) => `${ownFiles(config, folder)}\n${BRANCH}`);
     await bench.lab.learnt();
     return bench;
   }

@@ -114,12 +114,20 @@ test('a draft is traced, tested and compared before anybody hears it', { skip },
   await page.getByLabel('Keys pressed').press('Enter');
   const way = page.getByRole('region', { name: 'The way of the call' });
   await way.getByText('support', { exact: true }).first().waitFor();
+  await way.getByText('loopback', { exact: true }).first().waitFor();
+  const trunk = page.getByRole('combobox', { name: /^Trunk/ });
+  await trunk.selectOption('branch');
+  await page.getByLabel('Keys pressed').press('Enter');
+  await way.getByText('branch', { exact: true }).first().waitFor();
   await looks(page, 'bench-trace');
   await tab(page, 'Picture');
   await page.getByText('Marked: the way of the traced call to 610').waitFor();
   assert.equal(await page.locator('.rule.taken').count(), 1);
   await tab(page, 'Trace');
   await page.getByLabel('Dialled number').fill('602');
+  await page.getByLabel('Dialled number').press('Enter');
+  await page.getByRole('alert').getByText(/trunk 'branch' does not offer plan/).waitFor();
+  await trunk.selectOption('');
   await page.getByLabel('What the caller says, a line each').fill('when are you open on Saturdays\nno thank you');
   await button(page, 'Show the way').click();
   // Weighed by the encoder, which a debug build does slowly.

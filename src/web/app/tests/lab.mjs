@@ -1,10 +1,12 @@
 // A real Relais on free ports, phones and callers played by SIPp, and Debian's Chromium.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash, createHmac, X509Certificate } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { accessSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import * as http from 'node:http';
+import * as https from 'node:https';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,8 +64,22 @@ export function ownFiles(config, folder) {
     .replace(/^prompts = .*$/m, 'prompts = "prompts"');
 }
 
+/** A certificate for this machine and its key, in files, and the flag by which a browser trusts it as any other that is right. */
+function certificate() {
+  const folder = mkdtempSync(join(tmpdir(), 'relais-tls-'));
+  const [file, key] = ['web.pem', 'web.key'].map((name) => join(folder, name));
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1'];
+  execFileSync('openssl', ['req', '-x509', ...kind, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', file], { stdio: 'ignore' });
+  chmodSync(key, 0o600);
+  const pem = readFileSync(file, 'utf8');
+  const known = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
+  const flag = `--ignore-certificate-errors-spki-list=${createHash('sha256').update(known).digest('base64')}`;
+  return { file, key, pem, flag };
+}
+
 export class Lab {
   running = [];
+  scheme = 'http';
   folder = mkdtempSync(join(tmpdir(), 'relais-web-'));
 
   /** `change` may alter the demo's configuration, and put files into its folder; the browser takes `flags`. */
@@ -84,6 +100,19 @@ export class Lab {
     await lab.run();
     lab.browser = await browser(flags);
     return lab;
+  }
+
+  /** The same with pages by TLS. */
+  static async secure(change = (text) => text, flags = []) {
+    const { file, key, pem, flag } = certificate();
+    const table = `[web.tls]\ncertificate = "${file}"\nkey = "${key}"\n`;
+    const lab = await Lab.start((config, folder) => `${change(config, folder)}\n${table}`, [...flags, flag]);
+    return Object.assign(lab, { scheme: 'https', trusts: pem });
+  }
+
+  /** Where the pages are. */
+  get origin() {
+    return `${this.scheme}://${this.web}`;
   }
 
   async run() {
@@ -131,14 +160,21 @@ export class Lab {
 
   /** The API as an administrator's program uses it. */
   async api(method, path, body) {
-    const answer = await fetch(`http://${this.web}/api/v1${path}`, {
-      method,
-      headers: { Authorization: `Bearer ${this.admin}`, ...(body ? { 'Content-Type': 'application/json' } : {}) },
-      body: body && JSON.stringify(body),
-    });
-    const text = await answer.text();
-    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
+    const headers = { Authorization: `Bearer ${this.admin}`, ...(body ? { 'Content-Type': 'application/json' } : {}) };
+    const { status, text } = await this.ask(`${this.origin}/api/v1${path}`, { method, headers }, body && JSON.stringify(body));
+    assert.ok(status < 300, `${method} ${path}: ${status} ${text}`);
     return text ? JSON.parse(text) : null;
+  }
+
+  /** A request of a program that trusts our certificate, and follows nothing. */
+  async ask(url, options = {}, body = undefined) {
+    const { request } = url.startsWith('https:') ? https : http;
+    const asked = request(url, { ca: this.trusts, agent: false, ...options });
+    asked.end(body);
+    const [answer] = await once(asked, 'response');
+    let text = '';
+    for await (const chunk of answer.setEncoding('utf8')) text += chunk;
+    return { status: answer.statusCode, headers: answer.headers, text };
   }
 
   /** The call of a caller, in the hands of the administrator. */
@@ -222,7 +258,7 @@ export class Lab {
     return page;
   }
 
-  async logIn(page, user, at = `http://${this.web}/`) {
+  async logIn(page, user, at = `${this.origin}/`) {
     await page.goto(at);
     await page.getByLabel(/^(Name|Nom)$/).fill(user);
     await page.getByLabel(/^(Password|Mot de passe)$/).fill(`demo-${user}`);
@@ -312,7 +348,7 @@ export async function looks(page, name) {
 }
 
 export function missing() {
-  for (const program of [binary, process.env.CHROMIUM ?? '/usr/bin/chromium', '/usr/bin/sipp']) {
+  for (const program of [binary, process.env.CHROMIUM ?? '/usr/bin/chromium', '/usr/bin/sipp', '/usr/bin/openssl']) {
     try {
       accessSync(program);
     } catch {

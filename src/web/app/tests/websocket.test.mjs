@@ -5,30 +5,37 @@ import { build } from 'esbuild';
 import { eventually, Lab, missing } from './lab.mjs';
 
 const skip = missing();
-let lab;
+let labs;
 before(async () => {
-  if (!skip) lab = await Lab.start();
+  if (!skip) labs = { WS: await Lab.start(), WSS: await Lab.secure() };
 });
-after(() => lab?.close());
+after(async () => {
+  for (const lab of Object.values(labs ?? {})) await lab.close();
+});
 
 /** A page of ours with a library of others' in it: the page's policy lets no foreign script in, the debugger does not ask it. */
-async function pageWith(imported) {
+async function pageWith(lab, imported) {
   const contents = `import ${imported}; Object.assign(globalThis, { ${/\w+(?= from)/.exec(imported)[0]} });`;
   const { outputFiles } = await build({ stdin: { contents, resolveDir: import.meta.dirname }, bundle: true, format: 'iife', write: false });
   const page = await lab.page();
-  await page.goto(`http://${lab.web}/`);
+  page.sent = [];
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => page.sent.push(String(payload))));
+  await page.goto(`${lab.origin}/`);
   await page.evaluate(outputFiles[0].text);
   return page;
 }
 
-const reachable = async (id) => (await lab.agent(id)).reachable;
+/** RFC 7118 §5.2: what the messages of the page say they come by. */
+const came = (page) => [...new Set(page.sent.flatMap((text) => /^Via: SIP\/2.0\/(\w+) /m.exec(text)?.[1] ?? []))];
 
-test('JsSIP registers by digest, is refused with a wrong password, and is gone with its page', { skip }, async () => {
-  const page = await pageWith("JsSIP from 'jssip'");
+async function speaksJsSip(by) {
+  const lab = labs[by];
+  const reachable = async () => (await lab.agent('207')).reachable;
+  const page = await pageWith(lab, "JsSIP from 'jssip'");
   const outcome = (password) =>
     page.evaluate(async (given) => {
       const { JsSIP } = globalThis;
-      const ua = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(`ws://${location.host}/sip`)], uri: 'sip:207@relais.localhost', password: given });
+      const ua = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(`${location.origin.replace('http', 'ws')}/sip`)], uri: 'sip:207@relais.localhost', password: given });
       const told = new Promise((done) => {
         ua.on('registered', ({ response }) => done(`registered ${response.status_code}`));
         ua.on('registrationFailed', ({ response }) => done(`failed ${response?.status_code}`));
@@ -37,20 +44,23 @@ test('JsSIP registers by digest, is refused with a wrong password, and is gone w
       return told;
     }, password);
   assert.equal(await outcome('wrong'), 'failed 403');
-  assert.equal(await reachable('207'), false);
+  assert.equal(await reachable(), false);
   assert.equal(await outcome('demo-207'), 'registered 200');
-  assert.equal(await reachable('207'), true);
+  assert.equal(await reachable(), true);
+  assert.deepEqual(came(page), [by]);
   await page.context().close();
-  await eventually('the page is gone', async () => !(await reachable('207')));
-});
+  await eventually('the page is gone', async () => !(await reachable()));
+}
 
-test('SIP.js registers by digest, refreshes, and takes itself back', { skip }, async () => {
-  const page = await pageWith("* as SIP from 'sip.js'");
+async function speaksSipJs(by) {
+  const lab = labs[by];
+  const reachable = async () => (await lab.agent('208')).reachable;
+  const page = await pageWith(lab, "* as SIP from 'sip.js'");
   const states = await page.evaluate(async () => {
     const { SIP } = globalThis;
     const ua = new SIP.UserAgent({
       uri: SIP.UserAgent.makeURI('sip:208@relais.localhost'),
-      transportOptions: { server: `ws://${location.host}/sip`, keepAliveInterval: 1 },
+      transportOptions: { server: `${location.origin.replace('http', 'ws')}/sip`, keepAliveInterval: 1 },
       authorizationUsername: '208',
       authorizationPassword: 'demo-208',
       logLevel: 'error',
@@ -70,13 +80,19 @@ test('SIP.js registers by digest, refreshes, and takes itself back', { skip }, a
     return seen;
   });
   assert.deepEqual(states, ['accepted', 'accepted']);
-  assert.equal(await reachable('208'), true);
+  assert.equal(await reachable(), true);
   const last = await page.evaluate(async () => {
     const told = globalThis.next();
     void globalThis.registerer.unregister();
     return told;
   });
   assert.equal(last, 'Unregistered');
-  assert.equal(await reachable('208'), false);
+  assert.equal(await reachable(), false);
+  assert.deepEqual(came(page), [by]);
   await page.context().close();
-});
+}
+
+for (const by of ['WS', 'WSS']) {
+  test(`JsSIP registers by ${by} and digest, is refused with a wrong password, and is gone with its page`, { skip }, () => speaksJsSip(by));
+  test(`SIP.js registers by ${by} and digest, refreshes, and takes itself back`, { skip }, () => speaksSipJs(by));
+}

@@ -1600,6 +1600,8 @@ export interface components {
             /** @description Findings that stand in none of these files. */
             findings: components["schemas"]["Finding"][];
             folders: components["schemas"]["FolderView"][];
+            /** @description By which trunks calls come, as it runs. */
+            trunks: string[];
         };
         /** @description One file whose text differs. */
         FileText: {

@@ -59,6 +59,8 @@ export const benchEn = {
   'trace.to': 'Dialled number',
   'trace.from': 'Caller',
   'trace.withheld': 'withheld',
+  'trace.trunk': 'Trunk',
+  'trace.trunk.first': 'the first that offers the number',
   'trace.at': 'When (now if empty)',
   'trace.digits': 'Keys pressed',
   'trace.say': 'What the caller says, a line each',

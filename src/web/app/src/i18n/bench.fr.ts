@@ -60,6 +60,8 @@ export const benchFr: Record<keyof typeof benchEn, string> = {
   'trace.to': 'Numéro composé',
   'trace.from': 'Appelant',
   'trace.withheld': 'masqué',
+  'trace.trunk': 'Faisceau',
+  'trace.trunk.first': 'le premier qui propose le numéro',
   'trace.at': 'Quand (maintenant si vide)',
   'trace.digits': 'Touches',
   'trace.say': 'Ce que dit l’appelant, une phrase par ligne',

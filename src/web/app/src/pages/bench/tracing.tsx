@@ -25,7 +25,7 @@ const way = asked(async (call: Omit<Schemas['TraceBody'], 'changes'>) => {
 });
 
 /** What was filled in stays while one looks at something else. */
-const form = { to: '', from: '', at: '', digits: '', say: '', language: '', queues: {} as Record<string, string> };
+const form = { to: '', from: '', trunk: '', at: '', digits: '', say: '', language: '', queues: {} as Record<string, string> };
 
 /** The instant at which the clocks of the centre show this. */
 export function instant(shown: string, zone: string | undefined): string {
@@ -37,7 +37,7 @@ export function instant(shown: string, zone: string | undefined): string {
 
 export function TraceTab() {
   const changed = useSignal(0);
-  const set = (name: 'to' | 'from' | 'at' | 'digits' | 'say' | 'language') => (event: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) => {
+  const set = (name: Exclude<keyof typeof form, 'queues'>) => (event: { currentTarget: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement }) => {
     form[name] = event.currentTarget.value;
     changed.value += 1;
   };
@@ -47,6 +47,7 @@ export function TraceTab() {
     event.preventDefault();
     const say = form.say.split('\n').map((line) => line.trim()).filter(Boolean);
     const some = {
+      ...(form.trunk ? { trunk: form.trunk } : {}),
       ...(form.at ? { at: instant(form.at, zone.value) } : {}),
       ...(form.language ? { language: form.language } : {}),
       ...(say.length ? { say } : {}),
@@ -59,6 +60,7 @@ export function TraceTab() {
         <label>{b('trace.to')}<input type="text" required list="bench-numbers" autocomplete="off" value={form.to} onInput={set('to')} /></label>
         <datalist id="bench-numbers">{numbers.map((number) => <option key={number} value={number} />)}</datalist>
         <label>{b('trace.from')}<input type="text" autocomplete="off" placeholder={b('trace.withheld')} value={form.from} onInput={set('from')} /></label>
+        <TrunkChoice chosen={form.trunk} choose={set('trunk')} />
         <label>{b('trace.at')}<input type="datetime-local" value={form.at} onInput={set('at')} /></label>
         <label>{b('trace.digits')}<input type="text" autocomplete="off" placeholder="1 2 3#" value={form.digits} onInput={set('digits')} /></label>
         <label class="broad">{b('trace.say')}<textarea rows={2} value={form.say} onInput={set('say')} /></label>
@@ -74,6 +76,19 @@ export function TraceTab() {
       <About of={way} />
       {way.said.value && <Way told={way.said.value} />}
     </div>
+  );
+}
+
+/** A trunk offers some plans and not others, and a plan may ask by which the call came. */
+function TrunkChoice({ chosen, choose }: { chosen: string; choose: (event: { currentTarget: HTMLSelectElement }) => void }) {
+  return (
+    <label>
+      {b('trace.trunk')}
+      <select value={chosen} onChange={choose}>
+        <option value="">{b('trace.trunk.first')}</option>
+        {list.value?.trunks.map((trunk) => <option key={trunk} value={trunk}>{trunk}</option>)}
+      </select>
+    </label>
   );
 }
 
@@ -95,6 +110,7 @@ function QueueChoice({ queue }: { queue: string }) {
 function Way({ told }: { told: Told }) {
   const facts: [string, string | null | undefined][] = [
     [b('trace.plan'), told.plan],
+    [b('trace.trunk'), told.trunk],
     [b('trace.when'), dateTime(told.at)],
     [b('trace.language'), told.language],
     [b('trace.outcome'), `${t(`outcome.${told.outcome}`)} · ${told.sip_status}`],
