@@ -141,8 +141,8 @@ impl Checklist {
 
     /// Whether something better than this pair may still be found to work.
     pub fn hopes_above(&self, remote: SocketAddr) -> bool {
-        let better = self.pairs.iter().take_while(|pair| pair.remote != remote);
-        better.into_iter().any(|pair| matches!(pair.state, State::Waiting | State::InProgress))
+        let mut better = self.pairs.iter().take_while(|pair| pair.remote != remote);
+        better.any(|pair| matches!(pair.state, State::Waiting | State::InProgress))
     }
 
     pub fn is_better(&self, one: SocketAddr, other: SocketAddr) -> bool {

@@ -186,6 +186,8 @@ impl Full {
         self.role = self.role.other();
         self.list.set_role(self.role);
         self.flight.drop_nominations();
+        // Whoever controls now chooses anew; meanwhile the best that works is used.
+        (self.selected, self.nominated_at) = (None, None);
     }
 
     /// A check has come from there: what it tells of the far end (RFC 8445 §7.3.1.3 to §7.3.1.5).

@@ -82,7 +82,7 @@ impl Scene {
 
     /// The far end asks from there; gives its answer.
     fn asks(&mut self, from: &str, says: Says) -> Option<(Class, Option<u16>, Option<SocketAddr>)> {
-        self.number += 1;
+        self.number = self.number.wrapping_add(1);
         let (names, password) = (["ours1", "them1"], credentials("ours", 1).password);
         let check = Check::new(&Asking {
             transaction: &[self.number; 12],
@@ -203,7 +203,7 @@ fn something_better_is_waited_for_only_so_long() {
 }
 
 #[test]
-fn a_nomination_without_an_answer_gives_way_to_the_next_best() {
+fn a_nomination_that_is_refused_gives_way_to_the_next_best() {
     let mut scene = Scene::new(true, &[(FAR, 2_000), (WORSE, 1_000)]);
     let mut sent = scene.poll();
     sent.extend(scene.until(60));
@@ -369,6 +369,23 @@ fn consent_is_asked_for_every_five_seconds_or_so_and_once() {
     assert!(pauses.iter().all(|pause| (3_990..=6_020).contains(pause)), "{pauses:?}");
     assert!(pauses.iter().any(|pause| *pause < 4_600) && pauses.iter().any(|pause| *pause > 5_400), "{pauses:?}");
     assert!(scene.full().destination().is_some());
+}
+
+#[test]
+fn a_far_end_that_checks_and_does_not_answer_has_not_agreed() {
+    let mut scene = Scene::new(false, &[(FAR, 10)]);
+    let sent = scene.poll();
+    scene.answers(&sent[0]);
+    scene.asks(FAR, NOMINATES);
+    for second in 1..=29 {
+        scene.until(second * 1_000);
+        scene.asks(FAR, PLAIN);
+        assert_eq!(scene.full().destination(), Some(address(FAR)), "second {second}");
+    }
+    scene.until(30_100);
+    assert!(scene.full().gone_at() <= scene.now, "RFC 7675 §5.1");
+    assert_eq!(scene.full().destination(), None);
+    assert!(scene.until(60_000).is_empty(), "it is not asked any more either");
 }
 
 #[test]
