@@ -24,10 +24,10 @@ pub(super) fn read(media: &MediaDescription, local: SocketAddr) -> Vec<IceCandid
     let lines = media.attributes.iter().filter(|attribute| attribute.key.eq_ignore_ascii_case("candidate"));
     let mut found: Vec<IceCandidate> = Vec::new();
     for candidate in lines.take(MOST_LINES).filter_map(|line| candidate(line.value.as_deref()?, local)) {
-        match found.iter_mut().find(|known| known.address == candidate.address) {
-            Some(known) => known.priority = known.priority.max(candidate.priority),
-            None if found.len() < MOST => found.push(candidate),
-            None => {}
+        if let Some(known) = found.iter_mut().find(|known| known.address == candidate.address) {
+            known.priority = known.priority.max(candidate.priority);
+        } else if found.len() < MOST {
+            found.push(candidate);
         }
     }
     found

@@ -149,10 +149,10 @@ impl<Io: MediaIo> SecureIo<Io> {
         while let Some((to, check)) = guard.poll_check(now) {
             self.io.send(place, Flow::Rtp, to, check.octets());
         }
+        // What the handshake says before it is known where to waits: the far end may find us before we find it.
+        let Some(to) = guard.handshake_goes_to() else { return };
         while let Some(datagram) = guard.poll_transmit() {
-            if let Some(to) = guard.handshake_goes_to() {
-                self.io.send(place, Flow::Rtp, to, &datagram);
-            }
+            self.io.send(place, Flow::Rtp, to, &datagram);
         }
     }
 

@@ -462,7 +462,7 @@ fn a_full_side_controls_a_lite_peer_and_two_lite_ones_do_without() {
     assert!(checks.lite && checks.controlling, "though it offered");
     assert_eq!(
         checks.candidates.iter().map(|candidate| candidate.address).collect::<Vec<_>>(),
-        ["198.51.100.20:50000".parse().unwrap()]
+        ["198.51.100.20:50000".parse::<SocketAddr>().unwrap()]
     );
     let Ice { local, remote, checks } = dtls(&there).ice.expect("it answers our checks");
     assert_eq!(checks, None);

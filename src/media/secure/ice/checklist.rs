@@ -194,7 +194,10 @@ mod tests {
         assert_eq!(pair_priority(Role::Controlling, 3, 2), (2 << 32) + 6 + 1);
         assert_eq!(pair_priority(Role::Controlled, 3, 2), (2 << 32) + 6);
         assert_eq!(pair_priority(Role::Controlled, 2, 3), (2 << 32) + 6 + 1);
-        assert_eq!(pair_priority(Role::Controlling, u32::MAX, u32::MAX), (u64::from(u32::MAX) << 32) + 0x1_ffff_fffe);
+        let highest = i32::MAX.unsigned_abs();
+        assert_eq!(pair_priority(Role::Controlling, highest, highest), 0x7fff_ffff_ffff_fffe);
+        // A far end may say anything of itself.
+        assert!(pair_priority(Role::Controlled, OURS, u32::MAX) > pair_priority(Role::Controlled, OURS, highest));
         assert_eq!(ice_priority(ICE_HOST, 65_535), 2_130_706_431);
     }
 
