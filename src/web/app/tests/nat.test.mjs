@@ -36,21 +36,26 @@ async function theyHearEachOther(page, caller, when) {
   });
 }
 
-/** How the browser is reached: the address that it knows itself by, and what it was told of us. */
+/** How the browser is reached, once that is settled: the address that it knows itself by, and what it was told of us. */
 const way = (page) =>
-  page.evaluate(async () => {
-    const peer = globalThis.peers.findLast((one) => one.connectionState === 'connected');
-    const stats = [...(await peer.getStats()).values()];
-    const pair = stats.find((one) => one.type === 'candidate-pair' && one.nominated);
-    const { candidateType, address } = stats.find((one) => one.id === pair.localCandidateId);
-    return { candidateType, address, lite: peer.currentRemoteDescription.sdp.includes('a=ice-lite') };
-  });
+  eventually('a pair is nominated', () =>
+    page.evaluate(async () => {
+      const peer = globalThis.peers.findLast((one) => one.connectionState === 'connected');
+      const stats = [...(await peer.getStats()).values()];
+      const pair = stats.find((one) => one.type === 'candidate-pair' && one.nominated);
+      if (!pair) return undefined;
+      const { candidateType, address } = stats.find((one) => one.id === pair.localCandidateId);
+      return { candidateType, address, lite: peer.currentRemoteDescription.sdp.includes('a=ice-lite') };
+    }),
+  );
 
 /** A call rings at home and is answered there; then the page takes it back by a call of its own. */
 async function talksBothWays(home, side) {
   const centre = await lab(home, side);
   try {
     const page = await centre.page();
+    // A page that may use the microphone names its addresses; any other hides them behind a name of mDNS.
+    await page.context().grantPermissions(['microphone'], { origin: `http://${centre.web}` });
     await keepPeers(page);
     await centre.logIn(page, '201');
     await page.getByRole('button', { name: 'Use this page as phone' }).click();
