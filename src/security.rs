@@ -2,6 +2,8 @@
 //! Nothing here shows a key when it is printed.
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
@@ -190,7 +192,41 @@ pub struct Dtls {
 pub struct Ice {
     pub local: IceCredentials,
     pub remote: IceCredentials,
+    /// What the full side goes by; a lite side sends no checks of its own.
+    #[serde(default)]
+    pub checks: Option<IceChecks>,
 }
+
+/// How the far end is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceChecks {
+    /// We say which path is used, until a conflict shows that both sides mean to (RFC 8445 §6.1.1).
+    pub controlling: bool,
+    /// The far end is lite: it answers, and never says which path is used.
+    pub lite: bool,
+    /// From one check to the next.
+    pub pacing: Duration,
+    /// Where the far end says that it may be; more is learnt from its checks.
+    pub candidates: Vec<IceCandidate>,
+    /// What names and times of checks are made of.
+    pub seed: Secret,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceCandidate {
+    pub address: SocketAddr,
+    pub priority: u32,
+}
+
+/// RFC 8445 §5.1.2.1, for the one component there is: the kind of the candidate first, then our own preference.
+#[must_use]
+pub const fn ice_priority(kind: u8, preference: u16) -> u32 {
+    ((kind as u32) << 24) | ((preference as u32) << 8) | 255
+}
+
+/// The kinds of candidates that we have (RFC 8445 §5.1.2.2): of our own socket, and those that others see.
+pub const ICE_HOST: u8 = 126;
+pub const ICE_REFLEXIVE: u8 = 110;
 
 #[cfg(test)]
 mod tests {
@@ -208,7 +244,7 @@ mod tests {
         let dtls = Dtls {
             active: false,
             fingerprint: Fingerprint([1; 32]),
-            ice: Some(Ice { local: credentials.clone(), remote: credentials }),
+            ice: Some(Ice { local: credentials.clone(), remote: credentials, checks: None }),
         };
         let shown = format!("{:?} {:?} {secret:?}", Security::Sdes(sdes), Security::Dtls(Box::new(dtls)));
         assert!(!shown.contains("171") && !shown.contains("205") && !shown.contains("geheim"), "{shown}");

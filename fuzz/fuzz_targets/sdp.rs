@@ -3,14 +3,24 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use relais::sdp::{Direction, LocalAudio, Negotiator};
-use relais::settings::Codec;
+use relais::sdp::{Direction, LocalAudio, Negotiator, Offers, Protection};
+use relais::security::{Fingerprint, Secret};
+use relais::settings::{Codec, IceSide};
 
 fn side(port: u16) -> Negotiator {
     Negotiator::new(LocalAudio {
         address: ([127, 0, 0, 1], port).into(),
         codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::G722],
         session_id: 1,
+        inside: None,
+        protection: Protection {
+            offers: Offers::Plain,
+            sdes: true,
+            required: false,
+            fingerprint: Some(Fingerprint([1; 32])),
+            ice: if port % 4 == 0 { IceSide::Lite } else { IceSide::Full },
+            secret: Secret([1; 32]),
+        },
     })
 }
 

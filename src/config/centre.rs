@@ -22,7 +22,7 @@ use super::web;
 use crate::dialplan::reader::{At, Table};
 use crate::findings::{Finding, Findings};
 use crate::ids::Language;
-use crate::settings::{Listen, Rtp, Settings, Sip, Transport};
+use crate::settings::{IceSide, Listen, Rtp, Settings, Sip, Transport};
 use crate::tls::{Https, Tls};
 use crate::vault::Keyring;
 
@@ -307,8 +307,13 @@ fn read_rtp(
     places: &mut Places,
     findings: &mut Findings<'_>,
 ) -> Rtp {
-    let mut rtp =
-        Rtp { address: sip_address, ports: (30_000, 39_999), dead_leg: Duration::from_secs(60), threads: None };
+    let mut rtp = Rtp {
+        address: sip_address,
+        ports: (30_000, 39_999),
+        dead_leg: Duration::from_secs(60),
+        threads: None,
+        ice: IceSide::default(),
+    };
     if let Some(mut table) = table {
         if let Some(address) = table.text("address", findings) {
             places.rtp = Some(address.span.clone());
@@ -328,6 +333,7 @@ fn read_rtp(
         }
         rtp.threads =
             table.integer("threads", 1..=256, findings).and_then(|threads| usize::try_from(threads.value).ok());
+        rtp.ice = people::one_of("ice", &IceSide::ALL, IceSide::name, &mut table, findings);
         table.finish(findings);
     }
     if let Some((address, low, high)) = overrides.rtp {

@@ -187,7 +187,7 @@ pub(super) fn read_srtp(table: &mut Table<'_>, findings: &mut Findings<'_>) -> S
 }
 
 /// A key whose value is one of several words.
-fn one_of<T: Copy + Default>(
+pub(super) fn one_of<T: Copy + Default>(
     key: &'static str,
     all: &[T],
     name: impl Fn(T) -> &'static str,

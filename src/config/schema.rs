@@ -105,6 +105,16 @@ struct Rtp {
     /// Media threads; the number of cores where it is not given.
     #[schemars(range(min = 1, max = 256))]
     threads: Option<u32>,
+    /// How browsers, and phones that speak ICE, are found: "lite" answers their checks, "full" sends checks as well, which
+    /// also opens what stands in the way on this side. "lite" where it is not given.
+    ice: Option<Ice>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Ice {
+    Lite,
+    Full,
 }
 
 #[derive(JsonSchema)]

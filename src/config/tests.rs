@@ -12,7 +12,7 @@ use super::*;
 use crate::demand::Widening;
 use crate::findings::Finding;
 use crate::ids::{AgentId, Language};
-use crate::settings::{CallPreference, Choice, Codec, Cold, Transport};
+use crate::settings::{CallPreference, Choice, Codec, Cold, IceSide, Transport};
 
 const PLAN: &str = "name = 'front'\nnumbers = ['600']\n[[level]]\nname = 'a'\n[[level.rule]]\nmodule = 'echo'\n\
                     [[level]]\nname = 'b'\n[[level.rule]]\nmodule = 'hangup'\n";
@@ -333,6 +333,8 @@ fn every_fault_is_found_at_its_place() {
         ("[rtp]\nports = 7".into(), (3, 9), "the lowest and the highest"),
         ("[rtp]\nports = [5000, 6000]".into(), (1, 1), "is among the RTP ports"),
         ("[rtp]\naddress = 'here'".into(), (3, 11), "is no IP address"),
+        ("[rtp]\nice = 'ful'".into(), (3, 7), "did you mean 'full'?"),
+        ("[rtp]\nice = 'off'".into(), (3, 7), "rtp: ice cannot be 'off'"),
         ("[web]\nlisten = '8080'".into(), (3, 10), "is no address with a port"),
         ("[web]\nlisten = '127.0.0.1:5060'".into(), (1, 1), "SIP over TCP or TLS too"),
         (
@@ -504,6 +506,17 @@ fn a_queue_that_nobody_is_ever_a_member_of_is_a_warning() {
     assert!(!open.contains("never open"), "{open}");
     let staffed = centre("", "[[agent]]\nid = '2'\npassword = 'q'\nqueues = ['sales']\n");
     assert!(!staffed.contains("never open"), "{staffed}");
+}
+
+#[test]
+fn the_side_of_ice_is_lite_where_nothing_else_is_said() {
+    let project = Project::new();
+    for (text, side) in
+        [("", IceSide::Lite), ("[rtp]\nice = 'lite'\n", IceSide::Lite), ("[rtp]\nice = 'full'\n", IceSide::Full)]
+    {
+        let loaded = project.load(text).unwrap_or_else(|findings| panic!("{}", lines(&findings)));
+        assert_eq!(loaded.settings.rtp.ice, side, "{text}");
+    }
 }
 
 #[test]

@@ -90,6 +90,7 @@ impl Engine {
             sdes: way.takes_keys(),
             required,
             fingerprint: Some(fingerprint),
+            ice: self.settings.rtp.ice,
             secret: secret.derive("leg", leg.0),
         }
     }
@@ -97,7 +98,7 @@ impl Engine {
     /// There is no way to a far end any more.
     pub(super) fn leg_lost(&mut self, leg: LegId, why: Loss, now: Now) {
         let reason = match why {
-            Loss::Consent => "its browser or phone sends no ICE checks any more",
+            Loss::Consent => "its browser or phone sends and answers no ICE checks any more",
             Loss::Handshake => "its DTLS handshake came to nothing",
             Loss::Certificate => "its DTLS certificate is not the one of its session description",
         };

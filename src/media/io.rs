@@ -37,6 +37,11 @@ pub trait MediaIo {
     fn look_after(&mut self, _place: u32, _now: Instant) -> Watch {
         Watch::default()
     }
+    /// When `look_after` is to come next for checks of ours, which go out closer to each other than all else that it does;
+    /// `None` where there are none.
+    fn due(&self, _place: u32) -> Option<Instant> {
+        None
+    }
     /// The leg's RTP comes from this source and no other from now on; from `None`, from whichever qualifies. Only a help
     /// to the kernel: the worker goes on checking sources.
     fn fix(&mut self, _place: u32, _far_end: Option<SocketAddr>) {}

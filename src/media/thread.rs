@@ -162,7 +162,7 @@ impl Thread {
                                     self.worker.packet(place, flow, from, piece, now);
                                 }
                             }
-                            Opened::Handled => {}
+                            Opened::Handled => self.worker.pace(place, now),
                             Opened::Refused => self.worker.tally.not_authentic += 1,
                         }
                     }

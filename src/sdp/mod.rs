@@ -1,5 +1,6 @@
 //! Offer and answer (RFC 3264) of one audio stream: what each leg of a call announces, takes and agrees on.
 
+mod candidates;
 mod error;
 mod hide;
 mod negotiator;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::security::{Fingerprint, Secret, Security};
-use crate::settings::Codec;
+use crate::settings::{Codec, IceSide};
 
 pub use error::SdpError;
 pub use hide::hide_keys;
@@ -48,14 +49,23 @@ pub struct Protection {
     pub required: bool,
     /// Of our certificate; where there is none, DTLS is not spoken.
     pub fingerprint: Option<Fingerprint>,
+    /// Which side of ICE we are.
+    #[serde(default)]
+    pub ice: IceSide,
     /// What the leg's keys and passwords are made of.
     pub secret: Secret,
 }
 
 impl Protection {
     /// Plain RTP and nothing else.
-    pub const NONE: Protection =
-        Protection { offers: Offers::Plain, sdes: false, required: false, fingerprint: None, secret: Secret([0; 32]) };
+    pub const NONE: Protection = Protection {
+        offers: Offers::Plain,
+        sdes: false,
+        required: false,
+        fingerprint: None,
+        ice: IceSide::Lite,
+        secret: Secret([0; 32]),
+    };
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -155,7 +155,7 @@ impl Negotiator {
             let ours = offered.codecs.iter().find(|(ours, _)| *ours == number).map(|(_, codec)| Format::Audio(*codec));
             ours.or((number == offered.event).then_some(Format::Event)).or(static_format(number))
         };
-        let remote = RemoteAudio::read(&description, media, self.local.address, known)?;
+        let remote = RemoteAudio::read(&description, media, &self.local, known)?;
         let agreed = if media.media_name.port.value == 0 {
             self.without_stream().ok_or(SdpError::NoAudio)?
         } else {
@@ -262,7 +262,7 @@ impl Negotiator {
             if !media.media_name.media.eq_ignore_ascii_case("audio") || media.media_name.port.value == 0 {
                 continue;
             }
-            let remote = RemoteAudio::read(description, media, self.local.address, static_format);
+            let remote = RemoteAudio::read(description, media, &self.local, static_format);
             let chosen = remote.and_then(|remote| {
                 let codec = self.local.codecs.iter().find(|codec| remote.number_of(Format::Audio(**codec)).is_some());
                 let codec = *codec.ok_or_else(|| self.no_common_codec())?;

@@ -1,13 +1,18 @@
 //! What a description says of keys: `a=crypto` (RFC 4568), and DTLS with ICE (RFC 8842, RFC 8839). What is agreed of it.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rtc_sdp::description::common::Attribute;
 use rtc_sdp::{MediaDescription, SessionDescription};
 use serde::{Deserialize, Serialize};
 
-use super::{Protection, SdpError};
-use crate::security::{Dtls, Fingerprint, Ice, IceCredentials, MasterKey, Profile, Sdes, Secret, Security};
+use super::{LocalAudio, Protection, SdpError, candidates};
+use crate::security::{
+    Dtls, Fingerprint, Ice, IceCandidate, IceChecks, IceCredentials, MasterKey, Profile, Sdes, Secret, Security,
+};
+use crate::settings::IceSide;
 
 /// RFC 8839 §5.4: names have 4 to 256 characters, passwords 22 to 256.
 const UFRAG: std::ops::RangeInclusive<usize> = 4..=256;
@@ -66,10 +71,19 @@ pub(super) struct RemoteProtection {
     fingerprint: Option<Fingerprint>,
     setup: Option<Setup>,
     pub ice: Option<IceCredentials>,
+    /// It sends no checks.
+    lite: bool,
+    candidates: Vec<IceCandidate>,
+    pacing: Duration,
 }
 
 impl RemoteProtection {
-    pub fn read(description: &SessionDescription, media: &MediaDescription, transport: Transport) -> RemoteProtection {
+    pub fn read(
+        description: &SessionDescription,
+        media: &MediaDescription,
+        transport: Transport,
+        ours: &LocalAudio,
+    ) -> RemoteProtection {
         let value = |key| text(&media.attributes, key).or_else(|| text(&description.attributes, key));
         let fingerprints = media.attributes.iter().chain(&description.attributes);
         let fingerprints = fingerprints.filter(|attribute| attribute.key.eq_ignore_ascii_case("fingerprint"));
@@ -81,7 +95,11 @@ impl RemoteProtection {
             fingerprint: fingerprints.filter_map(|line| Fingerprint::parse(line.value.as_deref()?)).next(),
             setup: value("setup").and_then(setup),
             // Two lite sides send no checks (RFC 8445 §6.1.1): each is where its description says.
-            ice: credentials(value("ice-ufrag"), value("ice-pwd")).filter(|_| !lite),
+            ice: credentials(value("ice-ufrag"), value("ice-pwd"))
+                .filter(|_| !lite || ours.protection.ice == IceSide::Full),
+            lite,
+            candidates: candidates::read(media, ours.address),
+            pacing: candidates::pacing(value("ice-pacing")),
         }
     }
 
@@ -150,6 +168,9 @@ pub(super) struct Settled {
     remote_ice: Option<IceCredentials>,
     /// Whether we began the handshake; stays so (RFC 8842 §5.5).
     active: Option<bool>,
+    /// Whether we offered first, and so say which path is used; stays so, restarts included (RFC 8445 §6.1.1).
+    #[serde(default)]
+    controls: Option<bool>,
 }
 
 /// What an answer of ours says, and what it means.
@@ -234,8 +255,24 @@ impl Settled {
             self.ice += 1;
         }
         self.remote_ice.clone_from(&remote.ice);
-        let ice = remote.ice.clone().map(|remote| Ice { local: self.credentials(local.secret), remote });
+        let controls = *self.controls.get_or_insert(answers);
+        let ice = remote.ice.clone().map(|theirs| Ice {
+            local: self.credentials(local.secret),
+            remote: theirs,
+            checks: (local.ice == IceSide::Full).then(|| self.checks(local.secret, remote, controls)),
+        });
         Ok(Dtls { active, fingerprint, ice })
+    }
+
+    /// How the full side looks for the peer. Towards a lite one it always controls (RFC 8445 §6.1.1).
+    fn checks(&self, secret: Secret, remote: &RemoteProtection, controls: bool) -> IceChecks {
+        IceChecks {
+            controlling: controls || remote.lite,
+            lite: remote.lite,
+            pacing: remote.pacing,
+            candidates: remote.candidates.clone(),
+            seed: secret.derive("ice-checks", self.ice),
+        }
     }
 
     /// Our name and password of ICE.

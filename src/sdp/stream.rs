@@ -8,7 +8,7 @@ use rtc_sdp::{MediaDescription, SessionDescription};
 
 use super::error::shown;
 use super::protection::{RemoteProtection, Transport};
-use super::{Direction, SdpError};
+use super::{Direction, LocalAudio, SdpError};
 use crate::settings::Codec;
 
 /// Packet times we speak, in ms.
@@ -48,12 +48,13 @@ impl RemoteAudio {
     pub fn read(
         description: &SessionDescription,
         media: &MediaDescription,
-        local: SocketAddr,
+        ours: &LocalAudio,
         known: impl Fn(u8) -> Option<Format>,
     ) -> Result<RemoteAudio, SdpError> {
+        let local = ours.address;
         let proto = media.media_name.protos.join("/");
         let transport = Transport::of(&proto).ok_or_else(|| SdpError::Transport(shown(&proto)))?;
-        let protection = RemoteProtection::read(description, media, transport);
+        let protection = RemoteProtection::read(description, media, transport, ours);
         let port = u16::try_from(media.media_name.port.value).unwrap_or(0);
         let address = match port {
             0 => None,
@@ -193,7 +194,7 @@ fn host(connection: &ConnectionInformation, local: SocketAddr) -> Result<Option<
 }
 
 /// Neither multicast nor broadcast, nor of the ranges no host can have (0.0.0.0/8, 240.0.0.0/4).
-fn is_unicast(ip: IpAddr) -> bool {
+pub(super) fn is_unicast(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !ip.is_multicast() && ip.octets()[0] != 0 && ip.octets()[0] < 240,
         IpAddr::V6(ip) => !ip.is_multicast(),

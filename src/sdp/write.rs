@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::protection::{Settled, Transport, crypto_line};
 use super::stream::rtpmap;
 use super::{Direction, LocalAudio, Offers};
-use crate::security::Profile;
-use crate::settings::Codec;
+use crate::security::{ICE_HOST, Profile, ice_priority};
+use crate::settings::{Codec, IceSide};
 
 /// A name of a stream is repeated up to this length.
 const LONGEST_MID: usize = 32;
 
-/// RFC 8445 §5.1.2.1: a host candidate of the first component, and one that is tried after it.
-const PRIORITY: u32 = (126 << 24) | (65_535 << 8) | 255;
-const SECOND_PRIORITY: u32 = (126 << 24) | (65_534 << 8) | 255;
+/// A host candidate, and one that is tried after it.
+const PRIORITY: u32 = ice_priority(ICE_HOST, 65_535);
+const SECOND_PRIORITY: u32 = ice_priority(ICE_HOST, 65_534);
 
 /// What all our descriptions of one session have in common.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -126,15 +126,19 @@ impl Session {
         }
     }
 
-    /// Of the session: that we are lite (RFC 8839 §5.3), and the one stream that is left of a bundle.
+    /// Of the session: that we are lite (RFC 8839 §5.3) or speak ICE as RFC 8445 has it (§5.6), and the one stream that is
+    /// left of a bundle.
     fn attributes(&self, local: &LocalAudio, line: Option<&Line>, audio: Option<&Audio<'_>>) -> Vec<Attribute> {
         let ice = audio.is_some_and(|audio| matches!(audio.keys, Keys::Dtls { ice: true, .. }));
         let ours = self.bundled.is_empty() && local.protection.offers == Offers::Dtls;
         let mid = line.and_then(|line| line.mid.as_ref()).filter(|mid| ours || self.bundled.contains(mid));
         let mid = mid.filter(|_| audio.is_some());
-        let lite = ice.then(|| Attribute::new("ice-lite".to_owned(), None));
+        let side = ice.then(|| match local.protection.ice {
+            IceSide::Lite => Attribute::new("ice-lite".to_owned(), None),
+            IceSide::Full => Attribute::new("ice-options".to_owned(), Some("ice2".to_owned())),
+        });
         let group = mid.map(|mid| Attribute::new("group".to_owned(), Some(format!("BUNDLE {mid}"))));
-        lite.into_iter().chain(group).collect()
+        side.into_iter().chain(group).collect()
     }
 }
 

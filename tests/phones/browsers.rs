@@ -155,6 +155,47 @@ fn a_browser_that_vanishes_is_noticed_by_its_checks() {
     assert!(gone.elapsed() > Duration::from_secs(5), "not before a check or two were missed");
 }
 
+/// The demo with the full side of ICE; the folder is its configuration's.
+fn full_demo() -> (tempfile::TempDir, Appliance) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = copy_of_the_demo(folder.path());
+    change(&config, "[rtp]\n", "[rtp]\nice = \"full\"\n");
+    let appliance = Appliance::start(&config);
+    (folder, appliance)
+}
+
+#[test]
+fn the_full_side_checks_a_browser_that_names_no_place_of_its_own() {
+    let (_folder, appliance) = full_demo();
+    let browser = Browser::open();
+    browser.say(440);
+    let mut page = Page::dial(&appliance, "0155501004", "600", &browser);
+    eventually(Duration::from_secs(3), "the handshake", || browser.is_connected().then_some(()));
+    eventually(Duration::from_secs(10), "the echo", || hears(&browser, 440).then_some(()));
+    let first = browser.first_audio().expect("audio").duration_since(page.dialled);
+    println!("INVITE to first audio: {first:?}");
+    assert!(first < Duration::from_secs(1), "{first:?}");
+    assert!(page.offer(&browser, "inactive").contains("a=ice-options:ice2\r\n"));
+    assert!(!page.offer(&browser, "sendrecv").contains("a=ice-lite"));
+    std::thread::sleep(Duration::from_secs(13));
+    eventually(Duration::from_secs(3), "the echo after the time of consent", || hears(&browser, 440).then_some(()));
+    page.hang_up();
+    appliance.await_quiet();
+    assert_eq!(appliance.metric("relais_rtp_not_authentic_total"), 0.0);
+}
+
+#[test]
+fn the_full_side_notices_a_browser_that_vanishes() {
+    let (_folder, appliance) = full_demo();
+    let browser = Browser::open();
+    let _page = Page::dial(&appliance, "0155501005", "600", &browser);
+    eventually(Duration::from_secs(5), "the handshake", || browser.is_connected().then_some(()));
+    browser.vanish();
+    let gone = Instant::now();
+    eventually(Duration::from_secs(20), "the end", || appliance.call_from("0155501005").is_none().then_some(()));
+    assert!(gone.elapsed() > Duration::from_secs(5), "not before a check or two were missed");
+}
+
 #[test]
 fn a_softphone_with_keys_in_its_description_talks_to_a_plain_caller() {
     const NAME: &str = "a_softphone_with_keys_in_its_description_talks_to_a_plain_caller";

@@ -142,7 +142,7 @@ impl Browser {
         if !first {
             return shared.ice.set_remote_credentials(ufrag, password).expect("credentials");
         }
-        assert!(sdp.contains("a=ice-lite\r\n"), "{sdp}");
+        assert!(sdp.contains("a=ice-lite\r\n") || sdp.contains("a=ice-options:ice2\r\n"), "{sdp}");
         for candidate in sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:")) {
             shared.ice.add_remote_candidate(unmarshal_candidate(candidate).expect("a candidate")).expect("room for it");
         }

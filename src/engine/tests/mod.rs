@@ -31,7 +31,7 @@ use crate::findings::Source;
 use crate::ids::Language;
 use crate::ivr::{Calendar, Hours as Opening, Names};
 use crate::record::CallRecord;
-use crate::settings::{self, Codec, Credentials, Listen, Rtp, Sip, Transport, Trunk, Web};
+use crate::settings::{self, Codec, Credentials, IceSide, Listen, Rtp, Sip, Transport, Trunk, Web};
 use crate::sip::message::{Method, Request, Response};
 use crate::spoken::{Base, Draft, Set, Table, parse_rule};
 
@@ -84,7 +84,13 @@ fn settings() -> Settings {
             min_expires: Duration::from_secs(60),
             max_expires: Duration::from_secs(3_600),
         },
-        rtp: Rtp { address: address(HERE).ip(), ports: (30_000, 30_099), dead_leg: Duration::ZERO, threads: None },
+        rtp: Rtp {
+            address: address(HERE).ip(),
+            ports: (30_000, 30_099),
+            dead_leg: Duration::ZERO,
+            threads: None,
+            ice: IceSide::Lite,
+        },
         web: Web { listen: address("127.0.0.1:0"), tls: false, origins: Vec::new(), turn: None },
         data: "data".into(),
         prompts: "prompts".into(),

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::dtls::{Agreed, Handshake, Identity};
-use super::ice::{Checked, Lite};
-use super::stun::Answer;
+use super::ice::{Heard, Side};
+use super::stun::Check;
 use super::{Clock, HANDSHAKE, LINGERS};
 use crate::bridge::{Latch, Loss, Stream};
 use crate::media::opus::Transcoder;
@@ -23,7 +23,7 @@ pub(super) struct Guard {
     /// Of a leg that speaks Opus.
     pub opus: Option<Box<Transcoder>>,
     /// Where the far end is, if checks tell.
-    lite: Option<Lite>,
+    ice: Option<Side>,
     handshake: Option<Handshake>,
     /// Where the handshake's last datagram came from, where no checks tell.
     heard_from: Option<SocketAddr>,
@@ -63,7 +63,7 @@ impl Guard {
             send: None,
             receive: None,
             opus: None,
-            lite: None,
+            ice: None,
             handshake: None,
             heard_from: None,
             fails_at: now,
@@ -87,7 +87,7 @@ impl Guard {
         match &stream.security {
             Security::Plain => {
                 (self.send, self.receive) = (None, None);
-                (self.lite, self.handshake) = (None, None);
+                (self.ice, self.handshake) = (None, None);
             }
             Security::Sdes(sdes) => self.key(sdes),
             Security::Dtls(dtls) => self.shake_hands(dtls, identity, now),
@@ -96,7 +96,7 @@ impl Guard {
     }
 
     fn key(&mut self, new: &Sdes) {
-        self.lite = None;
+        self.ice = None;
         self.handshake = None;
         let old = match &self.security {
             Security::Sdes(old) => Some(old),
@@ -112,9 +112,9 @@ impl Guard {
     }
 
     fn shake_hands(&mut self, new: &Dtls, identity: &Identity, now: Instant) {
-        match (&mut self.lite, &new.ice) {
-            (Some(lite), Some(ice)) => lite.update(ice.clone(), now),
-            (lite, ice) => *lite = ice.clone().map(|ice| Lite::new(ice, now)),
+        match (&mut self.ice, &new.ice) {
+            (Some(side), Some(ice)) => side.update(ice, now),
+            (side, ice) => *side = ice.clone().map(|ice| Side::new(ice, now)),
         }
         let same = matches!(&self.security, Security::Dtls(old)
             if old.fingerprint == new.fingerprint && old.active == new.active);
@@ -134,34 +134,41 @@ impl Guard {
 
     /// Whether what is sent now can be heard.
     pub fn is_ready(&self) -> bool {
-        self.is_plain() || self.send.is_some() && (self.lite.is_none() || self.destination(None).is_some())
+        self.is_plain() || self.send.is_some() && (self.ice.is_none() || self.destination(None).is_some())
     }
 
     /// Where to send to, of a leg whose far end is at `named` by its description.
     pub fn destination(&self, named: Option<SocketAddr>) -> Option<SocketAddr> {
-        match &self.lite {
-            Some(lite) => lite.destination(),
+        match &self.ice {
+            Some(side) => side.destination(),
             None => named,
         }
     }
 
     pub fn uses_ice(&self) -> bool {
-        self.lite.is_some()
+        self.ice.is_some()
     }
 
-    /// A check of the far end's.
-    pub fn check(&mut self, datagram: &[u8], from: SocketAddr, now: Instant) -> Option<Box<Answer>> {
-        match self.lite.as_mut()?.check(datagram, from, now) {
-            Checked::Answer(answer) => Some(answer),
-            Checked::Refused => None,
-        }
+    /// A check of the far end's, or its answer to one of ours.
+    pub fn check(&mut self, datagram: &[u8], from: SocketAddr, now: Instant) -> Heard {
+        self.ice.as_mut().map_or(Heard::Refused, |side| side.hear(datagram, from, now))
+    }
+
+    /// The next check of ours that is to be sent now.
+    pub fn poll_check(&mut self, now: Instant) -> Option<(SocketAddr, Check)> {
+        self.ice.as_mut()?.poll_check(now)
+    }
+
+    /// When our checks have something to do next.
+    pub fn checks_due(&self) -> Option<Instant> {
+        self.ice.as_ref()?.due()
     }
 
     /// Whether media and handshakes are taken from there at all. Without checks the worker looks at the sources of media
     /// itself.
     pub fn hears(&self, from: SocketAddr, kind: Kind) -> bool {
-        match &self.lite {
-            Some(lite) => lite.knows(from),
+        match &self.ice {
+            Some(side) => side.knows(from),
             None => {
                 let described = self.named.is_some_and(|named| named.ip() == from.ip());
                 kind == Kind::Media || described || matches!(self.latch, Latch::Address(ip) if ip == from.ip())
@@ -202,8 +209,8 @@ impl Guard {
 
     /// Where the handshake's datagrams go.
     pub fn handshake_goes_to(&self) -> Option<SocketAddr> {
-        match &self.lite {
-            Some(lite) => lite.destination(),
+        match &self.ice {
+            Some(side) => side.destination(),
             None => self.heard_from.or(self.named),
         }
     }
@@ -225,7 +232,10 @@ impl Guard {
         if shaking && self.fails_at <= now {
             self.lost = self.lost.or(Some(Loss::Handshake));
         }
-        let gone_at = self.lite.as_ref().map(Lite::gone_at);
+        let gone_at = self.ice.as_mut().map(|side| {
+            side.pass(now);
+            side.gone_at()
+        });
         if gone_at.is_some_and(|at| at <= now) {
             self.lost = self.lost.or(Some(Loss::Consent));
         }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 pub use dtls::Identity;
 use guard::{Guard, Kind};
+use ice::Heard;
 
 use super::io::{Flow, MediaIo, Watch};
 use super::opus::Pieces;
@@ -106,16 +107,21 @@ impl<Io: MediaIo> SecureIo<Io> {
         match kind {
             _ if guard.is_plain() => hand(guard, &mut self.pieces, from, datagram),
             Kind::Stun => {
-                let Some(answer) = guard.check(datagram, from, now) else { return Opened::Refused };
-                self.io.send(place, flow, from, answer.octets());
+                match guard.check(datagram, from, now) {
+                    Heard::Answer(answer) => {
+                        self.io.send(place, flow, from, answer.octets());
+                    }
+                    Heard::Taken => {}
+                    Heard::Refused => return Opened::Refused,
+                }
                 guard.begin(&self.identity, self.clock, now);
-                self.flush(place);
+                self.flush(place, now);
                 Opened::Handled
             }
             _ if !guard.hears(from, kind) => Opened::Refused,
             Kind::Dtls => {
                 guard.read(datagram, from, self.clock, now);
-                self.flush(place);
+                self.flush(place, now);
                 Opened::Handled
             }
             Kind::Media => {
@@ -137,13 +143,16 @@ impl<Io: MediaIo> SecureIo<Io> {
         self.pieces.take(into)
     }
 
-    /// Sends what the handshake has to say.
-    fn flush(&mut self, place: u32) {
+    /// Sends the checks that are due, and what the handshake has to say.
+    fn flush(&mut self, place: u32, now: Instant) {
         let Some(guard) = self.guards.get_mut(place as usize).and_then(Option::as_deref_mut) else { return };
+        while let Some((to, check)) = guard.poll_check(now) {
+            self.io.send(place, Flow::Rtp, to, check.octets());
+        }
+        // What the handshake says before it is known where to waits: the far end may find us before we find it.
+        let Some(to) = guard.handshake_goes_to() else { return };
         while let Some(datagram) = guard.poll_transmit() {
-            if let Some(to) = guard.handshake_goes_to() {
-                self.io.send(place, Flow::Rtp, to, &datagram);
-            }
+            self.io.send(place, Flow::Rtp, to, &datagram);
         }
     }
 
@@ -193,7 +202,7 @@ impl<Io: MediaIo> MediaIo for SecureIo<Io> {
         }
         if let Some(guard) = self.guards.get_mut(place as usize).and_then(Option::as_deref_mut) {
             guard.begin(&self.identity, self.clock, now);
-            self.flush(place);
+            self.flush(place, now);
         }
     }
 
@@ -206,8 +215,12 @@ impl<Io: MediaIo> MediaIo for SecureIo<Io> {
             return Watch::default();
         };
         let (lost, again) = guard.pass(self.clock, now);
-        self.flush(place);
+        self.flush(place, now);
         Watch { lost, again }
+    }
+
+    fn due(&self, place: u32) -> Option<Instant> {
+        self.guard(place)?.checks_due()
     }
 
     fn fix(&mut self, place: u32, far_end: Option<SocketAddr>) {

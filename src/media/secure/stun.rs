@@ -1,4 +1,4 @@
-//! STUN (RFC 8489) as far as a lite side of ICE needs it: Binding requests are read, and answered.
+//! STUN (RFC 8489) as far as ICE needs it: Binding requests and the responses to them, read and written.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,6 +19,7 @@ const PRIORITY: u16 = 0x0024;
 const USE_CANDIDATE: u16 = 0x0025;
 const FINGERPRINT: u16 = 0x8028;
 const ICE_CONTROLLED: u16 = 0x8029;
+const ICE_CONTROLLING: u16 = 0x802a;
 
 /// Attributes below this must be understood (RFC 8489 §14).
 const OPTIONAL: u16 = 0x8000;
@@ -34,41 +35,84 @@ const FINGERPRINT_XOR: u32 = 0x5354_554e;
 static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 
 /// The longest answer of ours: an address of IPv6 or an error, integrity and fingerprint.
-pub(super) const LONGEST: usize = 128;
+const LONGEST_ANSWER: usize = 128;
+
+/// The longest check of ours: both names, of which theirs may have 256 octets, and all that a request may say.
+const LONGEST_CHECK: usize = 384;
 
 /// Errors that a check may meet.
 pub(super) const UNKNOWN_ATTRIBUTE: u16 = 420;
 /// RFC 8445 §7.3.1.1.
 pub(super) const ROLE_CONFLICT: u16 = 487;
 
-/// A Binding request whose fingerprint is right; whether it is authentic is still to be asked.
+pub(super) type Transaction = [u8; 12];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Request<'a> {
-    pub transaction: [u8; 12],
+pub(super) enum Class {
+    Request,
+    Success,
+    Error,
+}
+
+/// Who of the two says which path is used (RFC 8445 §6.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Controlling,
+    Controlled,
+}
+
+impl Role {
+    pub fn other(self) -> Role {
+        match self {
+            Role::Controlling => Role::Controlled,
+            Role::Controlled => Role::Controlling,
+        }
+    }
+}
+
+/// A Binding request or response whose fingerprint is right; whether it is authentic is still to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Message<'a> {
+    pub class: Class,
+    pub transaction: Transaction,
     pub username: &'a [u8],
+    /// What the pair would have as a candidate (RFC 8445 §7.1.1).
+    pub priority: Option<u32>,
     /// This pair is to be used.
     pub nominates: bool,
-    /// The peer takes itself for the controlled side.
-    pub controlled: bool,
+    /// What the sender takes itself for, and its tie-breaker.
+    pub role: Option<(Role, u64)>,
+    /// Where the request came from, says who answers it.
+    pub mapped: Option<SocketAddr>,
+    pub error: Option<u16>,
     /// An attribute that we do not know and should.
     pub unknown: Option<u16>,
     /// Where MESSAGE-INTEGRITY begins.
     integrity: usize,
 }
 
-impl<'a> Request<'a> {
-    /// `None` for what is no Binding request with name, integrity and fingerprint.
-    pub fn read(datagram: &'a [u8]) -> Option<Request<'a>> {
+impl<'a> Message<'a> {
+    /// `None` for what is no Binding request or response with integrity and fingerprint.
+    pub fn read(datagram: &'a [u8]) -> Option<Message<'a>> {
         let [t0, t1, l0, l1, cookie @ .., _, _, _, _, _, _, _, _, _, _, _, _] = *datagram.first_chunk::<HEADER>()?;
         let length = usize::from(u16::from_be_bytes([l0, l1]));
-        if u16::from_be_bytes([t0, t1]) != BINDING_REQUEST || cookie != COOKIE || datagram.len() != HEADER + length {
+        if cookie != COOKIE || datagram.len() != HEADER + length {
             return None;
         }
-        let mut request = Request {
+        let mut message = Message {
+            class: match u16::from_be_bytes([t0, t1]) {
+                BINDING_REQUEST => Class::Request,
+                BINDING_SUCCESS => Class::Success,
+                BINDING_ERROR => Class::Error,
+                _ => return None,
+            },
             transaction: *datagram.get(8..)?.first_chunk()?,
             username: &[],
+            priority: None,
             nominates: false,
-            controlled: false,
+            role: None,
+            mapped: None,
+            error: None,
             unknown: None,
             integrity: 0,
         };
@@ -81,11 +125,11 @@ impl<'a> Request<'a> {
             if kind == FINGERPRINT {
                 let last = at + ATTRIBUTE + 4 == datagram.len();
                 let right = value == fingerprint(datagram.get(..at)?).to_be_bytes();
-                return (last && right && request.integrity > 0).then_some(request);
+                return (last && right && message.integrity > 0).then_some(message);
             }
             // What stands behind the integrity is not covered by it (RFC 8489 §14.5).
-            if request.integrity == 0 {
-                request.take(kind, value, at)?;
+            if message.integrity == 0 {
+                message.take(kind, value, at)?;
             }
             at += ATTRIBUTE + length.next_multiple_of(4);
         }
@@ -93,11 +137,15 @@ impl<'a> Request<'a> {
     }
 
     fn take(&mut self, kind: u16, value: &'a [u8], at: usize) -> Option<()> {
+        let number = || value.try_into().map(u64::from_be_bytes).ok();
         match kind {
             USERNAME => self.username = value,
             USE_CANDIDATE => self.nominates = true,
-            ICE_CONTROLLED => self.controlled = true,
-            PRIORITY => {}
+            PRIORITY => self.priority = Some(u32::from_be_bytes(value.try_into().ok()?)),
+            ICE_CONTROLLED => self.role = Some((Role::Controlled, number()?)),
+            ICE_CONTROLLING => self.role = Some((Role::Controlling, number()?)),
+            XOR_MAPPED_ADDRESS => self.mapped = Some(unmasked(value, &self.transaction)?),
+            ERROR_CODE => self.error = Some(error_of(value)?),
             MESSAGE_INTEGRITY if value.len() == INTEGRITY => self.integrity = at,
             MESSAGE_INTEGRITY => return None,
             unknown if unknown < OPTIONAL => self.unknown = self.unknown.or(Some(unknown)),
@@ -116,6 +164,33 @@ impl<'a> Request<'a> {
         };
         integrity(covered, password).verify_slice(tag).is_ok()
     }
+}
+
+/// RFC 8489 §14.8: hundreds and the rest.
+fn error_of(value: &[u8]) -> Option<u16> {
+    let [_, _, hundreds, rest] = *value.first_chunk()?;
+    Some(u16::from(hundreds & 7) * 100 + u16::from(rest))
+}
+
+/// What addresses are combined with (RFC 8489 §14.2).
+fn mask(transaction: &Transaction) -> impl Iterator<Item = u8> {
+    COOKIE.into_iter().chain(*transaction)
+}
+
+fn masked<const N: usize>(octets: [u8; N], transaction: &Transaction) -> [u8; N] {
+    let mut masks = mask(transaction);
+    octets.map(|octet| octet ^ masks.next().unwrap_or_default())
+}
+
+fn unmasked(value: &[u8], transaction: &Transaction) -> Option<SocketAddr> {
+    let [_, family, p0, p1, address @ ..] = value else { return None };
+    let port = u16::from_be_bytes(masked([*p0, *p1], transaction));
+    let ip = match family {
+        1 => IpAddr::from(masked::<4>(address.try_into().ok()?, transaction)),
+        2 => IpAddr::from(masked::<16>(address.try_into().ok()?, transaction)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
 }
 
 /// The MAC of a message whose integrity attribute is to follow `covered`: its length counts that, and nothing behind it.
@@ -140,75 +215,110 @@ fn with_length(covered: &[u8], more: usize, mut hand: impl FnMut(&[u8])) {
     hand(covered.get(4..).unwrap_or_default());
 }
 
-/// An answer under construction.
-pub(super) struct Answer {
-    octets: [u8; LONGEST],
+/// A message of ours, `MOST` octets at most.
+#[derive(Clone)]
+pub(super) struct Written<const MOST: usize> {
+    octets: [u8; MOST],
     length: usize,
+}
+
+/// A response.
+pub(super) type Answer = Written<LONGEST_ANSWER>;
+
+/// A request.
+pub(super) type Check = Written<LONGEST_CHECK>;
+
+/// What a check says (RFC 8445 §7.1).
+pub(super) struct Asking<'a> {
+    pub transaction: &'a Transaction,
+    /// The name of who is asked, and our own.
+    pub names: [&'a str; 2],
+    pub priority: u32,
+    pub role: Role,
+    pub tie_breaker: u64,
+    pub nominates: bool,
+    /// Of who is asked.
+    pub password: &'a str,
+}
+
+impl Check {
+    pub fn new(asking: &Asking<'_>) -> Check {
+        let mut check = Written::begin(BINDING_REQUEST, asking.transaction);
+        let [whom, who] = asking.names.map(str::as_bytes);
+        check.attribute(USERNAME, &[whom, b":", who]);
+        check.attribute(PRIORITY, &[&asking.priority.to_be_bytes()]);
+        let role = match asking.role {
+            Role::Controlling => ICE_CONTROLLING,
+            Role::Controlled => ICE_CONTROLLED,
+        };
+        check.attribute(role, &[&asking.tie_breaker.to_be_bytes()]);
+        if asking.nominates {
+            check.attribute(USE_CANDIDATE, &[]);
+        }
+        check.sealed(asking.password.as_bytes())
+    }
 }
 
 impl Answer {
     /// The check has come through, from `mapped` (RFC 8445 §7.3.1.2).
-    pub fn success(transaction: &[u8; 12], mapped: SocketAddr, password: &[u8]) -> Answer {
-        let mut answer = Answer::new(BINDING_SUCCESS, transaction);
-        let port = (mapped.port() ^ u16::from_be_bytes([COOKIE[0], COOKIE[1]])).to_be_bytes();
-        let mut value = [0u8; 20];
-        value[2..4].copy_from_slice(&port);
-        let mask = COOKIE.iter().chain(transaction);
+    pub fn success(transaction: &Transaction, mapped: SocketAddr, password: &[u8]) -> Answer {
+        let mut answer = Written::begin(BINDING_SUCCESS, transaction);
+        let port = masked(mapped.port().to_be_bytes(), transaction);
         match mapped.ip() {
             IpAddr::V4(ip) => {
-                value[1] = 1;
-                let octets = ip.octets();
-                value[4..8].iter_mut().zip(octets.iter().zip(mask)).for_each(|(to, (octet, mask))| *to = octet ^ mask);
-                answer.attribute(XOR_MAPPED_ADDRESS, &value[..8]);
+                answer.attribute(XOR_MAPPED_ADDRESS, &[&[0, 1], &port, &masked(ip.octets(), transaction)]);
             }
             IpAddr::V6(ip) => {
-                value[1] = 2;
-                let octets = ip.octets();
-                value[4..].iter_mut().zip(octets.iter().zip(mask)).for_each(|(to, (octet, mask))| *to = octet ^ mask);
-                answer.attribute(XOR_MAPPED_ADDRESS, &value);
+                answer.attribute(XOR_MAPPED_ADDRESS, &[&[0, 2], &port, &masked(ip.octets(), transaction)]);
             }
         }
         answer.sealed(password)
     }
 
     /// `unknown`: the attribute that an `UNKNOWN_ATTRIBUTE` is about.
-    pub fn error(transaction: &[u8; 12], code: u16, unknown: Option<u16>, password: &[u8]) -> Answer {
-        let mut answer = Answer::new(BINDING_ERROR, transaction);
-        answer.attribute(ERROR_CODE, &[0, 0, (code / 100) as u8, (code % 100) as u8]);
+    pub fn error(transaction: &Transaction, code: u16, unknown: Option<u16>, password: &[u8]) -> Answer {
+        let mut answer = Written::begin(BINDING_ERROR, transaction);
+        answer.attribute(ERROR_CODE, &[&[0, 0, (code / 100) as u8, (code % 100) as u8]]);
         if let Some(unknown) = unknown {
-            answer.attribute(UNKNOWN_ATTRIBUTES, &unknown.to_be_bytes());
+            answer.attribute(UNKNOWN_ATTRIBUTES, &[&unknown.to_be_bytes()]);
         }
         answer.sealed(password)
     }
+}
 
+impl<const MOST: usize> Written<MOST> {
     pub fn octets(&self) -> &[u8] {
         self.octets.get(..self.length).unwrap_or_default()
     }
 
-    fn new(kind: u16, transaction: &[u8; 12]) -> Answer {
-        let mut answer = Answer { octets: [0; LONGEST], length: 0 };
-        answer.push(&kind.to_be_bytes());
-        answer.push(&[0, 0]);
-        answer.push(&COOKIE);
-        answer.push(transaction);
-        answer
+    fn begin(kind: u16, transaction: &Transaction) -> Self {
+        let mut message = Written { octets: [0; MOST], length: 0 };
+        message.push(&kind.to_be_bytes());
+        message.push(&[0, 0]);
+        message.push(&COOKIE);
+        message.push(transaction);
+        message
     }
 
-    fn sealed(mut self, password: &[u8]) -> Answer {
+    fn sealed(mut self, password: &[u8]) -> Self {
         let mac: [u8; INTEGRITY] = integrity(self.octets(), password).finalize().into_bytes().into();
-        self.attribute(MESSAGE_INTEGRITY, &mac);
+        self.attribute(MESSAGE_INTEGRITY, &[&mac]);
         let crc = fingerprint(self.octets());
-        self.attribute(FINGERPRINT, &crc.to_be_bytes());
+        self.attribute(FINGERPRINT, &[&crc.to_be_bytes()]);
         self
     }
 
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
+    /// An attribute whose value is these parts, one behind the other.
+    fn attribute(&mut self, kind: u16, value: &[&[u8]]) {
+        let length: usize = value.iter().map(|part| part.len()).sum();
         self.push(&kind.to_be_bytes());
-        self.push(&(value.len() as u16).to_be_bytes());
-        self.push(value);
+        self.push(&(length as u16).to_be_bytes());
+        value.iter().for_each(|part| self.push(part));
         self.length = self.length.next_multiple_of(4);
-        let length = (self.length - HEADER) as u16;
-        self.octets[2..4].copy_from_slice(&length.to_be_bytes());
+        let length = self.length.saturating_sub(HEADER) as u16;
+        if let Some(place) = self.octets.get_mut(2..4) {
+            place.copy_from_slice(&length.to_be_bytes());
+        }
     }
 
     fn push(&mut self, octets: &[u8]) {
@@ -255,14 +365,14 @@ pub(super) mod tests {
         }
 
         pub fn octets(&self) -> Vec<u8> {
-            let mut request = Answer::new(BINDING_REQUEST, &[3; 12]);
-            request.attribute(USERNAME, self.username.as_bytes());
-            request.attribute(PRIORITY, &[0, 0, 0, 1]);
+            let mut request = Check::begin(BINDING_REQUEST, &[3; 12]);
+            request.attribute(USERNAME, &[self.username.as_bytes()]);
+            request.attribute(PRIORITY, &[&[0, 0, 0, 1]]);
             if self.nominates {
                 request.attribute(USE_CANDIDATE, &[]);
             }
             if self.controlled {
-                request.attribute(ICE_CONTROLLED, &[0; 8]);
+                request.attribute(ICE_CONTROLLED, &[&[0; 8]]);
             }
             request.sealed(self.password.as_bytes()).octets().to_vec()
         }
@@ -278,9 +388,11 @@ pub(super) mod tests {
     #[test]
     fn the_request_of_rfc_5769_is_read() {
         let sample = sample();
-        let request = Request::read(&sample).unwrap();
-        assert_eq!(request.username, b"evtj:h6vY");
-        assert!(request.controlled && !request.nominates && request.unknown.is_none());
+        let request = Message::read(&sample).unwrap();
+        assert_eq!((request.class, request.username), (Class::Request, &b"evtj:h6vY"[..]));
+        assert_eq!(request.role, Some((Role::Controlled, 0x932f_f9b1_5126_3b36)));
+        assert_eq!(request.priority, Some(0x6e00_01ff));
+        assert!(!request.nominates && request.unknown.is_none());
         assert!(request.is_authentic(&sample, PASSWORD));
         assert!(!request.is_authentic(&sample, b"another"));
     }
@@ -312,23 +424,79 @@ pub(super) mod tests {
             for bit in 0..8 {
                 let mut altered = sample.clone();
                 altered[at] ^= 1 << bit;
-                let taken = Request::read(&altered).is_some_and(|request| request.is_authentic(&altered, PASSWORD));
+                let taken = Message::read(&altered).is_some_and(|request| request.is_authentic(&altered, PASSWORD));
                 assert!(!taken, "bit {bit} of octet {at}");
             }
-            assert_eq!(Request::read(&sample[..at]), None);
+            assert_eq!(Message::read(&sample[..at]), None);
         }
         let longer = [&sample[..], &[0; 4]].concat();
-        assert_eq!(Request::read(&longer), None);
+        assert_eq!(Message::read(&longer), None);
     }
 
     #[test]
     fn an_attribute_that_must_be_known_and_is_not_is_told() {
-        let mut request = Answer::new(BINDING_REQUEST, &[7; 12]);
-        request.attribute(USERNAME, b"abcd:efgh");
-        request.attribute(0x0031, &[1, 2, 3]);
+        let mut request = Check::begin(BINDING_REQUEST, &[7; 12]);
+        request.attribute(USERNAME, &[b"abcd:efgh"]);
+        request.attribute(0x0031, &[&[1, 2, 3]]);
         request.attribute(USE_CANDIDATE, &[]);
         let request = request.sealed(PASSWORD);
-        let read = Request::read(request.octets()).unwrap();
+        let read = Message::read(request.octets()).unwrap();
         assert_eq!((read.unknown, read.nominates, read.username), (Some(0x0031), true, &b"abcd:efgh"[..]));
+    }
+
+    /// RFC 5769 §2.2 and §2.3.
+    #[test]
+    fn the_responses_of_rfc_5769_are_read() {
+        for (sample, mapped) in [
+            (
+                "0101003c 2112a442 b7e7a701bc34d686fa87dfae 8022000b 7465737420766563746f7220 00200008 0001a147e112a643
+                 00080014 2b91f599fd9e90c38c7489f92af9ba53f06be7d7 80280004 c07d4c96",
+                "192.0.2.1:32853",
+            ),
+            (
+                "01010048 2112a442 b7e7a701bc34d686fa87dfae 8022000b 7465737420766563746f7220
+                 00200014 0002a1470113a9faa5d3f179bc25f4b5bed2b9d9 00080014 a382954e4be67bf11784c97c8292c275bfe3ed41
+                 80280004 c8fb0b4c",
+                "[2001:db8:1234:5678:11:2233:4455:6677]:32853",
+            ),
+        ] {
+            let sample = hex(sample);
+            let response = Message::read(&sample).unwrap();
+            assert_eq!((response.class, response.mapped), (Class::Success, Some(mapped.parse().unwrap())));
+            assert!(response.is_authentic(&sample, PASSWORD) && !response.is_authentic(&sample, b"another"));
+        }
+    }
+
+    #[test]
+    fn a_check_is_read_as_it_was_written() {
+        let asking = Asking {
+            transaction: &[9; 12],
+            names: [&"t".repeat(256), "ours+one"],
+            priority: 1_862_270_975,
+            role: Role::Controlling,
+            tie_breaker: u64::MAX - 1,
+            nominates: true,
+            password: "a password of theirs, long",
+        };
+        let check = Check::new(&asking);
+        let read = Message::read(check.octets()).unwrap();
+        assert_eq!((read.class, read.transaction, read.nominates), (Class::Request, [9; 12], true));
+        assert_eq!(read.username, format!("{}:ours+one", "t".repeat(256)).as_bytes());
+        assert_eq!((read.priority, read.role), (Some(1_862_270_975), Some((Role::Controlling, u64::MAX - 1))));
+        assert!(read.is_authentic(check.octets(), asking.password.as_bytes()));
+        let error = Answer::error(&[9; 12], ROLE_CONFLICT, None, PASSWORD);
+        let read = Message::read(error.octets()).unwrap();
+        assert_eq!((read.class, read.error), (Class::Error, Some(487)));
+    }
+
+    #[test]
+    fn attributes_of_a_wrong_length_are_not_read() {
+        for (kind, length) in
+            [(PRIORITY, 3), (ICE_CONTROLLING, 7), (ICE_CONTROLLED, 9), (XOR_MAPPED_ADDRESS, 7), (ERROR_CODE, 3)]
+        {
+            let mut message = Check::begin(BINDING_SUCCESS, &[7; 12]);
+            message.attribute(kind, &[&[1; 20][..length]]);
+            assert_eq!(Message::read(message.sealed(PASSWORD).octets()), None, "{kind:#x}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::stun::tests::{Asked, is_success};
 use super::*;
 use crate::bridge::{Latch, Loss};
 use crate::rtp::Header;
-use crate::security::{Dtls, Fingerprint, Ice, IceCredentials, Profile, Sdes, Secret};
+use crate::security::{Dtls, Fingerprint, Ice, IceCandidate, IceChecks, IceCredentials, Profile, Sdes, Secret};
 use crate::settings::Codec;
 
 #[derive(Default)]
@@ -141,7 +141,7 @@ fn ice(number: u32) -> Ice {
         ufrag: format!("{name}{number}"),
         password: format!("{name}-password-{number}-of-ice"),
     };
-    Ice { local: side("ours"), remote: side("them") }
+    Ice { local: side("ours"), remote: side("them"), checks: None }
 }
 
 /// Passes datagrams to and fro until nobody has any more; `drops` the first so many of them.
@@ -341,7 +341,7 @@ fn a_check_is_answered_and_a_nomination_is_followed() {
 #[test]
 fn nobody_is_answered_who_does_not_know_the_password() {
     let mut side = browser_leg();
-    let Ice { local, remote } = ice(1);
+    let Ice { local, remote, .. } = ice(1);
     for (ours, theirs, password) in [
         (local.ufrag.as_str(), remote.ufrag.as_str(), "wrong"),
         (&local.ufrag, "other", &local.password),
@@ -359,7 +359,7 @@ fn nobody_is_answered_who_does_not_know_the_password() {
 #[test]
 fn a_controlled_far_end_is_told_to_control() {
     let mut side = browser_leg();
-    let Ice { local, remote } = ice(1);
+    let Ice { local, remote, .. } = ice(1);
     let asked = Asked { controlled: true, ..Asked::new(&local.ufrag, &remote.ufrag, &local.password) };
     side.open(address("198.51.100.1:6000"), &asked.octets());
     let (_, answer) = side.sent().pop().unwrap();
@@ -424,6 +424,56 @@ fn a_restart_changes_the_password_and_nothing_else() {
     assert!(is_success(&answer, &ice(2).local.password));
     assert!(check(&mut side, "198.51.100.1:6000", 1, false).is_none());
     assert_eq!(side.io.guard(PLACE).unwrap().destination(None), Some(address("198.51.100.9:6000")));
+}
+
+/// A full side by the number of its session, the far end at this place.
+fn full_ice(ours: &str, theirs: &str, far: &str) -> Ice {
+    let side = |name: &str| IceCredentials { ufrag: format!("{name}1"), password: format!("{name}-password-of-ice") };
+    let checks = IceChecks {
+        controlling: ours == "aaaa",
+        lite: false,
+        pacing: Duration::from_millis(50),
+        candidates: vec![IceCandidate { address: address(far), priority: 2_130_706_431 }],
+        seed: Secret([ours.as_bytes()[0]; 32]),
+    };
+    Ice { local: side(ours), remote: side(theirs), checks: Some(checks) }
+}
+
+#[test]
+fn two_full_sides_check_shake_hands_and_talk() {
+    let (mut a, mut b) = (Side::new("192.0.2.1:4000"), Side::new("192.0.2.2:5000"));
+    let (of_a, of_b) = (a.fingerprint(), b.fingerprint());
+    a.protect("0.0.0.0:9", dtls(false, of_b, Some(full_ice("aaaa", "bbbb", "192.0.2.2:5000"))));
+    assert_eq!(a.sent().len(), 1, "a check, and no handshake yet");
+    assert!(a.io.due(PLACE).is_some_and(|due| due <= at(500)));
+    b.protect("0.0.0.0:9", dtls(true, of_a, Some(full_ice("bbbb", "aaaa", "192.0.2.1:4000"))));
+    // That check is lost. What the handshake says meanwhile is kept until there is a way for it.
+    for step in 1..100 {
+        exchange(&mut a, &mut b, 0);
+        a.pass(at(10 * step));
+        b.pass(at(10 * step));
+    }
+    assert!(a.ready() && b.ready());
+    let protected = a.send(&rtp(1));
+    assert_eq!(b.open(a.address, &protected), Some((address("0.0.0.0:9"), rtp(1))));
+    assert_eq!(b.open(address("198.51.100.66:6000"), &protected), None, "from where nothing was heard");
+    a.send(&rtp(2));
+    for step in 100..2_000 {
+        a.pass(at(10 * step));
+        let _ = a.sent();
+    }
+    assert_eq!(a.lost, [Loss::Consent], "no answers come any more");
+    assert!(a.io.send(PLACE, Flow::Rtp, b.address, &rtp(3)) && a.sent().is_empty(), "RFC 7675: nothing is sent to it");
+    assert_eq!(a.io.due(PLACE), None);
+}
+
+#[test]
+fn a_lite_leg_has_no_checks_to_send() {
+    let mut side = browser_leg();
+    check(&mut side, "198.51.100.1:6000", 1, true).unwrap();
+    assert_eq!(side.io.due(PLACE), None);
+    side.pass(at(5_000));
+    assert!(side.sent().is_empty());
 }
 
 #[test]

@@ -54,6 +54,10 @@ struct Wire {
     /// Keys are still being agreed on, of every leg.
     unready: bool,
     lost: Option<Loss>,
+    /// Checks go out this often, of every leg; and when they did.
+    checks_every: Option<Duration>,
+    checks_due: Option<Instant>,
+    checked: Vec<Instant>,
 }
 
 impl MediaIo for Wire {
@@ -73,8 +77,16 @@ impl MediaIo for Wire {
         !self.unready
     }
 
-    fn look_after(&mut self, _: u32, _: Instant) -> Watch {
+    fn look_after(&mut self, _: u32, now: Instant) -> Watch {
+        if self.checks_due.is_some_and(|due| due <= now) {
+            self.checked.push(now);
+            self.checks_due = self.checks_every.map(|pause| now + pause);
+        }
         Watch { lost: self.lost.take(), again: None }
+    }
+
+    fn due(&self, _: u32) -> Option<Instant> {
+        self.checks_due
     }
 
     fn open(&mut self, place: u32, port: MediaPort) -> bool {

@@ -43,6 +43,9 @@ impl<Io: MediaIo> Worker<Io> {
         while let Some((place, _)) = self.slow.expire(now) {
             self.look_after(place, now);
         }
+        while let Some((place, _)) = self.quick.expire(now) {
+            self.guard(place, now);
+        }
     }
 
     fn leg_turn(&mut self, place: u32, due: Instant) {
@@ -226,17 +229,23 @@ impl<Io: MediaIo> Worker<Io> {
                 self.tell(MediaEvent::Dead { leg: id });
             }
         }
-        let Watch { lost, again } = self.io.look_after(place, now);
-        if let Some((why, leg)) = lost.zip(self.leg(place).map(|leg| leg.id)) {
-            self.tell(MediaEvent::Lost { leg, why });
-        }
-        next = again.map_or(next, |again| next.min(again));
+        next = self.guard(place, now).map_or(next, |again| next.min(again));
         let mut report_at = self.leg(place).and_then(|leg| leg.reports.due);
         if report_at.is_some_and(|due| due <= now) {
             self.send_report(place, now, false);
             report_at = Some(self.next_report(place, now));
         }
         self.slow.schedule(place, report_at.map_or(next, |due| next.min(due)));
+    }
+
+    /// What the way to the far end needs by the time; gives out when to look again.
+    fn guard(&mut self, place: u32, now: Instant) -> Option<Instant> {
+        let Watch { lost, again } = self.io.look_after(place, now);
+        if let Some((why, leg)) = lost.zip(self.leg(place).map(|leg| leg.id)) {
+            self.tell(MediaEvent::Lost { leg, why });
+        }
+        self.pace(place, now);
+        again
     }
 }
 

@@ -1,7 +1,8 @@
 //! Offers and answers with keys: SDES, DTLS, ICE. What a browser says is a Chromium's own words, shortened.
 
 use super::*;
-use crate::security::{Dtls, Fingerprint, IceCredentials, MasterKey, Profile, Sdes, Secret, Security};
+use crate::security::{Dtls, Fingerprint, Ice, IceChecks, IceCredentials, MasterKey, Profile, Sdes, Secret, Security};
+use crate::settings::IceSide;
 
 const KEY: &str = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 
@@ -10,7 +11,14 @@ fn secret(number: u8) -> Secret {
 }
 
 fn protection(offers: Offers) -> Protection {
-    Protection { offers, sdes: true, required: false, fingerprint: Some(Fingerprint([0xaa; 32])), secret: secret(1) }
+    Protection {
+        offers,
+        sdes: true,
+        required: false,
+        fingerprint: Some(Fingerprint([0xaa; 32])),
+        ice: IceSide::Lite,
+        secret: secret(1),
+    }
 }
 
 fn protected(offers: Offers) -> Negotiator {
@@ -397,4 +405,131 @@ fn opus_is_offered_and_answered_as_rfc_7587_writes_it() {
     );
     let long = sdp(&["m=audio 4000 RTP/AVP 96", "a=rtpmap:96 OPUS/48000/2", "a=ptime:30"]);
     assert_eq!(with(Offers::Plain).take_offer(&long, Direction::BOTH).unwrap().1.ptime, Duration::from_millis(20));
+}
+
+/// One of ours that sends checks.
+fn full(offers: Offers) -> Negotiator {
+    let protection = Protection { ice: IceSide::Full, ..protection(offers) };
+    Negotiator::new(LocalAudio { protection, ..local(&[Codec::Pcma, Codec::Pcmu]) })
+}
+
+fn checks(agreed: &Agreed) -> IceChecks {
+    dtls(agreed).ice.and_then(|ice| ice.checks).expect("checks of ours")
+}
+
+/// A browser's description with these lines behind it.
+fn browser_with(ufrag: &str, lines: &[&str]) -> Vec<u8> {
+    let mut sdp = text(&browser("sendrecv", ufrag));
+    lines.iter().for_each(|line| sdp.push_str(&format!("{line}\r\n")));
+    sdp.into_bytes()
+}
+
+#[test]
+fn the_full_side_says_so_and_names_its_candidates_as_before() {
+    let inside = Some("10.0.0.2:40000".parse().unwrap());
+    let protection = Protection { ice: IceSide::Full, ..protection(Offers::Dtls) };
+    let local = LocalAudio { inside, protection, ..local(&[Codec::Pcma]) };
+    let (answer, _) = Negotiator::new(local.clone()).take_offer(&browser("sendrecv", "abcd"), Direction::BOTH).unwrap();
+    for sdp in [text(&answer), text(&Negotiator::new(local).offer(Direction::BOTH))] {
+        assert!(!sdp.contains("ice-lite") && sdp.contains("a=ice-options:ice2\r\n"), "{sdp}");
+        assert!(!sdp.contains("trickle"), "candidates that come later are not read: {sdp}");
+        assert!(sdp.contains("a=candidate:1 1 udp 2130706431 192.0.2.10 40000 typ host\r\n"), "{sdp}");
+        assert!(sdp.contains("a=candidate:2 1 udp 2130706175 10.0.0.2 40000 typ host\r\n"), "{sdp}");
+        assert!(sdp.contains("a=end-of-candidates\r\n"), "{sdp}");
+    }
+}
+
+#[test]
+fn who_offered_first_controls_for_good() {
+    let mut answering = full(Offers::Plain);
+    let (_, first) = answering.take_offer(&browser("sendrecv", "abcd"), Direction::BOTH).unwrap();
+    assert!(!checks(&first).controlling);
+    answering.offer(Direction::BOTH);
+    assert!(!checks(&answering.take_answer(&browser("sendrecv", "abcd")).unwrap()).controlling, "a hold of ours");
+    let mut offering = full(Offers::Dtls);
+    offering.offer(Direction::BOTH);
+    assert!(checks(&offering.take_answer(&browser("sendrecv", "abcd")).unwrap()).controlling);
+    let (_, restarted) = offering.take_offer(&browser("sendrecv", "efgh"), Direction::BOTH).unwrap();
+    assert!(checks(&restarted).controlling, "RFC 8445 §6.1.1: a restart leaves the roles");
+}
+
+#[test]
+fn a_full_side_controls_a_lite_peer_and_two_lite_ones_do_without() {
+    let (mut ours, mut theirs) = (full(Offers::Plain), other(Offers::Dtls));
+    let (answer, here) = ours.take_offer(&theirs.offer(Direction::BOTH), Direction::BOTH).unwrap();
+    let there = theirs.take_answer(&answer).unwrap();
+    let checks = checks(&here);
+    assert!(checks.lite && checks.controlling, "though it offered");
+    assert_eq!(
+        checks.candidates.iter().map(|candidate| candidate.address).collect::<Vec<_>>(),
+        ["198.51.100.20:50000".parse::<SocketAddr>().unwrap()]
+    );
+    let Ice { local, remote, checks } = dtls(&there).ice.expect("it answers our checks");
+    assert_eq!(checks, None);
+    let ours = dtls(&here).ice.unwrap();
+    assert_eq!((local, remote), (ours.remote, ours.local));
+}
+
+#[test]
+fn two_full_sides_offer_and_answer_checks() {
+    let (mut ours, mut theirs) = (full(Offers::Dtls), full(Offers::Plain));
+    let (answer, there) = theirs.take_offer(&ours.offer(Direction::BOTH), Direction::BOTH).unwrap();
+    let here = ours.take_answer(&answer).unwrap();
+    assert!(checks(&here).controlling && !checks(&there).controlling);
+    assert!(!checks(&here).lite && !checks(&there).lite);
+}
+
+#[test]
+fn candidates_are_read_as_far_as_our_socket_can_try_them() {
+    let lines = [
+        "a=candidate:1 1 udp 2122260223 192.168.1.9 51002 typ host generation 0 network-id 1",
+        "a=candidate:2 1 UDP 1686052607 203.0.113.7 51002 typ srflx raddr 192.168.1.9 rport 51002",
+        "a=candidate:3 1 udp 41885439 198.51.100.99 60000 typ relay raddr 203.0.113.7 rport 51002",
+        "a=candidate:3 1 udp 9 198.51.100.99 60000 typ relay raddr 203.0.113.7 rport 51002",
+        "a=candidate:4 2 udp 2122260222 192.168.1.9 51003 typ host",
+        "a=candidate:5 1 tcp 1518280447 192.168.1.9 9 typ host tcptype active",
+        "a=candidate:6 1 udp 2122260223 2001:db8::1 51002 typ host",
+        "a=candidate:7 1 udp 2122260223 4f0c.local 51002 typ host",
+        "a=candidate:8 1 udp 0 192.168.1.10 51002 typ host",
+        "a=candidate:8 1 udp 4294967295 192.168.1.10 51002 typ host",
+        "a=candidate:9 1 udp 5 192.168.1.11 0 typ host",
+        "a=candidate:10 1 udp 5 0.0.0.0 5 typ host",
+        "a=candidate:11 1 udp 5 224.0.0.1 5 typ host",
+        "a=candidate:12 1 udp 5 255.255.255.255 5 typ host",
+        "a=candidate:13 1 udp 5 192.168.1.12 5 typ other",
+        "a=candidate:14 1 udp 5 192.168.1.12",
+        "a=candidate:",
+        "a=ice-pacing:70",
+    ];
+    let (_, agreed) = full(Offers::Plain).take_offer(&browser_with("abcd", &lines), Direction::BOTH).unwrap();
+    let checks = checks(&agreed);
+    let found: Vec<(String, u32)> =
+        checks.candidates.iter().map(|candidate| (candidate.address.to_string(), candidate.priority)).collect();
+    let expected = [
+        ("192.168.1.9:51002", 2_122_260_223),
+        ("203.0.113.7:51002", 1_686_052_607),
+        ("198.51.100.99:60000", 41_885_439),
+    ];
+    assert_eq!(found, expected.map(|(address, priority)| (address.to_owned(), priority)));
+    assert_eq!(checks.pacing, Duration::from_millis(70), "RFC 8839 §5.5: the slower wish");
+}
+
+#[test]
+fn no_more_candidates_are_kept_than_can_be_tried() {
+    let lines: Vec<String> =
+        (0..200).map(|number| format!("a=candidate:1 1 udp {} 192.0.2.{number} 9 typ host", 1_000 - number)).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let (_, agreed) = full(Offers::Plain).take_offer(&browser_with("abcd", &lines), Direction::BOTH).unwrap();
+    assert_eq!(checks(&agreed).candidates.len(), 32);
+    assert_eq!(checks(&agreed).pacing, Duration::from_millis(50));
+}
+
+#[test]
+fn a_restart_has_another_seed() {
+    let mut negotiator = full(Offers::Plain);
+    let mut seed =
+        |ufrag: &str| checks(&negotiator.take_offer(&browser("sendrecv", ufrag), Direction::BOTH).unwrap().1).seed;
+    let first = seed("abcd");
+    assert_eq!(seed("abcd"), first);
+    assert_ne!(seed("efgh"), first);
 }

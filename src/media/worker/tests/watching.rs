@@ -162,3 +162,35 @@ fn a_way_that_is_lost_is_told() {
     bench.run(1_500);
     assert_eq!(bench.events(), [MediaEvent::Lost { leg: LegId(1), why: Loss::Consent }]);
 }
+
+#[test]
+fn checks_go_out_in_time_between_the_rounds_of_the_slow_wheel() {
+    let mut bench = Bench::with_legs(&[1, 2]);
+    bench.run(2_000);
+    assert!(
+        !bench.worker.quick.is_scheduled(0) && !bench.worker.quick.is_scheduled(1),
+        "who has none is not looked after"
+    );
+    bench.worker.io.checks_every = Some(Duration::from_millis(50));
+    bench.worker.io.checks_due = Some(bench.now + Duration::from_millis(50));
+    bench.worker.pace(0, bench.now);
+    bench.run(1_000);
+    let pauses: Vec<u128> = bench.worker.io.checked.windows(2).map(|pair| pair[1].since(pair[0]).as_millis()).collect();
+    assert!(pauses.len() >= 15 && pauses.iter().all(|pause| (50..=60).contains(pause)), "{pauses:?}");
+    bench.command(MediaCommand::Close { leg: LegId(1) });
+    bench.command(MediaCommand::Close { leg: LegId(2) });
+    assert_eq!(bench.worker.next_tick(), None);
+}
+
+#[test]
+fn a_way_that_is_lost_between_two_rounds_is_told_once() {
+    let mut bench = Bench::with_legs(&[1]);
+    bench.run(2_000);
+    bench.worker.io.lost = Some(Loss::Consent);
+    bench.worker.io.checks_due = Some(bench.now + Duration::from_millis(20));
+    bench.worker.pace(0, bench.now);
+    bench.run(40);
+    assert_eq!(bench.events(), [MediaEvent::Lost { leg: LegId(1), why: Loss::Consent }]);
+    bench.run(2_000);
+    assert_eq!(bench.events(), []);
+}

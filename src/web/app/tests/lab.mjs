@@ -50,8 +50,8 @@ export async function eventually(what, probe, patience = PATIENCE) {
   }
 }
 
-export const browser = (flags = []) =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', ...flags] });
+export const browser = (flags = [], executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium') =>
+  chromium.launch({ executablePath, args: ['--no-sandbox', ...flags] });
 
 /** For `Lab.start`: copies of the demo's files, so that pages may change them. */
 export function ownFiles(config, folder) {
@@ -81,10 +81,16 @@ export class Lab {
   running = [];
   scheme = 'http';
   folder = mkdtempSync(join(tmpdir(), 'relais-web-'));
+  /** Where the pages are, and what stands before the name in everybody's password. */
+  host = '127.0.0.1';
+  password = 'demo';
 
-  /** `change` may alter the demo's configuration, and put files into its folder; the browser takes `flags`. */
-  static async start(change = (text) => text, flags = [], rtp = undefined) {
-    const lab = new Lab();
+  /**
+   * `change` may alter the demo's configuration, and put files into its folder; the browser takes `flags`, which may depend
+   * on the lab. `more` may set another `host` and `password`, and the `executable` of the browser.
+   */
+  static async start(change = (text) => text, flags = [], rtp = undefined, { executable, ...more } = {}) {
+    const lab = Object.assign(new Lab(), more);
     lab.rtp = rtp;
     lab.expert = await freePort();
     const demo = readFileSync(join(root, 'deploy/demo/relais.toml'), 'utf8');
@@ -98,7 +104,7 @@ export class Lab {
     );
     writeFileSync(join(lab.folder, 'relais.toml'), config);
     await lab.run();
-    lab.browser = await browser(flags);
+    lab.browser = await browser(typeof flags === 'function' ? flags(lab) : flags, executable);
     return lab;
   }
 
@@ -119,7 +125,7 @@ export class Lab {
     const low = 36_000 + 2 * Math.floor(Math.random() * 1_000);
     this.rtp ??= `127.0.0.1:${low}-${low + 999}`;
     const args = ['run', '--config', join(this.folder, 'relais.toml'), '--data', join(this.folder, 'data'), '--rtp', this.rtp];
-    args.push('--sip', `udp:127.0.0.1:${this.sip?.split(':')[1] ?? (await freePort())}`, '--web', `127.0.0.1:${this.web?.split(':')[1] ?? 0}`);
+    args.push('--sip', `udp:127.0.0.1:${this.sip?.split(':')[1] ?? (await freePort())}`, '--web', `${this.host}:${this.web?.split(':')[1] ?? 0}`);
     this.relais = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = '';
     this.relais.stderr.on('data', (text) => {
@@ -261,7 +267,7 @@ export class Lab {
   async logIn(page, user, at = `${this.origin}/`) {
     await page.goto(at);
     await page.getByLabel(/^(Name|Nom)$/).fill(user);
-    await page.getByLabel(/^(Password|Mot de passe)$/).fill(`demo-${user}`);
+    await page.getByLabel(/^(Password|Mot de passe)$/).fill(`${this.password}-${user}`);
     await page.getByRole('button', { name: /^(Log in|Se connecter)$/ }).click();
     await page.locator('main#content').waitFor();
   }
