@@ -34,8 +34,6 @@ const FOLDS: usize = 5;
 
 /// How likely a further text of an utterance is beside the one before it.
 const FADES: f32 = 0.6;
-/// A text that is a wish as clearly as this was not misheard, whatever else it may have been.
-const CLEAR: f32 = 0.8;
 
 /// Of the examples of `none`, held back, so many may be taken for a wish.
 const NONSENSE_TAKEN: f32 = 0.10;
@@ -159,20 +157,11 @@ impl Matcher {
         }
     }
 
-    /// What was heard, where it is clear. Else half of it is that and what it may have been instead, each text `FADES` as likely
-    /// as the one before; the other half the one text among them that is most clearly a wish, for what is misheard is seldom a
-    /// wish by chance.
+    /// Half of it is what was heard and what it may have been instead, each text `FADES` as likely as the one before; the
+    /// other half the one text among them that is most clearly a wish, for what is misheard is seldom a wish by chance.
     fn of_all(&self, text: &str, others: &[String], encoder: Option<&Encoder>) -> Vec<f32> {
-        let wish = |probabilities: &[f32]| {
-            let intents = probabilities.split_last().map(|(_, intents)| intents).unwrap_or_default();
-            intents.iter().copied().fold(0.0, f32::max)
-        };
-        let likeliest = self.probabilities(text, encoder);
-        if wish(&likeliest) >= CLEAR {
-            return likeliest;
-        }
         let mut seen = vec![text.to_owned()];
-        let mut heard = vec![likeliest];
+        let mut heard = vec![self.probabilities(text, encoder)];
         for other in others.iter().map(|other| plain(other)) {
             // Texts that differ in capitals and full stops are one.
             if !other.is_empty() && !seen.contains(&other) {
@@ -182,6 +171,10 @@ impl Matcher {
         }
         let shares = || std::iter::successors(Some(1.0), |share| Some(share * FADES));
         let whole: f32 = shares().take(heard.len()).sum();
+        let wish = |probabilities: &Vec<f32>| {
+            let intents = probabilities.split_last().map(|(_, intents)| intents).unwrap_or_default();
+            intents.iter().copied().fold(0.0, f32::max)
+        };
         let mut sum = vec![0.0; self.weights.ncols()];
         for (share, probabilities) in shares().zip(&heard) {
             sum.iter_mut().zip(probabilities).for_each(|(sum, more)| *sum += share / whole * more / 2.0);

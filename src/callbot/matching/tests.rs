@@ -76,17 +76,6 @@ fn a_wish_that_was_misheard_is_found_in_what_it_may_have_been_instead() {
 }
 
 #[test]
-fn a_clear_wish_is_no_other_for_what_it_may_have_been_instead() {
-    let matcher = Matcher::learn(&examples(), 2, None).unwrap();
-    let heard = "has my order arrived where is my order";
-    let alone = matcher.guess(heard, &[], None, None).unwrap();
-    assert!(alone.intent == 0 && alone.confidence >= CLEAR, "{alone:?}");
-    let others = ["what are your opening hours", "when are you open"].map(str::to_owned);
-    assert_eq!(matcher.guess(heard, &others, None, None), Some(alone));
-    assert_eq!(matcher.guess("is my order", &others, None, None).map(|guess| guess.intent), Some(1), "what is not clear may be");
-}
-
-#[test]
 fn an_example_word_for_word_is_certain() {
     let matcher = Matcher::learn(&examples(), 2, None).unwrap();
     let guess = matcher.guess("When are you OPEN?", &[], None, None).unwrap();
