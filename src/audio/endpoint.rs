@@ -14,8 +14,8 @@ const WINDOW_MS: u64 = 16;
 /// Scores of the network from which on a window is voice: to begin, and to go on once it has begun.
 const BEGINS: f32 = 0.5;
 const GOES_ON: f32 = 0.35;
-/// So many of the last `RECENT` windows are voice when speech begins: 96 of 160 ms. A click has fewer.
-const ENOUGH: u32 = 6;
+/// So many of the last `RECENT` windows are voice when speech begins: 80 of 160 ms. A click has fewer.
+const ENOUGH: u32 = 5;
 const RECENT: u32 = 10;
 /// And so many of them have a pitch, which noise and coughs have not. The network alone takes noise for a voice.
 const ENOUGH_PITCH: u32 = 3;
