@@ -54,15 +54,14 @@ const way = (page) =>
 /** A call rings at home and is answered there; then the page takes it back by a call of its own. */
 async function talksBothWays(home, side) {
   const centre = await lab(home, side);
+  let caller;
   try {
     const page = await centre.page();
-    // A page that may use the microphone names its addresses; any other hides them behind a name of mDNS.
-    await page.context().grantPermissions(['microphone'], { origin: `http://${centre.web}` });
     await keepPeers(page);
     await centre.logIn(page, '201');
     await page.getByRole('button', { name: 'Use this page as phone' }).click();
     await page.locator('.softphone .state.available').waitFor();
-    const caller = await PlainCaller.call(centre.sip, '610', '33155501111', CALLER_HZ);
+    caller = await PlainCaller.call(centre.sip, '610', '33155501111', CALLER_HZ);
     await page.getByText('A call rings here.').waitFor();
     await page.keyboard.press('r');
     await page.locator('.hand header .state.talking').waitFor();
@@ -73,11 +72,11 @@ async function talksBothWays(home, side) {
     await theyHearEachOther(page, caller, 'by a call from home');
     await page.keyboard.press('x');
     await eventually('the caller is told of the end', () => caller.over);
-    caller.close();
     assert.deepEqual(page.faults, []);
     assert.equal(found.lite, side === 'lite');
     return found;
   } finally {
+    caller?.close();
     await centre.close();
   }
 }
