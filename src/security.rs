@@ -187,6 +187,29 @@ pub struct Dtls {
     pub ice: Option<Ice>,
 }
 
+/// Which side of ICE (RFC 8445 §2.5) we are for browsers, and for phones that speak it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IceSide {
+    /// Checks are answered. Whoever calls must be able to reach us.
+    #[default]
+    Lite,
+    /// Checks are sent as well: what stands in our way is opened from this side too.
+    Full,
+}
+
+impl IceSide {
+    pub const ALL: [IceSide; 2] = [IceSide::Lite, IceSide::Full];
+
+    /// As it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            IceSide::Lite => "lite",
+            IceSide::Full => "full",
+        }
+    }
+}
+
 /// The names and passwords of both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ice {

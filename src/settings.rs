@@ -13,6 +13,7 @@ use crate::comfort::Comfort;
 use crate::demand::Widening;
 use crate::ids::{AgentId, ExpertId, Language, PlanId, QueueId, ServiceId, Skill, TrunkId};
 use crate::record::RecordingKind;
+pub use crate::security::IceSide;
 
 /// The whole configuration after every check has passed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -244,29 +245,6 @@ pub struct Rtp {
     pub threads: Option<usize>,
     #[serde(default)]
     pub ice: IceSide,
-}
-
-/// Which side of ICE (RFC 8445 §2.5) we are for browsers, and for phones that speak it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IceSide {
-    /// Checks are answered. Whoever calls must be able to reach us.
-    #[default]
-    Lite,
-    /// Checks are sent as well: what stands in our way is opened from this side too.
-    Full,
-}
-
-impl IceSide {
-    pub const ALL: [IceSide; 2] = [IceSide::Lite, IceSide::Full];
-
-    /// As it is configured.
-    pub fn name(self) -> &'static str {
-        match self {
-            IceSide::Lite => "lite",
-            IceSide::Full => "full",
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
