@@ -25,6 +25,7 @@ const CONSENT: Duration = Duration::from_secs(12);
 /// How long the first sign of life may take to come.
 const FIRST: Duration = Duration::from_secs(15);
 
+#[expect(clippy::large_enum_variant, reason = "nearly every leg's is the lite one, which needs no second allocation")]
 pub(super) enum Side {
     Lite(Lite),
     Full(Box<Full>),
