@@ -1,7 +1,7 @@
 // The desk's own phone: real calls between two browsers with real WebRTC, told apart by tones.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { build } from 'esbuild';
+import { callBy, libraries } from './callers.mjs';
 import { browser, eventually, Lab, looks, missing, Wire } from './lab.mjs';
 import { PlainCaller } from './plain.mjs';
 import { codecs, heard, keepPeers, microphoneOf, recorded } from './sound.mjs';
@@ -19,9 +19,7 @@ before(async () => {
   if (skip) return;
   lab = await Lab.start(undefined, microphoneOf(AGENT_HZ));
   callers = await browser(microphoneOf(CALLER_HZ));
-  const contents = "import JsSIP from 'jssip'; import * as SIP from 'sip.js'; Object.assign(globalThis, { JsSIP, SIP });";
-  const built = await build({ stdin: { contents, resolveDir: import.meta.dirname }, bundle: true, format: 'iife', write: false });
-  library = built.outputFiles[0].text;
+  library = await libraries();
 });
 after(async () => {
   await callers?.close();
@@ -30,31 +28,8 @@ after(async () => {
 
 const button = (page, name) => page.getByRole('button', { name });
 
-/** A colleague's browser that calls a number with JsSIP as it comes; resolves when the call is answered. */
-async function call(number, from = '209') {
-  const page = await lab.page({ browser: callers });
-  await keepPeers(page);
-  await page.goto(`http://${lab.web}/`);
-  await page.evaluate(library);
-  await page.evaluate(
-    async ([user, to]) => {
-      const { JsSIP } = globalThis;
-      const ua = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(`ws://${location.host}/sip`)], uri: `sip:${user}@relais.localhost`, password: `demo-${user}` });
-      await new Promise((done, fail) => {
-        ua.on('registered', done);
-        ua.on('registrationFailed', ({ cause }) => fail(new Error(cause)));
-        ua.start();
-      });
-      globalThis.session = ua.call(`sip:${to}@relais.localhost`, { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } });
-      globalThis.session.on('icecandidate', (event) => event.ready());
-      globalThis.over = new Promise((done) => {
-        for (const end of ['ended', 'failed']) globalThis.session.on(end, ({ cause }) => done(cause));
-      });
-    },
-    [from, number],
-  );
-  return page;
-}
+/** A colleague's browser that calls a number; resolves when it has begun to. */
+const call = (number, from = '209') => callBy({ lab, callers, library }, number, from);
 
 /** A page that is the agent's phone and takes calls. */
 async function phone(agent, { at = `http://${lab.web}/`, ...how } = {}) {

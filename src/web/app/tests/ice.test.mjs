@@ -1,7 +1,7 @@
 // The full side of ICE: the desk's own phone and a colleague's browser, both of which Relais checks as they check it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { build } from 'esbuild';
+import { callBy, libraries } from './callers.mjs';
 import { browser, eventually, Lab, missing } from './lab.mjs';
 import { heard, keepPeers, microphoneOf } from './sound.mjs';
 
@@ -18,37 +18,14 @@ before(async () => {
   if (skip) return;
   lab = await Lab.start((config) => config.replace('[rtp]\n', '[rtp]\nice = "full"\n'), microphoneOf(AGENT_HZ));
   callers = await browser(microphoneOf(CALLER_HZ));
-  const contents = "import JsSIP from 'jssip'; Object.assign(globalThis, { JsSIP });";
-  const built = await build({ stdin: { contents, resolveDir: import.meta.dirname }, bundle: true, format: 'iife', write: false });
-  library = built.outputFiles[0].text;
+  library = await libraries();
 });
 after(async () => {
   await callers?.close();
   await lab?.close();
 });
 
-/** A colleague's browser that calls a number; resolves when the call is answered. */
-async function call(number, from) {
-  const page = await lab.page({ browser: callers });
-  await keepPeers(page);
-  await page.goto(`http://${lab.web}/`);
-  await page.evaluate(library);
-  await page.evaluate(
-    async ([user, to]) => {
-      const { JsSIP } = globalThis;
-      const ua = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(`ws://${location.host}/sip`)], uri: `sip:${user}@relais.localhost`, password: `demo-${user}` });
-      await new Promise((done, fail) => {
-        ua.on('registered', done);
-        ua.on('registrationFailed', ({ cause }) => fail(new Error(cause)));
-        ua.start();
-      });
-      globalThis.session = ua.call(`sip:${to}@relais.localhost`, { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } });
-      globalThis.session.on('icecandidate', (event) => event.ready());
-    },
-    [from, number],
-  );
-  return page;
-}
+const call = (number, from) => callBy({ lab, callers, library }, number, from);
 
 async function phone(agent) {
   const page = await lab.page();
