@@ -59,7 +59,7 @@ fn main() {
         language: language.as_str().into(),
         sample_rate_hz: audio::RATE_HZ,
         // A grammar of them all, for the engine that can use one.
-        hints: Hints { phrases, only: true, whole: false },
+        hints: Hints { phrases, only: true, ..Hints::default() },
         pauses: Pauses::default(),
     };
     let voices: Vec<Vec<i16>> = sentences.iter().map(|(voice, _)| voice.clone()).collect();

@@ -46,6 +46,9 @@ pub struct Hints {
     /// Whoever has said one of these phrases, and nothing else, has most likely said all: a breath ends the utterance, and
     /// not the whole pause. Not for digits, of which more may come.
     pub whole: bool,
+    /// The phrases stand for what is said in many other ways: the one that comes nearest to it is told beside it, as an
+    /// alternative, where the engine can do that (Vosk).
+    pub near: bool,
 }
 
 /// When an utterance is over, and what is too little to be one.

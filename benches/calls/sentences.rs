@@ -67,23 +67,26 @@ pub fn english(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// 603, with Vosk: wishes in few words, which is what its model understands of espeak-ng; then an answer with yes or no.
+/// 603, with Vosk: wishes in few words by two voices of espeak-ng; then an answer with yes or no.
 pub fn korean(arguments: &Arguments) -> Result<(), String> {
     let file = project().join("deploy/bench/sentences/ko-wishes.toml");
-    let said = |sentences: Vec<Sentence>| -> Result<Vec<Said>, String> {
+    let said = |voice: &str, sentences: Vec<Sentence>| -> Result<Vec<Said>, String> {
         let spoken = |Sentence { text, intent }| {
-            voices::espeak_in_the_room("ko+f3", &text).map(|voice| Said { text, intent, voice })
+            voices::espeak_in_the_room(voice, &text).map(|voice| Said { text, intent, voice })
         };
         sentences.into_iter().map(spoken).collect()
     };
-    let wishes = said(read(&file, arguments.most)?)?;
-    let answers = ["네", "아니요"].map(|text| Sentence { text: text.to_owned(), intent: "none".to_owned() });
-    let answers = said(answers.into_iter().cycle_to(arguments.most.min(20)))?;
     let appliance = demo();
-    for line in &arguments.lines {
+    for (voice, line) in
+        ["ko", "ko+f3"].into_iter().flat_map(|voice| arguments.lines.iter().map(move |line| (voice, line)))
+    {
+        println!("{voice}:");
+        let wishes = said(voice, read(&file, arguments.most)?)?;
         let part = Part { number: "603", key: None, line: *line, seed: arguments.seed };
         report("ko", *line, &speak(&appliance, part, &wishes), arguments.misses);
     }
+    let answers = ["네", "아니요"].map(|text| Sentence { text: text.to_owned(), intent: "none".to_owned() });
+    let answers = said("ko+f3", answers.into_iter().cycle_to(arguments.most.min(20)))?;
     // 6 is a breakdown; its answer ends with a question.
     let part = Part { number: "603", key: Some('6'), line: Line::Clean, seed: arguments.seed + 7 };
     println!("yes or no:");

@@ -30,6 +30,8 @@ pub struct Bot {
     pub anger: BTreeMap<Language, Vec<String>>,
     /// What callers say, by language.
     pub examples: BTreeMap<Language, Vec<Example>>,
+    /// Short ones among them, which a recogniser listens for beside free speech.
+    pub listen_for: BTreeMap<Language, Vec<String>>,
 }
 
 /// Probabilities, 0 to 1.

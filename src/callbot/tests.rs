@@ -109,6 +109,7 @@ pub fn small_bot() -> Bot {
         },
         slots: BTreeMap::from([("card".to_owned(), card)]),
         intents: vec![intent("payment", '1', pay), intent("hours", '2', vec![Act::Answer(text("hours"))])],
+        listen_for: BTreeMap::new(),
         anger: BTreeMap::from([(english.clone(), vec!["damn".to_owned()])]),
         examples: BTreeMap::from([(english, examples.map(|(text, intent)| (text.to_owned(), intent)).into())]),
     }

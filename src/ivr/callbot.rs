@@ -11,6 +11,7 @@ use super::spec::{Ends, Input, Kind, Module, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, Speech, Started, Value};
 use crate::bridge::PlayItem;
+use crate::callbot::bot::Bot;
 use crate::callbot::dialogue::{self, Dialogue, Expect, Mind};
 use crate::callbot::understanding::Understood;
 use crate::callbot::words;
@@ -173,7 +174,7 @@ impl Callbot {
             }
             dialogue::Action::Listen { language, expect } => {
                 self.listening = true;
-                let hints = hints(&expect, &language);
+                let hints = hints(&expect, &language, step.names.bots.get(&self.bot).map(AsRef::as_ref));
                 step.ask(Action::Listen { bot: self.bot.clone(), language, hints });
             }
             // The stream is kept for the next question: another caller could take its place.
@@ -269,17 +270,18 @@ fn fields(answer: &super::Answer) -> Option<BTreeMap<String, String>> {
 }
 
 /// What the recogniser is told of the answer that will come. Anything else may be said all the same.
-fn hints(expect: &Expect, language: &Language) -> Hints {
+fn hints(expect: &Expect, language: &Language, bot: Option<&Bot>) -> Hints {
     let words = words::of(language);
     let phrases = match expect {
         Expect::Anything => Vec::new(),
+        Expect::Wish => bot.and_then(|bot| bot.listen_for.get(language)).cloned().unwrap_or_default(),
         Expect::YesOrNo => words.iter().flat_map(|words| words.yes.iter().chain(&words.no)).cloned().collect(),
         Expect::Spelled => words.iter().flat_map(|words| words.numbers.keys()).cloned().collect(),
         Expect::Phrases(phrases) => phrases.clone(),
     };
     // A digit is seldom the only one.
     let whole = matches!(expect, Expect::YesOrNo | Expect::Phrases(_));
-    Hints { phrases, only: false, whole }
+    Hints { phrases, only: false, whole, near: *expect == Expect::Wish }
 }
 
 fn done(ending: Ending, conversation: Option<&Conversation>, language: &Language) -> Done {
@@ -300,4 +302,22 @@ fn done(ending: Ending, conversation: Option<&Conversation>, language: &Language
     ];
     let result = if ending == Ending::Served { result.to_owned() } else { format!("{result}: {reason}") };
     Done::Next { result, outputs }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callbot::tests::small_bot;
+
+    #[test]
+    fn a_recogniser_is_told_of_the_bots_short_sentences_and_that_others_may_be_said() {
+        let (mut bot, korean) = (small_bot(), Language::from("ko"));
+        bot.listen_for.insert(korean.clone(), vec!["주문 조회".to_owned()]);
+        let wish = hints(&Expect::Wish, &korean, Some(&bot));
+        let near = Hints { phrases: vec!["주문 조회".to_owned()], only: false, whole: false, near: true };
+        assert_eq!(wish, near);
+        assert_eq!(hints(&Expect::Wish, &Language::from("en"), Some(&bot)).phrases, [""; 0]);
+        let answer = hints(&Expect::YesOrNo, &korean, Some(&bot));
+        assert!(answer.whole && !answer.near && answer.phrases.contains(&"네".to_owned()), "{answer:?}");
+    }
 }

@@ -165,8 +165,11 @@ mod tests {
         assert_eq!(text(&Ask::Discard), r#"{"type":"discard"}"#);
         assert_eq!(text(&Ask::Pause), r#"{"type":"pause"}"#);
         assert_eq!(text(&Ask::GoOn), r#"{"type":"go_on"}"#);
-        let hints = Hints { phrases: vec!["yes".to_owned()], only: true, whole: false };
-        assert_eq!(text(&Ask::Hints(hints)), r#"{"type":"hints","phrases":["yes"],"only":true,"whole":false}"#);
+        let hints = Hints { phrases: vec!["yes".to_owned()], only: true, whole: false, near: false };
+        assert_eq!(
+            text(&Ask::Hints(hints)),
+            r#"{"type":"hints","phrases":["yes"],"only":true,"whole":false,"near":false}"#
+        );
         let words = Words { utterance: 2, text: "yes".to_owned(), confidence: 0.5, ..Words::default() };
         let words = Tell::Final(words);
         assert_eq!(
@@ -177,12 +180,17 @@ mod tests {
 
     #[test]
     fn hints_are_cut_to_one_frame() {
-        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false, whole: false };
+        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false, whole: false, near: false };
         let cut = bounded(hints);
         assert!(!cut.phrases.is_empty());
         let Frame::Message(bytes) = frame(&Ask::Hints(cut)) else { panic!("no message") };
         assert!(bytes.len() < super::super::wire::LARGEST, "{} bytes", bytes.len());
-        let long = Hints { phrases: vec!["a".repeat(201), String::new(), "b".to_owned()], only: false, whole: false };
+        let long = Hints {
+            phrases: vec!["a".repeat(201), String::new(), "b".to_owned()],
+            only: false,
+            whole: false,
+            near: false,
+        };
         assert_eq!(bounded(long).phrases, ["b"]);
     }
 }

@@ -207,7 +207,7 @@ impl Ear {
 
     /// Everything that was hinted has been said, and a breath after it.
     fn is_complete(&self) -> bool {
-        let Hints { phrases, only, whole } = &self.request.hints;
+        let Hints { phrases, only, whole, .. } = &self.request.hints;
         (*only || *whole)
             && self.pointer.silence() >= COMPLETE
             && phrases.iter().any(|phrase| is(phrase, &self.partial))

@@ -1,5 +1,6 @@
 //! What is said is what is understood.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -60,7 +61,7 @@ const END: Duration = Duration::from_millis(700);
 /// Whole phrases and nothing else.
 pub fn korean_hints() -> Hints {
     let phrases = KOREAN.into_iter().chain(["네", "아니요"]).map(str::to_owned);
-    Hints { phrases: phrases.collect(), only: true, whole: false }
+    Hints { phrases: phrases.collect(), only: true, whole: false, near: false }
 }
 
 #[test]
@@ -71,7 +72,8 @@ fn a_korean_grammar_is_kept_to_and_ends_the_utterance_sooner() {
         (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
     };
     let centre = Centre::ready(engine);
-    let hints = Hints { phrases: vec!["네".to_owned(), "아니요".to_owned()], only: true, whole: false };
+    let hints =
+        Hints { phrases: vec!["네".to_owned(), "아니요".to_owned()], only: true, whole: false, near: false };
     let caller = centre.call("ko", hints).expect("a stream");
     let no = espeak("ko", "아니요").expect("it spoke before");
     for (pcm, said) in [(&yes, "네"), (&no, "아니요"), (&yes, "네")] {
@@ -79,6 +81,51 @@ fn a_korean_grammar_is_kept_to_and_ends_the_utterance_sooner() {
         println!("{said} -> {heard:?}");
         assert_eq!(heard.text, said);
     }
+}
+
+/// What the demo's bot listens for, one of many.
+fn short_wishes(every: usize) -> (Vec<String>, Vec<(String, String)>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("dialplans/bots/service-desk/ko.toml")).expect("the examples");
+    let table: toml::Table = text.parse().expect("TOML");
+    let lists = table["listen_for"].as_table().expect("short sentences").iter();
+    let all: Vec<(String, String)> = lists
+        .flat_map(|(intent, list)| {
+            let list = list.as_array().expect("a list").iter().map(|text| text.as_str().expect("a text").to_owned());
+            list.map(|text| (text, intent.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let some = all.iter().filter(|(_, intent)| intent != "none").step_by(every).cloned().collect();
+    (all.into_iter().map(|(text, _)| text).collect(), some)
+}
+
+#[test]
+fn the_wish_nearest_to_korean_by_espeak_is_told_beside_free_speech() {
+    let name = "the_wish_nearest_to_korean_by_espeak_is_told_beside_free_speech";
+    let engine = match korean() {
+        Ok(engine) => engine,
+        Err(missing) => return skip(name, &missing),
+    };
+    let (phrases, said) = short_wishes(8);
+    let intents: BTreeMap<String, String> = short_wishes(1).1.into_iter().collect();
+    let centre = Centre::ready(engine);
+    let caller = centre.call("ko", Hints { phrases, near: true, ..Hints::default() }).expect("a stream");
+    let (mut right, mut wrong) = (0, 0);
+    for (text, intent) in &said {
+        let pcm = match espeak("ko+f3", text) {
+            Ok(pcm) => pcm,
+            Err(missing) => return skip(name, &missing),
+        };
+        let heard = caller.sentence(&pcm, 1.0).expect("words");
+        println!("{text} -> {} or {:?} ({} ms)", heard.text, heard.alternatives, heard.latency.as_millis());
+        match heard.alternatives.first().and_then(|phrase| intents.get(phrase)) {
+            Some(near) if near == intent => right += 1,
+            Some(_) => wrong += 1,
+            None => {}
+        }
+    }
+    // The voice is a robot's, and free speech makes other words of nearly all it says.
+    assert!(right * 2 >= said.len() && wrong * 6 <= said.len(), "{right} right and {wrong} wrong of {}", said.len());
 }
 
 #[test]

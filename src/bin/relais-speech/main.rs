@@ -1,20 +1,24 @@
 //! The worker with Vosk: one model, shared by its streams. It follows along, so partial words come while the caller
 //! speaks.
 
+mod beside;
+mod grammar;
 mod said;
+mod wide;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Parser;
 use relais::heard::Hints;
 use relais::speech::serve::{self, Arguments, Engine, Session, Words};
 use vosk::{CompleteResult, DecodingState, LogLevel, Model, Recognizer};
 
+use beside::{Beside, Phrase};
+use grammar::Grammar;
 use said::Said;
+use wide::{NARROW_HZ, WIDE_HZ, Widener};
 
-/// A phrase that the grammar is so sure of is told beside what free speech would be.
-const SURE: f32 = 0.8;
 /// Partial words are asked for every so many pieces: they cost as much as the decoding of a few frames.
 const PIECES: u32 = 5;
 /// What a new recogniser hears before its first caller, in ms: it builds the beginning of its graph at the first sound, which
@@ -22,14 +26,27 @@ const PIECES: u32 = 5;
 const WARMING_MS: u32 = 600;
 
 struct Vosk {
-    model: Arc<Model>,
+    model: Shared,
     name: String,
 }
 
+/// Looking a word up is a change of it, to the crate.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Model>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Model> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Stream {
-    model: Arc<Model>,
-    rate: u32,
+    model: Shared,
+    /// Where the caller comes by telephone.
+    widener: Option<Widener>,
     recognizer: Recognizer,
+    /// What the recogniser is kept to, where it is.
+    grammar: Option<Grammar>,
     /// Samples since the recogniser was made: its clock.
     samples: u64,
     said: Said,
@@ -49,11 +66,14 @@ impl Engine for Vosk {
     }
 
     fn open(&self, _language: &str, sample_rate_hz: u32, hints: &Hints) -> Result<Box<dyn Session>, String> {
+        let mut model = self.model.lock();
+        let grammar = only(&mut model, hints);
         Ok(Box::new(Stream {
             model: self.model.clone(),
-            rate: sample_rate_hz,
-            recognizer: recognizer(&self.model, sample_rate_hz, hints)?,
-            beside: Beside::new(&self.model, sample_rate_hz, hints)?,
+            widener: (sample_rate_hz == NARROW_HZ).then(Widener::new),
+            recognizer: recognizer(&model, grammar.as_ref())?,
+            grammar,
+            beside: Beside::new(&mut model, hints)?,
             hints: hints.clone(),
             cold: true,
             samples: 0,
@@ -65,56 +85,18 @@ impl Engine for Vosk {
     }
 }
 
-/// Listens for the phrases that are expected, and for nothing else, beside the recogniser of free speech: it knows a short
-/// answer better, and makes one of anything. What is meant is for others to say.
-struct Beside {
-    recognizer: Recognizer,
-    cold: bool,
-    said: Said,
-    phrases: Vec<String>,
+/// The phrases, where nothing else is listened for.
+fn only(model: &mut Model, hints: &Hints) -> Option<Grammar> {
+    let wanted = hints.only && !hints.phrases.is_empty();
+    wanted.then(|| Grammar::new(&hints.phrases, |word| model.find_word(word).is_some()))
 }
 
-impl Beside {
-    /// Where single answers are expected and others are allowed.
-    fn new(model: &Model, rate: u32, hints: &Hints) -> Result<Option<Beside>, String> {
-        if hints.only || !hints.whole || hints.phrases.is_empty() {
-            return Ok(None);
-        }
-        let grammar = Hints { only: true, ..hints.clone() };
-        let phrases = said::grammar(&hints.phrases);
-        Ok(Some(Beside { recognizer: recognizer(model, rate, &grammar)?, cold: true, said: Said::default(), phrases }))
-    }
-
-    fn audio(&mut self, pcm: &[i16]) {
-        // Where it fails, free speech is there still.
-        if matches!(self.recognizer.accept_waveform(pcm), Ok(DecodingState::Finalized)) {
-            add(&mut self.said, self.recognizer.result());
-        }
-    }
-
-    /// The phrase so far, where it is a whole one.
-    fn partial(&mut self) -> Option<String> {
-        let text = self.said.so_far(self.recognizer.partial_result().partial);
-        self.phrases.contains(&text).then_some(text)
-    }
-
-    fn finish(&mut self) -> Option<String> {
-        add(&mut self.said, self.recognizer.final_result());
-        let Words { text, confidence, .. } = std::mem::take(&mut self.said).finish();
-        (confidence >= SURE && self.phrases.contains(&text)).then_some(text)
-    }
-
-    fn discard(&mut self) {
-        self.recognizer.reset();
-        self.said = Said::default();
-    }
-}
-
-fn recognizer(model: &Model, rate: u32, hints: &Hints) -> Result<Recognizer, String> {
-    let made = if hints.only && !hints.phrases.is_empty() {
-        Recognizer::new_with_grammar(model, rate as f32, &said::grammar(&hints.phrases))
-    } else {
-        Recognizer::new(model, rate as f32)
+/// A recogniser of free speech, or of a grammar's phrases and nothing else.
+fn recognizer(model: &Model, grammar: Option<&Grammar>) -> Result<Recognizer, String> {
+    let rate = WIDE_HZ as f32;
+    let made = match grammar {
+        Some(grammar) => Recognizer::new_with_grammar(model, rate, &grammar.lines()),
+        None => Recognizer::new(model, rate),
     };
     let mut recognizer = made.ok_or("Vosk makes no recogniser of this model and grammar")?;
     recognizer.set_words(true);
@@ -123,9 +105,9 @@ fn recognizer(model: &Model, rate: u32, hints: &Hints) -> Result<Recognizer, Str
 
 /// Lets a recogniser hear a soft noise, and forget it. Its samples. Only an utterance that is over is forgotten whole: a
 /// `reset` keeps what the features have got used to.
-fn warm(recognizer: &mut Recognizer, rate: u32) -> u64 {
+fn warm(recognizer: &mut Recognizer) -> u64 {
     let mut bits = 1u32;
-    let noise: Vec<i16> = (0..rate * WARMING_MS / 1_000)
+    let noise: Vec<i16> = (0..WIDE_HZ * WARMING_MS / 1_000)
         .map(|_| {
             bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (bits >> 26) as i16 - 32
@@ -142,19 +124,34 @@ impl Stream {
     fn between_utterances(&mut self) -> Result<(), String> {
         if let Some(hints) = self.next_hints.take().filter(|hints| *hints != self.hints) {
             // Making one takes its time: free speech needs no other than free speech.
+            let mut model = self.model.lock();
             if hints.only || self.hints.only {
-                self.recognizer = recognizer(&self.model, self.rate, &hints)?;
+                self.grammar = only(&mut model, &hints);
+                self.recognizer = recognizer(&model, self.grammar.as_ref())?;
                 self.samples = 0;
                 self.cold = true;
             }
-            self.beside = Beside::new(&self.model, self.rate, &hints)?;
+            self.beside = Beside::new(&mut model, &hints)?;
+            drop(model);
             self.hints = hints;
         }
-        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
+        self.said = Said::starting_at(self.samples as f32 / WIDE_HZ as f32);
         self.partial.clear();
         self.pieces = 0;
         Ok(())
     }
+
+    /// A phrase that is all that is listened for, as it was hinted.
+    fn as_hinted(&self, text: String) -> String {
+        self.grammar.as_ref().and_then(|grammar| grammar.whole(&text)).map(str::to_owned).unwrap_or(text)
+    }
+}
+
+/// What was heard, and the phrase that it may have been instead.
+fn with(words: Words, phrase: Phrase) -> Words {
+    let text = if words.text.is_empty() { phrase.text.clone() } else { words.text };
+    let confidence = words.confidence.max(phrase.confidence);
+    Words { text, alternatives: vec![phrase.text], confidence, ..words }
 }
 
 impl Session for Stream {
@@ -163,6 +160,8 @@ impl Session for Stream {
             self.between_utterances()?;
         }
         self.said.touch();
+        let wide = self.widener.as_mut().map(|widener| widener.widen(pcm));
+        let pcm = wide.as_deref().unwrap_or(pcm);
         self.samples += pcm.len() as u64;
         if let Some(beside) = &mut self.beside {
             beside.audio(pcm);
@@ -181,7 +180,10 @@ impl Session for Stream {
     /// The words so far, when they are others than the last time.
     fn pause(&mut self) -> Result<Option<String>, String> {
         let phrase = self.beside.as_mut().and_then(Beside::partial);
-        let text = phrase.unwrap_or_else(|| self.said.so_far(self.recognizer.partial_result().partial));
+        let text = phrase.unwrap_or_else(|| {
+            let text = self.said.so_far(self.recognizer.partial_result().partial);
+            self.as_hinted(text)
+        });
         if text.is_empty() || text == self.partial {
             return Ok(None);
         }
@@ -194,15 +196,16 @@ impl Session for Stream {
     fn finish(&mut self) -> Result<Words, String> {
         let words = match self.beside.as_mut().and_then(Beside::finish) {
             // What free speech comes to in the end is not waited for: how it stands will do.
-            Some(phrase) => {
+            Some(phrase) if phrase.is_all => {
                 let text = self.said.so_far(self.recognizer.partial_result().partial);
                 self.recognizer.reset();
-                let text = if text.is_empty() { phrase.clone() } else { text };
-                Words { text, alternatives: vec![phrase], confidence: SURE, ..Words::default() }
+                with(Words { text, ..Words::default() }, phrase)
             }
-            None => {
+            phrase => {
                 add(&mut self.said, self.recognizer.final_result());
-                std::mem::take(&mut self.said).finish()
+                let mut words = std::mem::take(&mut self.said).finish();
+                words.text = self.as_hinted(words.text);
+                phrase.into_iter().fold(words, with)
             }
         };
         self.between_utterances()?;
@@ -214,7 +217,7 @@ impl Session for Stream {
             beside.discard();
         }
         self.recognizer.reset();
-        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
+        self.said = Said::starting_at(self.samples as f32 / WIDE_HZ as f32);
         self.partial.clear();
     }
 
@@ -228,14 +231,10 @@ impl Session for Stream {
         if !self.said.is_untouched() {
             return Ok(());
         }
-        if let Some(beside) = self.beside.as_mut()
-            && std::mem::take(&mut beside.cold)
-        {
-            warm(&mut beside.recognizer, self.rate);
-        }
+        self.beside.iter_mut().for_each(Beside::get_ready);
         if std::mem::take(&mut self.cold) {
-            self.samples += warm(&mut self.recognizer, self.rate);
-            self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
+            self.samples += warm(&mut self.recognizer);
+            self.said = Said::starting_at(self.samples as f32 / WIDE_HZ as f32);
         }
         Ok(())
     }
@@ -254,6 +253,6 @@ fn main() -> ExitCode {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
         let model = Model::new(text).ok_or_else(|| format!("{text} holds no Vosk model"))?;
-        Ok(Vosk { model: Arc::new(model), name })
+        Ok(Vosk { model: Shared(Arc::new(Mutex::new(model))), name })
     })
 }

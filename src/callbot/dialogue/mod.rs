@@ -97,6 +97,8 @@ pub enum Action {
 #[serde(rename_all = "snake_case")]
 pub enum Expect {
     Anything,
+    /// What a caller may want, in their own words.
+    Wish,
     YesOrNo,
     /// Digits and letters.
     Spelled,

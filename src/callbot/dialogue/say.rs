@@ -78,6 +78,7 @@ impl Dialogue {
                 }
                 _ => Expect::Anything,
             },
+            State::Wish | State::More => Expect::Wish,
             _ => Expect::Anything,
         }
     }

@@ -77,6 +77,21 @@ fn speech_stops_what_is_being_said_and_the_recogniser_owes_a_text() {
 }
 
 #[test]
+fn a_wish_is_expected_where_one_may_be_said_and_yes_or_no_where_that_is_asked() {
+    let expected = |actions: Vec<Action>| -> Vec<Expect> {
+        let expect = |action| if let Action::Listen { expect, .. } = action { Some(expect) } else { None };
+        actions.into_iter().filter_map(expect).collect()
+    };
+    let (mut bench, actions) = Bench::new(true);
+    assert_eq!(expected(actions), [Expect::Wish]);
+    let mut dialogue = bench.dialogue.take().unwrap();
+    dialogue.ask(bench.mind(), &Text::new(), State::Offered, bench.now);
+    dialogue.ask_for_more(bench.mind(), bench.now);
+    bench.dialogue = Some(dialogue);
+    assert_eq!(expected(bench.drain()), [Expect::YesOrNo, Expect::Wish]);
+}
+
+#[test]
 fn a_cough_is_no_miss() {
     let (mut bench, _) = Bench::new(true);
     for _ in 0..3 {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Known, NONE, unknown};
@@ -16,6 +17,11 @@ use crate::ids::Language;
 /// What learning is made for; the time it takes grows with the square.
 const MOST_EXAMPLES: usize = 6_000;
 
+/// The more phrases a recogniser listens for, the more of them are alike.
+const MOST_SHORT: usize = 300;
+/// What may be listened for, in characters.
+const LONGEST_SHORT: usize = 40;
+
 /// Fewer of them teach little.
 const FEW: usize = 8;
 
@@ -23,6 +29,7 @@ const FEW: usize = 8;
 #[derive(Default)]
 pub(super) struct Learnt {
     pub examples: BTreeMap<Language, Vec<Example>>,
+    pub listen_for: BTreeMap<Language, Vec<String>>,
     pub anger: BTreeMap<Language, Vec<String>>,
     pub sources: Vec<Source>,
 }
@@ -51,43 +58,20 @@ fn read(mut table: Table<'_>, known: &Known<'_>, learnt: &mut Learnt, findings: 
     let language = Language::from(language.value.as_str());
     // One that the centre does not speak is told of where the bot names it.
     let spoken = known.languages.contains(&language);
-    let mut own: Vec<Example> = Vec::new();
-    let mut seen: BTreeMap<String, String> = BTreeMap::new();
-    for (intent, value) in table.table("examples", findings).iter().flat_map(Table::all) {
-        let place = known.intents.iter().position(|known| known == intent.value);
-        if place.is_none() && intent.value != NONE {
-            let names: Vec<String> = known.intents.iter().cloned().chain([NONE.to_owned()]).collect();
-            let name = At { value: intent.value.to_owned(), span: intent.span.clone() };
-            unknown("examples", "intent", &name, &names, findings);
-            continue;
-        }
-        let DeValue::Array(items) = value.get_ref() else {
-            findings.error(value.span(), format!("examples: {} is to be a list of texts", intent.value), None);
-            continue;
-        };
-        for item in items.iter() {
-            let text = item.get_ref().as_str().unwrap_or_default();
-            let form = plain(text);
-            if form.is_empty() || text.chars().count() > LONGEST {
-                let message = format!("examples: {}: a sentence has 1 to {LONGEST} characters", intent.value);
-                findings.error(item.span(), message, None);
-                continue;
-            }
-            match seen.insert(form, intent.value.to_owned()) {
-                Some(other) if other != intent.value => {
-                    let message = format!("examples: \"{text}\" stands for '{other}' and for '{}'", intent.value);
-                    findings.error(item.span(), message, "keep it where it belongs".to_owned());
-                }
-                Some(_) => {
-                    findings.warning(item.span(), format!("examples: \"{text}\" stands twice"), None);
-                }
-                None => own.push((text.to_owned(), place)),
-            }
+    let mut own = Own::default();
+    for of in [("examples", false), ("listen_for", true)] {
+        for (intent, value) in table.table(of.0, findings).iter().flat_map(Table::all) {
+            own.read(of, intent, value, known, findings);
         }
     }
-    if own.len() > MOST_EXAMPLES {
+    if own.examples.len() > MOST_EXAMPLES {
         findings.error(table.span.clone(), format!("examples: more than {MOST_EXAMPLES} in one language"), None);
-        own.truncate(MOST_EXAMPLES);
+        own.examples.truncate(MOST_EXAMPLES);
+    }
+    if own.listen_for.len() > MOST_SHORT {
+        let message = format!("listen_for: more than {MOST_SHORT} in one language");
+        findings.error(table.span.clone(), message, "the fewer there are, the surer each is heard".to_owned());
+        own.listen_for.truncate(MOST_SHORT);
     }
     let anger = table.table("words", findings).map(|mut words| {
         let anger = words.texts("anger", findings).map(|texts| texts.value).unwrap_or_default();
@@ -96,8 +80,66 @@ fn read(mut table: Table<'_>, known: &Known<'_>, learnt: &mut Learnt, findings: 
     });
     table.finish(findings);
     if spoken {
-        learnt.examples.entry(language.clone()).or_default().extend(own);
+        learnt.examples.entry(language.clone()).or_default().extend(own.examples);
+        learnt.listen_for.entry(language.clone()).or_default().extend(own.listen_for);
         learnt.anger.entry(language).or_default().extend(anger.unwrap_or_default());
+    }
+}
+
+/// What one file teaches.
+#[derive(Default)]
+struct Own {
+    examples: Vec<Example>,
+    listen_for: Vec<String>,
+    /// What each sentence stands for, by its plain form.
+    seen: BTreeMap<String, String>,
+}
+
+impl Own {
+    /// The sentences of one intent. What is listened for is an example as well, whether or not it stands there too.
+    fn read(
+        &mut self,
+        (key, is_short): (&'static str, bool),
+        intent: At<&str>,
+        value: &Spanned<DeValue<'_>>,
+        known: &Known<'_>,
+        findings: &mut Findings<'_>,
+    ) {
+        let place = known.intents.iter().position(|known| known == intent.value);
+        if place.is_none() && intent.value != NONE {
+            let names: Vec<String> = known.intents.iter().cloned().chain([NONE.to_owned()]).collect();
+            let name = At { value: intent.value.to_owned(), span: intent.span.clone() };
+            unknown(key, "intent", &name, &names, findings);
+            return;
+        }
+        let DeValue::Array(items) = value.get_ref() else {
+            findings.error(value.span(), format!("{key}: {} is to be a list of texts", intent.value), None);
+            return;
+        };
+        let longest = if is_short { LONGEST_SHORT } else { LONGEST };
+        for item in items.iter() {
+            let text = item.get_ref().as_str().unwrap_or_default();
+            let form = plain(text);
+            if form.is_empty() || text.chars().count() > longest {
+                let message = format!("{key}: {}: a sentence has 1 to {longest} characters", intent.value);
+                findings.error(item.span(), message, None);
+                continue;
+            }
+            if is_short && !self.listen_for.contains(&form) {
+                self.listen_for.push(form.clone());
+            }
+            match self.seen.insert(form, intent.value.to_owned()) {
+                Some(other) if other != intent.value => {
+                    let message = format!("{key}: \"{text}\" stands for '{other}' and for '{}'", intent.value);
+                    findings.error(item.span(), message, "keep it where it belongs".to_owned());
+                }
+                Some(_) if !is_short => {
+                    findings.warning(item.span(), format!("{key}: \"{text}\" stands twice"), None);
+                }
+                Some(_) => {}
+                None => self.examples.push((text.to_owned(), place)),
+            }
+        }
     }
 }
 

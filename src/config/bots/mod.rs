@@ -127,6 +127,7 @@ fn read(
         texts,
         slots,
         intents,
+        listen_for: learnt.listen_for,
         anger: learnt.anger,
         examples: learnt.examples,
     };

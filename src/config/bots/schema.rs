@@ -282,6 +282,9 @@ struct Examples {
     language: String,
     /// Sentences by intent; `none` is what is no wish.
     examples: Option<BTreeMap<String, Vec<String>>>,
+    /// Short sentences by intent, which are examples too, and which a recogniser that can (Vosk) listens for beside free
+    /// speech.
+    listen_for: Option<BTreeMap<String, Vec<String>>>,
     words: Option<Words>,
 }
 

@@ -130,6 +130,9 @@ fn examples_are_checked_too() {
         ("language = 'en'\n[examples]\noder = ['a']\n", (3, 1), "did you mean 'order'?"),
         ("language = 'en'\n[examples]\norder = ['same']\nagent = ['Same!']\n", (3, 10), "stands for"),
         ("language = 'en'\n[examples]\norder = ['...']\n", (3, 10), "has 1 to"),
+        ("language = 'en'\n[examples]\norder = ['same']\n[listen_for]\nagent = ['Same!']\n", (5, 10), "stands for"),
+        ("language = 'en'\n[listen_for]\noder = ['a']\n", (3, 1), "did you mean 'order'?"),
+        ("language = 'en'\n[listen_for]\norder = ['a sentence of more than forty characters']\n", (3, 10), "1 to 40"),
         ("[examples]\n", (1, 1), "language is missing"),
         ("language = 'en'\n[words]\nangre = ['x']\n", (3, 1), "did you mean 'anger'?"),
     ] {
@@ -137,6 +140,18 @@ fn examples_are_checked_too() {
         let fits = |finding: &Finding| (finding.line, finding.column) == place && finding.to_string().contains(word);
         assert!(found.iter().any(fits), "{wrong}\n{found:#?}");
     }
+}
+
+#[test]
+fn what_is_listened_for_is_an_example_too() {
+    let own = "[listen_for]\norder = ['My order?', 'where is my parcel']\nagent = ['Agent']\n";
+    let loaded = loaded(BOT, &format!("{EXAMPLES}{own}")).expect("no error");
+    let bot = &loaded.bots[0].bot;
+    let english = Language::from("en");
+    assert_eq!(bot.listen_for[&english], ["my order", "where is my parcel", "agent"]);
+    let examples: Vec<&str> = bot.examples[&english].iter().map(|(text, _)| text.as_str()).collect();
+    assert!(examples.contains(&"My order?") && examples.contains(&"Agent"), "{examples:?}");
+    assert_eq!(bot.without_examples().listen_for, bot.listen_for);
 }
 
 /// Reads a bot that has every kind of table.
