@@ -72,7 +72,7 @@ pub fn korean(arguments: &Arguments) -> Result<(), String> {
     let file = project().join("deploy/bench/sentences/ko-wishes.toml");
     let said = |voice: &str, sentences: Vec<Sentence>| -> Result<Vec<Said>, String> {
         let spoken = |Sentence { text, intent }| {
-            voices::espeak_in_the_room(voice, &text).map(|voice| Said { text, intent, voice })
+            voices::espeak_in_the_room(voice, voices::QUICKLY, &text).map(|voice| Said { text, intent, voice })
         };
         sentences.into_iter().map(spoken).collect()
     };

@@ -9,10 +9,10 @@ use std::time::Duration;
 use relais::heard::{Hearing, Hints};
 use relais::settings::{Speech, SpeechEngine, SpeechPlace, SpeechRemote, SpeechScheme};
 
-use crate::audio::silence;
+use crate::audio::{at_level, silence, telephone};
 use crate::centre::{Centre, english, french, korean};
 use crate::support::skip;
-use crate::voices::{espeak, models, piper, recorded};
+use crate::voices::{QUICKLY, espeak, espeak_in_the_room, models, piper, recorded};
 use crate::word_errors::word_errors;
 
 /// What this model understands of espeak-ng, which is not much: it takes free speech of it for something else.
@@ -112,8 +112,8 @@ fn the_wish_nearest_to_korean_by_espeak_is_told_beside_free_speech() {
     let caller = centre.call("ko", Hints { phrases, near: true, ..Hints::default() }).expect("a stream");
     let (mut right, mut wrong) = (0, 0);
     for (text, intent) in &said {
-        let pcm = match espeak("ko+f3", text) {
-            Ok(pcm) => pcm,
+        let pcm = match espeak_in_the_room("ko+f3", QUICKLY, text) {
+            Ok(voice) => telephone(&at_level(&voice, -23.0)),
             Err(missing) => return skip(name, &missing),
         };
         let heard = caller.sentence(&pcm, 1.0).expect("words");

@@ -18,14 +18,19 @@ fn carried(voice: &[i16]) -> Vec<i16> {
 
 /// By espeak-ng; what is missing otherwise.
 pub fn espeak(voice: &str, text: &str) -> Result<Vec<i16>, String> {
-    espeak_in_the_room(voice, text).map(|voice| carried(&voice))
+    espeak_in_the_room(voice, SLOWLY, text).map(|voice| carried(&voice))
 }
 
+/// In words a minute; by itself espeak-ng speaks `QUICKLY`.
+const SLOWLY: u32 = 140;
+pub const QUICKLY: u32 = 175;
+
 /// As nobody's telephone has carried it.
-pub fn espeak_in_the_room(voice: &str, text: &str) -> Result<Vec<i16>, String> {
+pub fn espeak_in_the_room(voice: &str, speed: u32, text: &str) -> Result<Vec<i16>, String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("said.wav");
-    let status = Command::new("espeak-ng").args(["-v", voice, "-s", "140", "-w"]).arg(&path).arg(text).status();
+    let speed = speed.to_string();
+    let status = Command::new("espeak-ng").args(["-v", voice, "-s", &speed, "-w"]).arg(&path).arg(text).status();
     match status {
         Ok(status) if status.success() => Ok(read(&path)),
         Ok(status) => Err(format!("espeak-ng does not speak {voice}: {status}")),

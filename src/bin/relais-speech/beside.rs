@@ -7,6 +7,7 @@ use vosk::{CompleteResult, DecodingState, Model, Recognizer};
 
 use crate::grammar::Grammar;
 use crate::said::Said;
+use crate::wide::{NARROW_HZ, WIDE_HZ, Widener};
 use crate::{add, recognizer, warm};
 
 /// A phrase that the grammar is so sure of is told beside what free speech would be.
@@ -22,6 +23,9 @@ pub struct Beside {
     /// Where the nearest phrase is wanted: the pieces of the utterance so far, each with what it may be and how likely,
     /// likeliest first.
     pieces: Option<Vec<Vec<(String, f32)>>>,
+    rate: u32,
+    /// Where the nearest phrase is wanted of a caller by telephone.
+    widener: Option<Widener>,
 }
 
 /// A phrase, and how sure it is.
@@ -34,20 +38,24 @@ pub struct Phrase {
 
 impl Beside {
     /// Where others than the phrases are allowed.
-    pub fn new(model: &mut Model, hints: &Hints) -> Result<Option<Beside>, String> {
+    pub fn new(model: &mut Model, rate: u32, hints: &Hints) -> Result<Option<Beside>, String> {
         if hints.only || !(hints.whole || hints.near) || hints.phrases.is_empty() {
             return Ok(None);
         }
         let grammar = Grammar::new(&hints.phrases, |word| model.find_word(word).is_some());
-        let mut recognizer = recognizer(model, Some(&grammar))?;
+        let widener = (hints.near && rate == NARROW_HZ).then(Widener::new);
+        let rate = if widener.is_some() { WIDE_HZ } else { rate };
+        let mut recognizer = recognizer(model, rate, Some(&grammar))?;
         if hints.near {
             recognizer.set_max_alternatives(ALTERNATIVES);
         }
         let pieces = hints.near.then(Vec::new);
-        Ok(Some(Beside { recognizer, cold: true, grammar, said: Said::default(), pieces }))
+        Ok(Some(Beside { recognizer, cold: true, grammar, said: Said::default(), pieces, rate, widener }))
     }
 
     pub fn audio(&mut self, pcm: &[i16]) {
+        let wide = self.widener.as_mut().map(|widener| widener.widen(pcm));
+        let pcm = wide.as_deref().unwrap_or(pcm);
         // Where it fails, free speech is there still.
         if matches!(self.recognizer.accept_waveform(pcm), Ok(DecodingState::Finalized)) {
             let result = self.recognizer.result();
@@ -84,7 +92,7 @@ impl Beside {
 
     pub fn get_ready(&mut self) {
         if std::mem::take(&mut self.cold) {
-            warm(&mut self.recognizer);
+            warm(&mut self.recognizer, self.rate);
         }
     }
 }

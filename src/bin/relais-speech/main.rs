@@ -17,7 +17,6 @@ use vosk::{CompleteResult, DecodingState, LogLevel, Model, Recognizer};
 use beside::{Beside, Phrase};
 use grammar::Grammar;
 use said::Said;
-use wide::{NARROW_HZ, WIDE_HZ, Widener};
 
 /// Partial words are asked for every so many pieces: they cost as much as the decoding of a few frames.
 const PIECES: u32 = 5;
@@ -42,8 +41,7 @@ impl Shared {
 
 struct Stream {
     model: Shared,
-    /// Where the caller comes by telephone.
-    widener: Option<Widener>,
+    rate: u32,
     recognizer: Recognizer,
     /// What the recogniser is kept to, where it is.
     grammar: Option<Grammar>,
@@ -70,10 +68,10 @@ impl Engine for Vosk {
         let grammar = only(&mut model, hints);
         Ok(Box::new(Stream {
             model: self.model.clone(),
-            widener: (sample_rate_hz == NARROW_HZ).then(Widener::new),
-            recognizer: recognizer(&model, grammar.as_ref())?,
+            rate: sample_rate_hz,
+            recognizer: recognizer(&model, sample_rate_hz, grammar.as_ref())?,
             grammar,
-            beside: Beside::new(&mut model, hints)?,
+            beside: Beside::new(&mut model, sample_rate_hz, hints)?,
             hints: hints.clone(),
             cold: true,
             samples: 0,
@@ -92,8 +90,8 @@ fn only(model: &mut Model, hints: &Hints) -> Option<Grammar> {
 }
 
 /// A recogniser of free speech, or of a grammar's phrases and nothing else.
-fn recognizer(model: &Model, grammar: Option<&Grammar>) -> Result<Recognizer, String> {
-    let rate = WIDE_HZ as f32;
+fn recognizer(model: &Model, rate: u32, grammar: Option<&Grammar>) -> Result<Recognizer, String> {
+    let rate = rate as f32;
     let made = match grammar {
         Some(grammar) => Recognizer::new_with_grammar(model, rate, &grammar.lines()),
         None => Recognizer::new(model, rate),
@@ -105,9 +103,9 @@ fn recognizer(model: &Model, grammar: Option<&Grammar>) -> Result<Recognizer, St
 
 /// Lets a recogniser hear a soft noise, and forget it. Its samples. Only an utterance that is over is forgotten whole: a
 /// `reset` keeps what the features have got used to.
-fn warm(recognizer: &mut Recognizer) -> u64 {
+fn warm(recognizer: &mut Recognizer, rate: u32) -> u64 {
     let mut bits = 1u32;
-    let noise: Vec<i16> = (0..WIDE_HZ * WARMING_MS / 1_000)
+    let noise: Vec<i16> = (0..rate * WARMING_MS / 1_000)
         .map(|_| {
             bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (bits >> 26) as i16 - 32
@@ -127,15 +125,15 @@ impl Stream {
             let mut model = self.model.lock();
             if hints.only || self.hints.only {
                 self.grammar = only(&mut model, &hints);
-                self.recognizer = recognizer(&model, self.grammar.as_ref())?;
+                self.recognizer = recognizer(&model, self.rate, self.grammar.as_ref())?;
                 self.samples = 0;
                 self.cold = true;
             }
-            self.beside = Beside::new(&mut model, &hints)?;
+            self.beside = Beside::new(&mut model, self.rate, &hints)?;
             drop(model);
             self.hints = hints;
         }
-        self.said = Said::starting_at(self.samples as f32 / WIDE_HZ as f32);
+        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
         self.partial.clear();
         self.pieces = 0;
         Ok(())
@@ -160,8 +158,6 @@ impl Session for Stream {
             self.between_utterances()?;
         }
         self.said.touch();
-        let wide = self.widener.as_mut().map(|widener| widener.widen(pcm));
-        let pcm = wide.as_deref().unwrap_or(pcm);
         self.samples += pcm.len() as u64;
         if let Some(beside) = &mut self.beside {
             beside.audio(pcm);
@@ -217,7 +213,7 @@ impl Session for Stream {
             beside.discard();
         }
         self.recognizer.reset();
-        self.said = Said::starting_at(self.samples as f32 / WIDE_HZ as f32);
+        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
         self.partial.clear();
     }
 
@@ -233,8 +229,8 @@ impl Session for Stream {
         }
         self.beside.iter_mut().for_each(Beside::get_ready);
         if std::mem::take(&mut self.cold) {
-            self.samples += warm(&mut self.recognizer);
-            self.said = Said::starting_at(self.samples as f32 / WIDE_HZ as f32);
+            self.samples += warm(&mut self.recognizer, self.rate);
+            self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
         }
         Ok(())
     }
