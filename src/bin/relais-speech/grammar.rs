@@ -5,7 +5,8 @@ use relais::callbot::text::is_hangul;
 /// What Vosk calls a word that is not in the grammar.
 pub const UNKNOWN: &str = "[unk]";
 /// How far what was heard may be from a phrase: the share of letters that differ, and so much more for each unit of
-/// likelihood (a natural logarithm) that it is behind the likeliest. Chosen by trial on phrases spoken by two voices of espeak-ng.
+/// likelihood (a natural logarithm) that it is behind the likeliest. Chosen by trial on phrases spoken by two voices of
+/// espeak-ng.
 const FAR: f64 = 0.3;
 const BEHIND: f64 = 0.03;
 

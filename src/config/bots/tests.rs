@@ -147,7 +147,7 @@ fn what_is_listened_for_is_an_example_too() {
     let own = "[listen_for]\norder = ['My order?', 'where is my parcel']\nagent = ['Agent']\n";
     let loaded = loaded(BOT, &format!("{EXAMPLES}{own}")).expect("no error");
     let bot = &loaded.bots[0].bot;
-    let english = Language::from("en");
+    let english = crate::ids::Language::from("en");
     assert_eq!(bot.listen_for[&english], ["my order", "where is my parcel", "agent"]);
     let examples: Vec<&str> = bot.examples[&english].iter().map(|(text, _)| text.as_str()).collect();
     assert!(examples.contains(&"My order?") && examples.contains(&"Agent"), "{examples:?}");
