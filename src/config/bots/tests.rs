@@ -132,7 +132,7 @@ fn examples_are_checked_too() {
         ("language = 'en'\n[examples]\norder = ['...']\n", (3, 10), "has 1 to"),
         ("language = 'en'\n[examples]\norder = ['same']\n[listen_for]\nagent = ['Same!']\n", (5, 10), "stands for"),
         ("language = 'en'\n[listen_for]\noder = ['a']\n", (3, 1), "did you mean 'order'?"),
-        ("language = 'en'\n[listen_for]\norder = ['a sentence of more than forty characters']\n", (3, 10), "1 to 40"),
+        ("language = 'en'\n[listen_for]\norder = ['a sentence of so much more than forty letters']\n", (3, 10), "1 to 40"),
         ("[examples]\n", (1, 1), "language is missing"),
         ("language = 'en'\n[words]\nangre = ['x']\n", (3, 1), "did you mean 'anger'?"),
     ] {
@@ -148,7 +148,7 @@ fn what_is_listened_for_is_an_example_too() {
     let loaded = loaded(BOT, &format!("{EXAMPLES}{own}")).expect("no error");
     let bot = &loaded.bots[0].bot;
     let english = crate::ids::Language::from("en");
-    assert_eq!(bot.listen_for[&english], ["my order", "where is my parcel", "agent"]);
+    assert_eq!(bot.listen_for[&english], ["agent", "my order", "where is my parcel"]);
     let examples: Vec<&str> = bot.examples[&english].iter().map(|(text, _)| text.as_str()).collect();
     assert!(examples.contains(&"My order?") && examples.contains(&"Agent"), "{examples:?}");
     assert_eq!(bot.without_examples().listen_for, bot.listen_for);
