@@ -132,6 +132,6 @@ mod tests {
         let square: Vec<i16> = (0..8_000).map(|at| if at / 2 % 2 == 0 { i16::MAX } else { i16::MIN }).collect();
         let wide = Widener::new().widen(&square);
         assert_eq!(wide.len(), 16_000);
-        assert!(wide.iter().any(|sample| *sample == i16::MAX) && wide.iter().any(|sample| *sample == i16::MIN));
+        assert!(wide.contains(&i16::MAX) && wide.contains(&i16::MIN));
     }
 }

@@ -132,7 +132,11 @@ fn examples_are_checked_too() {
         ("language = 'en'\n[examples]\norder = ['...']\n", (3, 10), "has 1 to"),
         ("language = 'en'\n[examples]\norder = ['same']\n[listen_for]\nagent = ['Same!']\n", (5, 10), "stands for"),
         ("language = 'en'\n[listen_for]\noder = ['a']\n", (3, 1), "did you mean 'order'?"),
-        ("language = 'en'\n[listen_for]\norder = ['a sentence of so much more than forty letters']\n", (3, 10), "1 to 40"),
+        (
+            "language = 'en'\n[listen_for]\norder = ['a sentence of so much more than forty letters']\n",
+            (3, 10),
+            "1 to 40",
+        ),
         ("[examples]\n", (1, 1), "language is missing"),
         ("language = 'en'\n[words]\nangre = ['x']\n", (3, 1), "did you mean 'anger'?"),
     ] {
