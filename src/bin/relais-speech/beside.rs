@@ -111,13 +111,12 @@ fn keep(said: &mut Said, pieces: &mut Option<Vec<Vec<(String, f32)>>>, result: C
 fn joined(pieces: Vec<Vec<(String, f32)>>) -> Vec<(String, f32)> {
     let is_empty = |piece: &Vec<(String, f32)>| piece.first().is_none_or(|(text, _)| text.is_empty());
     pieces.into_iter().filter(|piece| !is_empty(piece)).fold(Vec::new(), |before, piece| {
-        let (Some(likeliest), false) = (before.first().cloned(), piece.is_empty()) else { return piece };
+        let (Some(likeliest), Some(next)) = (before.first(), piece.first()) else { return piece };
         let with = |(text, likelihood): &(String, f32), (next, more): &(String, f32)| {
             (format!("{text} {next}"), likelihood + more)
         };
-        let next = piece.first().cloned().unwrap_or_default();
-        let otherwise = before.iter().skip(1).map(|before| with(before, &next));
-        piece.iter().map(|piece| with(&likeliest, piece)).chain(otherwise).collect()
+        let otherwise = before.iter().skip(1).map(|before| with(before, next));
+        piece.iter().map(|piece| with(likeliest, piece)).chain(otherwise).collect()
     })
 }
 
