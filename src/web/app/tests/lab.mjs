@@ -160,7 +160,7 @@ export class Lab {
   async close() {
     for (const child of this.running) child.kill('SIGKILL');
     await this.browser?.close();
-    if (this.relais.exitCode === null) await this.stopRelais();
+    if (this.relais.exitCode === null && this.relais.signalCode === null) await this.stopRelais();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -23,9 +23,9 @@ function linear(octet) {
   return code & 0x80 ? -magnitude : magnitude;
 }
 
-/** A socket of this machine's that is bound. */
+/** A socket of this machine's that is bound. A test that failed before it hung up is over all the same. */
 async function bound(port = 0) {
-  const socket = createSocket('udp4');
+  const socket = createSocket('udp4').unref();
   socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');
   return socket;
@@ -62,7 +62,7 @@ class Voice {
     this.far = far;
     if (this.speech) return;
     this.rtp.on('message', (packet) => this.listen(packet));
-    this.speech = setInterval(() => this.speak(hertz), 20);
+    this.speech = setInterval(() => this.speak(hertz), 20).unref();
   }
 
   listen(packet) {

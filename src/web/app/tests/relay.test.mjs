@@ -77,11 +77,14 @@ test('an agent behind a network that lets nothing else through is reached by way
     const [wanted, rest] = caller.hears([AGENT_HZ, CALLER_HZ]);
     return wanted > -40 && wanted - rest > CLEAR_DB;
   });
-  const way = await page.evaluate(async () => {
-    const stats = [...(await globalThis.peers.at(-1).getStats()).values()];
-    const pair = stats.find((one) => one.type === 'candidate-pair' && one.nominated);
-    return stats.find((one) => one.id === pair.localCandidateId).candidateType;
-  });
+  // A browser may send by a way before it has nominated it.
+  const way = await eventually('the browser has chosen a way', () =>
+    page.evaluate(async () => {
+      const stats = [...(await globalThis.peers.at(-1).getStats()).values()];
+      const pair = stats.find((one) => one.type === 'candidate-pair' && one.nominated);
+      return pair && stats.find((one) => one.id === pair.localCandidateId).candidateType;
+    }),
+  );
   assert.equal(way, 'relay');
   assert.match(log, /user <\d+:201>/, 'the server knows the name that Relais lent');
   await page.keyboard.press('x');
