@@ -43,15 +43,20 @@ async function hears(page, what, tone, other) {
   });
 }
 
-/** Who controls as the browser sees it, what it was told, and how many of the server's checks it has answered. */
+/**
+ * Who controls as the browser sees it, what it was told, and how many of the server's checks it has answered, once it has
+ * settled for a pair.
+ */
 const ice = (page) =>
-  page.evaluate(async () => {
-    const peer = globalThis.peers.findLast((one) => one.connectionState === 'connected');
-    const stats = [...(await peer.getStats()).values()];
-    const pair = stats.find((one) => one.type === 'candidate-pair' && one.nominated && one.state === 'succeeded');
-    const { iceRole } = stats.find((one) => one.type === 'transport');
-    return { iceRole, sdp: peer.currentRemoteDescription.sdp, asked: pair.requestsReceived, answered: pair.responsesSent };
-  });
+  eventually('a pair is nominated', () =>
+    page.evaluate(async () => {
+      const peer = globalThis.peers.findLast((one) => one.connectionState === 'connected');
+      const stats = [...(await peer.getStats()).values()];
+      const pair = stats.find((one) => one.type === 'candidate-pair' && one.nominated && one.state === 'succeeded');
+      const { iceRole } = stats.find((one) => one.type === 'transport');
+      return pair && { iceRole, sdp: peer.currentRemoteDescription.sdp, asked: pair.requestsReceived, answered: pair.responsesSent };
+    }),
+  );
 
 async function isFull(page, role) {
   const { iceRole, sdp, asked, answered } = await ice(page);
