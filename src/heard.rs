@@ -49,6 +49,14 @@ pub struct Hints {
     /// The phrases stand for what is said in many other ways: the one that comes nearest to it is told beside it, as an
     /// alternative, where the engine can do that (Vosk).
     pub near: bool,
+    /// Other sentences that may well be said, and that are not told: where what is heard is nearer to these than to any of
+    /// the phrases, it was none of them. Only with `near`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// So many of the phrases in a row mean the same, then so many: an answer that is likely to be one of them is likely.
+    /// Those behind mean each something of its own. Only with `whole`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<usize>,
 }
 
 /// When an utterance is over, and what is too little to be one.

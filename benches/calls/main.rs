@@ -50,7 +50,7 @@ use line::Line;
 struct Arguments {
     /// What to measure: en, ko, fr, noises
     what: Vec<String>,
-    /// Sentences with their intents, instead of those kept apart; of these the language is English
+    /// Sentences with their intents instead of the usual ones, in English for `en` and in Korean for `ko`
     #[arg(long)]
     sentences: Option<PathBuf>,
     /// So many sentences, evenly out of the file

@@ -1,6 +1,7 @@
 //! Sentences and the figures of what became of them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -81,7 +82,7 @@ pub fn korean(arguments: &Arguments) -> Result<(), String> {
         ["ko", "ko+f3"].into_iter().flat_map(|voice| arguments.lines.iter().map(move |line| (voice, line)))
     {
         println!("{voice}:");
-        let wishes = said(voice, read(&file, arguments.most)?)?;
+        let wishes = said(voice, read(arguments.sentences.as_deref().unwrap_or(&file), arguments.most)?)?;
         let part = Part { number: "603", key: None, line: *line, seed: arguments.seed };
         report("ko", *line, &speak(&appliance, part, &wishes), arguments.misses);
     }
@@ -122,6 +123,9 @@ impl<T: Clone, I: Iterator<Item = T>> CycleTo<T> for I {
     }
 }
 
+/// With a grammar the answer is to be there before.
+const LATE: Duration = Duration::from_millis(700);
+
 fn report(language: &str, line: Line, heard: &[Heard], misses: bool) {
     println!("{language}, {}:", line.name());
     let (wishes, nonsense): (Vec<&Heard>, Vec<&Heard>) = heard.iter().partition(|heard| heard.said.intent != "none");
@@ -137,7 +141,7 @@ fn report(language: &str, line: Line, heard: &[Heard], misses: bool) {
         let (errors, words) = words::word_errors(language, &heard.said.text, &heard.texts.join(" "));
         wrong += errors;
         of += words;
-        if misses && (!is_right(heard) || heard.answered.is_none()) {
+        if misses && (!is_right(heard) || heard.answered.is_none_or(|took| took > LATE)) {
             let (said, texts, took) = (&heard.said, heard.texts.join(" | "), heard.answered);
             println!("    {}: {} -> {texts}: {} {took:?}", said.intent, said.text, heard.intent);
         }

@@ -31,7 +31,15 @@ pub struct Bot {
     /// What callers say, by language.
     pub examples: BTreeMap<Language, Vec<Example>>,
     /// Short ones among them, which a recogniser listens for beside free speech.
-    pub listen_for: BTreeMap<Language, Vec<String>>,
+    pub listen_for: BTreeMap<Language, ListenFor>,
+}
+
+/// Sentences for a recogniser, in plain letters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListenFor {
+    pub phrases: Vec<String>,
+    /// Others of the examples, by which it tells what is none of the phrases.
+    pub also: Vec<String>,
 }
 
 /// Probabilities, 0 to 1.

@@ -11,7 +11,7 @@ use super::spec::{Ends, Input, Kind, Module, Need, Output, OutputKind, Spec};
 use super::step::{Done, Step};
 use super::{Action, Activity, Event, Inputs, Speech, Started, Value};
 use crate::bridge::PlayItem;
-use crate::callbot::bot::Bot;
+use crate::callbot::bot::{Bot, ListenFor};
 use crate::callbot::dialogue::{self, Dialogue, Expect, Mind};
 use crate::callbot::understanding::Understood;
 use crate::callbot::words;
@@ -272,16 +272,25 @@ fn fields(answer: &super::Answer) -> Option<BTreeMap<String, String>> {
 /// What the recogniser is told of the answer that will come. Anything else may be said all the same.
 fn hints(expect: &Expect, language: &Language, bot: Option<&Bot>) -> Hints {
     let words = words::of(language);
-    let phrases = match expect {
-        Expect::Anything => Vec::new(),
-        Expect::Wish => bot.and_then(|bot| bot.listen_for.get(language)).cloned().unwrap_or_default(),
-        Expect::YesOrNo => words.iter().flat_map(|words| words.yes.iter().chain(&words.no)).cloned().collect(),
-        Expect::Spelled => words.iter().flat_map(|words| words.numbers.keys()).cloned().collect(),
-        Expect::Phrases(phrases) => phrases.clone(),
-    };
-    // A digit is seldom the only one.
-    let whole = matches!(expect, Expect::YesOrNo | Expect::Phrases(_));
-    Hints { phrases, only: false, whole, near: *expect == Expect::Wish }
+    match expect {
+        Expect::Anything => Hints::default(),
+        Expect::Wish => {
+            let known = bot.and_then(|bot| bot.listen_for.get(language));
+            let ListenFor { phrases, also } = known.cloned().unwrap_or_default();
+            Hints { phrases, also, near: true, ..Hints::default() }
+        }
+        Expect::YesOrNo => {
+            let [yes, no] = words.map(|words| [words.yes.clone(), words.no.clone()]).unwrap_or_default();
+            let groups = vec![yes.len(), no.len()];
+            Hints { phrases: [yes, no].concat(), groups, whole: true, ..Hints::default() }
+        }
+        // A digit is seldom the only one.
+        Expect::Spelled => {
+            let phrases = words.iter().flat_map(|words| words.numbers.keys()).cloned().collect();
+            Hints { phrases, ..Hints::default() }
+        }
+        Expect::Phrases(phrases) => Hints { phrases: phrases.clone(), whole: true, ..Hints::default() },
+    }
 }
 
 fn done(ending: Ending, conversation: Option<&Conversation>, language: &Language) -> Done {
@@ -312,12 +321,16 @@ mod tests {
     #[test]
     fn a_recogniser_is_told_of_the_bots_short_sentences_and_that_others_may_be_said() {
         let (mut bot, korean) = (small_bot(), Language::from("ko"));
-        bot.listen_for.insert(korean.clone(), vec!["주문 조회".to_owned()]);
+        let [phrases, also] = ["주문 조회", "비가 와요"].map(|text| vec![text.to_owned()]);
+        bot.listen_for.insert(korean.clone(), ListenFor { phrases: phrases.clone(), also: also.clone() });
         let wish = hints(&Expect::Wish, &korean, Some(&bot));
-        let near = Hints { phrases: vec!["주문 조회".to_owned()], only: false, whole: false, near: true };
+        let near = Hints { phrases, also, near: true, ..Hints::default() };
         assert_eq!(wish, near);
         assert_eq!(hints(&Expect::Wish, &Language::from("en"), Some(&bot)).phrases, [""; 0]);
         let answer = hints(&Expect::YesOrNo, &korean, Some(&bot));
-        assert!(answer.whole && !answer.near && answer.phrases.contains(&"네".to_owned()), "{answer:?}");
+        assert!(answer.whole && !answer.near && answer.also.is_empty(), "{answer:?}");
+        let (yes, no) = answer.phrases.split_at(answer.groups[0]);
+        assert!(yes.contains(&"네".to_owned()) && no.contains(&"아니요".to_owned()), "{answer:?}");
+        assert_eq!(no.len(), answer.groups[1]);
     }
 }

@@ -128,18 +128,20 @@ pub fn frame(message: &impl Serialize) -> Frame {
 
 /// Cuts hints to what one frame holds.
 pub fn bounded(mut hints: Hints) -> Hints {
-    hints.phrases.retain(|phrase| !phrase.is_empty() && phrase.len() <= LONGEST_PHRASE);
-    hints.phrases.truncate(MOST_PHRASES);
     let mut room = super::wire::LARGEST - 1_024;
-    let fitting = hints.phrases.iter().take_while(|phrase| {
-        // Escapes make a byte up to six; quotes and a comma are three.
-        let length = serde_json::to_string(phrase).map_or(LONGEST_PHRASE * 6, |text| text.len()) + 1;
-        let fits = length <= room;
-        room = room.saturating_sub(length);
-        fits
-    });
-    let count = fitting.count();
-    hints.phrases.truncate(count);
+    for phrases in [&mut hints.phrases, &mut hints.also] {
+        phrases.retain(|phrase| !phrase.is_empty() && phrase.len() <= LONGEST_PHRASE);
+        phrases.truncate(MOST_PHRASES);
+        let fitting = phrases.iter().take_while(|phrase| {
+            // Escapes make a byte up to six; quotes and a comma are three.
+            let length = serde_json::to_string(phrase).map_or(LONGEST_PHRASE * 6, |text| text.len()) + 1;
+            let fits = length <= room;
+            room = room.saturating_sub(length);
+            fits
+        });
+        let count = fitting.count();
+        phrases.truncate(count);
+    }
     hints
 }
 
@@ -165,7 +167,7 @@ mod tests {
         assert_eq!(text(&Ask::Discard), r#"{"type":"discard"}"#);
         assert_eq!(text(&Ask::Pause), r#"{"type":"pause"}"#);
         assert_eq!(text(&Ask::GoOn), r#"{"type":"go_on"}"#);
-        let hints = Hints { phrases: vec!["yes".to_owned()], only: true, whole: false, near: false };
+        let hints = Hints { phrases: vec!["yes".to_owned()], only: true, ..Hints::default() };
         assert_eq!(
             text(&Ask::Hints(hints)),
             r#"{"type":"hints","phrases":["yes"],"only":true,"whole":false,"near":false}"#
@@ -180,17 +182,15 @@ mod tests {
 
     #[test]
     fn hints_are_cut_to_one_frame() {
-        let hints = Hints { phrases: vec!["\u{1}".repeat(200); 2_000], only: false, whole: false, near: false };
-        let cut = bounded(hints);
-        assert!(!cut.phrases.is_empty());
+        let hints = |phrases, also| Hints { phrases, also, ..Hints::default() };
+        let many = || vec!["\u{1}".repeat(200); 2_000];
+        assert_eq!(bounded(hints(many(), many())).also, [""; 0], "there is no room left");
+        let cut = bounded(hints(vec!["a".to_owned()], many()));
+        assert!(cut.phrases == ["a"] && !cut.also.is_empty());
         let Frame::Message(bytes) = frame(&Ask::Hints(cut)) else { panic!("no message") };
         assert!(bytes.len() < super::super::wire::LARGEST, "{} bytes", bytes.len());
-        let long = Hints {
-            phrases: vec!["a".repeat(201), String::new(), "b".to_owned()],
-            only: false,
-            whole: false,
-            near: false,
-        };
-        assert_eq!(bounded(long).phrases, ["b"]);
+        let long = || vec!["a".repeat(201), String::new(), "b".to_owned()];
+        let cut = bounded(hints(long(), long()));
+        assert_eq!((cut.phrases, cut.also), (vec!["b".to_owned()], vec!["b".to_owned()]));
     }
 }

@@ -352,7 +352,10 @@ impl<E: Engine> Served<E> {
 }
 
 fn check_hints(hints: &Hints) -> Result<(), String> {
-    if hints.phrases.len() > MOST_PHRASES || hints.phrases.iter().any(|phrase| phrase.len() > LONGEST_PHRASE) {
+    let too_much = |phrases: &Vec<String>| {
+        phrases.len() > MOST_PHRASES || phrases.iter().any(|phrase| phrase.len() > LONGEST_PHRASE)
+    };
+    if too_much(&hints.phrases) || too_much(&hints.also) {
         return Err(format!("hints may have {MOST_PHRASES} phrases of {LONGEST_PHRASE} bytes"));
     }
     Ok(())

@@ -139,7 +139,7 @@ async fn utterances_come_back_as_words_one_after_the_other() {
     assert_eq!(report(&mut link).await, Report::Partial("two pieces".to_owned()));
     order(&link, Order::Discard).await;
     assert_eq!(words_of(&mut link, 800).await, "800 samples", "what was discarded is not in it");
-    order(&link, Order::Hints(Hints { phrases: vec!["yes".to_owned()], only: true, whole: false, near: false })).await;
+    order(&link, Order::Hints(Hints { phrases: vec!["yes".to_owned()], only: true, ..Hints::default() })).await;
     assert_eq!(words_of(&mut link, 801).await, "801 samples yes");
 }
 

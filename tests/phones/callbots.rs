@@ -19,7 +19,7 @@ const FALLS_BACK: Duration = Duration::from_secs(2);
 const PROBE: usize = 8_000;
 
 /// What of the demo's engines is missing, if anything.
-fn missing(test: &str) -> bool {
+pub fn missing(test: &str) -> bool {
     let programs = ["relais-speech", "relais-whisper"].map(|name| binary().with_file_name(name));
     let folders = ["vosk-ko", "whisper-tiny.en", "whisper-base"].map(|name| project().join("models").join(name));
     let gone =
@@ -31,7 +31,7 @@ fn missing(test: &str) -> bool {
 }
 
 /// Waits until a worker of this name has become ready so many times.
-fn await_ready(appliance: &Appliance, engine: &str, times: usize) {
+pub fn await_ready(appliance: &Appliance, engine: &str, times: usize) {
     let what = format!("{engine} is ready for the {times}. time");
     eventually(Duration::from_secs(60), &what, || {
         (appliance.log().matches(&format!("speech recognition is ready: {engine}")).count() >= times).then_some(())
@@ -53,7 +53,7 @@ fn worker(appliance: &Appliance, model: &str) -> Pid {
 }
 
 /// Whether a prompt is heard from its beginning in what came since, and when.
-fn hears(call: &Call<'_>, since: Instant, language: &str, prompt: &str) -> Option<Duration> {
+pub fn hears(call: &Call<'_>, since: Instant, language: &str, prompt: &str) -> Option<Duration> {
     let packets = call.endpoint.received(since);
     let start = packets.iter().position(|packet| is_audible(&packet.payload))?;
     let heard = linear(packets.get(start..)?);

@@ -47,6 +47,7 @@ mod recordings;
 mod reload;
 mod replayed;
 mod secure;
+mod spoken;
 mod torture;
 mod transport;
 mod trunk;

@@ -168,7 +168,11 @@ fn a_trunk_registers_refreshes_and_watches_its_server() {
         server.ask(|provider| (provider.challenged, provider.taken, provider.refused, provider.watched));
     // Granted for 2 s, refreshed every second.
     assert!((5..=9).contains(&taken), "{taken} registrations in 6 s");
-    assert_eq!((challenged, refused), (taken, 0));
+    // Of the last one the answer to the challenge may still be on its way.
+    assert!(
+        refused == 0 && (challenged == taken || challenged == taken + 1),
+        "{challenged} challenges, {refused} refused"
+    );
     assert!((5..=9).contains(&watched), "{watched} OPTIONS in 6 s");
 }
 

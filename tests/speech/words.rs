@@ -61,7 +61,7 @@ const END: Duration = Duration::from_millis(700);
 /// Whole phrases and nothing else.
 pub fn korean_hints() -> Hints {
     let phrases = KOREAN.into_iter().chain(["네", "아니요"]).map(str::to_owned);
-    Hints { phrases: phrases.collect(), only: true, whole: false, near: false }
+    Hints { phrases: phrases.collect(), only: true, ..Hints::default() }
 }
 
 #[test]
@@ -72,8 +72,7 @@ fn a_korean_grammar_is_kept_to_and_ends_the_utterance_sooner() {
         (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
     };
     let centre = Centre::ready(engine);
-    let hints =
-        Hints { phrases: vec!["네".to_owned(), "아니요".to_owned()], only: true, whole: false, near: false };
+    let hints = Hints { phrases: vec!["네".to_owned(), "아니요".to_owned()], only: true, ..Hints::default() };
     let caller = centre.call("ko", hints).expect("a stream");
     let no = espeak("ko", "아니요").expect("it spoke before");
     for (pcm, said) in [(&yes, "네"), (&no, "아니요"), (&yes, "네")] {

@@ -6,9 +6,11 @@ use relais::callbot::text::is_hangul;
 pub const UNKNOWN: &str = "[unk]";
 /// How far what was heard may be from a phrase: the share of letters that differ, and so much more for each unit of
 /// likelihood (a natural logarithm) that it is behind the likeliest. Chosen by trial on phrases spoken by two voices of
-/// espeak-ng.
-const FAR: f64 = 0.3;
+/// espeak-ng, so that one in twenty of other sentences is taken for a phrase.
+const FAR: f64 = 0.37;
 const BEHIND: f64 = 0.03;
+/// What is heard by who knows other sentences too counts for so much more.
+const WIDELY: f64 = 2.0;
 
 #[derive(Debug, Default)]
 pub struct Grammar {
@@ -20,7 +22,11 @@ struct Phrase {
     text: String,
     /// In the model's words.
     words: String,
+    /// The model has every word as it is.
+    is_known: bool,
     letters: Vec<char>,
+    /// Phrases of one group mean the same.
+    group: usize,
 }
 
 impl Grammar {
@@ -28,12 +34,27 @@ impl Grammar {
     /// word that it does not know is cut into words that it knows.
     pub fn new(phrases: &[String], mut knows: impl FnMut(&str) -> bool) -> Grammar {
         let phrases = phrases.iter().map(|phrase| clean(phrase)).filter(|text| !text.is_empty());
-        let phrase = |text: String| {
+        let phrase = |(place, text): (usize, String)| {
             let words: Vec<String> = text.split(' ').map(|word| cut(word, &mut knows)).collect();
-            let words = words.join(" ");
-            Phrase { letters: letters(&text), words, text }
+            let is_known = text.split(' ').all(&mut knows);
+            Phrase { letters: letters(&text), words: words.join(" "), is_known, group: place, text }
         };
-        Grammar { phrases: phrases.map(phrase).collect() }
+        Grammar { phrases: phrases.enumerate().map(phrase).collect() }
+    }
+
+    /// Of the phrases so many in a row mean the same, then so many; those behind each something of its own.
+    pub fn in_groups(mut self, sizes: &[usize]) -> Grammar {
+        let groups = sizes.iter().enumerate().flat_map(|(group, size)| std::iter::repeat_n(group, *size));
+        self.phrases.iter_mut().zip(groups).for_each(|(phrase, group)| phrase.group = group);
+        self
+    }
+
+    /// Without the phrases that have words that were cut, where there are others: short pieces are heard in everything.
+    pub fn of_known_words(mut self) -> Grammar {
+        if self.phrases.iter().any(|phrase| phrase.is_known) {
+            self.phrases.retain(|phrase| phrase.is_known);
+        }
+        self
     }
 
     /// For Vosk, with the way out for other words.
@@ -43,24 +64,56 @@ impl Grammar {
 
     /// The phrase that was heard, word for word.
     pub fn whole(&self, heard: &str) -> Option<&str> {
-        self.phrases.iter().find(|phrase| phrase.words == heard).map(|phrase| phrase.text.as_str())
+        self.phrase(heard).map(|phrase| phrase.text.as_str())
     }
 
-    /// The phrase nearest to what may have been heard, with the likelihoods of that, likeliest first; and how near, up
-    /// to 1.
-    pub fn nearest(&self, heard: &[(String, f32)]) -> Option<(&str, f32)> {
+    fn phrase(&self, heard: &str) -> Option<&Phrase> {
+        self.phrases.iter().find(|phrase| phrase.words == heard)
+    }
+
+    /// What was said word for word, where it was one of the phrases, and how likely it is that this was meant: phrases of one
+    /// group count together.
+    pub fn likeliest(&self, heard: &[(String, f32)]) -> Option<(&str, f32)> {
         let (_, likeliest) = heard.first()?;
-        let heard: Vec<(Vec<char>, f64)> = heard
-            .iter()
-            .map(|(text, likelihood)| (letters(text), f64::from(likeliest - likelihood) * BEHIND))
-            .collect();
-        let distance = |phrase: &Phrase| {
-            let distances = heard.iter().map(|(letters, behind)| differing(letters, &phrase.letters) + behind);
-            distances.fold(f64::INFINITY, f64::min)
+        let shares: Vec<(Option<&Phrase>, f32)> =
+            heard.iter().map(|(text, likelihood)| (self.phrase(text), (likelihood - likeliest).exp())).collect();
+        let all: f32 = shares.iter().map(|(_, share)| share).sum();
+        let meant = |group: usize| {
+            let alike = shares.iter().filter(|(phrase, _)| phrase.is_some_and(|phrase| phrase.group == group));
+            alike.map(|(_, share)| share).sum::<f32>() / all
         };
-        let distances = self.phrases.iter().map(|phrase| (distance(phrase), phrase.text.as_str()));
+        // The first of equals, which is the likeliest text.
+        let phrases = shares.iter().filter_map(|(phrase, _)| phrase.map(|phrase| (phrase, meant(phrase.group)))).rev();
+        let (phrase, likelihood) = phrases.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+        Some((&phrase.text, likelihood))
+    }
+
+    /// The phrase nearest to what may have been heard by who knows only the phrases, and by who knows other sentences too;
+    /// and how near, up to 1. Each has likelihoods, the likeliest first.
+    pub fn nearest(&self, narrowly: &[(String, f32)], widely: &[(String, f32)]) -> Option<(&str, f32)> {
+        let (narrowly, widely) = (Letters::of(narrowly)?, Letters::of(widely)?);
+        let distance =
+            |letters: &[char]| (narrowly.distance(letters) + WIDELY * widely.distance(letters)) / (1.0 + WIDELY);
+        let distances = self.phrases.iter().map(|phrase| (distance(&phrase.letters), phrase.text.as_str()));
         let (distance, text) = distances.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
         (distance <= FAR).then_some((text, 1.0 - distance as f32))
+    }
+}
+
+/// What may have been heard: letters, and how far they are for being less likely than others.
+struct Letters(Vec<(Vec<char>, f64)>);
+
+impl Letters {
+    fn of(heard: &[(String, f32)]) -> Option<Letters> {
+        let (_, likeliest) = heard.first()?;
+        let behind = |likelihood: f32| f64::from(likeliest - likelihood) * BEHIND;
+        Some(Letters(heard.iter().map(|(text, likelihood)| (letters(text), behind(*likelihood))).collect()))
+    }
+
+    /// How far some letters are from these, at most 1.
+    fn distance(&self, letters: &[char]) -> f64 {
+        let distances = self.0.iter().map(|(heard, behind)| differing(heard, letters) + behind);
+        distances.fold(1.0, f64::min)
     }
 }
 
@@ -118,14 +171,14 @@ fn parts(c: char) -> impl Iterator<Item = char> {
 /// The share of letters that differ, of the longer one.
 fn differing(one: &[char], other: &[char]) -> f64 {
     let longer = one.len().max(other.len()).max(1);
-    let distance = strsim::generic_levenshtein(&Letters(one), &Letters(other));
+    let distance = strsim::generic_levenshtein(&Walk(one), &Walk(other));
     distance as f64 / longer as f64
 }
 
 /// What strsim can walk over.
-struct Letters<'l>(&'l [char]);
+struct Walk<'l>(&'l [char]);
 
-impl<'l> IntoIterator for &Letters<'l> {
+impl<'l> IntoIterator for &Walk<'l> {
     type Item = char;
     type IntoIter = std::iter::Copied<std::slice::Iter<'l, char>>;
 
@@ -159,6 +212,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_likely_in_several_ways_that_mean_the_same_is_likely() {
+        let all = ["네", "맞아", "아니요", "아뇨"];
+        let grammar = grammar(&all, &all).in_groups(&[2, 2]);
+        let heard = |texts: &[(&str, f32)]| texts.iter().map(|(text, l)| ((*text).to_owned(), *l)).collect::<Vec<_>>();
+        let alike = |heard: &[(String, f32)]| {
+            grammar.likeliest(heard).map(|(text, likelihood)| (text.to_owned(), (likelihood * 100.0).round() as u32))
+        };
+        let third = -(2.0_f32.ln());
+        assert_eq!(alike(&heard(&[("아뇨", 0.0), ("아니요", third), ("네", third)])), Some(("아뇨".to_owned(), 75)));
+        assert_eq!(
+            alike(&heard(&[("네", 9.0), ("아뇨", 8.9), ("아니요", 8.9)])).map(|(text, _)| text),
+            Some("아뇨".to_owned())
+        );
+        assert_eq!(
+            alike(&heard(&[("네", 50.0), ("네 네", 50.0)])),
+            Some(("네".to_owned(), 50)),
+            "what else it was counts"
+        );
+        assert_eq!(alike(&heard(&[("네 네", 50.0)])), None);
+        assert_eq!(alike(&[]), None);
+    }
+
+    #[test]
+    fn where_others_are_known_no_phrase_is_cut() {
+        let known = ["네", "맞습", "니다"];
+        assert_eq!(grammar(&["네", "맞습니다"], &known).of_known_words().lines(), ["네", "[unk]"]);
+        assert_eq!(grammar(&["맞습니다"], &known).of_known_words().lines(), ["맞습 니다", "[unk]"]);
+        assert_eq!(grammar(&["네", "예"], &[]).in_groups(&[usize::MAX, 9]).phrases.len(), 2, "as many as there are");
+    }
+
+    #[test]
     fn words_of_other_scripts_are_not_cut() {
         assert_eq!(grammar(&["unknowable"], &["un", "know", "able"]).lines(), ["unknowable", "[unk]"]);
     }
@@ -167,13 +251,28 @@ mod tests {
     fn the_nearest_phrase_is_found_by_its_letters_and_likelihood() {
         let grammar = grammar(&["예약을 변경하고 싶어요", "예약 취소", "영업 시간"], &[]);
         let heard = |texts: &[(&str, f32)]| texts.iter().map(|(text, l)| ((*text).to_owned(), *l)).collect::<Vec<_>>();
-        let found = |texts| grammar.nearest(&heard(texts)).map(|(text, _)| text);
+        let found = |texts| grammar.nearest(&heard(texts), &heard(texts)).map(|(text, _)| text);
         assert_eq!(found(&[("예약 요 변경 하고 고 싶어요", 160.0)]), Some("예약을 변경하고 싶어요"));
         assert_eq!(found(&[("방문 취소 새 주소", 160.0), ("예약 취소", 157.0)]), Some("예약 취소"));
         assert_eq!(found(&[("방문 취소 새 주소", 160.0), ("예약 취소", 140.0)]), None, "too unlikely");
         assert_eq!(found(&[("바나나 사과 포도", 100.0)]), None);
         assert_eq!(found(&[]), None);
-        assert_eq!(grammar.nearest(&heard(&[("영업 시간", 9.0)])), Some(("영업 시간", 1.0)));
+        let hours = heard(&[("영업 시간", 9.0)]);
+        assert_eq!(grammar.nearest(&hours, &hours), Some(("영업 시간", 1.0)));
+    }
+
+    #[test]
+    fn a_phrase_that_only_who_knows_nothing_else_has_heard_is_none() {
+        let grammar = grammar(&["주문 취소해 주세요", "영업 시간"], &[]);
+        let heard = |text: &str| vec![(text.to_owned(), 100.0)];
+        let cancel = heard("주문 취소해 주세요");
+        assert_eq!(grammar.nearest(&cancel, &heard("호수 물이 따뜻해요")), None);
+        assert!(grammar.nearest(&cancel, &heard("주문 취소 주세요")).is_some());
+        // Where they differ, the one who knows more is believed.
+        assert_eq!(
+            grammar.nearest(&heard("주문 취소 시간"), &heard("영업 시간")).map(|(text, _)| text),
+            Some("영업 시간")
+        );
     }
 
     #[test]

@@ -2,24 +2,25 @@
 //! speaks.
 
 mod beside;
+mod decoder;
 mod grammar;
+mod listener;
 mod said;
 mod wide;
 
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use clap::Parser;
 use relais::heard::Hints;
 use relais::speech::serve::{self, Arguments, Engine, Session, Words};
-use vosk::{CompleteResult, DecodingState, LogLevel, Model, Recognizer};
+use vosk::{CompleteResult, LogLevel, Model, Recognizer};
 
 use beside::{Beside, Phrase};
+use decoder::{Decoder, PIECES};
 use grammar::Grammar;
 use said::Said;
 
-/// Partial words are asked for every so many pieces: they cost as much as the decoding of a few frames.
-const PIECES: u32 = 5;
 /// What a new recogniser hears before its first caller, in ms: it builds the beginning of its graph at the first sound, which
 /// takes a large model most of a second.
 const WARMING_MS: u32 = 600;
@@ -29,33 +30,33 @@ struct Vosk {
     name: String,
 }
 
-/// Looking a word up is a change of it, to the crate.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Model>>);
+struct Shared(Arc<RwLock<Model>>);
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Model> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Model> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The phrases in words of the model. Looking a word up is a change of the model, to the crate.
+    fn grammar(&self, phrases: &[String]) -> Grammar {
+        let mut model = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Grammar::new(phrases, |word| model.find_word(word).is_some())
     }
 }
 
 struct Stream {
     model: Shared,
     rate: u32,
-    recognizer: Recognizer,
-    /// What the recogniser is kept to, where it is.
-    grammar: Option<Grammar>,
-    /// Samples since the recogniser was made: its clock.
-    samples: u64,
-    said: Said,
-    partial: String,
-    pieces: u32,
+    decoder: Decoder,
     beside: Option<Beside>,
     hints: Hints,
-    /// The recogniser has heard nothing yet.
-    cold: bool,
     /// Taken when the next utterance begins: a recogniser cannot change its grammar.
     next_hints: Option<Hints>,
+    /// Audio of the utterance has come.
+    touched: bool,
+    partial: String,
+    pieces: u32,
 }
 
 impl Engine for Vosk {
@@ -64,29 +65,25 @@ impl Engine for Vosk {
     }
 
     fn open(&self, _language: &str, sample_rate_hz: u32, hints: &Hints) -> Result<Box<dyn Session>, String> {
-        let mut model = self.model.lock();
-        let grammar = only(&mut model, hints);
         Ok(Box::new(Stream {
             model: self.model.clone(),
             rate: sample_rate_hz,
-            recognizer: recognizer(&model, sample_rate_hz, grammar.as_ref())?,
-            grammar,
-            beside: Beside::new(&mut model, sample_rate_hz, hints)?,
+            decoder: decoder(&self.model, sample_rate_hz, hints)?,
+            beside: Beside::new(&self.model, sample_rate_hz, hints)?,
             hints: hints.clone(),
-            cold: true,
-            samples: 0,
-            said: Said::default(),
+            next_hints: None,
+            touched: false,
             partial: String::new(),
             pieces: 0,
-            next_hints: None,
         }))
     }
 }
 
-/// The phrases, where nothing else is listened for.
-fn only(model: &mut Model, hints: &Hints) -> Option<Grammar> {
+/// Of the phrases, where nothing else is listened for.
+fn decoder(model: &Shared, rate: u32, hints: &Hints) -> Result<Decoder, String> {
     let wanted = hints.only && !hints.phrases.is_empty();
-    wanted.then(|| Grammar::new(&hints.phrases, |word| model.find_word(word).is_some()))
+    let grammar = wanted.then(|| model.grammar(&hints.phrases));
+    Decoder::new(&model.read(), rate, grammar)
 }
 
 /// A recogniser of free speech, or of a grammar's phrases and nothing else.
@@ -122,26 +119,26 @@ impl Stream {
     fn between_utterances(&mut self) -> Result<(), String> {
         if let Some(hints) = self.next_hints.take().filter(|hints| *hints != self.hints) {
             // Making one takes its time: free speech needs no other than free speech.
-            let mut model = self.model.lock();
             if hints.only || self.hints.only {
-                self.grammar = only(&mut model, &hints);
-                self.recognizer = recognizer(&model, self.rate, self.grammar.as_ref())?;
-                self.samples = 0;
-                self.cold = true;
+                self.decoder = decoder(&self.model, self.rate, &hints)?;
             }
-            self.beside = Beside::new(&mut model, self.rate, &hints)?;
-            drop(model);
+            self.beside = Beside::new(&self.model, self.rate, &hints)?;
             self.hints = hints;
         }
-        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
-        self.partial.clear();
-        self.pieces = 0;
+        self.begin_anew();
         Ok(())
     }
 
-    /// A phrase that is all that is listened for, as it was hinted.
-    fn as_hinted(&self, text: String) -> String {
-        self.grammar.as_ref().and_then(|grammar| grammar.whole(&text)).map(str::to_owned).unwrap_or(text)
+    fn begin_anew(&mut self) {
+        self.touched = false;
+        self.partial.clear();
+        self.pieces = 0;
+    }
+
+    /// The words so far, when they are others than the last time.
+    fn news(&mut self, text: String) -> Option<String> {
+        let is_new = !text.is_empty() && text != self.partial;
+        is_new.then(|| self.partial.clone_from(&text)).map(|()| text)
     }
 }
 
@@ -154,37 +151,30 @@ fn with(words: Words, phrase: Phrase) -> Words {
 
 impl Session for Stream {
     fn audio(&mut self, pcm: &[i16]) -> Result<Option<String>, String> {
-        if self.said.is_untouched() && self.next_hints.is_some() {
+        if !self.touched && self.next_hints.is_some() {
             self.between_utterances()?;
         }
-        self.said.touch();
-        self.samples += pcm.len() as u64;
-        if let Some(beside) = &mut self.beside {
-            beside.audio(pcm);
-        }
-        let state = self.recognizer.accept_waveform(pcm).map_err(|error| error.to_string())?;
+        self.touched = true;
+        self.decoder.audio(pcm)?;
+        let Some(beside) = &mut self.beside else {
+            let text = self.decoder.so_far();
+            return Ok(self.news(text));
+        };
+        beside.audio(pcm);
         self.pieces += 1;
-        match state {
-            DecodingState::Failed => return Err("Vosk cannot decode this audio".to_owned()),
-            DecodingState::Finalized => add(&mut self.said, self.recognizer.result()),
-            DecodingState::Running if !self.pieces.is_multiple_of(PIECES) => return Ok(None),
-            DecodingState::Running => {}
-        }
-        self.pause()
-    }
-
-    /// The words so far, when they are others than the last time.
-    fn pause(&mut self) -> Result<Option<String>, String> {
-        let phrase = self.beside.as_mut().and_then(Beside::partial);
-        let text = phrase.unwrap_or_else(|| {
-            let text = self.said.so_far(self.recognizer.partial_result().partial);
-            self.as_hinted(text)
-        });
-        if text.is_empty() || text == self.partial {
+        if !self.pieces.is_multiple_of(PIECES) {
             return Ok(None);
         }
-        self.partial.clone_from(&text);
-        Ok(Some(text))
+        let text = beside.partial().unwrap_or_else(|| self.decoder.so_far());
+        Ok(self.news(text))
+    }
+
+    fn pause(&mut self) -> Result<Option<String>, String> {
+        let text = match self.beside.as_mut().and_then(Beside::partial) {
+            Some(phrase) => phrase,
+            None => self.decoder.caught_up()?,
+        };
+        Ok(self.news(text))
     }
 
     fn go_on(&mut self) {}
@@ -193,16 +183,11 @@ impl Session for Stream {
         let words = match self.beside.as_mut().and_then(Beside::finish) {
             // What free speech comes to in the end is not waited for: how it stands will do.
             Some(phrase) if phrase.is_all => {
-                let text = self.said.so_far(self.recognizer.partial_result().partial);
-                self.recognizer.reset();
+                let text = self.decoder.so_far();
+                self.decoder.forget();
                 with(Words { text, ..Words::default() }, phrase)
             }
-            phrase => {
-                add(&mut self.said, self.recognizer.final_result());
-                let mut words = std::mem::take(&mut self.said).finish();
-                words.text = self.as_hinted(words.text);
-                phrase.into_iter().fold(words, with)
-            }
+            phrase => phrase.into_iter().fold(self.decoder.finish()?, with),
         };
         self.between_utterances()?;
         Ok(words)
@@ -212,25 +197,20 @@ impl Session for Stream {
         if let Some(beside) = &mut self.beside {
             beside.discard();
         }
-        self.recognizer.reset();
-        self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
-        self.partial.clear();
+        self.decoder.forget();
+        self.begin_anew();
     }
 
     fn hint(&mut self, hints: &Hints) -> Result<(), String> {
         self.next_hints = Some(hints.clone());
         // While the question is asked, rather than when the answer begins.
-        if self.said.is_untouched() { self.between_utterances() } else { Ok(()) }
+        if self.touched { Ok(()) } else { self.between_utterances() }
     }
 
     fn get_ready(&mut self) -> Result<(), String> {
-        if !self.said.is_untouched() {
-            return Ok(());
-        }
-        self.beside.iter_mut().for_each(Beside::get_ready);
-        if std::mem::take(&mut self.cold) {
-            self.samples += warm(&mut self.recognizer, self.rate);
-            self.said = Said::starting_at(self.samples as f32 / self.rate as f32);
+        if !self.touched {
+            self.beside.iter_mut().for_each(Beside::get_ready);
+            self.decoder.get_ready()?;
         }
         Ok(())
     }
@@ -249,6 +229,6 @@ fn main() -> ExitCode {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
         let model = Model::new(text).ok_or_else(|| format!("{text} holds no Vosk model"))?;
-        Ok(Vosk { model: Shared(Arc::new(Mutex::new(model))), name })
+        Ok(Vosk { model: Shared(Arc::new(RwLock::new(model))), name })
     })
 }

@@ -8,22 +8,12 @@ use crate::grammar::UNKNOWN;
 pub struct Said {
     /// By the recogniser's clock, in seconds.
     starts: f32,
-    touched: bool,
     words: Vec<Word>,
 }
 
 impl Said {
     pub fn starting_at(starts: f32) -> Said {
         Said { starts, ..Said::default() }
-    }
-
-    /// Whether no audio of the utterance has come.
-    pub fn is_untouched(&self) -> bool {
-        !self.touched
-    }
-
-    pub fn touch(&mut self) {
-        self.touched = true;
     }
 
     /// Words with their confidences, starts and ends in seconds.

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Known, NONE, unknown};
+use crate::callbot::bot::ListenFor;
 use crate::callbot::matching::Example;
 use crate::callbot::text::{LONGEST, plain};
 use crate::config::files::{self, Drafts};
@@ -21,6 +22,9 @@ const MOST_EXAMPLES: usize = 6_000;
 const MOST_SHORT: usize = 300;
 /// What may be listened for, in characters.
 const LONGEST_SHORT: usize = 40;
+/// By so many other examples, of so many characters, is told what is none of these.
+const MOST_OTHERS: usize = 800;
+const LONGEST_OTHER: usize = 20;
 
 /// Fewer of them teach little.
 const FEW: usize = 8;
@@ -29,7 +33,7 @@ const FEW: usize = 8;
 #[derive(Default)]
 pub(super) struct Learnt {
     pub examples: BTreeMap<Language, Vec<Example>>,
-    pub listen_for: BTreeMap<Language, Vec<String>>,
+    pub listen_for: BTreeMap<Language, ListenFor>,
     pub anger: BTreeMap<Language, Vec<String>>,
     pub sources: Vec<Source>,
 }
@@ -50,7 +54,26 @@ pub(super) fn read_all(
         found.extend(own.into_sorted());
         learnt.sources.push(source);
     }
+    for (language, listen_for) in &mut learnt.listen_for {
+        let examples = learnt.examples.get(language).map(Vec::as_slice).unwrap_or_default();
+        listen_for.also = others(examples, &listen_for.phrases);
+    }
     learnt
+}
+
+/// Short examples that are not listened for, evenly from all of them.
+fn others(examples: &[Example], phrases: &[String]) -> Vec<String> {
+    if phrases.is_empty() {
+        return Vec::new();
+    }
+    let phrases: BTreeSet<&str> = phrases.iter().map(String::as_str).collect();
+    let short = |text: &String| text.chars().count() <= LONGEST_OTHER && !phrases.contains(text.as_str());
+    let all: Vec<String> = examples.iter().map(|(text, _)| plain(text)).filter(short).collect();
+    let count = all.len();
+    // Each keeps its place in the row of all, of which MOST_OTHERS remain.
+    let kept =
+        all.into_iter().enumerate().filter(|(place, _)| place * MOST_OTHERS % count.max(MOST_OTHERS) < MOST_OTHERS);
+    kept.map(|(_, text)| text).collect()
 }
 
 fn read(mut table: Table<'_>, known: &Known<'_>, learnt: &mut Learnt, findings: &mut Findings<'_>) {
@@ -81,7 +104,7 @@ fn read(mut table: Table<'_>, known: &Known<'_>, learnt: &mut Learnt, findings: 
     table.finish(findings);
     if spoken {
         learnt.examples.entry(language.clone()).or_default().extend(own.examples);
-        learnt.listen_for.entry(language.clone()).or_default().extend(own.listen_for);
+        learnt.listen_for.entry(language.clone()).or_default().phrases.extend(own.listen_for);
         learnt.anger.entry(language).or_default().extend(anger.unwrap_or_default());
     }
 }

@@ -152,7 +152,9 @@ fn what_is_listened_for_is_an_example_too() {
     let loaded = loaded(BOT, &format!("{EXAMPLES}{own}")).expect("no error");
     let bot = &loaded.bots[0].bot;
     let english = crate::ids::Language::from("en");
-    assert_eq!(bot.listen_for[&english], ["agent", "my order", "where is my parcel"]);
+    let listen_for = &bot.listen_for[&english];
+    assert_eq!(listen_for.phrases, ["agent", "my order", "where is my parcel"]);
+    assert_eq!(listen_for.also, ["a person", "hi", "where is my order"]);
     let examples: Vec<&str> = bot.examples[&english].iter().map(|(text, _)| text.as_str()).collect();
     assert!(examples.contains(&"My order?") && examples.contains(&"Agent"), "{examples:?}");
     assert_eq!(bot.without_examples().listen_for, bot.listen_for);
