@@ -17,11 +17,16 @@ const SILENCE: Duration = Duration::from_millis(500);
 const QUIET: u16 = 300;
 const SECOND: usize = 8_000;
 
-/// Waits until one of these prompts begins, and until the bot is silent again; which it was.
-fn is_asked<'p>(call: &Call<'_>, since: Instant, prompts: &[&'p str]) -> &'p str {
-    let heard = eventually(PATIENCE, &format!("{} hears one of {prompts:?}", call.from), || {
+/// Waits until one of these prompts begins; which it was.
+fn is_told<'p>(call: &Call<'_>, since: Instant, prompts: &[&'p str]) -> &'p str {
+    eventually(PATIENCE, &format!("{} hears one of {prompts:?}", call.from), || {
         prompts.iter().find(|prompt| hears(call, since, "ko", prompt).is_some()).copied()
-    });
+    })
+}
+
+/// The same, and until the bot is silent again.
+fn is_asked<'p>(call: &Call<'_>, since: Instant, prompts: &[&'p str]) -> &'p str {
+    let heard = is_told(call, since, prompts);
     eventually(PATIENCE, &format!("silence after {heard}"), || {
         let lately = linear(&call.endpoint.received(Instant::now() - SILENCE));
         lately.iter().all(|sample| sample.unsigned_abs() < QUIET).then_some(())
@@ -73,7 +78,7 @@ fn a_korean_conversation_goes_by_voice_and_keys_from_the_greeting_to_a_person() 
     is_asked(&call, typed, &["bot-heard-order-number"]);
     let confirmed = says(&call, yes);
     // Nobody looks orders up here: a person goes on.
-    is_asked(&call, confirmed, &["bot-looking", "bot-order-unknown"]);
+    is_told(&call, confirmed, &["bot-looking", "bot-order-unknown"]);
     eventually(PATIENCE, "the caller waits for a person", || {
         let call = appliance.call_from("33155691")?;
         (call["state"].as_str() == Some("queued")).then_some(())
