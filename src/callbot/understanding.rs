@@ -25,6 +25,14 @@ pub trait Understand {
 
     /// Whether it is an example, word for word.
     fn knows(&self, language: &Language, text: &str) -> bool;
+
+    /// Which of the `others` it was more likely, where `text` by itself means nothing: the first that is an example.
+    fn likelier(&self, bot: &Bot, language: &Language, text: &str, others: &[String]) -> Option<String> {
+        let other = others.iter().find(|other| self.knows(language, other))?;
+        let says_something =
+            self.knows(language, text) || self.guess(bot, language, text).is_some_and(|guess| guess.accepted);
+        (!says_something).then(|| other.clone())
+    }
 }
 
 /// Keeps what was learnt, so that the next process need not learn it again. Whoever implements it may lose or refuse
@@ -140,6 +148,9 @@ pub struct Understood {
     pub language: Language,
     pub guess: Option<Guess>,
     pub known: bool,
+    /// What was heard instead, more likely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelier: Option<String>,
 }
 
 impl Understood {
@@ -158,7 +169,8 @@ impl Understood {
     ) -> Understood {
         let language = language_of(text, &bot.languages, current).unwrap_or_else(|| current.clone());
         let guess = mind.guess_heard(bot, &language, text, others);
-        Understood { guess, known: mind.knows(&language, text), language }
+        let likelier = mind.likelier(bot, &language, text, others);
+        Understood { guess, known: mind.knows(&language, text), likelier, language }
     }
 }
 
@@ -170,6 +182,10 @@ impl Understand for Option<Understood> {
 
     fn knows(&self, language: &Language, _: &str) -> bool {
         self.as_ref().is_some_and(|understood| understood.language == *language && understood.known)
+    }
+
+    fn likelier(&self, _: &Bot, language: &Language, _: &str, _: &[String]) -> Option<String> {
+        self.as_ref().filter(|understood| understood.language == *language)?.likelier.clone()
     }
 }
 

@@ -203,7 +203,7 @@ fn understood(spoken: &Language, rng: &mut ChaCha12Rng) -> Option<Understood> {
         second: (below(rng, 2) == 0).then(|| (below(rng, INTENTS) as usize, 0.1)),
         accepted: below(rng, 4) > 0,
     });
-    Some(Understood { language, guess, known: below(rng, 5) == 0 })
+    Some(Understood { language, guess, known: below(rng, 5) == 0, likelier: None })
 }
 
 /// Words dropped, doubled or turned round.

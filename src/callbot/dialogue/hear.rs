@@ -31,6 +31,7 @@ impl Dialogue {
         let answer = self.heard_otherwise(mind, &text, &utterance.alternatives);
         let is_answer = answer.is_some();
         let text = answer.unwrap_or(text);
+        let likelier = mind.understanding.likelier(mind.bot, &self.language, &text, &utterance.alternatives);
         if plain(&text).is_empty() {
             return self.noise(mind, now);
         }
@@ -42,7 +43,8 @@ impl Dialogue {
         self.keep(Turn::Caller {
             at_ms: self.at_ms(now),
             by: By::Speech,
-            text: self.shown(mind, &text),
+            // For who reads it; what it is taken for goes by all that may have been said.
+            text: self.shown(mind, likelier.as_deref().filter(|_| self.expect == Expect::Wish).unwrap_or(&text)),
             confidence: utterance.confidence,
             intent: None,
         });

@@ -77,6 +77,25 @@ fn speech_stops_what_is_being_said_and_the_recogniser_owes_a_text() {
 }
 
 #[test]
+fn who_reads_a_conversation_reads_the_example_that_was_heard_and_no_words_that_mean_nothing() {
+    let transcript = |text: &str, other: &str| {
+        let (mut bench, _) = Bench::new(true);
+        let alternatives = vec![other.to_owned()];
+        bench.give(Event::Heard(Utterance { text: text.to_owned(), alternatives, ..Utterance::default() }));
+        let dialogue = bench.dialogue.unwrap();
+        let texts = dialogue.transcript.iter().filter_map(|turn| match turn {
+            Turn::Caller { text, .. } => Some(text.clone()),
+            Turn::Bot { .. } => None,
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let example = small_bot().examples[&Language::from("en")][0].0.clone();
+    assert_eq!(transcript("zebra umbrella", &example), [example.as_str()]);
+    assert_eq!(transcript("zebra umbrella", "no example at all"), ["zebra umbrella"]);
+    assert_eq!(transcript("when are you open", &example), ["when are you open"], "it says something by itself");
+}
+
+#[test]
 fn a_wish_is_expected_where_one_may_be_said_and_yes_or_no_where_that_is_asked() {
     let expected = |actions: Vec<Action>| -> Vec<Expect> {
         let expect = |action| if let Action::Listen { expect, .. } = action { Some(expect) } else { None };
