@@ -12,8 +12,8 @@ use super::{eventually, support};
 
 /// Longer than the bot takes for anything.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// The bot has said what it had to.
-const SILENCE: Duration = Duration::from_millis(500);
+/// Longer than between the parts of what the bot says: it has said all.
+const SILENCE: Duration = Duration::from_millis(1_000);
 const QUIET: u16 = 300;
 const SECOND: usize = 8_000;
 

@@ -11,6 +11,8 @@ const FAR: f64 = 0.37;
 const BEHIND: f64 = 0.03;
 /// What is heard by who knows other sentences too counts for so much more.
 const WIDELY: f64 = 2.0;
+/// A phrase that differs so little from one that the model cannot hear is heard for it.
+const TOO_LIKE: f64 = 0.35;
 
 #[derive(Debug, Default)]
 pub struct Grammar {
@@ -25,8 +27,18 @@ struct Phrase {
     /// The model has every word as it is.
     is_known: bool,
     letters: Vec<char>,
-    /// Phrases of one group mean the same.
-    group: usize,
+    /// Phrases of one group mean the same; one of none means something of its own.
+    group: Option<usize>,
+}
+
+impl Phrase {
+    fn means_the_same_as(&self, other: &Phrase) -> bool {
+        self.words == other.words || (self.group.is_some() && self.group == other.group)
+    }
+
+    fn means_other_than(&self, other: &Phrase) -> bool {
+        self.group.is_some() && other.group.is_some() && self.group != other.group
+    }
 }
 
 impl Grammar {
@@ -34,27 +46,35 @@ impl Grammar {
     /// word that it does not know is cut into words that it knows.
     pub fn new(phrases: &[String], mut knows: impl FnMut(&str) -> bool) -> Grammar {
         let phrases = phrases.iter().map(|phrase| clean(phrase)).filter(|text| !text.is_empty());
-        let phrase = |(place, text): (usize, String)| {
+        let phrase = |text: String| {
             let words: Vec<String> = text.split(' ').map(|word| cut(word, &mut knows)).collect();
             let is_known = text.split(' ').all(&mut knows);
-            Phrase { letters: letters(&text), words: words.join(" "), is_known, group: place, text }
+            Phrase { letters: letters(&text), words: words.join(" "), is_known, group: None, text }
         };
-        Grammar { phrases: phrases.enumerate().map(phrase).collect() }
+        Grammar { phrases: phrases.map(phrase).collect() }
     }
 
     /// Of the phrases so many in a row mean the same, then so many; those behind each something of its own.
     pub fn in_groups(mut self, sizes: &[usize]) -> Grammar {
         let groups = sizes.iter().enumerate().flat_map(|(group, size)| std::iter::repeat_n(group, *size));
-        self.phrases.iter_mut().zip(groups).for_each(|(phrase, group)| phrase.group = group);
+        self.phrases.iter_mut().zip(groups).for_each(|(phrase, group)| phrase.group = Some(group));
         self
     }
 
-    /// Without the phrases that have words that were cut, where there are others: short pieces are heard in everything.
-    pub fn of_known_words(mut self) -> Grammar {
-        if self.phrases.iter().any(|phrase| phrase.is_known) {
-            self.phrases.retain(|phrase| phrase.is_known);
+    /// Without the phrases that have words that were cut, where there are others: short pieces are heard in everything. And
+    /// without what would be heard instead of these and means something else.
+    pub fn of_known_words(self) -> Grammar {
+        let (mut known, cut): (Vec<Phrase>, Vec<Phrase>) = self.phrases.into_iter().partition(|phrase| phrase.is_known);
+        if known.is_empty() {
+            return Grammar { phrases: cut };
         }
-        self
+        known.retain(|phrase| {
+            let misleads = |other: &Phrase| {
+                phrase.means_other_than(other) && differing(&phrase.letters, &other.letters) <= TOO_LIKE
+            };
+            !cut.iter().any(misleads)
+        });
+        Grammar { phrases: known }
     }
 
     /// For Vosk, with the way out for other words.
@@ -78,12 +98,12 @@ impl Grammar {
         let shares: Vec<(Option<&Phrase>, f32)> =
             heard.iter().map(|(text, likelihood)| (self.phrase(text), (likelihood - likeliest).exp())).collect();
         let all: f32 = shares.iter().map(|(_, share)| share).sum();
-        let meant = |group: usize| {
-            let alike = shares.iter().filter(|(phrase, _)| phrase.is_some_and(|phrase| phrase.group == group));
+        let meant = |phrase: &Phrase| {
+            let alike = shares.iter().filter(|(other, _)| other.is_some_and(|other| phrase.means_the_same_as(other)));
             alike.map(|(_, share)| share).sum::<f32>() / all
         };
         // The first of equals, which is the likeliest text.
-        let phrases = shares.iter().filter_map(|(phrase, _)| phrase.map(|phrase| (phrase, meant(phrase.group)))).rev();
+        let phrases = shares.iter().filter_map(|(phrase, _)| phrase.map(|phrase| (phrase, meant(phrase)))).rev();
         let (phrase, likelihood) = phrases.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
         Some((&phrase.text, likelihood))
     }
@@ -240,6 +260,12 @@ mod tests {
         assert_eq!(grammar(&["네", "맞습니다"], &known).of_known_words().lines(), ["네", "[unk]"]);
         assert_eq!(grammar(&["맞습니다"], &known).of_known_words().lines(), ["맞습 니다", "[unk]"]);
         assert_eq!(grammar(&["네", "예"], &[]).in_groups(&[usize::MAX, 9]).phrases.len(), 2, "as many as there are");
+        // "That is right" must not be taken for "that will do".
+        let both = ["맞습니다", "네", "됐습니다", "아니요"];
+        let of_known =
+            |groups: &[usize]| grammar(&both, &["네", "됐습니다", "아니요"]).in_groups(groups).of_known_words();
+        assert_eq!(of_known(&[2, 2]).lines(), ["네", "아니요", "[unk]"]);
+        assert_eq!(of_known(&[]).lines(), ["네", "됐습니다", "아니요", "[unk]"]);
     }
 
     #[test]
