@@ -60,7 +60,7 @@ struct Arguments {
     lines: Vec<Line>,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Print every sentence that was not understood
+    /// Print every sentence that was not understood, or answered after more than 0.7 s
     #[arg(long)]
     misses: bool,
     /// Given by cargo
