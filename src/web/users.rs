@@ -242,10 +242,10 @@ impl Users {
     /// the disk.
     pub fn set_second_factor(&self, id: &str) -> Result<String, UserError> {
         let secret = new_secret()?;
-        let address = address(&secret, id)?;
-        self.change_one(id, |user| {
+        let address = self.change_one(id, |user| {
+            let address = address(&secret, id)?;
             user.totp = Some(secret);
-            Ok(())
+            Ok(address)
         })?;
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         Ok(address)
@@ -259,7 +259,11 @@ impl Users {
         })
     }
 
-    fn change_one(&self, id: &str, change: impl FnOnce(&mut Stored) -> Result<(), UserError>) -> Result<(), UserError> {
+    fn change_one<T>(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Stored) -> Result<T, UserError>,
+    ) -> Result<T, UserError> {
         let missing = || match self.configured.load().iter().any(|user| user.id == id) {
             true => UserError::Configured(id.to_owned()),
             false => UserError::Unknown(id.to_owned()),
@@ -340,13 +344,14 @@ impl Users {
         true
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Stored>) -> Result<(), UserError>) -> Result<(), UserError> {
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Stored>) -> Result<T, UserError>) -> Result<T, UserError> {
         let lock = self.table.lock()?;
         let mut entries: Entries = if self.table.exists() { self.table.load()? } else { Entries::default() };
-        change(&mut entries.users)?;
+        let changed = change(&mut entries.users)?;
         self.table.store(&entries)?;
         drop(lock);
-        self.reload()
+        self.reload()?;
+        Ok(changed)
     }
 
     fn reload(&self) -> Result<(), UserError> {
@@ -577,6 +582,9 @@ mod tests {
         assert!(matches!(users.log_in("ada", "correct horse", Some(&code), now()), LogIn::Welcome(_)));
         users.remove_second_factor("ada").unwrap();
         assert!(matches!(users.log_in("ada", "correct horse", None, now()), LogIn::Welcome(_)));
+        for nobody in ["bob", "no:name"] {
+            assert!(matches!(users.set_second_factor(nobody), Err(UserError::Unknown(_))), "{nobody}");
+        }
     }
 
     #[test]
