@@ -52,6 +52,9 @@ fn worker(appliance: &Appliance, model: &str) -> Pid {
     Pid::from_raw(found[0]).expect("a process")
 }
 
+/// What may have come before it was known that the call is answered.
+const MISSED: usize = 5 * rtp::FRAME;
+
 /// Whether a prompt is heard from its beginning in what came since, and when.
 pub fn hears(call: &Call<'_>, since: Instant, language: &str, prompt: &str) -> Option<Duration> {
     let packets = call.endpoint.received(since);
@@ -59,7 +62,7 @@ pub fn hears(call: &Call<'_>, since: Instant, language: &str, prompt: &str) -> O
     let heard = linear(packets.get(start..)?);
     let whole = sound::prompt(language, prompt);
     let first = whole.chunks(rtp::FRAME).position(|frame| level(frame) > -50.0)? * rtp::FRAME;
-    let wanted = whole.get(first..first + PROBE)?;
+    let wanted = whole.get(first + MISSED..first + MISSED + PROBE)?;
     let room = heard.get(..(PROBE + 4_000).min(heard.len()))?;
     (sound::correlation(wanted, room).0 > 0.8).then(|| packets[start].at - since)
 }

@@ -1,8 +1,10 @@
 //! Sound for measuring: G.711 µ-law, tones, levels, prompts as files, correlation. Written apart from the appliance's own
 //! audio code, so that a fault there is not repeated here.
 
+use std::collections::HashMap;
 use std::f64::consts::TAU;
 use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use super::appliance::project;
 
@@ -40,15 +42,20 @@ pub fn tone_level(samples: &[i16], hz: u32) -> f64 {
     20.0 * (2.0 * power.max(1e-20).sqrt() / samples.len().max(1) as f64).log10()
 }
 
-/// A prompt file as linear audio at 8 kHz.
-pub fn prompt(language: &str, name: &str) -> Vec<i16> {
-    let path = project().join(format!("prompts/{language}/{name}.flac"));
-    let (rate, samples) = flac(&path);
-    match rate {
-        8000 => samples,
-        16_000 => halved(&samples),
-        other => panic!("{}: {other} Hz", path.display()),
-    }
+/// A prompt file as linear audio at 8 kHz. It is read once: who waits for one looks often, and takes nobody's time with it.
+pub fn prompt(language: &str, name: &str) -> Arc<[i16]> {
+    static READ: LazyLock<Mutex<HashMap<String, Arc<[i16]>>>> = LazyLock::new(Mutex::default);
+    let file = format!("prompts/{language}/{name}.flac");
+    let mut read = READ.lock().expect("no reader has failed");
+    let prompt = read.entry(file).or_insert_with_key(|file| {
+        let (rate, samples) = flac(&project().join(file));
+        match rate {
+            8000 => samples.into(),
+            16_000 => halved(&samples).into(),
+            other => panic!("{file}: {other} Hz"),
+        }
+    });
+    prompt.clone()
 }
 
 /// Decodes a FLAC file: its rate and samples, interleaved.

@@ -14,12 +14,15 @@ use super::{eventually, support};
 const PATIENCE: Duration = Duration::from_secs(12);
 /// Longer than between the parts of what the bot says: it has said all.
 const SILENCE: Duration = Duration::from_millis(1_000);
+/// Looking for a prompt takes time that the recogniser could do with.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(80);
 const QUIET: u16 = 300;
 const SECOND: usize = 8_000;
 
 /// Waits until one of these prompts begins; which it was.
 fn is_told<'p>(call: &Call<'_>, since: Instant, prompts: &[&'p str]) -> &'p str {
     eventually(PATIENCE, &format!("{} hears one of {prompts:?}", call.from), || {
+        std::thread::sleep(BETWEEN_LOOKS);
         prompts.iter().find(|prompt| hears(call, since, "ko", prompt).is_some()).copied()
     })
 }

@@ -15,8 +15,6 @@ use crate::{add, recognizer, warm};
 pub const PIECES: u32 = 5;
 /// Pieces that it may be behind before who brings more has to wait.
 const MOST_BEHIND: usize = 100;
-/// How much farther it stands back than what is quick.
-const NICE: i32 = 5;
 
 /// The stream's side.
 pub struct Decoder {
@@ -162,7 +160,6 @@ struct Decoding {
 
 impl Decoding {
     fn run(mut self, orders: &Receiver<Order>) -> Result<(), String> {
-        let _ = rustix::process::nice(NICE);
         for order in orders {
             match order {
                 Order::Audio(utterance, pcm) if self.begin(utterance) => self.audio(&pcm)?,
