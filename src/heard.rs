@@ -46,17 +46,20 @@ pub struct Hints {
     /// Whoever has said one of these phrases, and nothing else, has most likely said all: a breath ends the utterance, and
     /// not the whole pause. Not for digits, of which more may come.
     pub whole: bool,
-    /// The phrases stand for what is said in many other ways: the one that comes nearest to it is told beside it, as an
-    /// alternative, where the engine can do that (Vosk).
+    /// The phrases stand for what is said in many other ways: one that comes near to it, or one of `also`, is told beside it
+    /// as an alternative, where its meaning is likely and the engine can do that (Vosk).
     pub near: bool,
-    /// Other sentences that may well be said, and that are not told: where what is heard is nearer to these than to any of
-    /// the phrases, it was none of them. Only with `near`.
+    /// Other sentences that may well be said in their place. Only with `near`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// So many of the phrases in a row mean the same, then so many: an answer that is likely to be one of them is likely.
-    /// Those behind mean each something of its own. Only with `whole`.
+    /// Those behind mean each something of its own; with `near`, nothing that is asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<usize>,
+    /// So many of `also` mean what the first group of phrases means, then so many what the second. Those behind are none of
+    /// it: what is nearer to them is not told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_groups: Vec<usize>,
 }
 
 /// When an utterance is over, and what is too little to be one.

@@ -34,12 +34,12 @@ pub struct Bot {
     pub listen_for: BTreeMap<Language, ListenFor>,
 }
 
-/// Sentences for a recogniser, in plain letters.
+/// Sentences for a recogniser, in plain letters, with what they stand for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ListenFor {
-    pub phrases: Vec<String>,
+    pub phrases: Vec<Example>,
     /// Others of the examples, by which it tells what is none of the phrases.
-    pub also: Vec<String>,
+    pub also: Vec<Example>,
 }
 
 /// Probabilities, 0 to 1.

@@ -13,6 +13,7 @@ use super::{Action, Activity, Event, Inputs, Speech, Started, Value};
 use crate::bridge::PlayItem;
 use crate::callbot::bot::{Bot, ListenFor};
 use crate::callbot::dialogue::{self, Dialogue, Expect, Mind};
+use crate::callbot::matching::Example;
 use crate::callbot::understanding::Understood;
 use crate::callbot::words;
 use crate::conversation::{Conversation, Ending, Reason};
@@ -275,9 +276,10 @@ fn hints(expect: &Expect, language: &Language, bot: Option<&Bot>) -> Hints {
     match expect {
         Expect::Anything => Hints::default(),
         Expect::Wish => {
-            let known = bot.and_then(|bot| bot.listen_for.get(language));
-            let ListenFor { phrases, also } = known.cloned().unwrap_or_default();
-            Hints { phrases, also, near: true, ..Hints::default() }
+            let known = bot.and_then(|bot| Some((bot.listen_for.get(language)?, bot.intents.len())));
+            let Some((ListenFor { phrases, also }, intents)) = known else { return Hints::default() };
+            let ((phrases, groups), (also, also_groups)) = (by_intent(phrases, intents), by_intent(also, intents));
+            Hints { phrases, groups, also, also_groups, near: true, ..Hints::default() }
         }
         Expect::YesOrNo => {
             let [yes, no] = words.map(|words| [words.yes.clone(), words.no.clone()]).unwrap_or_default();
@@ -291,6 +293,15 @@ fn hints(expect: &Expect, language: &Language, bot: Option<&Bot>) -> Hints {
         }
         Expect::Phrases(phrases) => Hints { phrases: phrases.clone(), whole: true, ..Hints::default() },
     }
+}
+
+/// Those of the first intent, then those of the second, and so on, with how many there are of each; behind them what is no wish.
+fn by_intent(sentences: &[Example], intents: usize) -> (Vec<String>, Vec<usize>) {
+    let of = |wanted: Option<usize>| {
+        sentences.iter().filter(move |(_, intent)| *intent == wanted).map(|(text, _)| text.clone())
+    };
+    let groups = (0..intents).map(|intent| of(Some(intent)).count()).collect();
+    (((0..intents).map(Some)).chain([None]).flat_map(of).collect(), groups)
 }
 
 fn done(ending: Ending, conversation: Option<&Conversation>, language: &Language) -> Done {
@@ -321,12 +332,19 @@ mod tests {
     #[test]
     fn a_recogniser_is_told_of_the_bots_short_sentences_and_that_others_may_be_said() {
         let (mut bot, korean) = (small_bot(), Language::from("ko"));
-        let [phrases, also] = ["주문 조회", "비가 와요"].map(|text| vec![text.to_owned()]);
-        bot.listen_for.insert(korean.clone(), ListenFor { phrases: phrases.clone(), also: also.clone() });
+        let intents = bot.intents.len();
+        let (of, last) = (|text: &str, intent| (text.to_owned(), intent), Some(intents - 1));
+        let phrases =
+            vec![of("여보세요", None), of("상담원", last), of("주문 조회", Some(0)), of("배송 조회", Some(0))];
+        let also = vec![of("비가 와요", None), of("사람이요", last)];
+        bot.listen_for.insert(korean.clone(), ListenFor { phrases, also });
         let wish = hints(&Expect::Wish, &korean, Some(&bot));
-        let near = Hints { phrases, also, near: true, ..Hints::default() };
-        assert_eq!(wish, near);
-        assert_eq!(hints(&Expect::Wish, &Language::from("en"), Some(&bot)).phrases, [""; 0]);
+        assert!(wish.near && !wish.whole, "{wish:?}");
+        assert_eq!(wish.phrases, ["주문 조회", "배송 조회", "상담원", "여보세요"]);
+        assert_eq!((wish.groups.len(), wish.groups[0], wish.groups[intents - 1]), (intents, 2, 1));
+        assert_eq!(wish.also, ["사람이요", "비가 와요"]);
+        assert_eq!((wish.also_groups.len(), wish.also_groups[0], wish.also_groups[intents - 1]), (intents, 0, 1));
+        assert_eq!(hints(&Expect::Wish, &Language::from("en"), Some(&bot)), Hints::default());
         let answer = hints(&Expect::YesOrNo, &korean, Some(&bot));
         assert!(answer.whole && !answer.near && answer.also.is_empty(), "{answer:?}");
         let (yes, no) = answer.phrases.split_at(answer.groups[0]);

@@ -129,20 +129,33 @@ pub fn frame(message: &impl Serialize) -> Frame {
 /// Cuts hints to what one frame holds.
 pub fn bounded(mut hints: Hints) -> Hints {
     let mut room = super::wire::LARGEST - 1_024;
-    for phrases in [&mut hints.phrases, &mut hints.also] {
-        phrases.retain(|phrase| !phrase.is_empty() && phrase.len() <= LONGEST_PHRASE);
-        phrases.truncate(MOST_PHRASES);
-        let fitting = phrases.iter().take_while(|phrase| {
-            // Escapes make a byte up to six; quotes and a comma are three.
-            let length = serde_json::to_string(phrase).map_or(LONGEST_PHRASE * 6, |text| text.len()) + 1;
-            let fits = length <= room;
-            room = room.saturating_sub(length);
-            fits
-        });
-        let count = fitting.count();
-        phrases.truncate(count);
-    }
+    cut(&mut hints.phrases, &mut hints.groups, &mut room);
+    cut(&mut hints.also, &mut hints.also_groups, &mut room);
     hints
+}
+
+/// Each group keeps what is left of it.
+fn cut(phrases: &mut Vec<String>, groups: &mut Vec<usize>, room: &mut usize) {
+    groups.truncate(MOST_PHRASES);
+    let mut ends: Vec<usize> = Vec::with_capacity(groups.len());
+    for size in groups.iter() {
+        ends.push(ends.last().copied().unwrap_or(0_usize).saturating_add(*size));
+    }
+    let (mut place, mut kept, mut left) = (0, 0, vec![0; groups.len()]);
+    phrases.retain(|phrase| {
+        let group = ends.partition_point(|end| *end <= place);
+        place += 1;
+        // Escapes make a byte up to six; quotes and a comma are three.
+        let length = serde_json::to_string(phrase).map_or(LONGEST_PHRASE * 6, |text| text.len()) + 1;
+        let fits = !phrase.is_empty() && phrase.len() <= LONGEST_PHRASE && kept < MOST_PHRASES && length <= *room;
+        if fits {
+            kept += 1;
+            *room -= length;
+            left.get_mut(group).into_iter().for_each(|left| *left += 1);
+        }
+        fits
+    });
+    *groups = left;
 }
 
 #[cfg(test)]
@@ -192,5 +205,8 @@ mod tests {
         let long = || vec!["a".repeat(201), String::new(), "b".to_owned()];
         let cut = bounded(hints(long(), long()));
         assert_eq!((cut.phrases, cut.also), (vec!["b".to_owned()], vec!["b".to_owned()]));
+        let groups = vec![2, 0, 1, usize::MAX, 9];
+        let cut = bounded(Hints { also_groups: groups.clone(), groups, ..hints(long(), long()) });
+        assert_eq!((cut.groups, cut.also_groups), (vec![0, 0, 1, 0, 0], vec![0, 0, 1, 0, 0]));
     }
 }

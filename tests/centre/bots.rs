@@ -202,6 +202,7 @@ fn understood(spoken: &Language, rng: &mut ChaCha12Rng) -> Option<Understood> {
         confidence: below(rng, 101) as f32 / 100.0,
         second: (below(rng, 2) == 0).then(|| (below(rng, INTENTS) as usize, 0.1)),
         accepted: below(rng, 4) > 0,
+        indirect: below(rng, 4) == 0,
     });
     Some(Understood { language, guess, known: below(rng, 5) == 0, likelier: None })
 }

@@ -6,18 +6,18 @@ use relais::heard::Hints;
 use crate::Shared;
 use crate::grammar::Grammar;
 use crate::listener::Listener;
+use crate::nearest::{Distances, Sentences};
 use crate::wide::{NARROW_HZ, WIDE_HZ, Widener};
 
-/// Phrases of one meaning that are so likely are told beside what free speech would be.
+/// Phrases of one meaning that are so likely are told without what free speech would be.
 const SURE: f32 = 0.8;
-/// What is so near to a phrase is that one.
-const CLEAR: f32 = 0.9;
+/// The nearest sentence whose meaning is so likely is believed rather than free speech: of other sentences one in fifty.
+const BELIEVED: f32 = 0.9;
 /// How much of what may have been heard is looked at: of phrases word for word, and where the nearest is looked for.
 const FEW: u16 = 20;
 const MANY: u16 = 60;
 
 pub struct Beside {
-    phrases: Grammar,
     ears: Ears,
     /// For callers by telephone.
     widener: Option<Widener>,
@@ -25,18 +25,26 @@ pub struct Beside {
 
 enum Ears {
     /// The whole answer is one of the phrases, word for word.
-    Whole(Listener),
-    /// The phrases stand for much that is said in other ways. The first knows these alone, and makes one of anything; the
-    /// second knows other sentences besides, and its word counts for more.
-    Near(Listener, Listener),
+    Whole(Grammar, Listener),
+    /// The phrases stand for much that is said in other ways.
+    Near(Box<Near>),
 }
 
-/// A phrase, and how sure it is.
+/// The one recogniser knows the phrases alone, and makes one of anything; the other knows other sentences besides.
+struct Near {
+    sentences: Sentences,
+    narrow: Listener,
+    wide: Listener,
+    /// Of the utterance that is over.
+    distances: Option<Distances>,
+}
+
+/// A phrase, and how likely it is.
 pub struct Phrase {
     pub text: String,
     pub confidence: f32,
-    /// The whole answer: what free speech comes to in the end need not be waited for.
-    pub is_all: bool,
+    /// It goes before what free speech makes of it.
+    pub is_sure: bool,
 }
 
 impl Beside {
@@ -47,18 +55,20 @@ impl Beside {
         }
         let widener = (rate == NARROW_HZ).then(Widener::new);
         let rate = if widener.is_some() { WIDE_HZ } else { rate };
-        let phrases = model.grammar(&hints.phrases).in_groups(&hints.groups);
-        let (phrases, ears) = if hints.whole {
-            let phrases = phrases.of_known_words();
+        let ears = if hints.whole {
+            let phrases = model.grammar(&hints.phrases).in_groups(&hints.groups).of_known_words();
             let listener = Listener::new(model, rate, &phrases, FEW)?;
-            (phrases, Ears::Whole(listener))
+            Ears::Whole(phrases, listener)
         } else {
-            let all = model.grammar(&[hints.phrases.as_slice(), &hints.also].concat());
-            let ears = [&phrases, &all].map(|grammar| Listener::new(model, rate, grammar, MANY));
-            let [narrow, wide] = ears;
-            (phrases, Ears::Near(narrow?, wide?))
+            let listener = |phrases: &[String]| Listener::new(model, rate, &model.grammar(phrases), MANY);
+            Ears::Near(Box::new(Near {
+                sentences: Sentences::of(hints),
+                narrow: listener(&hints.phrases)?,
+                wide: listener(&[hints.phrases.as_slice(), &hints.also].concat())?,
+                distances: None,
+            }))
         };
-        Ok(Some(Beside { phrases, ears, widener }))
+        Ok(Some(Beside { ears, widener }))
     }
 
     pub fn audio(&mut self, pcm: &[i16]) {
@@ -70,21 +80,32 @@ impl Beside {
     /// The phrase so far, where it is a whole one and may be all that is said.
     pub fn partial(&mut self) -> Option<String> {
         match &mut self.ears {
-            Ears::Whole(listener) => self.phrases.whole(&listener.so_far()).map(str::to_owned),
+            Ears::Whole(phrases, listener) => phrases.whole(&listener.so_far()).map(str::to_owned),
             Ears::Near(..) => None,
         }
     }
 
+    /// Ends the utterance; the phrase, where it is so sure that what free speech comes to in the end need not be waited for.
     pub fn finish(&mut self) -> Option<Phrase> {
-        let (found, least) = match &mut self.ears {
-            Ears::Whole(listener) => {
-                let sure = self.phrases.likeliest(&listener.finish()).filter(|(_, likelihood)| *likelihood >= SURE);
-                (sure, SURE)
+        match &mut self.ears {
+            // What free speech makes of a short answer may say more.
+            Ears::Whole(phrases, listener) => {
+                let found = phrases.likeliest(&listener.finish()).filter(|(_, likelihood)| *likelihood >= SURE);
+                found.map(|found| Phrase::new(found, false))
             }
-            Ears::Near(narrow, wide) => (self.phrases.nearest(&narrow.finish(), &wide.finish()), CLEAR),
-        };
-        let (text, confidence) = found?;
-        Some(Phrase { text: text.to_owned(), confidence, is_all: confidence >= least })
+            Ears::Near(near) => {
+                let Near { sentences, narrow, wide, distances } = near.as_mut();
+                let distances = distances.insert(sentences.distances(&narrow.finish(), &wide.finish()));
+                sentences.clear(distances).map(|found| Phrase::new(found, true))
+            }
+        }
+    }
+
+    /// What the utterance that is over was, given what free speech has made of it.
+    pub fn likely(&mut self, free: &str) -> Option<Phrase> {
+        let Ears::Near(near) = &mut self.ears else { return None };
+        let distances = near.distances.take()?;
+        near.sentences.likely(&distances, free).map(|found| Phrase::new(found, found.1 >= BELIEVED))
     }
 
     pub fn discard(&mut self) {
@@ -97,11 +118,17 @@ impl Beside {
 
     fn listeners(&mut self, mut all: impl FnMut(&mut Listener)) {
         match &mut self.ears {
-            Ears::Whole(listener) => all(listener),
-            Ears::Near(narrow, wide) => {
-                all(narrow);
-                all(wide);
+            Ears::Whole(_, listener) => all(listener),
+            Ears::Near(near) => {
+                all(&mut near.narrow);
+                all(&mut near.wide);
             }
         }
+    }
+}
+
+impl Phrase {
+    fn new((text, confidence): (&str, f32), is_sure: bool) -> Phrase {
+        Phrase { text: text.to_owned(), confidence, is_sure }
     }
 }

@@ -4,13 +4,6 @@ use relais::callbot::text::is_hangul;
 
 /// What Vosk calls a word that is not in the grammar.
 pub const UNKNOWN: &str = "[unk]";
-/// How far what was heard may be from a phrase: the share of letters that differ, and so much more for each unit of
-/// likelihood (a natural logarithm) that it is behind the likeliest. Chosen by trial on phrases spoken by two voices of
-/// espeak-ng, so that one in twenty of other sentences is taken for a phrase.
-const FAR: f64 = 0.37;
-const BEHIND: f64 = 0.03;
-/// What is heard by who knows other sentences too counts for so much more.
-const WIDELY: f64 = 2.0;
 /// A phrase that differs so little from one that the model cannot hear is heard for it.
 const TOO_LIKE: f64 = 0.35;
 
@@ -107,38 +100,10 @@ impl Grammar {
         let (phrase, likelihood) = phrases.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
         Some((&phrase.text, likelihood))
     }
-
-    /// The phrase nearest to what may have been heard by who knows only the phrases, and by who knows other sentences too;
-    /// and how near, up to 1. Each has likelihoods, the likeliest first.
-    pub fn nearest(&self, narrowly: &[(String, f32)], widely: &[(String, f32)]) -> Option<(&str, f32)> {
-        let (narrowly, widely) = (Letters::of(narrowly)?, Letters::of(widely)?);
-        let distance =
-            |letters: &[char]| (narrowly.distance(letters) + WIDELY * widely.distance(letters)) / (1.0 + WIDELY);
-        let distances = self.phrases.iter().map(|phrase| (distance(&phrase.letters), phrase.text.as_str()));
-        let (distance, text) = distances.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
-        (distance <= FAR).then_some((text, 1.0 - distance as f32))
-    }
-}
-
-/// What may have been heard: letters, and how far they are for being less likely than others.
-struct Letters(Vec<(Vec<char>, f64)>);
-
-impl Letters {
-    fn of(heard: &[(String, f32)]) -> Option<Letters> {
-        let (_, likeliest) = heard.first()?;
-        let behind = |likelihood: f32| f64::from(likeliest - likelihood) * BEHIND;
-        Some(Letters(heard.iter().map(|(text, likelihood)| (letters(text), behind(*likelihood))).collect()))
-    }
-
-    /// How far some letters are from these, at most 1.
-    fn distance(&self, letters: &[char]) -> f64 {
-        let distances = self.0.iter().map(|(heard, behind)| differing(heard, letters) + behind);
-        distances.fold(1.0, f64::min)
-    }
 }
 
 /// Small letters, without what would end a JSON text.
-fn clean(phrase: &str) -> String {
+pub fn clean(phrase: &str) -> String {
     let letters = phrase.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\'));
     letters.collect::<String>().to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -271,34 +236,6 @@ mod tests {
     #[test]
     fn words_of_other_scripts_are_not_cut() {
         assert_eq!(grammar(&["unknowable"], &["un", "know", "able"]).lines(), ["unknowable", "[unk]"]);
-    }
-
-    #[test]
-    fn the_nearest_phrase_is_found_by_its_letters_and_likelihood() {
-        let grammar = grammar(&["예약을 변경하고 싶어요", "예약 취소", "영업 시간"], &[]);
-        let heard = |texts: &[(&str, f32)]| texts.iter().map(|(text, l)| ((*text).to_owned(), *l)).collect::<Vec<_>>();
-        let found = |texts| grammar.nearest(&heard(texts), &heard(texts)).map(|(text, _)| text);
-        assert_eq!(found(&[("예약 요 변경 하고 고 싶어요", 160.0)]), Some("예약을 변경하고 싶어요"));
-        assert_eq!(found(&[("방문 취소 새 주소", 160.0), ("예약 취소", 157.0)]), Some("예약 취소"));
-        assert_eq!(found(&[("방문 취소 새 주소", 160.0), ("예약 취소", 140.0)]), None, "too unlikely");
-        assert_eq!(found(&[("바나나 사과 포도", 100.0)]), None);
-        assert_eq!(found(&[]), None);
-        let hours = heard(&[("영업 시간", 9.0)]);
-        assert_eq!(grammar.nearest(&hours, &hours), Some(("영업 시간", 1.0)));
-    }
-
-    #[test]
-    fn a_phrase_that_only_who_knows_nothing_else_has_heard_is_none() {
-        let grammar = grammar(&["주문 취소해 주세요", "영업 시간"], &[]);
-        let heard = |text: &str| vec![(text.to_owned(), 100.0)];
-        let cancel = heard("주문 취소해 주세요");
-        assert_eq!(grammar.nearest(&cancel, &heard("호수 물이 따뜻해요")), None);
-        assert!(grammar.nearest(&cancel, &heard("주문 취소 주세요")).is_some());
-        // Where they differ, the one who knows more is believed.
-        assert_eq!(
-            grammar.nearest(&heard("주문 취소 시간"), &heard("영업 시간")).map(|(text, _)| text),
-            Some("영업 시간")
-        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ mod beside;
 mod decoder;
 mod grammar;
 mod listener;
+mod nearest;
 mod said;
+mod sounds;
 mod wide;
 
 use std::process::ExitCode;
@@ -142,11 +144,19 @@ impl Stream {
     }
 }
 
-/// What was heard, and the phrase that it may have been instead.
+/// What was heard, and the phrase that it may have been instead. Where that is sure, it is the other way round.
 fn with(words: Words, phrase: Phrase) -> Words {
-    let text = if words.text.is_empty() { phrase.text.clone() } else { words.text };
     let confidence = words.confidence.max(phrase.confidence);
-    Words { text, alternatives: vec![phrase.text], confidence, ..words }
+    let (text, other) = match words.text.is_empty() || phrase.is_sure {
+        true => (phrase.text, words.text),
+        false => (words.text, phrase.text),
+    };
+    Words {
+        text,
+        alternatives: Some(other).filter(|other| !other.is_empty()).into_iter().collect(),
+        confidence,
+        ..words
+    }
 }
 
 impl Session for Stream {
@@ -182,12 +192,16 @@ impl Session for Stream {
     fn finish(&mut self) -> Result<Words, String> {
         let words = match self.beside.as_mut().and_then(Beside::finish) {
             // What free speech comes to in the end is not waited for: how it stands will do.
-            Some(phrase) if phrase.is_all => {
+            Some(phrase) => {
                 let text = self.decoder.so_far();
                 self.decoder.forget();
                 with(Words { text, ..Words::default() }, phrase)
             }
-            phrase => phrase.into_iter().fold(self.decoder.finish()?, with),
+            None => {
+                let words = self.decoder.finish()?;
+                let phrase = self.beside.as_mut().and_then(|beside| beside.likely(&words.text));
+                phrase.into_iter().fold(words, with)
+            }
         };
         self.between_utterances()?;
         Ok(words)

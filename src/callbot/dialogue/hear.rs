@@ -212,7 +212,10 @@ impl Dialogue {
     /// Acts on a guess, or asks back where it is not sure.
     fn take(&mut self, mind: Mind<'_>, guess: Guess, text: &str, now: Now) {
         let confirm = mind.bot.intents.get(guess.intent).map(|intent| intent.confirm.clone()).unwrap_or_default();
-        if guess.confidence < mind.bot.thresholds.sure && !confirm.is_empty() {
+        let sure = mind.bot.thresholds.sure;
+        // Who never wants to be asked back has set it to nothing.
+        let is_sure = guess.confidence >= sure && (!guess.indirect || sure <= 0.0);
+        if !is_sure && !confirm.is_empty() {
             self.intent = Some(guess.intent);
             self.confidence = guess.confidence;
             text.clone_into(&mut self.wish);

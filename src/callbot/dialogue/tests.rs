@@ -2,7 +2,7 @@ use super::*;
 use crate::callbot::bot::{Act, Piece};
 use crate::callbot::privacy::HIDDEN;
 use crate::callbot::tests::small_bot;
-use crate::callbot::understanding::Understanding;
+use crate::callbot::understanding::{Understand, Understanding, Understood};
 use crate::spoken::{Base, Draft, Kind, Said, Set, parse_rule};
 
 /// A dialogue, its mind and a clock.
@@ -298,6 +298,26 @@ fn bench_end(actions: &[Action]) -> Option<Ending> {
         }
         _ => None,
     })
+}
+
+#[test]
+fn where_only_what_it_may_have_been_instead_is_a_wish_the_bot_asks_back() {
+    let asked = |indirect: bool, sure: f32| {
+        let (mut bench, actions) = Bench::new(true);
+        bench.give(Event::Said(said(&actions).0));
+        bench.bot.thresholds.sure = sure;
+        let hours = bench.understanding.guess(&bench.bot, &Language::from("en"), "when are you open").unwrap();
+        let guess = Guess { confidence: 0.7, indirect, ..hours };
+        let language = Language::from("en");
+        let understood = Some(Understood { guess: Some(guess), known: false, likelier: None, language });
+        let mut dialogue = bench.dialogue.take().unwrap();
+        let heard = Event::Heard(Utterance { text: "wen a you hope".to_owned(), ..Utterance::default() });
+        dialogue.handle(heard, Mind { understanding: &understood, ..bench.mind() }, bench.now);
+        matches!(dialogue.state, State::SureOf(intent) if intent == hours.intent)
+    };
+    assert!(asked(true, 0.6), "it is likely enough, but was not heard");
+    assert!(!asked(false, 0.6) && asked(false, 0.8));
+    assert!(!asked(true, 0.0), "this bot never asks back");
 }
 
 #[test]

@@ -52,6 +52,9 @@ pub struct Guess {
     pub second: Option<(usize, f32)>,
     /// Whether it is likelier than that the caller wants none of them, and likely enough.
     pub accepted: bool,
+    /// What was heard says nothing of it by itself: only what it may have been instead does.
+    #[serde(default)]
+    pub indirect: bool,
 }
 
 /// The examples by their letters and words, and the share of each in how like two sentences are.
@@ -139,7 +142,8 @@ impl Matcher {
         if plain.is_empty() {
             return None;
         }
-        let probabilities = self.of_all(&plain, others, encoder);
+        let heard = self.of_all(&plain, others, encoder);
+        let probabilities = mixed(&heard);
         let (none, intents) = probabilities.split_last()?;
         let best = |except: Option<usize>| {
             let others = intents.iter().copied().enumerate().filter(|(intent, _)| Some(*intent) != except);
@@ -148,18 +152,22 @@ impl Matcher {
         let (intent, confidence) = best(None)?;
         let second = best(Some(intent));
         match self.exact.get(&plain) {
-            Some(Some(intent)) => Some(Guess { intent: *intent, confidence: 1.0, second: None, accepted: true }),
-            Some(None) => Some(Guess { intent, confidence: 0.0, second: None, accepted: false }),
+            Some(Some(intent)) => {
+                Some(Guess { intent: *intent, confidence: 1.0, second: None, accepted: true, indirect: false })
+            }
+            Some(None) => Some(Guess { intent, confidence: 0.0, second: None, accepted: false, indirect: false }),
             None => {
-                let accepted = confidence > *none && confidence >= threshold.unwrap_or(self.threshold);
-                Some(Guess { intent, confidence, second, accepted })
+                let believed =
+                    |confidence: f32, none: f32| confidence > none && confidence >= threshold.unwrap_or(self.threshold);
+                let own = heard.first().and_then(|own| own.get(intent).copied().zip(own.last().copied()));
+                let indirect = own.is_some_and(|(own, none)| !believed(own, none));
+                Some(Guess { intent, confidence, second, accepted: believed(confidence, *none), indirect })
             }
         }
     }
 
-    /// Half of it is what was heard and what it may have been instead, each text `FADES` as likely as the one before; the
-    /// other half the one text among them that is most clearly a wish, for what is misheard is seldom a wish by chance.
-    fn of_all(&self, text: &str, others: &[String], encoder: Option<&Encoder>) -> Vec<f32> {
+    /// The probabilities of what was heard, then those of what it may have been instead.
+    fn of_all(&self, text: &str, others: &[String], encoder: Option<&Encoder>) -> Vec<Vec<f32>> {
         let mut seen = vec![text.to_owned()];
         let mut heard = vec![self.probabilities(text, encoder)];
         for other in others.iter().map(|other| plain(other)) {
@@ -169,20 +177,7 @@ impl Matcher {
                 seen.push(other);
             }
         }
-        let shares = || std::iter::successors(Some(1.0), |share| Some(share * FADES));
-        let whole: f32 = shares().take(heard.len()).sum();
-        let wish = |probabilities: &Vec<f32>| {
-            let intents = probabilities.split_last().map(|(_, intents)| intents).unwrap_or_default();
-            intents.iter().copied().fold(0.0, f32::max)
-        };
-        let mut sum = vec![0.0; self.weights.ncols()];
-        for (share, probabilities) in shares().zip(&heard) {
-            sum.iter_mut().zip(probabilities).for_each(|(sum, more)| *sum += share / whole * more / 2.0);
-        }
-        if let Some(clearest) = heard.iter().max_by(|one, other| wish(one).total_cmp(&wish(other))) {
-            sum.iter_mut().zip(clearest).for_each(|(sum, more)| *sum += more / 2.0);
-        }
-        sum
+        heard
     }
 
     fn probabilities(&self, plain: &str, encoder: Option<&Encoder>) -> Vec<f32> {
@@ -197,6 +192,25 @@ impl Matcher {
         let scores = likeness.dot(&self.weights);
         softmax(scores.iter().copied(), self.scale)
     }
+}
+
+/// Half of it is what was heard and what it may have been instead, each text `FADES` as likely as the one before; the other half
+/// the one text among them that is most clearly a wish, for what is misheard is seldom a wish by chance.
+fn mixed(heard: &[Vec<f32>]) -> Vec<f32> {
+    let shares = || std::iter::successors(Some(1.0), |share| Some(share * FADES));
+    let whole: f32 = shares().take(heard.len()).sum();
+    let wish = |probabilities: &Vec<f32>| {
+        let intents = probabilities.split_last().map(|(_, intents)| intents).unwrap_or_default();
+        intents.iter().copied().fold(0.0, f32::max)
+    };
+    let mut sum = vec![0.0; heard.first().map_or(0, Vec::len)];
+    for (share, probabilities) in shares().zip(heard) {
+        sum.iter_mut().zip(probabilities).for_each(|(sum, more)| *sum += share / whole * more / 2.0);
+    }
+    if let Some(clearest) = heard.iter().max_by(|one, other| wish(one).total_cmp(&wish(other))) {
+        sum.iter_mut().zip(clearest).for_each(|(sum, more)| *sum += more / 2.0);
+    }
+    sum
 }
 
 fn texts(examples: &[Example]) -> Vec<String> {

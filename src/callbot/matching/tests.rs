@@ -69,6 +69,9 @@ fn a_wish_that_was_misheard_is_found_in_what_it_may_have_been_instead() {
     let others = ["Purple fish window.", "where is my order", "when is my order"].map(str::to_owned);
     let beside = matcher.guess(misheard, &others, None, None).unwrap();
     assert!(beside.intent == 0 && beside.confidence > alone.confidence, "{alone:?}, {beside:?}");
+    assert!(beside.accepted && beside.indirect, "{beside:?}");
+    let said = matcher.guess("where is my order now", &others, None, None).unwrap();
+    assert!(said.accepted && !said.indirect, "{said:?}");
     let stranger = ["zzz qqq".to_owned(), " … ".to_owned()];
     let (alone, beside) = ("are you open on sundays", matcher.guess("are you open on sundays", &stranger, None, None));
     let alone = matcher.guess(alone, &[], None, None).unwrap();

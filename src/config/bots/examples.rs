@@ -62,18 +62,18 @@ pub(super) fn read_all(
 }
 
 /// Short examples that are not listened for, evenly from all of them.
-fn others(examples: &[Example], phrases: &[String]) -> Vec<String> {
+fn others(examples: &[Example], phrases: &[Example]) -> Vec<Example> {
     if phrases.is_empty() {
         return Vec::new();
     }
-    let phrases: BTreeSet<&str> = phrases.iter().map(String::as_str).collect();
-    let short = |text: &String| text.chars().count() <= LONGEST_OTHER && !phrases.contains(text.as_str());
-    let all: Vec<String> = examples.iter().map(|(text, _)| plain(text)).filter(short).collect();
+    let phrases: BTreeSet<&str> = phrases.iter().map(|(text, _)| text.as_str()).collect();
+    let short = |(text, _): &Example| text.chars().count() <= LONGEST_OTHER && !phrases.contains(text.as_str());
+    let all: Vec<Example> = examples.iter().map(|(text, intent)| (plain(text), *intent)).filter(short).collect();
     let count = all.len();
     // Each keeps its place in the row of all, of which MOST_OTHERS remain.
     let kept =
         all.into_iter().enumerate().filter(|(place, _)| place * MOST_OTHERS % count.max(MOST_OTHERS) < MOST_OTHERS);
-    kept.map(|(_, text)| text).collect()
+    kept.map(|(_, example)| example).collect()
 }
 
 fn read(mut table: Table<'_>, known: &Known<'_>, learnt: &mut Learnt, findings: &mut Findings<'_>) {
@@ -113,7 +113,7 @@ fn read(mut table: Table<'_>, known: &Known<'_>, learnt: &mut Learnt, findings: 
 #[derive(Default)]
 struct Own {
     examples: Vec<Example>,
-    listen_for: Vec<String>,
+    listen_for: Vec<Example>,
     /// What each sentence stands for, by its plain form.
     seen: BTreeMap<String, String>,
 }
@@ -148,8 +148,8 @@ impl Own {
                 findings.error(item.span(), message, None);
                 continue;
             }
-            if is_short && !self.listen_for.contains(&form) {
-                self.listen_for.push(form.clone());
+            if is_short && !self.listen_for.iter().any(|(known, _)| *known == form) {
+                self.listen_for.push((form.clone(), place));
             }
             match self.seen.insert(form, intent.value.to_owned()) {
                 Some(other) if other != intent.value => {

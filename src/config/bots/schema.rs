@@ -35,7 +35,8 @@ struct Thresholds {
     /// From this confidence on an intent is believed; worked out from the examples where it is not given.
     #[schemars(range(max = 100))]
     accept_percent: Option<u32>,
-    /// Below it the bot asks back. 60 where it is not given.
+    /// Below it the bot asks back; so it does where not what was heard is a wish, but only what it may have been instead. 60
+    /// where it is not given; with 0 it never asks.
     #[schemars(range(max = 100))]
     sure_percent: Option<u32>,
     /// Words that the recogniser is less sure of are not looked at. 20 where it is not given.

@@ -153,8 +153,11 @@ fn what_is_listened_for_is_an_example_too() {
     let bot = &loaded.bots[0].bot;
     let english = crate::ids::Language::from("en");
     let listen_for = &bot.listen_for[&english];
-    assert_eq!(listen_for.phrases, ["agent", "my order", "where is my parcel"]);
-    assert_eq!(listen_for.also, ["a person", "hi", "where is my order"]);
+    let intent = |name: &str| bot.intents.iter().position(|intent| intent.name == name);
+    let of = |text: &str, intent| (text.to_owned(), intent);
+    let (order, agent) = (intent("order"), intent("agent"));
+    assert_eq!(listen_for.phrases, [of("agent", agent), of("my order", order), of("where is my parcel", order)]);
+    assert_eq!(listen_for.also, [of("a person", agent), of("hi", None), of("where is my order", order)]);
     let examples: Vec<&str> = bot.examples[&english].iter().map(|(text, _)| text.as_str()).collect();
     assert!(examples.contains(&"My order?") && examples.contains(&"Agent"), "{examples:?}");
     assert_eq!(bot.without_examples().listen_for, bot.listen_for);

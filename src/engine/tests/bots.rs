@@ -63,7 +63,8 @@ impl Talk {
 
     fn hear(&mut self, listen: u64, hearing: Hearing, intent: Option<usize>) {
         let leg = self.leg();
-        let guess = intent.map(|intent| Guess { intent, confidence: 0.9, second: None, accepted: true });
+        let guess =
+            intent.map(|intent| Guess { intent, confidence: 0.9, second: None, accepted: true, indirect: false });
         let understood = Some(Understood { language: "en".into(), guess, known: false, likelier: None });
         self.bench.input(Input::Heard { leg, listen, hearing: Box::new(hearing), understood });
     }
