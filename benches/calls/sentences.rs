@@ -130,11 +130,17 @@ fn report(language: &str, line: Line, heard: &[Heard], misses: bool) {
     println!("{language}, {}:", line.name());
     let (wishes, nonsense): (Vec<&Heard>, Vec<&Heard>) = heard.iter().partition(|heard| heard.said.intent != "none");
     let is_right = |heard: &Heard| heard.intent == heard.said.intent;
+    let asked_back = |heard: &&Heard| heard.asked_back;
     if !wishes.is_empty() {
         println!("  understood: {}", Share::of(&wishes, |heard| is_right(heard)));
+        println!("    after asking back: {}", Share::of(&wishes, |heard| is_right(heard) && heard.asked_back));
+        let other = |heard: &&Heard| !is_right(heard) && heard.intent != "none";
+        println!("  taken for another: {}", Share::of(&wishes, other));
+        println!("    asked back: {}", Share::of(&wishes, |heard| other(heard) && heard.asked_back));
     }
     if !nonsense.is_empty() {
         println!("  no wish, taken for one: {}", Share::of(&nonsense, |heard| !is_right(heard)));
+        println!("    asked back: {}", Share::of(&nonsense, asked_back));
     }
     let (mut wrong, mut of) = (0, 0);
     for heard in heard {
@@ -143,7 +149,8 @@ fn report(language: &str, line: Line, heard: &[Heard], misses: bool) {
         of += words;
         if misses && (!is_right(heard) || heard.answered.is_none_or(|took| took > LATE)) {
             let (said, texts, took) = (&heard.said, heard.texts.join(" | "), heard.answered);
-            println!("    {}: {} -> {texts}: {} {took:?}", said.intent, said.text, heard.intent);
+            let asked_back = if heard.asked_back { ", asked back" } else { "" };
+            println!("    {}: {} -> {texts}: {}{asked_back} {took:?}", said.intent, said.text, heard.intent);
         }
     }
     println!("  words wrong: {}", Share(wrong, of));

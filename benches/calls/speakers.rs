@@ -51,11 +51,16 @@ pub struct Heard {
     /// What the recogniser wrote, utterance by utterance.
     pub texts: Vec<String>,
     pub intent: String,
+    /// The bot was not sure of it and asked.
+    pub asked_back: bool,
     /// From the first voiced sample to the last one of the prompt; `None` where it went on to the end of speech.
     pub silenced: Option<Duration>,
     /// From the last voiced sample to the first one of the answer; `None` where none came in time, or sooner.
     pub answered: Option<Duration>,
 }
+
+/// How the demo's prompts begin by which the bot asks back.
+const ASKS: &str = "bot-confirm-";
 
 /// Every sentence in a call of its own.
 pub fn speak(appliance: &Appliance, part: Part<'_>, sentences: &[Said]) -> Vec<Heard> {
@@ -79,16 +84,21 @@ pub fn speak(appliance: &Appliance, part: Part<'_>, sentences: &[Said]) -> Vec<H
     let told = transcripts(appliance, part.number);
     let complete = calls.into_iter().map(|(from, mut heard)| {
         let said = told.iter().find(|(caller, _)| caller.contains(&from)).map(|(_, turns)| turns.clone());
-        let turns = said.unwrap_or_default();
-        heard.intent = turns.iter().rev().find_map(|turn| turn.1.clone()).unwrap_or_else(|| "none".to_owned());
-        heard.texts = turns.into_iter().map(|turn| turn.0).collect();
+        let Turns { caller, asked_back } = said.unwrap_or_default();
+        heard.intent = caller.iter().rev().find_map(|turn| turn.1.clone()).unwrap_or_else(|| "none".to_owned());
+        heard.texts = caller.into_iter().map(|turn| turn.0).collect();
+        heard.asked_back = asked_back;
         heard
     });
     complete.collect()
 }
 
-/// What each caller said, and what it was taken for.
-type Turns = Vec<(String, Option<String>)>;
+/// What a caller said, and what it was taken for; whether the bot asked back.
+#[derive(Clone, Default)]
+struct Turns {
+    caller: Vec<(String, Option<String>)>,
+    asked_back: bool,
+}
 
 /// The last conversation of every caller whose address contains this.
 fn transcripts(appliance: &Appliance, whose: &str) -> BTreeMap<String, Turns> {
@@ -101,7 +111,10 @@ fn transcripts(appliance: &Appliance, whose: &str) -> BTreeMap<String, Turns> {
     let turns = |record: Value| {
         let from = record["from"].as_str().filter(|from| from.contains(whose))?.to_owned();
         let said = record["conversations"].as_array()?.last()?["transcript"].as_array()?.clone();
-        Some((from, said.iter().filter(|turn| by_speech(turn)).map(turn).collect()))
+        let caller = said.iter().filter(|turn| by_speech(turn)).map(turn).collect();
+        let asked_back =
+            said.iter().filter_map(|turn| turn["prompts"][0].as_str()).any(|first| first.starts_with(ASKS));
+        Some((from, Turns { caller, asked_back }))
     };
     records.into_iter().filter_map(turns).collect()
 }
@@ -138,6 +151,7 @@ fn converse(telephones: &Telephones, part: Part<'_>, index: usize, said: &Said, 
         said: said.clone(),
         texts: Vec::new(),
         intent: String::new(),
+        asked_back: false,
         silenced: silenced(&heard, from, to),
         answered,
     }
