@@ -18,6 +18,8 @@ const FREE: f32 = 1.0;
 const SHARPNESS: f32 = 30.0;
 /// So near to one sentence, it is that one.
 const CLEAR: f32 = 0.1;
+/// Farther from all of them, it is none.
+const FAR: f32 = 0.5;
 /// From here on a meaning is likely. These numbers were chosen by trial on wishes and other sentences spoken by two voices of
 /// espeak-ng, so that one in six of the others is likely to be a wish, for which whoever hears it had better ask back.
 const LIKELY: f32 = 0.5;
@@ -82,10 +84,17 @@ impl Sentences {
         let listeners = NARROW + WIDE;
         let weigh = |(distance, free): (&f32, f32)| (distance * listeners + free * FREE) / (listeners + FREE);
         let distances: Vec<f32> = distances.0.iter().zip(self.of_one(&free)).map(weigh).collect();
-        let (nearest, _) = self.nearest(&distances, |_| true)?;
+        let (nearest, _) = self.nearest(&distances, |_| true).filter(|(nearest, _)| *nearest <= FAR)?;
+        let (meaning, likely) = self.likeliest(&distances, nearest)?;
+        let (_, sentence) = self.nearest(&distances, |sentence| sentence.meaning == Some(meaning))?;
+        (likely >= LIKELY).then_some((&sentence.text, likely))
+    }
+
+    /// The likeliest meaning, and how likely it is.
+    fn likeliest(&self, distances: &[f32], nearest: f32) -> Option<(usize, f32)> {
         // The last is all else.
         let mut weights = vec![0.0_f32; self.meanings + 1];
-        for (sentence, distance) in self.sentences.iter().zip(&distances) {
+        for (sentence, distance) in self.sentences.iter().zip(distances) {
             if let Some(weight) = weights.get_mut(sentence.meaning.unwrap_or(self.meanings)) {
                 *weight += ((nearest - distance) * SHARPNESS).exp();
             }
@@ -95,9 +104,7 @@ impl Sentences {
         meanings.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         let (meaning, weight) = *meanings.first()?;
         let second = meanings.get(1).map_or(0.0, |(_, second)| *second);
-        let likely = weight / (weight + rest + second);
-        let (_, sentence) = self.nearest(&distances, |sentence| sentence.meaning == Some(meaning))?;
-        (likely >= LIKELY).then_some((&sentence.text, likely))
+        Some((meaning, weight / (weight + rest + second)))
     }
 
     fn nearest(&self, distances: &[f32], is_wanted: impl Fn(&Sentence) -> bool) -> Option<(f32, &Sentence)> {
@@ -147,6 +154,16 @@ mod tests {
         assert_eq!(found(&[("바나나 사과 포도", 100.0)]), None);
         assert_eq!(found(&[("[unk]", 100.0)]), None);
         assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn silence_is_no_wish_even_where_there_is_only_one() {
+        let phrases = vec!["영업 시간".to_owned()];
+        let one = Sentences::of(&Hints { phrases, groups: vec![1], near: true, ..Hints::default() });
+        let found = |heard: &Heard| one.likely(&one.distances(heard, heard), "").map(|(text, _)| text);
+        assert_eq!(found(&heard(&[])), None);
+        assert_eq!(found(&heard(&[("바나나 사과 포도", 1.0)])), None);
+        assert_eq!(found(&heard(&[("영어 시간", 1.0)])), Some("영업 시간"));
     }
 
     #[test]

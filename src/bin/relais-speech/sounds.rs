@@ -148,10 +148,13 @@ fn is_affricate_and_obstruent(one: Manner, other: Manner) -> bool {
     (one == Manner::Affricate && obstruent(other)) || (other == Manner::Affricate && obstruent(one))
 }
 
+/// The least of what follows.
+const LEAST_LOSS: f32 = 0.4;
+
 /// How much it is to hear a sound that was not spoken, or not to hear one that was.
 fn loss(sound: Sound) -> f32 {
     match sound {
-        'ʲ' | 'ʷ' => 0.4,
+        'ʲ' | 'ʷ' => LEAST_LOSS,
         'ㅎ' => 0.5,
         'ㅡ' => 0.7,
         sound if spoken(sound).is_some() => 0.8,
@@ -207,6 +210,9 @@ impl Table {
 pub fn distance(one: &[Sound], other: &[Sound], most: f32) -> f32 {
     static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
     let length = one.len().max(other.len()).max(1) as f32;
+    if one.len().abs_diff(other.len()) as f32 * LEAST_LOSS >= most * length {
+        return most;
+    }
     let mut row: Vec<f32> = std::iter::once(0.0)
         .chain(other.iter().scan(0.0, |sum, sound| {
             *sum += TABLE.loss(*sound);
