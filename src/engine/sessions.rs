@@ -327,11 +327,21 @@ impl Engine {
         let Some(found) = live.call.legs.get_mut(&leg) else { return };
         if found.play_ended(play) {
             self.say_next(call, now);
+            self.play_music(call, leg);
         } else if self.notice_ended(call, leg, play) {
             // The beep follows.
         } else if !self.briefing_ended(call, leg, play, now) && !self.question_ended(call, play, now) {
             self.run_plan(call, RunInput::PlayEnded(play), now);
         }
+    }
+
+    /// Where nothing is said over it any more, and what was heard before has not gone on: it may be other music by now.
+    fn play_music(&mut self, call: CallId, leg: LegId) {
+        let mut out = Vec::new();
+        if let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.call.legs.get_mut(&leg)) {
+            leg.play_music(&mut self.next_play, &mut out);
+        }
+        out.into_iter().for_each(|command| self.media(command));
     }
 }
 

@@ -91,7 +91,7 @@ impl Engine {
         }
     }
 
-    /// What is to be said next is, where nothing else is being said; the music is heard where there is nothing to say.
+    /// What is to be said next is, where nothing else is being said.
     pub(super) fn say_next(&mut self, id: CallId, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         if !live.call.caller().is_some_and(|leg| leg.listens_to_music()) {
@@ -119,11 +119,8 @@ impl Engine {
             }
         }
         let mut out = Vec::new();
-        if let Some(leg) = live.call.caller_mut() {
-            match items.is_empty() {
-                true => leg.play_music(&mut self.next_play, &mut out),
-                false => leg.announce(items, resumes, &mut self.next_play, &mut out),
-            }
+        if let Some(leg) = live.call.caller_mut().filter(|_| !items.is_empty()) {
+            leg.announce(items, resumes, &mut self.next_play, &mut out);
         }
         out.into_iter().for_each(|command| self.media(command));
     }

@@ -2,7 +2,7 @@
 
 use super::dial_out::{CALLER, acme, from_caller, sdp};
 use super::*;
-use crate::bridge::Group;
+use crate::bridge::{Group, PlayItem};
 use crate::call::Phase;
 use crate::call::talk::State;
 use crate::record::{CallRecord, HandOverKind, Outcome, Party};
@@ -428,6 +428,33 @@ fn keys_that_come_to_nothing_are_told_so_over_the_music_and_it_goes_on() {
     }
     let last = talk.bench.media.iter().rev().find(|command| command.leg() == Some(agent_leg));
     assert!(matches!(last, Some(MediaCommand::Interject { .. })), "{last:?}");
+}
+
+#[test]
+fn music_that_changes_while_a_key_is_refused_is_heard_afterwards() {
+    let mut talk = Talk::new();
+    let agent_leg = talk.bench.engine.calls.values().next().unwrap().call.talking().unwrap().agent().unwrap();
+    talk.bench.receive(
+        CALLER,
+        from_caller("INVITE", 2, &talk.tag, "Content-Type: application/sdp\r\n", &sdp(4_000, "sendonly")),
+    );
+    talk.bench.receive(CALLER, from_caller("ACK", 2, &talk.tag, "", ""));
+    talk.consults("expert:301", EXPERT);
+    for key in ['*', '3'] {
+        let (digit, source) = (crate::bridge::Digit::new(key).unwrap(), crate::bridge::DigitSource::TelephoneEvent);
+        talk.bench.input(Input::Media(MediaEvent::Digit { leg: agent_leg, digit, source }));
+    }
+    let last = talk.bench.media.iter().rev().find(|command| command.leg() == Some(agent_leg));
+    let Some(MediaCommand::Interject { play: refusal, .. }) = last.cloned() else {
+        panic!("it rings, and a conference must wait: {last:?}")
+    };
+    let asked = talk.asked.clone().unwrap();
+    talk.bench.answer(EXPERT, &asked, 603, "");
+    talk.bench.input(Input::Media(MediaEvent::PlayEnded { leg: agent_leg, play: refusal }));
+    let last = talk.bench.media.iter().rev().find(|command| command.leg() == Some(agent_leg));
+    let is_music = matches!(last, Some(MediaCommand::Play { repeat: true, items, .. })
+        if matches!(items.as_slice(), [PlayItem::Prompt { name, .. }] if name == "music/default"));
+    assert!(is_music, "the caller's phone holds, the agent hears the ringing no more: {last:?}");
 }
 
 #[test]
