@@ -412,8 +412,8 @@ fn the_agents_keys_do_the_same_and_reach_nobody() {
     assert_eq!(talk.state(), State::Conference, "nobody is asked: refused, and nothing is changed");
 }
 
-#[test]
-fn keys_that_come_to_nothing_are_told_so_over_the_music_and_it_goes_on() {
+/// A talk that the caller's phone holds, and the leg of its agent.
+fn held_by_the_caller() -> (Talk, LegId) {
     let mut talk = Talk::new();
     let agent_leg = talk.bench.engine.calls.values().next().unwrap().call.talking().unwrap().agent().unwrap();
     talk.bench.receive(
@@ -421,6 +421,12 @@ fn keys_that_come_to_nothing_are_told_so_over_the_music_and_it_goes_on() {
         from_caller("INVITE", 2, &talk.tag, "Content-Type: application/sdp\r\n", &sdp(4_000, "sendonly")),
     );
     talk.bench.receive(CALLER, from_caller("ACK", 2, &talk.tag, "", ""));
+    (talk, agent_leg)
+}
+
+#[test]
+fn keys_that_come_to_nothing_are_told_so_over_the_music_and_it_goes_on() {
+    let (mut talk, agent_leg) = held_by_the_caller();
     assert_eq!(ear(&talk.bench, agent_leg), "music", "the caller's phone holds");
     for key in ['*', '2'] {
         let (digit, source) = (crate::bridge::Digit::new(key).unwrap(), crate::bridge::DigitSource::TelephoneEvent);
@@ -432,13 +438,7 @@ fn keys_that_come_to_nothing_are_told_so_over_the_music_and_it_goes_on() {
 
 #[test]
 fn music_that_changes_while_a_key_is_refused_is_heard_afterwards() {
-    let mut talk = Talk::new();
-    let agent_leg = talk.bench.engine.calls.values().next().unwrap().call.talking().unwrap().agent().unwrap();
-    talk.bench.receive(
-        CALLER,
-        from_caller("INVITE", 2, &talk.tag, "Content-Type: application/sdp\r\n", &sdp(4_000, "sendonly")),
-    );
-    talk.bench.receive(CALLER, from_caller("ACK", 2, &talk.tag, "", ""));
+    let (mut talk, agent_leg) = held_by_the_caller();
     talk.consults("expert:301", EXPERT);
     for key in ['*', '3'] {
         let (digit, source) = (crate::bridge::Digit::new(key).unwrap(), crate::bridge::DigitSource::TelephoneEvent);
