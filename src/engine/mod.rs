@@ -465,6 +465,7 @@ impl Engine {
         engine.watch_trunks(now);
         engine.watch_experts(now);
         engine.settle(now);
+        engine.send();
         engine
     }
 
@@ -496,6 +497,7 @@ impl Engine {
             self.settle(now);
         }
         // Whoever is answered finds published what came of it.
+        self.send();
         self.commands.extend(reply);
     }
 
@@ -591,10 +593,14 @@ impl Engine {
         self.tell_agent_changes();
         self.tell_callbacks();
         self.write_down_changes();
+        self.publish_changed();
+    }
+
+    /// Lets the messages go, and says so once the last call has gone.
+    fn send(&mut self) {
         while let Some(transmit) = self.ua.poll_transmit() {
             self.commands.push_back(Command::Send(transmit));
         }
-        self.publish_changed();
         if self.draining && self.calls.is_empty() && !self.drained {
             self.drained = true;
             self.commands.push_back(Command::Drained);

@@ -13,7 +13,8 @@ pub const PROTOCOL: u32 = 1;
 /// Other texts of one utterance.
 pub const MOST_ALTERNATIVES: usize = 4;
 /// Phrases of one hint, and bytes of one of them.
-pub const MOST_PHRASES: usize = 1_000;
+pub const MOST_PHRASES: usize = 4_000;
+const MOST_GROUPS: usize = 1_000;
 pub const LONGEST_PHRASE: usize = 200;
 
 /// From the server.
@@ -128,7 +129,11 @@ pub fn frame(message: &impl Serialize) -> Frame {
 
 /// Cuts hints to what one frame holds.
 pub fn bounded(mut hints: Hints) -> Hints {
-    let mut room = super::wire::LARGEST - 1_024;
+    hints.groups.truncate(MOST_GROUPS);
+    hints.also_groups.truncate(MOST_GROUPS);
+    // A size has up to four digits, and a comma.
+    let sizes = (hints.groups.len() + hints.also_groups.len()) * 5;
+    let mut room = super::wire::LARGEST - 1_024 - sizes;
     cut(&mut hints.phrases, &mut hints.groups, &mut room);
     cut(&mut hints.also, &mut hints.also_groups, &mut room);
     hints
@@ -136,7 +141,6 @@ pub fn bounded(mut hints: Hints) -> Hints {
 
 /// Each group keeps what is left of it.
 fn cut(phrases: &mut Vec<String>, groups: &mut Vec<usize>, room: &mut usize) {
-    groups.truncate(MOST_PHRASES);
     let mut ends: Vec<usize> = Vec::with_capacity(groups.len());
     for size in groups.iter() {
         ends.push(ends.last().copied().unwrap_or(0_usize).saturating_add(*size));
@@ -200,8 +204,12 @@ mod tests {
         assert_eq!(bounded(hints(many(), many())).also, [""; 0], "there is no room left");
         let cut = bounded(hints(vec!["a".to_owned()], many()));
         assert!(cut.phrases == ["a"] && !cut.also.is_empty());
-        let Frame::Message(bytes) = frame(&Ask::Hints(cut)) else { panic!("no message") };
-        assert!(bytes.len() < super::super::wire::LARGEST, "{} bytes", bytes.len());
+        let fits = |cut: Hints| {
+            let Frame::Message(bytes) = frame(&Ask::Hints(cut)) else { panic!("no message") };
+            assert!(bytes.len() < super::super::wire::LARGEST, "{} bytes", bytes.len());
+        };
+        fits(cut);
+        fits(bounded(Hints { groups: vec![1; 9_000], also_groups: vec![1; 9_000], ..hints(many(), many()) }));
         let long = || vec!["a".repeat(201), String::new(), "b".to_owned()];
         let cut = bounded(hints(long(), long()));
         assert_eq!((cut.phrases, cut.also), (vec!["b".to_owned()], vec!["b".to_owned()]));

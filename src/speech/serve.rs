@@ -55,7 +55,7 @@ pub trait Session {
     /// comes until `finish` is silence, unless `go_on` is called before. The words so far.
     fn pause(&mut self) -> Result<Option<String>, String>;
     /// It was not all.
-    fn go_on(&mut self);
+    fn go_on(&mut self) -> Result<(), String>;
     /// The utterance is over.
     fn finish(&mut self) -> Result<Words, String>;
     /// The utterance was none.
@@ -509,7 +509,7 @@ impl Worker {
                 Order::Pause(turn) if turn != self.turn.load(Ordering::Relaxed) => None,
                 Order::Pause(_) => session.pause()?.map(|text| Tell::Partial { text }),
                 Order::GoOn => {
-                    session.go_on();
+                    session.go_on()?;
                     None
                 }
                 Order::Finish(utterance) => {

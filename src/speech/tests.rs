@@ -58,8 +58,9 @@ impl Session for Counted {
         Ok(Some(format!("{} so far", self.samples)))
     }
 
-    fn go_on(&mut self) {
+    fn go_on(&mut self) -> Result<(), String> {
         self.paused = None;
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<Words, String> {

@@ -5,7 +5,7 @@ use thiserror::Error;
 use tokio_util::codec::{Decoder, Encoder};
 
 /// The most that may follow a length.
-pub const LARGEST: usize = 65_536;
+pub const LARGEST: usize = 262_144;
 const MESSAGE: u8 = b'J';
 const AUDIO: u8 = b'A';
 

@@ -82,6 +82,27 @@ fn a_korean_grammar_is_kept_to_and_ends_the_utterance_sooner() {
     }
 }
 
+#[test]
+fn who_goes_on_after_half_a_second_is_heard_whole() {
+    let name = "who_goes_on_after_half_a_second_is_heard_whole";
+    let voices: Result<Vec<_>, _> = KOREAN.iter().map(|text| espeak("ko+f3", text)).collect();
+    let (engine, voices) = match (korean(), voices) {
+        (Ok(engine), Ok(voices)) => (engine, voices),
+        (Err(missing), _) | (_, Err(missing)) => return skip(name, &missing),
+    };
+    let both = format!("{} {}", KOREAN[0], KOREAN[1]);
+    let phrases = KOREAN.into_iter().chain([both.as_str()]).map(str::to_owned).collect();
+    let hints = Hints { phrases, groups: vec![1; 4], near: true, ..Hints::default() };
+    let centre = Centre::ready(engine);
+    let caller = centre.call("ko", hints).expect("a stream");
+    // What was said until then has been concluded by 0.44 s, and the utterance is over at 0.6 s.
+    let heard =
+        caller.sentence(&[&voices[0], &silence(0.48), &voices[1]].map(Vec::as_slice).concat(), 1.0).expect("words");
+    assert_eq!(heard.text, both, "{heard:?}");
+    let heard = caller.sentence(&voices[2], 1.0).expect("words");
+    assert_eq!(heard.text, KOREAN[2], "{heard:?}");
+}
+
 /// The sentences of a table of the demo's bot, with what they stand for.
 fn of_the_bot(table: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,26 +1,30 @@
 //! Listens for the phrases that are expected beside the recogniser of free speech: it knows a short answer better. What is meant
 //! is for others to say.
 
+use std::borrow::Cow;
+
 use relais::heard::Hints;
 
 use crate::Shared;
-use crate::grammar::Grammar;
+use crate::faster::Faster;
+use crate::grammar::{Grammar, in_parts};
 use crate::listener::Listener;
-use crate::nearest::{Distances, Sentences};
+use crate::nearest::{Account, Sentences};
 use crate::wide::{NARROW_HZ, WIDE_HZ, Widener};
 
 /// Phrases of one meaning that are so likely are told without what free speech would be.
 const SURE: f32 = 0.8;
-/// The nearest sentence whose meaning is so likely is believed rather than free speech: of other sentences one in fifty.
-const BELIEVED: f32 = 0.9;
+/// The nearest sentence whose meaning is so likely is believed rather than free speech: of other sentences one in a hundred.
+const BELIEVED: f32 = 0.6;
+/// One that is so near leaves nothing that free speech had to be waited for.
+const NEAR: f32 = 0.3;
 /// How much of what may have been heard is looked at: of phrases word for word, and where the nearest is looked for.
 const FEW: u16 = 20;
-const MANY: u16 = 60;
+const MANY: u16 = 12;
 
 pub struct Beside {
     ears: Ears,
-    /// For callers by telephone.
-    widener: Option<Widener>,
+    plain: Sound,
 }
 
 enum Ears {
@@ -30,13 +34,48 @@ enum Ears {
     Near(Box<Near>),
 }
 
-/// The one recogniser knows the phrases alone, and makes one of anything; the other knows other sentences besides.
 struct Near {
     sentences: Sentences,
-    narrow: Listener,
-    wide: Listener,
-    /// Of the utterance that is over.
-    distances: Option<Distances>,
+    listeners: Vec<Ear>,
+    fast: Sound,
+}
+
+struct Ear {
+    listener: Listener,
+    hears_it_faster: bool,
+    /// How much what it hears counts.
+    counts: f32,
+}
+
+/// The audio as a model wants it.
+struct Sound {
+    rate: u32,
+    faster: Option<Faster>,
+    /// For callers by telephone.
+    widener: Option<Widener>,
+}
+
+impl Sound {
+    fn of(rate: u32, faster: Option<Faster>) -> Sound {
+        Sound { rate, faster, widener: (rate == NARROW_HZ).then(Widener::new) }
+    }
+
+    /// Nothing of one voice is heard in the next.
+    fn forget(&mut self) {
+        self.faster.iter_mut().for_each(Faster::forget);
+        *self = Sound::of(self.rate, self.faster.take());
+    }
+
+    fn make<'p>(&mut self, pcm: &'p [i16]) -> Cow<'p, [i16]> {
+        let pcm = match &mut self.faster {
+            Some(faster) => Cow::Owned(faster.play(pcm)),
+            None => Cow::Borrowed(pcm),
+        };
+        match &mut self.widener {
+            Some(widener) => Cow::Owned(widener.widen(&pcm)),
+            None => pcm,
+        }
+    }
 }
 
 /// A phrase, and how likely it is.
@@ -45,6 +84,23 @@ pub struct Phrase {
     pub confidence: f32,
     /// It goes before what free speech makes of it.
     pub is_sure: bool,
+    /// Free speech need not be waited for.
+    pub is_all: bool,
+}
+
+impl Near {
+    /// Who knows the phrases alone makes one of anything; who knows which parts of all sentences follow each other makes what it
+    /// likes of them, and counts more.
+    fn new(model: &Shared, rate: u32, hints: &Hints) -> Result<Near, String> {
+        let whole = model.grammar(&hints.phrases);
+        let parts = model.grammar(&in_parts([hints.phrases.as_slice(), &hints.also].concat()));
+        let ear = |grammar: &Grammar, hears_it_faster: bool, counts: f32| {
+            let listener = Listener::new(model, rate.max(WIDE_HZ), grammar, MANY);
+            listener.map(|listener| Ear { listener, hears_it_faster, counts })
+        };
+        let listeners = vec![ear(&parts, false, 2.0)?, ear(&parts, true, 2.0)?, ear(&whole, true, 1.0)?];
+        Ok(Near { sentences: Sentences::of(hints), listeners, fast: Sound::of(rate, Some(Faster::new()?)) })
+    }
 }
 
 impl Beside {
@@ -53,28 +109,27 @@ impl Beside {
         if hints.only || hints.phrases.is_empty() || !(hints.whole || hints.near) {
             return Ok(None);
         }
-        let widener = (rate == NARROW_HZ).then(Widener::new);
-        let rate = if widener.is_some() { WIDE_HZ } else { rate };
         let ears = if hints.whole {
             let phrases = model.grammar(&hints.phrases).in_groups(&hints.groups).of_known_words();
-            let listener = Listener::new(model, rate, &phrases, FEW)?;
+            let listener = Listener::new(model, rate.max(WIDE_HZ), &phrases, FEW)?;
             Ears::Whole(phrases, listener)
         } else {
-            let listener = |phrases: &[String]| Listener::new(model, rate, &model.grammar(phrases), MANY);
-            Ears::Near(Box::new(Near {
-                sentences: Sentences::of(hints),
-                narrow: listener(&hints.phrases)?,
-                wide: listener(&[hints.phrases.as_slice(), &hints.also].concat())?,
-                distances: None,
-            }))
+            Ears::Near(Box::new(Near::new(model, rate, hints)?))
         };
-        Ok(Some(Beside { ears, widener }))
+        Ok(Some(Beside { ears, plain: Sound::of(rate, None) }))
     }
 
     pub fn audio(&mut self, pcm: &[i16]) {
-        let wide = self.widener.as_mut().map(|widener| widener.widen(pcm));
-        let pcm = wide.as_deref().unwrap_or(pcm);
-        self.listeners(|listener| listener.audio(pcm));
+        let plain = self.plain.make(pcm);
+        match &mut self.ears {
+            Ears::Whole(_, listener) => listener.audio(&plain),
+            Ears::Near(near) => {
+                let fast = near.fast.make(pcm);
+                for ear in &mut near.listeners {
+                    ear.listener.audio(if ear.hears_it_faster { &fast } else { &plain });
+                }
+            }
+        }
     }
 
     /// The phrase so far, where it is a whole one and may be all that is said.
@@ -85,31 +140,47 @@ impl Beside {
         }
     }
 
-    /// Ends the utterance; the phrase, where it is so sure that what free speech comes to in the end need not be waited for.
-    pub fn finish(&mut self) -> Option<Phrase> {
+    /// The phrase that was said until now, which may be all.
+    pub fn conclude(&mut self) -> Option<Phrase> {
         match &mut self.ears {
             // What free speech makes of a short answer may say more.
             Ears::Whole(phrases, listener) => {
-                let found = phrases.likeliest(&listener.finish()).filter(|(_, likelihood)| *likelihood >= SURE);
-                found.map(|found| Phrase::new(found, false))
+                let found = phrases.likeliest(&listener.conclude()).filter(|(_, likelihood)| *likelihood >= SURE);
+                found.map(|(text, confidence)| Phrase {
+                    text: text.to_owned(),
+                    confidence,
+                    is_sure: false,
+                    is_all: true,
+                })
             }
             Ears::Near(near) => {
-                let Near { sentences, narrow, wide, distances } = near.as_mut();
-                let distances = distances.insert(sentences.distances(&narrow.finish(), &wide.finish()));
-                sentences.clear(distances).map(|found| Phrase::new(found, true))
+                let listeners = near.listeners.iter_mut();
+                let accounts: Vec<Account> =
+                    listeners.map(|ear| Account { heard: ear.listener.conclude(), counts: ear.counts }).collect();
+                near.sentences.likely(&accounts).map(|found| Phrase {
+                    text: found.text.to_owned(),
+                    confidence: found.likely,
+                    is_sure: found.likely >= BELIEVED,
+                    is_all: found.distance <= NEAR,
+                })
             }
         }
     }
 
-    /// What the utterance that is over was, given what free speech has made of it.
-    pub fn likely(&mut self, free: &str) -> Option<Phrase> {
-        let Ears::Near(near) = &mut self.ears else { return None };
-        let distances = near.distances.take()?;
-        near.sentences.likely(&distances, free).map(|found| Phrase::new(found, found.1 >= BELIEVED))
+    pub fn forget(&mut self) {
+        self.listeners(Listener::forget);
     }
 
-    pub fn discard(&mut self) {
-        self.listeners(Listener::discard);
+    /// For another caller.
+    pub fn rest(&mut self) {
+        self.listeners(|listener| {
+            listener.conclude();
+            listener.forget();
+        });
+        self.plain.forget();
+        if let Ears::Near(near) = &mut self.ears {
+            near.fast.forget();
+        }
     }
 
     pub fn get_ready(&mut self) {
@@ -119,16 +190,7 @@ impl Beside {
     fn listeners(&mut self, mut all: impl FnMut(&mut Listener)) {
         match &mut self.ears {
             Ears::Whole(_, listener) => all(listener),
-            Ears::Near(near) => {
-                all(&mut near.narrow);
-                all(&mut near.wide);
-            }
+            Ears::Near(near) => near.listeners.iter_mut().for_each(|ear| all(&mut ear.listener)),
         }
-    }
-}
-
-impl Phrase {
-    fn new((text, confidence): (&str, f32), is_sure: bool) -> Phrase {
-        Phrase { text: text.to_owned(), confidence, is_sure }
     }
 }

@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use relais::speech::serve::Words;
-use vosk::{DecodingState, Model, Recognizer};
+use vosk::{DecodingState, Recognizer};
 
 use crate::grammar::Grammar;
 use crate::said::Said;
-use crate::{add, recognizer, warm};
+use crate::{Shared, Warm, add, recognizer, warm};
 
 /// What is so far said is looked at every so many pieces: it costs as much as the decoding of a few frames.
 pub const PIECES: u32 = 5;
+/// Seconds after which a recogniser is not used any more: its clock grows coarse.
+const TIRED: u64 = 36_000;
 /// Pieces that it may be behind before who brings more has to wait.
 const MOST_BEHIND: usize = 100;
 
@@ -52,28 +54,36 @@ enum Order {
     Audio(u64, Vec<i16>),
     /// To say when all before is done.
     CatchUp(SyncSender<()>),
-    Finish(u64, SyncSender<Words>),
+    /// To say what was said until now, in an utterance.
+    Conclude(u64, SyncSender<Words>),
     GetReady,
 }
 
 impl Decoder {
     /// Of free speech, or of a grammar and nothing else.
-    pub fn new(model: &Model, rate: u32, grammar: Option<Grammar>) -> Result<Decoder, String> {
+    pub fn new(model: &Shared, rate: u32, grammar: Option<Grammar>) -> Result<Decoder, String> {
         let told = Arc::new(Told::default());
+        let spare = grammar.is_none().then(|| model.0.decoders.take(&rate)).flatten();
+        let is_ready = spare.is_some();
+        let Warm { recognizer, samples } = match spare {
+            Some(spare) => spare,
+            None => Warm { recognizer: recognizer(&model.read(), rate, grammar.as_ref())?, samples: 0 },
+        };
         let decoding = Decoding {
-            recognizer: recognizer(model, rate, grammar.as_ref())?,
+            model: model.clone(),
+            recognizer,
             grammar,
             rate,
             told: told.clone(),
             utterance: 0,
-            samples: 0,
-            said: Said::default(),
+            samples,
+            said: Said::starting_at(samples as f32 / rate as f32),
             pieces: 0,
         };
         let (orders, to_thread) = sync_channel(MOST_BEHIND);
         let thread = Builder::new().name("decoder".to_owned()).spawn(move || decoding.run(&to_thread));
         let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
-        Ok(Decoder { orders: Some(orders), told, thread: Some(thread), is_ready: false })
+        Ok(Decoder { orders: Some(orders), told, thread: Some(thread), is_ready })
     }
 
     pub fn audio(&mut self, pcm: &[i16]) -> Result<(), String> {
@@ -89,19 +99,23 @@ impl Decoder {
 
     /// The words so far, of all that it was given.
     pub fn caught_up(&mut self) -> Result<String, String> {
-        self.ask(Order::CatchUp)?;
+        let caught_up = self.ask(Order::CatchUp)?;
+        self.answer(&caught_up)?;
         Ok(self.so_far())
     }
 
-    /// The words of the utterance.
-    pub fn finish(&mut self) -> Result<Words, String> {
+    /// Where the words of the utterance until now, which may be all, will be told.
+    pub fn conclude(&mut self) -> Result<Receiver<Words>, String> {
         let utterance = self.told.lock().utterance;
-        let words = self.ask(|answer| Order::Finish(utterance, answer))?;
-        self.told.next_utterance();
-        Ok(words)
+        self.ask(|answer| Order::Conclude(utterance, answer))
     }
 
-    /// Drops what is left of the utterance.
+    /// What it was asked, once it is there.
+    pub fn answer<T>(&mut self, asked: &Receiver<T>) -> Result<T, String> {
+        asked.recv().map_err(|_| self.fault())
+    }
+
+    /// The next utterance begins; what is left of this one is dropped.
     pub fn forget(&mut self) {
         self.told.next_utterance();
     }
@@ -115,10 +129,10 @@ impl Decoder {
         if sent { Ok(()) } else { Err(self.fault()) }
     }
 
-    fn ask<T>(&mut self, order: impl FnOnce(SyncSender<T>) -> Order) -> Result<T, String> {
+    fn ask<T>(&mut self, order: impl FnOnce(SyncSender<T>) -> Order) -> Result<Receiver<T>, String> {
         let (answer, answered) = sync_channel(1);
         self.order(order(answer))?;
-        answered.recv().map_err(|_| self.fault())
+        Ok(answered)
     }
 
     /// Why the thread has ended.
@@ -145,6 +159,7 @@ impl Drop for Decoder {
 
 /// The thread's side.
 struct Decoding {
+    model: Shared,
     recognizer: Recognizer,
     /// What the recogniser is kept to, where it is.
     grammar: Option<Grammar>,
@@ -155,6 +170,7 @@ struct Decoding {
     /// Samples since the recogniser was made: its clock.
     samples: u64,
     said: Said,
+    /// Pieces of audio of which the recogniser has not concluded what was said.
     pieces: u32,
 }
 
@@ -168,10 +184,9 @@ impl Decoding {
                     self.tell();
                     let _ = answer.send(());
                 }
-                Order::Finish(utterance, answer) => {
+                Order::Conclude(utterance, answer) => {
                     self.begin(utterance);
-                    let words = self.finish();
-                    let _ = answer.send(words);
+                    let _ = answer.send(self.conclude());
                 }
                 Order::GetReady => {
                     self.samples += warm(&mut self.recognizer, self.rate);
@@ -179,7 +194,18 @@ impl Decoding {
                 }
             }
         }
+        self.rest();
         Ok(())
+    }
+
+    /// Free speech is what the next caller wants too; nothing of this one is left in it.
+    fn rest(mut self) {
+        if self.grammar.is_some() || self.samples > TIRED * u64::from(self.rate) {
+            return;
+        }
+        self.conclude();
+        let Decoding { model, recognizer, samples, rate, .. } = self;
+        model.0.decoders.give(rate, Warm { recognizer, samples });
     }
 
     /// Whether the audio of this utterance is wanted still; forgets what came of another.
@@ -189,8 +215,8 @@ impl Decoding {
             self.utterance = utterance;
             if self.pieces > 0 {
                 self.recognizer.reset();
-                self.begin_anew();
             }
+            self.begin_anew();
         }
         wanted
     }
@@ -223,11 +249,12 @@ impl Decoding {
         }
     }
 
-    fn finish(&mut self) -> Words {
-        add(&mut self.said, self.recognizer.final_result());
-        let mut words = std::mem::take(&mut self.said).finish();
+    fn conclude(&mut self) -> Words {
+        if std::mem::take(&mut self.pieces) > 0 {
+            add(&mut self.said, self.recognizer.final_result());
+        }
+        let mut words = self.said.clone().finish();
         words.text = self.as_hinted(words.text);
-        self.begin_anew();
         words
     }
 

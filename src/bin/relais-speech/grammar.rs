@@ -102,6 +102,15 @@ impl Grammar {
     }
 }
 
+/// The same with each Korean syllable by itself.
+pub fn in_parts(mut phrases: Vec<String>) -> Vec<String> {
+    for phrase in &mut phrases {
+        let parts = phrase.chars().flat_map(|c| [Some(c), is_hangul(c).then_some(' ')]).flatten();
+        *phrase = parts.collect();
+    }
+    phrases
+}
+
 /// Small letters, without what would end a JSON text.
 pub fn clean(phrase: &str) -> String {
     let letters = phrase.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\'));
@@ -175,6 +184,13 @@ impl<'l> IntoIterator for &Walk<'l> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn korean_is_cut_into_syllables_and_other_words_stay_whole() {
+        let phrases = ["영업 시간", "TV가 고장", "order 12"].map(str::to_owned).to_vec();
+        let parts: Vec<String> = in_parts(phrases).iter().map(|phrase| clean(phrase)).collect();
+        assert_eq!(parts, ["영 업 시 간", "tv가 고 장", "order 12"]);
+    }
 
     fn grammar(phrases: &[&str], known: &[&str]) -> Grammar {
         let phrases: Vec<String> = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();

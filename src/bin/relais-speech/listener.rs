@@ -12,6 +12,8 @@ pub struct Listener {
     recognizer: Recognizer,
     rate: u32,
     cold: bool,
+    /// It has heard something that no piece holds yet.
+    listens: bool,
     /// What each piece of the utterance so far may be.
     pieces: Vec<Heard>,
 }
@@ -20,10 +22,11 @@ impl Listener {
     pub fn new(model: &Shared, rate: u32, grammar: &Grammar, alternatives: u16) -> Result<Listener, String> {
         let mut recognizer = recognizer(&model.read(), rate, Some(grammar))?;
         recognizer.set_max_alternatives(alternatives);
-        Ok(Listener { recognizer, rate, cold: true, pieces: Vec::new() })
+        Ok(Listener { recognizer, rate, cold: true, listens: false, pieces: Vec::new() })
     }
 
     pub fn audio(&mut self, pcm: &[i16]) {
+        self.listens = true;
         // Where it fails, free speech is there still.
         if matches!(self.recognizer.accept_waveform(pcm), Ok(DecodingState::Finalized)) {
             self.pieces.extend(heard(self.recognizer.result()));
@@ -37,13 +40,19 @@ impl Listener {
         words.join(" ").trim().to_owned()
     }
 
-    pub fn finish(&mut self) -> Heard {
-        self.pieces.extend(heard(self.recognizer.final_result()));
-        joined(std::mem::take(&mut self.pieces))
+    /// What was said until now, which may be all.
+    pub fn conclude(&mut self) -> Heard {
+        if std::mem::take(&mut self.listens) {
+            self.pieces.extend(heard(self.recognizer.final_result()));
+        }
+        joined(&self.pieces)
     }
 
-    pub fn discard(&mut self) {
-        self.recognizer.reset();
+    /// The next utterance begins.
+    pub fn forget(&mut self) {
+        if std::mem::take(&mut self.listens) {
+            self.recognizer.reset();
+        }
         self.pieces.clear();
     }
 
@@ -60,10 +69,10 @@ fn heard(result: CompleteResult<'_>) -> Option<Heard> {
 }
 
 /// What the pieces of an utterance may come to: each in turn otherwise than is likeliest.
-fn joined(pieces: Vec<Heard>) -> Heard {
+fn joined(pieces: &[Heard]) -> Heard {
     let is_empty = |piece: &Heard| piece.first().is_none_or(|(text, _)| text.is_empty());
-    pieces.into_iter().filter(|piece| !is_empty(piece)).fold(Heard::new(), |before, piece| {
-        let (Some(likeliest), Some(next)) = (before.first(), piece.first()) else { return piece };
+    pieces.iter().filter(|piece| !is_empty(piece)).fold(Heard::new(), |before, piece| {
+        let (Some(likeliest), Some(next)) = (before.first(), piece.first()) else { return piece.clone() };
         let with = |(text, likelihood): &(String, f32), (next, more): &(String, f32)| {
             (format!("{text} {next}"), likelihood + more)
         };
@@ -81,8 +90,8 @@ mod tests {
         let piece = |texts: &[(&str, f32)]| texts.iter().map(|(text, l)| ((*text).to_owned(), *l)).collect::<Vec<_>>();
         let pieces =
             vec![piece(&[("", 1.0)]), piece(&[("a", 5.0), ("b", 4.0)]), piece(&[("c", 3.0), ("d", 2.0)]), vec![]];
-        assert_eq!(joined(pieces), piece(&[("a c", 8.0), ("a d", 7.0), ("b c", 7.0)]));
-        assert_eq!(joined(vec![piece(&[("a", 5.0)])]), piece(&[("a", 5.0)]));
-        assert_eq!(joined(Vec::new()), []);
+        assert_eq!(joined(&pieces), piece(&[("a c", 8.0), ("a d", 7.0), ("b c", 7.0)]));
+        assert_eq!(joined(&[piece(&[("a", 5.0)])]), piece(&[("a", 5.0)]));
+        assert_eq!(joined(&[]), []);
     }
 }

@@ -3,11 +3,13 @@
 
 mod beside;
 mod decoder;
+mod faster;
 mod grammar;
 mod listener;
 mod nearest;
 mod said;
 mod sounds;
+mod spare;
 mod wide;
 
 use std::process::ExitCode;
@@ -22,7 +24,13 @@ use beside::{Beside, Phrase};
 use decoder::{Decoder, PIECES};
 use grammar::Grammar;
 use said::Said;
+use spare::Spare;
 
+/// Pieces of a pause after which it is concluded what was said: a quarter of a second before the utterance is over, if that was
+/// all. What goes on after so long a pause is decoded by itself.
+const LIKELY_ALL: u32 = 5;
+/// A pause of more pieces is none of one utterance.
+const LONGEST_PAUSE: usize = 1_000;
 /// What a new recogniser hears before its first caller, in ms: it builds the beginning of its graph at the first sound, which
 /// takes a large model most of a second.
 const WARMING_MS: u32 = 600;
@@ -32,17 +40,45 @@ struct Vosk {
     name: String,
 }
 
+/// What all streams have.
 #[derive(Clone)]
-struct Shared(Arc<RwLock<Model>>);
+struct Shared(Arc<Common>);
+
+struct Common {
+    model: RwLock<Model>,
+    /// Of free speech, by the sample rate.
+    decoders: Spare<u32, Warm>,
+    besides: Spare<(u32, Hints), Beside>,
+}
+
+/// A recogniser that has been used.
+struct Warm {
+    recognizer: Recognizer,
+    /// Samples since it was made: its clock.
+    samples: u64,
+}
 
 impl Shared {
+    fn new(model: Model, streams: usize) -> Shared {
+        // A conversation has two sorts of questions at least: what is wanted, and yes or no.
+        let (decoders, besides) = (Spare::new(streams), Spare::new(2 * streams));
+        Shared(Arc::new(Common { model: RwLock::new(model), decoders, besides }))
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Model> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.model.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn beside(&self, rate: u32, hints: &Hints) -> Result<Option<Beside>, String> {
+        match self.0.besides.take(&(rate, hints.clone())) {
+            Some(beside) => Ok(Some(beside)),
+            None => Beside::new(self, rate, hints),
+        }
     }
 
     /// The phrases in words of the model. Looking a word up is a change of the model, to the crate.
     fn grammar(&self, phrases: &[String]) -> Grammar {
-        let mut model = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut model = self.0.model.write().unwrap_or_else(PoisonError::into_inner);
         Grammar::new(phrases, |word| model.find_word(word).is_some())
     }
 }
@@ -59,6 +95,12 @@ struct Stream {
     touched: bool,
     partial: String,
     pieces: u32,
+    /// Pieces since the speaker paused.
+    paused: Option<u32>,
+    /// What was said until the pause.
+    concluded: Option<Words>,
+    /// What came after it was concluded: silence, unless the speaker goes on.
+    since: Vec<Vec<i16>>,
 }
 
 impl Engine for Vosk {
@@ -71,12 +113,15 @@ impl Engine for Vosk {
             model: self.model.clone(),
             rate: sample_rate_hz,
             decoder: decoder(&self.model, sample_rate_hz, hints)?,
-            beside: Beside::new(&self.model, sample_rate_hz, hints)?,
+            beside: self.model.beside(sample_rate_hz, hints)?,
             hints: hints.clone(),
             next_hints: None,
             touched: false,
             partial: String::new(),
             pieces: 0,
+            paused: None,
+            concluded: None,
+            since: Vec::new(),
         }))
     }
 }
@@ -85,7 +130,7 @@ impl Engine for Vosk {
 fn decoder(model: &Shared, rate: u32, hints: &Hints) -> Result<Decoder, String> {
     let wanted = hints.only && !hints.phrases.is_empty();
     let grammar = wanted.then(|| model.grammar(&hints.phrases));
-    Decoder::new(&model.read(), rate, grammar)
+    Decoder::new(model, rate, grammar)
 }
 
 /// A recogniser of free speech, or of a grammar's phrases and nothing else.
@@ -124,23 +169,71 @@ impl Stream {
             if hints.only || self.hints.only {
                 self.decoder = decoder(&self.model, self.rate, &hints)?;
             }
-            self.beside = Beside::new(&self.model, self.rate, &hints)?;
+            self.spare_beside();
+            self.beside = self.model.beside(self.rate, &hints)?;
             self.hints = hints;
         }
         self.begin_anew();
         Ok(())
     }
 
+    fn spare_beside(&mut self) {
+        if let Some(mut beside) = self.beside.take() {
+            beside.rest();
+            self.model.0.besides.give((self.rate, self.hints.clone()), beside);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.beside.iter_mut().for_each(Beside::forget);
+        self.decoder.forget();
+    }
+
     fn begin_anew(&mut self) {
         self.touched = false;
         self.partial.clear();
         self.pieces = 0;
+        self.paused = None;
+        self.concluded = None;
+        self.since.clear();
+    }
+
+    fn hear(&mut self, pcm: &[i16]) -> Result<Option<String>, String> {
+        self.decoder.audio(pcm)?;
+        let Some(beside) = &mut self.beside else {
+            let text = self.decoder.so_far();
+            return Ok(self.news(text));
+        };
+        beside.audio(pcm);
+        self.pieces += 1;
+        if !self.pieces.is_multiple_of(PIECES) {
+            return Ok(None);
+        }
+        let text = beside.partial().unwrap_or_else(|| self.decoder.so_far());
+        Ok(self.news(text))
+    }
+
+    fn conclude(&mut self) -> Result<Words, String> {
+        let concluding = self.decoder.conclude()?;
+        let phrase = self.beside.as_mut().and_then(Beside::conclude);
+        let words = match &phrase {
+            // What free speech comes to in the end is not waited for: how it stands will do.
+            Some(phrase) if phrase.is_all => Words { text: self.decoder.so_far(), ..Words::default() },
+            _ => self.decoder.answer(&concluding)?,
+        };
+        Ok(phrase.into_iter().fold(words, with))
     }
 
     /// The words so far, when they are others than the last time.
     fn news(&mut self, text: String) -> Option<String> {
         let is_new = !text.is_empty() && text != self.partial;
         is_new.then(|| self.partial.clone_from(&text)).map(|()| text)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.spare_beside();
     }
 }
 
@@ -165,21 +258,23 @@ impl Session for Stream {
             self.between_utterances()?;
         }
         self.touched = true;
-        self.decoder.audio(pcm)?;
-        let Some(beside) = &mut self.beside else {
-            let text = self.decoder.so_far();
-            return Ok(self.news(text));
-        };
-        beside.audio(pcm);
-        self.pieces += 1;
-        if !self.pieces.is_multiple_of(PIECES) {
-            return Ok(None);
+        if self.concluded.is_some() {
+            if self.since.len() < LONGEST_PAUSE {
+                self.since.push(pcm.to_vec());
+                return Ok(None);
+            }
+            self.go_on()?;
         }
-        let text = beside.partial().unwrap_or_else(|| self.decoder.so_far());
-        Ok(self.news(text))
+        let news = self.hear(pcm)?;
+        self.paused.iter_mut().for_each(|pieces| *pieces += 1);
+        if self.paused == Some(LIKELY_ALL) {
+            self.concluded = Some(self.conclude()?);
+        }
+        Ok(news)
     }
 
     fn pause(&mut self) -> Result<Option<String>, String> {
+        self.paused = Some(0);
         let text = match self.beside.as_mut().and_then(Beside::partial) {
             Some(phrase) => phrase,
             None => self.decoder.caught_up()?,
@@ -187,31 +282,24 @@ impl Session for Stream {
         Ok(self.news(text))
     }
 
-    fn go_on(&mut self) {}
+    fn go_on(&mut self) -> Result<(), String> {
+        self.paused = None;
+        self.concluded = None;
+        std::mem::take(&mut self.since).iter().try_for_each(|pcm| self.hear(pcm).map(drop))
+    }
 
     fn finish(&mut self) -> Result<Words, String> {
-        let words = match self.beside.as_mut().and_then(Beside::finish) {
-            // What free speech comes to in the end is not waited for: how it stands will do.
-            Some(phrase) => {
-                let text = self.decoder.so_far();
-                self.decoder.forget();
-                with(Words { text, ..Words::default() }, phrase)
-            }
-            None => {
-                let words = self.decoder.finish()?;
-                let phrase = self.beside.as_mut().and_then(|beside| beside.likely(&words.text));
-                phrase.into_iter().fold(words, with)
-            }
+        let words = match self.concluded.take() {
+            Some(words) => words,
+            None => self.conclude()?,
         };
+        self.forget();
         self.between_utterances()?;
         Ok(words)
     }
 
     fn discard(&mut self) {
-        if let Some(beside) = &mut self.beside {
-            beside.discard();
-        }
-        self.decoder.forget();
+        self.forget();
         self.begin_anew();
     }
 
@@ -243,6 +331,7 @@ fn main() -> ExitCode {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
         let model = Model::new(text).ok_or_else(|| format!("{text} holds no Vosk model"))?;
-        Ok(Vosk { model: Shared(Arc::new(RwLock::new(model))), name })
+        let streams = usize::try_from(arguments.streams).unwrap_or(usize::MAX);
+        Ok(Vosk { model: Shared::new(model, streams), name })
     })
 }

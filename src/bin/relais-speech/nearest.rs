@@ -10,19 +10,17 @@ use crate::sounds::{Sound, distance, sounds};
 /// logarithm) is so much farther away.
 const LIKELIEST: usize = 10;
 const BEHIND: f32 = 0.03;
-/// What the recognisers say counts so much: of the phrases alone, of these and others, and of free speech.
-const NARROW: f32 = 1.0;
-const WIDE: f32 = 2.0;
-const FREE: f32 = 1.0;
+/// What else may have been heard is looked at for sentences that are farther than the nearest by no more than this.
+const WORTH_A_LOOK: f32 = 0.25;
 /// Of two sentences the one that is nearer by 1/30 is e times as likely.
 const SHARPNESS: f32 = 30.0;
-/// So near to one sentence, it is that one.
-const CLEAR: f32 = 0.1;
 /// Farther from all of them, it is none.
 const FAR: f32 = 0.5;
+/// Farther by one listener, a sentence is as good as not heard.
+const FARTHEST: f32 = 0.75;
 /// From here on a meaning is likely. These numbers were chosen by trial on wishes and other sentences spoken by two voices of
-/// espeak-ng, so that one in six of the others is likely to be a wish, for which whoever hears it had better ask back.
-const LIKELY: f32 = 0.5;
+/// espeak-ng, so that one in ten of the others is likely to be a wish, for which whoever hears it had better ask back.
+const LIKELY: f32 = 0.42;
 
 pub struct Sentences {
     sentences: Vec<Sentence>,
@@ -36,8 +34,24 @@ struct Sentence {
     meaning: Option<usize>,
 }
 
-/// How far each sentence is from what was heard.
-pub struct Distances(Vec<f32>);
+/// What one listener has heard, and how much that counts.
+pub struct Account {
+    pub heard: Heard,
+    pub counts: f32,
+}
+
+/// The nearest sentence of the likeliest meaning.
+#[derive(Debug)]
+pub struct Nearest<'s> {
+    pub text: &'s str,
+    /// How likely it is that this was meant.
+    pub likely: f32,
+    /// How far it is from what was heard: 0 is word for word, 1 has nothing of it.
+    pub distance: f32,
+}
+
+/// What may have been said, with how far behind the likeliest it is.
+type Soundings = Vec<(Vec<Sound>, f32)>;
 
 impl Sentences {
     pub fn of(hints: &Hints) -> Sentences {
@@ -49,45 +63,32 @@ impl Sentences {
         Sentences { sentences: sentences.filter(|sentence| !sentence.sounds.is_empty()).collect(), meanings }
     }
 
-    /// By who knows the phrases and nothing else, and by who knows other sentences besides.
-    pub fn distances(&self, narrow: &Heard, wide: &Heard) -> Distances {
-        let both = self.of_one(narrow).zip(self.of_one(wide));
-        Distances(both.map(|(narrow, wide)| (NARROW * narrow + WIDE * wide) / (NARROW + WIDE)).collect())
-    }
-
-    fn of_one<'s>(&'s self, heard: &Heard) -> impl Iterator<Item = f32> + 's {
-        let likeliest = heard.first().map_or(0.0, |(_, likelihood)| *likelihood);
-        let heard: Vec<(Vec<Sound>, f32)> = heard
-            .iter()
-            .take(LIKELIEST)
-            .map(|(text, likelihood)| (sounds(&text.replace(UNKNOWN, " ")), (likeliest - likelihood) * BEHIND))
-            .filter(|(sounds, _)| !sounds.is_empty())
-            .collect();
-        self.sentences.iter().map(move |sentence| {
-            heard.iter().fold(1.0, |least: f32, (heard, behind)| {
-                if *behind < least { distance(heard, &sentence.sounds, least - behind) + behind } else { least }
-            })
-        })
-    }
-
-    /// The sentence that was heard nearly sound by sound, where it means something; and how near that is, up to 1.
-    pub fn clear(&self, distances: &Distances) -> Option<(&str, f32)> {
-        let all = distances.0.iter().zip(&self.sentences);
-        let (distance, sentence) = all.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
-        (*distance <= CLEAR && sentence.meaning.is_some()).then_some((&sentence.text, 1.0 - distance))
-    }
-
-    /// The nearest of the sentences that mean what is likeliest, given what free speech made of it as well; and how likely
-    /// that meaning is against all else and the one that comes after it.
-    pub fn likely(&self, distances: &Distances, free: &str) -> Option<(&str, f32)> {
-        let free = vec![(free.to_owned(), 0.0)];
-        let listeners = NARROW + WIDE;
-        let weigh = |(distance, free): (&f32, f32)| (distance * listeners + free * FREE) / (listeners + FREE);
-        let distances: Vec<f32> = distances.0.iter().zip(self.of_one(&free)).map(weigh).collect();
+    pub fn likely(&self, accounts: &[Account]) -> Option<Nearest<'_>> {
+        let distances = self.distances(accounts);
         let (nearest, _) = self.nearest(&distances, |_| true).filter(|(nearest, _)| *nearest <= FAR)?;
         let (meaning, likely) = self.likeliest(&distances, nearest)?;
-        let (_, sentence) = self.nearest(&distances, |sentence| sentence.meaning == Some(meaning))?;
-        (likely >= LIKELY).then_some((&sentence.text, likely))
+        let (distance, sentence) = self.nearest(&distances, |sentence| sentence.meaning == Some(meaning))?;
+        (likely >= LIKELY).then_some(Nearest { text: &sentence.text, likely, distance })
+    }
+
+    /// How far each sentence is from what was heard, on average.
+    fn distances(&self, accounts: &[Account]) -> Vec<f32> {
+        let heard: Vec<(Soundings, f32)> =
+            accounts.iter().map(|account| (soundings(&account.heard), account.counts)).collect();
+        let all: f32 = heard.iter().map(|(_, counts)| counts).sum();
+        let average = |sentence: &Sentence, looked_at: usize| {
+            let of_one =
+                |(soundings, counts): &(Soundings, f32)| least(soundings, looked_at, &sentence.sounds) * counts;
+            heard.iter().map(of_one).sum::<f32>() / all
+        };
+        let mut distances: Vec<f32> = self.sentences.iter().map(|sentence| average(sentence, 1)).collect();
+        let nearest = distances.iter().copied().fold(f32::INFINITY, f32::min);
+        for (distance, sentence) in distances.iter_mut().zip(&self.sentences) {
+            if *distance <= nearest + WORTH_A_LOOK {
+                *distance = average(sentence, LIKELIEST);
+            }
+        }
+        distances
     }
 
     /// The likeliest meaning, and how likely it is.
@@ -114,6 +115,20 @@ impl Sentences {
     }
 }
 
+fn soundings(heard: &Heard) -> Soundings {
+    let likeliest = heard.first().map_or(0.0, |(_, likelihood)| *likelihood);
+    let all = heard.iter().take(LIKELIEST);
+    let all = all.map(|(text, likelihood)| (sounds(&text.replace(UNKNOWN, " ")), (likeliest - likelihood) * BEHIND));
+    all.filter(|(sounds, _)| !sounds.is_empty()).collect()
+}
+
+/// From the nearest of the first few.
+fn least(soundings: &Soundings, looked_at: usize, sentence: &[Sound]) -> f32 {
+    soundings.iter().take(looked_at).fold(FARTHEST, |least: f32, (heard, behind)| {
+        if *behind < least { distance(heard, sentence, least - behind) + behind } else { least }
+    })
+}
+
 /// So many in a row mean one thing, then so many the next; those behind, nothing that is asked for.
 fn grouped<'t>(texts: &'t [String], sizes: &'t [usize]) -> impl Iterator<Item = (&'t str, Option<usize>)> {
     let meanings = sizes.iter().enumerate().flat_map(|(meaning, size)| std::iter::repeat_n(Some(meaning), *size));
@@ -136,68 +151,57 @@ mod tests {
         })
     }
 
-    fn heard(texts: &[(&str, f32)]) -> Heard {
-        texts.iter().map(|(text, likelihood)| ((*text).to_owned(), *likelihood)).collect()
+    fn account(counts: f32, texts: &[(&str, f32)]) -> Account {
+        Account { heard: texts.iter().map(|(text, likelihood)| ((*text).to_owned(), *likelihood)).collect(), counts }
     }
 
-    fn likely(heard: &Heard, free: &str) -> Option<String> {
-        let sentences = sentences();
-        sentences.likely(&sentences.distances(heard, heard), free).map(|(text, _)| text.to_owned())
+    fn likely(accounts: &[Account]) -> Option<String> {
+        sentences().likely(accounts).map(|found| found.text.to_owned())
     }
 
     #[test]
     fn the_nearest_sentence_of_a_likely_meaning_is_found() {
-        let found = |texts: &[(&str, f32)]| likely(&heard(texts), "");
+        let found = |texts: &[(&str, f32)]| likely(&[account(1.0, texts)]);
         assert_eq!(found(&[("예약 요 변경 하고 고 싶어요", 160.0)]).as_deref(), Some("예약을 변경하고 싶어요"));
         assert_eq!(found(&[("멸 치까지 영어 패요", 1.0)]).as_deref(), Some("몇 시까지 영업해요"), "of the others");
         assert_eq!(found(&[("호소 물리 따뜻해요", 100.0)]), None, "it means nothing");
         assert_eq!(found(&[("바나나 사과 포도", 100.0)]), None);
         assert_eq!(found(&[("[unk]", 100.0)]), None);
         assert_eq!(found(&[]), None);
+        assert_eq!(likely(&[]), None);
     }
 
     #[test]
     fn silence_is_no_wish_even_where_there_is_only_one() {
         let phrases = vec!["영업 시간".to_owned()];
         let one = Sentences::of(&Hints { phrases, groups: vec![1], near: true, ..Hints::default() });
-        let found = |heard: &Heard| one.likely(&one.distances(heard, heard), "").map(|(text, _)| text);
-        assert_eq!(found(&heard(&[])), None);
-        assert_eq!(found(&heard(&[("바나나 사과 포도", 1.0)])), None);
-        assert_eq!(found(&heard(&[("영어 시간", 1.0)])), Some("영업 시간"));
+        let found = |texts: &[(&str, f32)]| one.likely(&[account(1.0, texts)]).map(|found| found.text);
+        assert_eq!(found(&[]), None);
+        assert_eq!(found(&[("바나나 사과 포도", 1.0)]), None);
+        assert_eq!(found(&[("영어 시간", 1.0)]), Some("영업 시간"));
     }
 
     #[test]
     fn what_is_less_likely_is_farther_away() {
-        let found = |behind: f32| likely(&heard(&[("바나나 사과", 160.0), ("예약 취소", 160.0 - behind)]), "");
+        let found = |behind: f32| likely(&[account(1.0, &[("바나나 사과", 160.0), ("예약 취소", 160.0 - behind)])]);
         assert_eq!(found(3.0).as_deref(), Some("예약 취소"));
         assert_eq!(found(30.0), None);
     }
 
     #[test]
-    fn who_knows_more_is_believed_and_free_speech_has_its_say() {
-        let sentences = sentences();
-        let [cancel, warm] = ["예약 취소", "호수 물이 따뜻해요"].map(|text| heard(&[(text, 100.0)]));
-        let found = |wide: &Heard, free: &str| {
-            sentences.likely(&sentences.distances(&cancel, wide), free).map(|(text, _)| text)
-        };
-        assert_eq!(found(&warm, ""), None);
-        assert_eq!(found(&cancel, ""), Some("예약 취소"));
-        let between = heard(&[("예약 시간", 100.0)]);
-        let of = |free: &str| sentences.likely(&sentences.distances(&between, &between), free).map(|(text, _)| text);
-        assert_eq!(of("예야 치소"), Some("예약 취소"));
+    fn each_listener_counts_as_much_as_it_is_worth() {
+        let (cancel, warm) = ([("예약 취소", 100.0)], [("호수 물이 따뜻해요", 100.0)]);
+        assert_eq!(likely(&[account(2.0, &cancel), account(1.0, &warm)]).as_deref(), Some("예약 취소"));
+        assert_eq!(likely(&[account(1.0, &cancel), account(2.0, &warm)]), None);
     }
 
     #[test]
-    fn what_is_clear_needs_no_free_speech() {
+    fn it_is_told_how_near_and_how_likely_it_is() {
         let sentences = sentences();
-        let clear = |text: &str| {
-            let heard = heard(&[(text, 9.0)]);
-            sentences.clear(&sentences.distances(&heard, &heard)).map(|(text, near)| (text.to_owned(), near))
-        };
-        assert_eq!(clear("영업 시간"), Some(("영업 시간".to_owned(), 1.0)));
-        assert_eq!(clear("영업 치간").map(|(text, _)| text).as_deref(), Some("영업 시간"));
-        assert_eq!(clear("호수 물이 따뜻해요"), None);
-        assert_eq!(clear("영업 취소"), None);
+        let found = |text: &str| sentences.likely(&[account(1.0, &[(text, 9.0)])]).unwrap();
+        let (whole, part) = (found("영업 시간"), found("영어 시간 네"));
+        assert!(whole.distance == 0.0 && whole.likely > 0.99, "{whole:?}");
+        assert!(part.text == "영업 시간" && (0.1..0.5).contains(&part.distance), "{part:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use relais::speech::serve::{Word, Words, mean};
 
 use crate::grammar::UNKNOWN;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Said {
     /// By the recogniser's clock, in seconds.
     starts: f32,

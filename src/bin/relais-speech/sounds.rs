@@ -194,10 +194,13 @@ impl Table {
         }
     }
 
-    fn difference(&self, one: Sound, other: Sound) -> f32 {
-        let known = Table::place(one).zip(Table::place(other));
-        let row = known.and_then(|(one, other)| self.differences.get(one)?.get(other));
-        row.copied().unwrap_or_else(|| difference(one, other))
+    /// From one sound to any.
+    fn differences(&self, one: Sound) -> impl Fn(Sound) -> f32 {
+        let row = Table::place(one).and_then(|place| self.differences.get(place));
+        move |other| {
+            let known = row.zip(Table::place(other)).and_then(|(row, place)| row.get(place));
+            known.copied().unwrap_or_else(|| difference(one, other))
+        }
     }
 
     fn loss(&self, sound: Sound) -> f32 {
@@ -220,14 +223,14 @@ pub fn distance(one: &[Sound], other: &[Sound], most: f32) -> f32 {
         }))
         .collect();
     for sound in one {
-        let lost = TABLE.loss(*sound);
+        let (lost, difference) = (TABLE.loss(*sound), TABLE.differences(*sound));
         let (mut diagonal, mut left) = (0.0, f32::MAX);
         let mut least = f32::MAX;
         for (place, cost) in row.iter_mut().enumerate() {
             let above = *cost;
             let heard = place.checked_sub(1).and_then(|place| other.get(place));
             *cost = heard.map_or(above + lost, |heard| {
-                (diagonal + TABLE.difference(*sound, *heard)).min(above + lost).min(left + TABLE.loss(*heard))
+                (diagonal + difference(*heard)).min(above + lost).min(left + TABLE.loss(*heard))
             });
             (diagonal, left) = (above, *cost);
             least = least.min(*cost);

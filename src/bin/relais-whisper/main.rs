@@ -108,8 +108,9 @@ impl Session for Stream {
         Ok(text)
     }
 
-    fn go_on(&mut self) {
+    fn go_on(&mut self) -> Result<(), String> {
         self.early = None;
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<Words, String> {

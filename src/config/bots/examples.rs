@@ -23,7 +23,7 @@ const MOST_SHORT: usize = 300;
 /// What may be listened for, in characters.
 const LONGEST_SHORT: usize = 40;
 /// By so many other examples, of so many characters, is told what is none of these.
-const MOST_OTHERS: usize = 800;
+const MOST_OTHERS: usize = 2_500;
 const LONGEST_OTHER: usize = 20;
 
 /// Fewer of them teach little.

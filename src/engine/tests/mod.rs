@@ -187,9 +187,13 @@ impl Bench {
 
     fn take_in(&mut self, input: Input) {
         self.engine.handle_input(input, self.now);
+        let mut told = false;
         while let Some(command) = self.engine.poll_command() {
+            // Whoever gets a message may ask at once, and finds published what it tells of.
+            assert!(!(told && matches!(command, Command::Publish(_))), "after a message: {command:?}");
             match command {
                 Command::Send(Transmit { to, bytes }) => {
+                    told = true;
                     let to = match to {
                         Destination::Flow(flow) => flow.remote,
                         Destination::Address { address, .. } => address,

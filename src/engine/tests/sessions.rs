@@ -4,6 +4,11 @@
 use super::dial_out::{CALLER, FIRST, TRANSFERS, acme, from_caller, sdp};
 use super::*;
 use crate::call::Phase;
+use crate::views::Change;
+
+/// The number 700 is answered, and greeted.
+const ANSWERS: &str = "name = 'front'\nnumbers = ['700']\n[[level]]\nname = 'hello'\n[[level.rule]]\nmodule = 'announce'\n\
+    in = { prompt = 'greeting' }\n[[level]]\nname = 'end'\n[[level.rule]]\nmodule = 'hangup'\n";
 
 /// What leg hears whom: its sources, and whether music plays.
 fn ear(bench: &Bench, leg: LegId) -> (Vec<LegId>, bool) {
@@ -35,6 +40,23 @@ pub(super) fn body_of_last(bench: &Bench, status: u16) -> String {
         _ => None,
     });
     String::from_utf8(last.unwrap_or_else(|| panic!("no {status}")).body.to_vec()).unwrap()
+}
+
+#[test]
+fn a_caller_who_is_answered_finds_the_call_published() {
+    let mut bench = Bench::with_plan(acme(), ANSWERS);
+    let flow = Flow { transport: Transport::Udp, local: address(HERE), remote: address(CALLER), connection: None };
+    let invite = with_body("INVITE", 1, "", &sdp(4_000, "sendrecv"));
+    bench.engine.handle_input(Input::Sip { flow, message: Box::new(invite) }, bench.now);
+    let commands: Vec<Command> = std::iter::from_fn(|| bench.engine.poll_command()).collect();
+    let published = commands
+        .iter()
+        .position(|command| matches!(command, Command::Publish(Change::Call(view)) if view.answered_at.is_some()));
+    let answered = commands.iter().position(
+        |command| matches!(command, Command::Send(Transmit { bytes, .. }) if bytes.starts_with(b"SIP/2.0 200")),
+    );
+    let (published, answered) = (published.expect("published"), answered.expect("answered"));
+    assert!(published < answered, "published {published}., answered {answered}. of {}", commands.len());
 }
 
 #[test]
