@@ -167,13 +167,13 @@ mod tests {
     fn what_breaks_a_rule_is_named() {
         let fault = |bytes: &[u8]| Wire.decode(&mut BytesMut::from(bytes)).unwrap_err().to_string();
         assert!(fault(&[0, 0, 0, 0]).contains("a frame of 0 bytes"));
-        assert!(fault(&[0, 1, 0, 1, b'J']).contains("a frame of 65537 bytes"));
+        assert!(fault(&[0, 4, 0, 1, b'J']).contains("a frame of 262145 bytes"));
         assert!(fault(&[0, 0, 0, 1, b'X']).contains("unknown kind 0x58"));
         assert!(fault(&[0, 0, 0, 2, b'A', 1]).contains("half a sample"));
         let cut = Wire.decode_eof(&mut BytesMut::from(&[0, 0, 0, 9, b'J'][..])).unwrap_err();
         assert!(matches!(cut, WireError::CutOff));
         let large = Frame::Message(vec![b' '; LARGEST].into());
-        assert!(matches!(Wire.encode(large, &mut BytesMut::new()), Err(WireError::Length(65_537))));
+        assert!(matches!(Wire.encode(large, &mut BytesMut::new()), Err(WireError::Length(262_145))));
     }
 
     #[test]

@@ -17,7 +17,7 @@ const SURE: f32 = 0.8;
 /// The nearest sentence whose meaning is so likely is believed rather than free speech: of other sentences one in a hundred.
 const BELIEVED: f32 = 0.6;
 /// One that is so near leaves nothing that free speech had to be waited for.
-const NEAR: f32 = 0.3;
+const NEAR: f32 = 0.4;
 /// How much of what may have been heard is looked at: of phrases word for word, and where the nearest is looked for.
 const FEW: u16 = 20;
 const MANY: u16 = 12;
