@@ -214,6 +214,7 @@ impl Providers {
         let removed_at = self.removed_at;
         for server in &mut self.servers {
             server.provider.ua.handle_timeout(now);
+            server.listen(now, rng);
             server.act(now);
             if server.turns_at <= now && server.turns_at < removed_at {
                 server.up = if server.up.is_some() { None } else { Some(now) };
