@@ -1,31 +1,38 @@
 //! Where an utterance begins and ends: voice activity by a small network (`earshot`), made steady over time and held to
 //! the level of the line and of the prompt that plays.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use super::echo::Echo;
+use super::pitch::{Pitch, Pitched};
 use super::{DtmfDetector, Upsampler};
 
 /// What the network looks at: 16 ms at 16 kHz.
 const WINDOW: usize = 256;
-const WINDOW_MS: u64 = 16;
+pub(super) const WINDOW_MS: u64 = 16;
 
 /// Scores of the network from which on a window is voice: to begin, and to go on once it has begun.
 const BEGINS: f32 = 0.5;
 const GOES_ON: f32 = 0.35;
-/// So many of the last `RECENT` windows are voice when speech begins: 80 of 160 ms. A click has fewer.
+/// Speech begins with so many windows of voice among the last `RECENT`, 80 of 224 ms, in which a short syllable and the next
+/// are found together. A click has fewer.
 const ENOUGH: u32 = 5;
-const RECENT: u32 = 10;
-/// And so many of them have a pitch, which noise and coughs have not. The network alone takes noise for a voice.
+const RECENT: u32 = 14;
+/// And with so many that have a pitch, which noise and coughs have not. The network alone takes noise for a voice.
 const ENOUGH_PITCH: u32 = 3;
-/// Likeness of a voice to itself one period earlier, 1 for a tone.
-const PITCH: f32 = 0.6;
-/// Periods of voices at 8 kHz: 70 to 400 Hz.
-const PERIODS: std::ops::Range<usize> = 20..115;
+/// Where so many have, the syllable alone is enough.
+const CLEAR_PITCH: u32 = 4;
+/// Likeness of a voice to itself one period earlier, 1 for a tone. Of people far away each has less, for the others.
+const PITCH: f32 = 0.7;
+/// It is enough as well that so many windows are louder than they must be, by 6 dB, and have some likeness at the same period
+/// as the window before.
+const ENOUGH_STEADY: u32 = 2;
+const STEADY_PITCH: f32 = 0.5;
+const LOUDER: f32 = 4.0;
 
 /// Speech is louder than this, as a mean square of samples: 50 dB below full scale.
-const QUIETEST: f32 = 10_737.0;
+pub(super) const QUIETEST: f32 = 10_737.0;
 /// And above the line's noise: by 7 dB to begin, by 4 dB to go on.
 const ABOVE_TO_BEGIN: f32 = 5.0;
 const ABOVE_TO_GO_ON: f32 = 2.5;
@@ -41,17 +48,6 @@ const BELOW_LOUDEST: f32 = 0.016;
 /// The network needs a while to get used to sound after complete silence, so it is never given that: 59 dB below full
 /// scale, as amplitude.
 const HISS: i16 = 60;
-/// A line returns a prompt at least this much weaker: 12 dB. Weaker voices are not told from the echo, until the line has
-/// shown how little it returns.
-const ECHO_LOSS: f32 = 15.85;
-/// What it has shown is the most that came back in so many windows of a prompt, and not in fewer than these.
-const SHOWN: usize = 100;
-const FEWEST_SHOWN: usize = 20;
-/// An echo may be louder than that by 9 dB, and no line returns less than 30 dB below.
-const ECHO_MARGIN: f32 = 8.0;
-const LEAST_ECHO: f32 = 0.001;
-/// How long an echo lingers, in windows: the longest delay of a telephone line, and the room behind it.
-const ECHO_WINDOWS: usize = 25;
 /// Windows after a key in which nothing counts as voice.
 const AFTER_KEY: u32 = 8;
 
@@ -71,21 +67,16 @@ pub struct EndPointer {
     upsampler: Option<Upsampler>,
     window: [i16; WINDOW],
     filled: usize,
-    /// The last 32 ms at 8 kHz, for the pitch.
-    pitched: [f32; WINDOW],
+    pitched: Pitched,
+    /// Of the window before, where it was loud enough for a voice.
+    last_pitch: Pitch,
     levels: Levels,
     /// The line's noise when speech began.
     noise: f32,
     /// The loudest of the utterance under way.
     loudest: f32,
-    /// The last levels of what was played to this voice.
-    played: [f32; ECHO_WINDOWS],
-    played_at: usize,
-    /// Of each window of a prompt over which nobody spoke: the share of its level that came back.
-    returned: VecDeque<f32>,
-    /// One bit a window, the latest lowest: whether it was voice, and whether that had a pitch.
-    recent: u32,
-    recent_pitch: u32,
+    echo: Echo,
+    recent: Recent,
     /// Windows since a key was held.
     since_key: u32,
     hiss: u32,
@@ -94,6 +85,37 @@ pub struct EndPointer {
     last_silent: u32,
     end: u32,
     longest: u32,
+}
+
+/// What a window is. Only before speech begins its pitch is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    voice: bool,
+    pitch: bool,
+    steady: bool,
+}
+
+/// What the last windows were: one bit each, the latest lowest.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    voice: u32,
+    pitch: u32,
+    steady: u32,
+}
+
+impl Recent {
+    fn push(&mut self, window: Window) {
+        let push = |bits: u32, bit: bool| ((bits << 1) | u32::from(bit)) & ((1 << RECENT) - 1);
+        self.voice = push(self.voice, window.voice);
+        self.pitch = push(self.pitch, window.pitch);
+        self.steady = push(self.steady, window.steady);
+    }
+
+    fn is_speech(self) -> bool {
+        let pitched = self.pitch.count_ones();
+        let long = self.voice.count_ones() >= ENOUGH && pitched >= ENOUGH_PITCH;
+        long || pitched >= CLEAR_PITCH || self.steady.count_ones() >= ENOUGH_STEADY
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,15 +140,13 @@ impl EndPointer {
             upsampler: (rate_hz == 8000).then(Upsampler::new),
             window: [0; WINDOW],
             filled: 0,
-            pitched: [0.0; WINDOW],
+            pitched: Pitched::default(),
+            last_pitch: Pitch::default(),
             levels: Levels::default(),
             noise: 0.0,
             loudest: 0.0,
-            played: [0.0; ECHO_WINDOWS],
-            played_at: 0,
-            returned: VecDeque::with_capacity(SHOWN + 1),
-            recent: 0,
-            recent_pitch: 0,
+            echo: Echo::default(),
+            recent: Recent::default(),
             since_key: u32::MAX,
             hiss: 1,
             speaking: None,
@@ -180,30 +200,26 @@ impl EndPointer {
 
     /// One whole window.
     fn judge(&mut self, played: f32) -> Option<Turn> {
-        const LAST: u32 = (1 << RECENT) - 1;
-        let (voice, pitch) = self.is_voice(played);
-        self.recent = ((self.recent << 1) | u32::from(voice)) & LAST;
-        self.recent_pitch = ((self.recent_pitch << 1) | u32::from(pitch)) & LAST;
+        let window = self.look(played);
+        self.recent.push(window);
         match &mut self.speaking {
             None => {
-                let voiced = self.recent.count_ones();
-                if voiced < ENOUGH || self.recent_pitch.count_ones() < ENOUGH_PITCH {
+                if !self.recent.is_speech() {
                     return None;
                 }
-                let ago = 32 - self.recent.leading_zeros();
+                let ago = 32 - self.recent.voice.leading_zeros();
+                let voiced = self.recent.voice.count_ones();
                 self.speaking = Some(Speaking { windows: ago, voiced, silent: 0 });
                 self.noise = self.levels.median();
                 self.loudest = self.levels.latest();
-                // These windows were no echo.
-                self.returned.truncate(self.returned.len().saturating_sub(ago as usize));
                 Some(Turn::Began { ago: Duration::from_millis(WINDOW_MS) * ago })
             }
             Some(speaking) => {
                 speaking.windows += 1;
-                if voice {
+                if window.voice {
                     speaking.voiced += 1;
                     // A lone window in silence (a breath, a click) does not start the pause anew.
-                    if (self.recent & 0b111).count_ones() >= 2 {
+                    if (self.recent.voice & 0b111).count_ones() >= 2 {
                         speaking.silent = 0;
                     }
                 } else {
@@ -218,8 +234,7 @@ impl EndPointer {
         }
     }
 
-    /// Whether the window is voice, and whether it has a pitch as well; that is only looked at before speech begins.
-    fn is_voice(&mut self, played: f32) -> (bool, bool) {
+    fn look(&mut self, played: f32) -> Window {
         let level = level(&self.window);
         let speaking = self.speaking.is_some();
         let floor = if speaking {
@@ -231,22 +246,9 @@ impl EndPointer {
             self.levels.median() * ABOVE_TO_BEGIN
         };
         self.levels.push(level);
-        if let Some(place) = self.played.get_mut(self.played_at) {
-            *place = played;
-        }
-        self.played_at = (self.played_at + 1) % ECHO_WINDOWS;
-        let played = self.played.iter().copied().fold(0.0, f32::max);
-        let echo = played * self.echo();
-        if !speaking && played > QUIETEST {
-            self.returned.push_back(level / played);
-            if self.returned.len() > SHOWN {
-                self.returned.pop_front();
-            }
-        }
+        let echo = self.echo.loudest(level, played);
         self.since_key = self.since_key.saturating_add(1);
-        self.pitched.copy_within(WINDOW / 2.., 0);
-        let halved = self.window.as_chunks().0.iter().map(|[a, b]| (f32::from(*a) + f32::from(*b)) / 2.0);
-        self.pitched.iter_mut().skip(WINDOW / 2).zip(halved).for_each(|(place, sample)| *place = sample);
+        self.pitched.push(&self.window);
         for sample in &mut self.window {
             // A linear congruence (Numerical Recipes); its high bits are noise enough.
             self.hiss = self.hiss.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -255,19 +257,13 @@ impl EndPointer {
         }
         let score = self.network.predict_i16(&self.window);
         let threshold = if speaking { GOES_ON } else { BEGINS };
-        let loud = level > QUIETEST.max(floor).max(echo);
-        let voice = score >= threshold && loud && self.since_key > AFTER_KEY;
-        (voice, voice && !speaking && pitch(&self.pitched) > PITCH)
-    }
-
-    /// The share of a prompt's level below which a sound may be its echo. The latest windows may be a voice already.
-    fn echo(&self) -> f32 {
-        let shown = self.returned.len().saturating_sub(RECENT as usize);
-        if shown < FEWEST_SHOWN {
-            return 1.0 / ECHO_LOSS;
-        }
-        let most = self.returned.iter().take(shown).copied().fold(LEAST_ECHO, f32::max);
-        (most * ECHO_MARGIN).min(1.0 / ECHO_LOSS)
+        let least = QUIETEST.max(floor).max(echo);
+        let voice = score >= threshold && level > least && self.since_key > AFTER_KEY;
+        let pitch = if !speaking && level > least { self.pitched.pitch() } else { Pitch::default() };
+        let last = std::mem::replace(&mut self.last_pitch, pitch);
+        let alike = pitch.likeness.min(last.likeness) > STEADY_PITCH && pitch.is_steady_since(last);
+        let steady = alike && level > least * LOUDER && self.levels.are_known();
+        Window { voice, pitch: voice && pitch.likeness > PITCH, steady: voice && steady }
     }
 
     /// How long nothing has been said in the utterance under way.
@@ -283,8 +279,7 @@ impl EndPointer {
     /// Ends the utterance under way; how much voice was in it.
     pub fn finish(&mut self) -> Duration {
         let speaking = self.speaking.take().unwrap_or_default();
-        self.recent = 0;
-        self.recent_pitch = 0;
+        self.recent = Recent::default();
         self.last_silent = speaking.silent;
         Duration::from_millis(WINDOW_MS) * speaking.voiced
     }
@@ -331,34 +326,21 @@ impl Levels {
         self.quantile(1, 10)
     }
 
+    fn are_known(&self) -> bool {
+        self.count >= FEWEST_LEVELS
+    }
+
     /// 0 until there are enough of them to tell.
     fn quantile(&self, part: usize, of: usize) -> f32 {
-        let count = self.count.min(LEVELS);
-        if count < FEWEST_LEVELS {
+        if !self.are_known() {
             return 0.0;
         }
+        let count = self.count.min(LEVELS);
         let mut sorted = self.levels;
         let Some(known) = sorted.get_mut(..count) else { return 0.0 };
         let (_, level, _) = known.select_nth_unstable_by(count * part / of, f32::total_cmp);
         *level
     }
-}
-
-/// How like a voice is to itself one period of a human pitch earlier.
-fn pitch(samples: &[f32; WINDOW]) -> f32 {
-    let mean = samples.iter().sum::<f32>() / WINDOW as f32;
-    let samples = samples.map(|sample| sample - mean);
-    let likeness = |period: usize| {
-        let (mut product, mut early, mut late) = (0.0, 0.0, 0.0_f32);
-        for (a, b) in samples.iter().zip(samples.iter().skip(period)) {
-            product += a * b;
-            early += a * a;
-            late += b * b;
-        }
-        let size = (early * late).sqrt();
-        if size > 0.0 { product / size } else { 0.0 }
-    };
-    PERIODS.map(likeness).fold(0.0, f32::max)
 }
 
 /// The mean square of samples, without their constant part.

@@ -5,10 +5,12 @@ mod activity;
 mod codec;
 mod conceal;
 mod dtmf;
+mod echo;
 mod endpoint;
 mod g711;
 mod g722;
 mod mix;
+mod pitch;
 mod resample;
 mod tone;
 
