@@ -125,6 +125,8 @@ impl<T: Clone, I: Iterator<Item = T>> CycleTo<T> for I {
 
 /// With a grammar the answer is to be there before.
 const LATE: Duration = Duration::from_millis(700);
+/// And the prompt over which somebody speaks is to be silent.
+const LATE_SILENCE: Duration = Duration::from_millis(200);
 
 fn report(language: &str, line: Line, heard: &[Heard], misses: bool) {
     println!("{language}, {}:", line.name());
@@ -151,6 +153,9 @@ fn report(language: &str, line: Line, heard: &[Heard], misses: bool) {
             let (said, texts, took) = (&heard.said, heard.texts.join(" | "), heard.answered);
             let asked_back = if heard.asked_back { ", asked back" } else { "" };
             println!("    {}: {} -> {texts}: {}{asked_back} {took:?}", said.intent, said.text, heard.intent);
+        }
+        if let Some(took) = heard.silenced.filter(|took| misses && *took > LATE_SILENCE) {
+            println!("    heard the prompt for {took:?}: {}", heard.said.text);
         }
     }
     println!("  words wrong: {}", Share(wrong, of));

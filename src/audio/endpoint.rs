@@ -25,11 +25,11 @@ const ENOUGH_PITCH: u32 = 3;
 const CLEAR_PITCH: u32 = 4;
 /// Likeness of a voice to itself one period earlier, 1 for a tone. Of people far away each has less, for the others.
 const PITCH: f32 = 0.7;
-/// It is enough as well that so many windows are louder than they must be, by 6 dB, and have some likeness at the same period
+/// It is enough as well that so many windows are louder than they must be, by 4 dB, and have some likeness at the same period
 /// as the window before.
 const ENOUGH_STEADY: u32 = 2;
 const STEADY_PITCH: f32 = 0.5;
-const LOUDER: f32 = 4.0;
+const LOUDER: f32 = 2.5;
 
 /// Speech is louder than this, as a mean square of samples: 50 dB below full scale.
 pub(super) const QUIETEST: f32 = 10_737.0;

@@ -4,9 +4,9 @@
 const SPAN: usize = 256;
 /// Periods of voices at 8 kHz: 70 to 400 Hz.
 const PERIODS: std::ops::Range<usize> = 20..115;
-/// A period is the same as the last one if it differs by no more than a tenth. Noise of one colour, as in a cough, has
+/// A period is the same as the last one if it differs by no more than a seventh. Noise of one colour, as in a cough, has
 /// likeness enough at times, but each time at another period.
-const SAME: f32 = 0.1;
+const SAME: f32 = 0.15;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pitch {

@@ -10,6 +10,7 @@ use crate::faster::Faster;
 use crate::grammar::{Grammar, in_parts};
 use crate::listener::Listener;
 use crate::nearest::{Account, Sentences};
+use crate::noise::Noise;
 use crate::wide::{NARROW_HZ, WIDE_HZ, Widener};
 
 /// Phrases of one meaning that are so likely are told without what free speech would be.
@@ -24,25 +25,23 @@ const MANY: u16 = 12;
 
 pub struct Beside {
     ears: Ears,
-    plain: Sound,
 }
 
 enum Ears {
     /// The whole answer is one of the phrases, word for word.
-    Whole(Grammar, Listener),
+    Whole(Grammar, Sound, Listener),
     /// The phrases stand for much that is said in other ways.
-    Near(Box<Near>),
+    Near(Near),
 }
 
 struct Near {
     sentences: Sentences,
-    listeners: Vec<Ear>,
-    fast: Sound,
+    ears: Vec<Ear>,
 }
 
 struct Ear {
+    sound: Sound,
     listener: Listener,
-    hears_it_faster: bool,
     /// How much what it hears counts.
     counts: f32,
 }
@@ -50,26 +49,38 @@ struct Ear {
 /// The audio as a model wants it.
 struct Sound {
     rate: u32,
-    faster: Option<Faster>,
+    made: Made,
     /// For callers by telephone.
     widener: Option<Widener>,
 }
 
+/// What is made of it before.
+enum Made {
+    Nothing,
+    Noisy(Noise),
+    Faster(Faster),
+}
+
 impl Sound {
-    fn of(rate: u32, faster: Option<Faster>) -> Sound {
-        Sound { rate, faster, widener: (rate == NARROW_HZ).then(Widener::new) }
+    fn of(rate: u32, made: Made) -> Sound {
+        Sound { rate, made, widener: (rate == NARROW_HZ).then(Widener::new) }
     }
 
     /// Nothing of one voice is heard in the next.
     fn forget(&mut self) {
-        self.faster.iter_mut().for_each(Faster::forget);
-        *self = Sound::of(self.rate, self.faster.take());
+        match &mut self.made {
+            Made::Nothing => {}
+            Made::Noisy(noise) => noise.forget(),
+            Made::Faster(faster) => faster.forget(),
+        }
+        self.widener = (self.rate == NARROW_HZ).then(Widener::new);
     }
 
     fn make<'p>(&mut self, pcm: &'p [i16]) -> Cow<'p, [i16]> {
-        let pcm = match &mut self.faster {
-            Some(faster) => Cow::Owned(faster.play(pcm)),
-            None => Cow::Borrowed(pcm),
+        let pcm = match &mut self.made {
+            Made::Nothing => Cow::Borrowed(pcm),
+            Made::Noisy(noise) => Cow::Owned(noise.behind(pcm)),
+            Made::Faster(faster) => Cow::Owned(faster.play(pcm)),
         };
         match &mut self.widener {
             Some(widener) => Cow::Owned(widener.widen(&pcm)),
@@ -94,12 +105,16 @@ impl Near {
     fn new(model: &Shared, rate: u32, hints: &Hints) -> Result<Near, String> {
         let whole = model.grammar(&hints.phrases);
         let parts = model.grammar(&in_parts([hints.phrases.as_slice(), &hints.also].concat()));
-        let ear = |grammar: &Grammar, hears_it_faster: bool, counts: f32| {
+        let ear = |grammar: &Grammar, made: Made, counts: f32| {
             let listener = Listener::new(model, rate.max(WIDE_HZ), grammar, MANY);
-            listener.map(|listener| Ear { listener, hears_it_faster, counts })
+            listener.map(|listener| Ear { sound: Sound::of(rate, made), listener, counts })
         };
-        let listeners = vec![ear(&parts, false, 2.0)?, ear(&parts, true, 2.0)?, ear(&whole, true, 1.0)?];
-        Ok(Near { sentences: Sentences::of(hints), listeners, fast: Sound::of(rate, Some(Faster::new()?)) })
+        let ears = vec![
+            ear(&parts, Made::Noisy(Noise::new(1)), 2.0)?,
+            ear(&parts, Made::Noisy(Noise::new(2)), 2.0)?,
+            ear(&whole, Made::Faster(Faster::new()?), 1.0)?,
+        ];
+        Ok(Near { sentences: Sentences::of(hints), ears })
     }
 }
 
@@ -112,31 +127,22 @@ impl Beside {
         let ears = if hints.whole {
             let phrases = model.grammar(&hints.phrases).in_groups(&hints.groups).of_known_words();
             let listener = Listener::new(model, rate.max(WIDE_HZ), &phrases, FEW)?;
-            Ears::Whole(phrases, listener)
+            Ears::Whole(phrases, Sound::of(rate, Made::Nothing), listener)
         } else {
-            Ears::Near(Box::new(Near::new(model, rate, hints)?))
+            Ears::Near(Near::new(model, rate, hints)?)
         };
-        Ok(Some(Beside { ears, plain: Sound::of(rate, None) }))
+        Ok(Some(Beside { ears }))
     }
 
     pub fn audio(&mut self, pcm: &[i16]) {
-        let plain = self.plain.make(pcm);
-        match &mut self.ears {
-            Ears::Whole(_, listener) => listener.audio(&plain),
-            Ears::Near(near) => {
-                let fast = near.fast.make(pcm);
-                for ear in &mut near.listeners {
-                    ear.listener.audio(if ear.hears_it_faster { &fast } else { &plain });
-                }
-            }
-        }
+        self.listeners(|sound, listener| listener.audio(&sound.make(pcm)));
     }
 
     /// The phrase so far, where it is a whole one and may be all that is said.
     pub fn partial(&mut self) -> Option<String> {
         match &mut self.ears {
-            Ears::Whole(phrases, listener) => phrases.whole(&listener.so_far()).map(str::to_owned),
-            Ears::Near(..) => None,
+            Ears::Whole(phrases, _, listener) => phrases.whole(&listener.so_far()).map(str::to_owned),
+            Ears::Near(_) => None,
         }
     }
 
@@ -144,7 +150,7 @@ impl Beside {
     pub fn conclude(&mut self) -> Option<Phrase> {
         match &mut self.ears {
             // What free speech makes of a short answer may say more.
-            Ears::Whole(phrases, listener) => {
+            Ears::Whole(phrases, _, listener) => {
                 let found = phrases.likeliest(&listener.conclude()).filter(|(_, likelihood)| *likelihood >= SURE);
                 found.map(|(text, confidence)| Phrase {
                     text: text.to_owned(),
@@ -154,9 +160,9 @@ impl Beside {
                 })
             }
             Ears::Near(near) => {
-                let listeners = near.listeners.iter_mut();
+                let ears = near.ears.iter_mut();
                 let accounts: Vec<Account> =
-                    listeners.map(|ear| Account { heard: ear.listener.conclude(), counts: ear.counts }).collect();
+                    ears.map(|ear| Account { heard: ear.listener.conclude(), counts: ear.counts }).collect();
                 near.sentences.likely(&accounts).map(|found| Phrase {
                     text: found.text.to_owned(),
                     confidence: found.likely,
@@ -168,29 +174,26 @@ impl Beside {
     }
 
     pub fn forget(&mut self) {
-        self.listeners(Listener::forget);
+        self.listeners(|_, listener| listener.forget());
     }
 
     /// For another caller.
     pub fn rest(&mut self) {
-        self.listeners(|listener| {
+        self.listeners(|sound, listener| {
             listener.conclude();
             listener.forget();
+            sound.forget();
         });
-        self.plain.forget();
-        if let Ears::Near(near) = &mut self.ears {
-            near.fast.forget();
-        }
     }
 
     pub fn get_ready(&mut self) {
-        self.listeners(Listener::get_ready);
+        self.listeners(|_, listener| listener.get_ready());
     }
 
-    fn listeners(&mut self, mut all: impl FnMut(&mut Listener)) {
+    fn listeners(&mut self, mut all: impl FnMut(&mut Sound, &mut Listener)) {
         match &mut self.ears {
-            Ears::Whole(_, listener) => all(listener),
-            Ears::Near(near) => near.listeners.iter_mut().for_each(|ear| all(&mut ear.listener)),
+            Ears::Whole(_, sound, listener) => all(sound, listener),
+            Ears::Near(near) => near.ears.iter_mut().for_each(|ear| all(&mut ear.sound, &mut ear.listener)),
         }
     }
 }

@@ -7,6 +7,7 @@ mod faster;
 mod grammar;
 mod listener;
 mod nearest;
+mod noise;
 mod said;
 mod sounds;
 mod spare;

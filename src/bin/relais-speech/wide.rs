@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use relais::audio::Upsampler;
 
+use crate::noise::White;
+
 pub const NARROW_HZ: u32 = 8_000;
 pub const WIDE_HZ: u32 = 16_000;
 /// What of the telephone's band the noise is as loud as, and where the noise begins, in Hz.
@@ -23,7 +25,7 @@ pub struct Widener {
     upper_part: HighPass,
     above: HighPass,
     power: f32,
-    bits: u32,
+    white: White,
 }
 
 impl Widener {
@@ -33,7 +35,7 @@ impl Widener {
             upper_part: HighPass::new(UPPER_PART_HZ / NARROW_HZ as f32),
             above: HighPass::new(NOISE_HZ / WIDE_HZ as f32),
             power: 0.0,
-            bits: 1,
+            white: White::new(1),
         }
     }
 
@@ -47,20 +49,12 @@ impl Widener {
             self.power += (upper * upper - self.power) * FORGETS;
             let loudness = LEAST_NOISE + self.power.max(0.0).sqrt();
             for sample in pair {
-                let white = self.white();
-                let noise = self.above.push(loudness * white);
+                let noise = self.above.push(loudness * self.white.next());
                 // The cast saturates.
                 *sample = (f32::from(*sample) + noise) as i16;
             }
         }
         wide
-    }
-
-    /// Noise of power 1, the same at each run.
-    fn white(&mut self) -> f32 {
-        self.bits = self.bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let uniform = (self.bits >> 8) as f32 / (1u32 << 23) as f32 - 1.0;
-        uniform * 3f32.sqrt()
     }
 }
 
