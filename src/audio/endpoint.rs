@@ -25,10 +25,10 @@ const ENOUGH_PITCH: u32 = 3;
 const CLEAR_PITCH: u32 = 4;
 /// Likeness of a voice to itself one period earlier, 1 for a tone. Of people far away each has less, for the others.
 const PITCH: f32 = 0.7;
-/// It is enough as well that so many windows are louder than they must be, by 4 dB, and have some likeness at the same period
-/// as the window before.
+/// It is enough as well that so many windows are louder than they must be, by 4 dB, and have so much likeness, on average with
+/// the window before, at the same period as that.
 const ENOUGH_STEADY: u32 = 2;
-const STEADY_PITCH: f32 = 0.5;
+const STEADY_PITCH: f32 = 0.55;
 const LOUDER: f32 = 2.5;
 
 /// Speech is louder than this, as a mean square of samples: 50 dB below full scale.
@@ -261,7 +261,7 @@ impl EndPointer {
         let voice = score >= threshold && level > least && self.since_key > AFTER_KEY;
         let pitch = if !speaking && level > least { self.pitched.pitch() } else { Pitch::default() };
         let last = std::mem::replace(&mut self.last_pitch, pitch);
-        let alike = pitch.likeness.min(last.likeness) > STEADY_PITCH && pitch.is_steady_since(last);
+        let alike = pitch.likeness + last.likeness > 2.0 * STEADY_PITCH && pitch.is_steady_since(last);
         let steady = alike && level > least * LOUDER && self.levels.are_known();
         Window { voice, pitch: voice && pitch.likeness > PITCH, steady: voice && steady }
     }

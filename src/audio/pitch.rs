@@ -4,8 +4,8 @@
 const SPAN: usize = 256;
 /// Periods of voices at 8 kHz: 70 to 400 Hz.
 const PERIODS: std::ops::Range<usize> = 20..115;
-/// A period is the same as the last one if it differs by no more than a seventh. Noise of one colour, as in a cough, has
-/// likeness enough at times, but each time at another period.
+/// A period is the same as the last one if it differs by no more than a seventh, or is half or twice as long: a voice is as like
+/// itself two periods earlier. Noise of one colour, as in a cough, has likeness enough at times, but each time at another period.
 const SAME: f32 = 0.15;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Pitch {
 
 impl Pitch {
     pub fn is_steady_since(self, last: Pitch) -> bool {
-        (self.period - last.period).abs() <= SAME * last.period
+        [0.5, 1.0, 2.0].iter().any(|times| (self.period * times - last.period).abs() <= SAME * last.period)
     }
 }
 
@@ -84,6 +84,8 @@ mod tests {
         }
         assert!(pitch_of(hum(200.0)).is_steady_since(pitch_of(hum(205.0))));
         assert!(!pitch_of(hum(200.0)).is_steady_since(pitch_of(hum(140.0))));
+        let (one, two) = (Pitch { likeness: 0.9, period: 40.0 }, Pitch { likeness: 0.8, period: 82.0 });
+        assert!(one.is_steady_since(two) && two.is_steady_since(one));
     }
 
     #[test]
