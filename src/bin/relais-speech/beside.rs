@@ -29,7 +29,7 @@ pub struct Beside {
 
 enum Ears {
     /// The whole answer is one of the phrases, word for word.
-    Whole(Grammar, Sound, Listener),
+    Whole(Grammar, Box<Ear>),
     /// The phrases stand for much that is said in other ways.
     Near(Near),
 }
@@ -58,7 +58,7 @@ struct Sound {
 enum Made {
     Nothing,
     Noisy(Noise),
-    Faster(Faster),
+    Faster(Box<Faster>),
 }
 
 impl Sound {
@@ -112,7 +112,7 @@ impl Near {
         let ears = vec![
             ear(&parts, Made::Noisy(Noise::new(1)), 2.0)?,
             ear(&parts, Made::Noisy(Noise::new(2)), 2.0)?,
-            ear(&whole, Made::Faster(Faster::new()?), 1.0)?,
+            ear(&whole, Made::Faster(Box::new(Faster::new()?)), 1.0)?,
         ];
         Ok(Near { sentences: Sentences::of(hints), ears })
     }
@@ -127,7 +127,7 @@ impl Beside {
         let ears = if hints.whole {
             let phrases = model.grammar(&hints.phrases).in_groups(&hints.groups).of_known_words();
             let listener = Listener::new(model, rate.max(WIDE_HZ), &phrases, FEW)?;
-            Ears::Whole(phrases, Sound::of(rate, Made::Nothing), listener)
+            Ears::Whole(phrases, Box::new(Ear { sound: Sound::of(rate, Made::Nothing), listener, counts: 1.0 }))
         } else {
             Ears::Near(Near::new(model, rate, hints)?)
         };
@@ -135,13 +135,13 @@ impl Beside {
     }
 
     pub fn audio(&mut self, pcm: &[i16]) {
-        self.listeners(|sound, listener| listener.audio(&sound.make(pcm)));
+        self.ears(|ear| ear.listener.audio(&ear.sound.make(pcm)));
     }
 
     /// The phrase so far, where it is a whole one and may be all that is said.
     pub fn partial(&mut self) -> Option<String> {
         match &mut self.ears {
-            Ears::Whole(phrases, _, listener) => phrases.whole(&listener.so_far()).map(str::to_owned),
+            Ears::Whole(phrases, ear) => phrases.whole(&ear.listener.so_far()).map(str::to_owned),
             Ears::Near(_) => None,
         }
     }
@@ -150,8 +150,8 @@ impl Beside {
     pub fn conclude(&mut self) -> Option<Phrase> {
         match &mut self.ears {
             // What free speech makes of a short answer may say more.
-            Ears::Whole(phrases, _, listener) => {
-                let found = phrases.likeliest(&listener.conclude()).filter(|(_, likelihood)| *likelihood >= SURE);
+            Ears::Whole(phrases, ear) => {
+                let found = phrases.likeliest(&ear.listener.conclude()).filter(|(_, likelihood)| *likelihood >= SURE);
                 found.map(|(text, confidence)| Phrase {
                     text: text.to_owned(),
                     confidence,
@@ -174,26 +174,26 @@ impl Beside {
     }
 
     pub fn forget(&mut self) {
-        self.listeners(|_, listener| listener.forget());
+        self.ears(|ear| ear.listener.forget());
     }
 
     /// For another caller.
     pub fn rest(&mut self) {
-        self.listeners(|sound, listener| {
-            listener.conclude();
-            listener.forget();
-            sound.forget();
+        self.ears(|ear| {
+            ear.listener.conclude();
+            ear.listener.forget();
+            ear.sound.forget();
         });
     }
 
     pub fn get_ready(&mut self) {
-        self.listeners(|_, listener| listener.get_ready());
+        self.ears(|ear| ear.listener.get_ready());
     }
 
-    fn listeners(&mut self, mut all: impl FnMut(&mut Sound, &mut Listener)) {
+    fn ears(&mut self, mut all: impl FnMut(&mut Ear)) {
         match &mut self.ears {
-            Ears::Whole(_, sound, listener) => all(sound, listener),
-            Ears::Near(near) => near.ears.iter_mut().for_each(|ear| all(&mut ear.sound, &mut ear.listener)),
+            Ears::Whole(_, ear) => all(ear),
+            Ears::Near(near) => near.ears.iter_mut().for_each(all),
         }
     }
 }
