@@ -15,8 +15,8 @@ use crate::wide::{NARROW_HZ, WIDE_HZ, Widener};
 
 /// Phrases of one meaning that are so likely are told without what free speech would be.
 const SURE: f32 = 0.8;
-/// The nearest sentence whose meaning is so likely is believed rather than free speech: of other sentences one in a hundred.
-const BELIEVED: f32 = 0.6;
+/// The nearest sentence whose meaning is so likely is believed rather than free speech. What is less likely is asked back.
+const BELIEVED: f32 = 0.75;
 /// One that is so near leaves nothing that free speech had to be waited for.
 const NEAR: f32 = 0.4;
 /// How much of what may have been heard is looked at: of phrases word for word, and where the nearest is looked for.

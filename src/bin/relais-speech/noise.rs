@@ -7,7 +7,7 @@ use crate::wide::NARROW_HZ;
 const BELOW: f32 = 0.05;
 /// There is some noise in any room.
 const LEAST: f32 = 20.0;
-/// Loudness is that of a tenth of a second; how loud it was is forgotten by half in two seconds.
+/// Loudness is the power of a tenth of a second; half of what it was is forgotten in two seconds.
 const FORGETS: f32 = 10.0 / NARROW_HZ as f32;
 const HALVES_IN_S: f32 = 2.0;
 /// Each sample has so much of the one before: the noise falls towards high frequencies, as in a room.
@@ -92,7 +92,7 @@ mod tests {
     fn after_a_loud_voice_it_becomes_soft_again() {
         let mut noise = Noise::new(1);
         noise.behind(&[8_000; 4_000]);
-        noise.behind(&[0; 80_000]);
+        noise.behind(&[0; 160_000]);
         let found = added(&mut noise, &[0; 8_000]);
         assert!((15.0..60.0).contains(&found), "{found}");
     }
