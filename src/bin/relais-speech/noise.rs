@@ -29,7 +29,7 @@ impl White {
     }
 }
 
-/// Audio at 8 or 16 kHz with noise behind it.
+/// Audio with noise behind it. The times hold at 8 kHz; at 16 kHz they are half as long.
 pub struct Noise {
     seed: u32,
     white: White,
