@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::activate::{Actor, replace_octets};
 use super::{Bench, BenchError, plain};
 use crate::ids::Language;
-use crate::prompts::{Index, is_prompt_name, take_recording};
+use crate::prompts::{ENDINGS, Index, is_prompt_name, take_recording};
 use crate::settings::Settings;
 use crate::spoken::PREFIX;
 use crate::store::Deed;
@@ -128,14 +128,7 @@ impl Bench {
             return Err(BenchError::Invalid(message));
         }
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-        let media_type = match ending.as_str() {
-            "wav" => "audio/wav",
-            "flac" => "audio/flac",
-            "ogg" | "oga" => "audio/ogg",
-            "mp3" => "audio/mpeg",
-            "aac" => "audio/aac",
-            _ => "audio/mp4",
-        };
+        let media_type = ENDINGS.iter().find(|(known, _)| *known == ending).map_or("audio/mp4", |(_, media)| media);
         Ok(Sound { octets: std::fs::read(&path).map_err(failed)?, media_type })
     }
 

@@ -7,8 +7,17 @@ use super::Finding;
 use super::catalogue::Catalogue;
 use crate::ids::Language;
 
-/// Endings that are read, the preferred first.
-const ENDINGS: [&str; 8] = ["wav", "flac", "ogg", "oga", "mp3", "m4a", "mp4", "aac"];
+/// Endings that are read, the preferred first, and their media types.
+pub(crate) const ENDINGS: [(&str, &str); 8] = [
+    ("wav", "audio/wav"),
+    ("flac", "audio/flac"),
+    ("ogg", "audio/ogg"),
+    ("oga", "audio/ogg"),
+    ("mp3", "audio/mpeg"),
+    ("m4a", "audio/mp4"),
+    ("mp4", "audio/mp4"),
+    ("aac", "audio/aac"),
+];
 /// Endings of sound files that are not read: they are found, not passed over in silence.
 const UNREAD_ENDINGS: [&str; 8] = ["opus", "webm", "wma", "aif", "aiff", "gsm", "amr", "ulaw"];
 
@@ -153,7 +162,7 @@ fn prompt_stem(path: &Path, findings: &mut Vec<Finding>) -> Option<String> {
         findings.push(Finding::of_file(path, message, "convert it to WAV, FLAC, Ogg Vorbis, MP3 or M4A"));
         return None;
     }
-    if !ENDINGS.contains(&ending.as_str()) {
+    if !ENDINGS.iter().any(|(known, _)| *known == ending) {
         return None;
     }
     match path.file_stem().and_then(|stem| stem.to_str()) {
@@ -176,7 +185,7 @@ fn choose_recorded(
     let (spoken, mut recorded): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| made.contains(path));
     let rank = |path: &PathBuf| {
         let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
-        ENDINGS.iter().position(|known| ending.as_deref() == Some(*known))
+        ENDINGS.iter().position(|(known, _)| ending.as_deref() == Some(*known))
     };
     recorded.sort_by_key(rank);
     if let [first, second, ..] = recorded.as_slice() {

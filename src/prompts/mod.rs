@@ -25,6 +25,7 @@ mod tests;
 pub use decode::{Recording, read_sound, take_recording};
 pub use error::PromptError;
 pub use finding::Finding;
+pub(crate) use index::ENDINGS;
 pub use index::{Index, is_prompt_name};
 pub use library::{Encoded, Library};
 pub use shelf::Shelf;

@@ -140,6 +140,7 @@ mod tests {
 
     use super::super::access::{ROUTES, Rule};
     use super::*;
+    use crate::prompts::ENDINGS;
 
     #[test]
     fn it_describes_every_route_and_no_other() {
@@ -157,6 +158,14 @@ mod tests {
             .map(|route| (route.0.to_owned(), route.1.to_owned(), route.2 == Rule::Open))
             .collect();
         assert_eq!(described, routes);
+    }
+
+    #[test]
+    fn a_sound_comes_in_no_type_that_is_not_described() {
+        let document: serde_json::Value = serde_json::from_str(document()).unwrap();
+        let answer = &document["paths"]["/prompts/sound"]["get"]["responses"]["200"];
+        let described: BTreeSet<_> = answer["content"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(described, ENDINGS.map(|(_, media_type)| media_type).into());
     }
 
     #[test]

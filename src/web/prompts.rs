@@ -56,7 +56,8 @@ type Asked = Result<Query<Which>, QueryRejection>;
 
 /// The sound of a prompt, as it is on the disk.
 #[utoipa::path(get, path = "/prompts/sound", operation_id = "prompt_sound", params(Which), responses(
-    (status = 200, description = "WAV, FLAC, Ogg, MP3 or M4A", content_type = "audio/wav"),
+    (status = 200, description = "WAV, FLAC, Ogg, MP3, M4A or AAC", content(
+        ("audio/wav"), ("audio/flac"), ("audio/ogg"), ("audio/mpeg"), ("audio/mp4"), ("audio/aac"))),
     (status = 404, description = "No such sound", body = super::refusal::ErrorBody)))]
 pub(super) async fn sound(State(context): State<Arc<Context>>, wanted: Asked) -> Result<Response, Refusal> {
     let Which { name, language } = query(wanted)?;

@@ -4809,12 +4809,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description WAV, FLAC, Ogg, MP3 or M4A */
+            /** @description WAV, FLAC, Ogg, MP3, M4A or AAC */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "audio/aac": unknown;
+                    "audio/flac": unknown;
+                    "audio/mp4": unknown;
+                    "audio/mpeg": unknown;
+                    "audio/ogg": unknown;
                     "audio/wav": unknown;
                 };
             };
