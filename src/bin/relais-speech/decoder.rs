@@ -1,8 +1,9 @@
 //! A recogniser on a thread of its own: free speech takes its time, and who has a sure answer already need not wait for it.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use relais::speech::serve::Words;
 use vosk::{DecodingState, Recognizer};
@@ -113,6 +114,15 @@ impl Decoder {
     /// What it was asked, once it is there.
     pub fn answer<T>(&mut self, asked: &Receiver<T>) -> Result<T, String> {
         asked.recv().map_err(|_| self.fault())
+    }
+
+    /// What it was asked, if it is there in time.
+    pub fn answer_within<T>(&mut self, asked: &Receiver<T>, patience: Duration) -> Result<Option<T>, String> {
+        match asked.recv_timeout(patience) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(self.fault()),
+        }
     }
 
     /// The next utterance begins; what is left of this one is dropped.

@@ -14,7 +14,9 @@ mod spare;
 mod wide;
 
 use std::process::ExitCode;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use clap::Parser;
 use relais::heard::Hints;
@@ -30,6 +32,9 @@ use spare::Spare;
 /// Pieces of a pause after which it is concluded what was said: a quarter of a second before the utterance is over, if that was
 /// all. What goes on after so long a pause is decoded by itself.
 const LIKELY_ALL: u32 = 5;
+/// Where a phrase is likely already, free speech is waited for no longer than that after the utterance: it takes its time where
+/// it understands nothing.
+const PATIENCE: Duration = Duration::from_millis(40);
 /// A pause of more pieces is none of one utterance.
 const LONGEST_PAUSE: usize = 1_000;
 /// What a new recogniser hears before its first caller, in ms: it builds the beginning of its graph at the first sound, which
@@ -99,9 +104,16 @@ struct Stream {
     /// Pieces since the speaker paused.
     paused: Option<u32>,
     /// What was said until the pause.
-    concluded: Option<Words>,
+    concluded: Option<Concluded>,
     /// What came after it was concluded: silence, unless the speaker goes on.
     since: Vec<Vec<i16>>,
+}
+
+/// What an utterance comes to.
+struct Concluded {
+    phrase: Option<Phrase>,
+    /// By free speech, once it knows.
+    free: Receiver<Words>,
 }
 
 impl Engine for Vosk {
@@ -214,15 +226,18 @@ impl Stream {
         Ok(self.news(text))
     }
 
-    fn conclude(&mut self) -> Result<Words, String> {
-        let concluding = self.decoder.conclude()?;
-        let phrase = self.beside.as_mut().and_then(Beside::conclude);
-        let words = match &phrase {
-            // What free speech comes to in the end is not waited for: how it stands will do.
-            Some(phrase) if phrase.is_all => Words { text: self.decoder.so_far(), ..Words::default() },
-            _ => self.decoder.answer(&concluding)?,
-        };
-        Ok(phrase.into_iter().fold(words, with))
+    fn conclude(&mut self) -> Result<Concluded, String> {
+        let free = self.decoder.conclude()?;
+        Ok(Concluded { phrase: self.beside.as_mut().and_then(Beside::conclude), free })
+    }
+
+    fn words(&mut self, Concluded { phrase, free }: Concluded) -> Result<Words, String> {
+        let Some(phrase) = phrase else { return self.decoder.answer(&free) };
+        let patience = if phrase.is_all { Duration::ZERO } else { PATIENCE };
+        let words = self.decoder.answer_within(&free, patience)?;
+        // How it stands will do.
+        let words = words.unwrap_or_else(|| Words { text: self.decoder.so_far(), ..Words::default() });
+        Ok(with(words, phrase))
     }
 
     /// The words so far, when they are others than the last time.
@@ -290,10 +305,11 @@ impl Session for Stream {
     }
 
     fn finish(&mut self) -> Result<Words, String> {
-        let words = match self.concluded.take() {
-            Some(words) => words,
+        let concluded = match self.concluded.take() {
+            Some(concluded) => concluded,
             None => self.conclude()?,
         };
+        let words = self.words(concluded)?;
         self.forget();
         self.between_utterances()?;
         Ok(words)

@@ -119,7 +119,14 @@ fn soundings(heard: &Heard) -> Soundings {
     let likeliest = heard.first().map_or(0.0, |(_, likelihood)| *likelihood);
     let all = heard.iter().take(LIKELIEST);
     let all = all.map(|(text, likelihood)| (sounds(&text.replace(UNKNOWN, " ")), (likeliest - likelihood) * BEHIND));
-    all.filter(|(sounds, _)| !sounds.is_empty()).collect()
+    let mut soundings = Soundings::new();
+    for (sounds, behind) in all.filter(|(sounds, _)| !sounds.is_empty()) {
+        // Parted into other words it sounds the same.
+        if soundings.iter().all(|(before, _)| *before != sounds) {
+            soundings.push((sounds, behind));
+        }
+    }
+    soundings
 }
 
 /// From the nearest of the first few.

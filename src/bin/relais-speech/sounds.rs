@@ -3,7 +3,18 @@
 use std::sync::LazyLock;
 
 /// A consonant or vowel as the Hangul Compatibility Jamo that writes it, a glide, or a letter of another script.
-pub type Sound = char;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sound {
+    letter: char,
+    /// Its place in the table.
+    place: u8,
+}
+
+impl From<char> for Sound {
+    fn from(letter: char) -> Sound {
+        Sound { letter, place: Table::place(letter) }
+    }
+}
 
 const FINALS: [&str; 28] = [
     "", "ㄱ", "ㄲ", "ㄱㅅ", "ㄴ", "ㄴㅈ", "ㄴㅎ", "ㄷ", "ㄹ", "ㄹㄱ", "ㄹㅁ", "ㄹㅂ", "ㄹㅅ", "ㄹㅌ", "ㄹㅍ", "ㄹㅎ",
@@ -35,7 +46,7 @@ impl Syllable {
 
     /// What is heard of its end before what comes next: it goes over to a vowel, and else is one of seven (Standard
     /// Pronunciation, articles 8 to 14), which becomes a nasal before one (article 18).
-    fn end_before(&self, next: Option<char>) -> impl Iterator<Item = Sound> {
+    fn end_before(&self, next: Option<char>) -> impl Iterator<Item = char> {
         let goes_over = next == Some(SILENT) && self.end != "ㅇ";
         let closed = (!goes_over).then(|| match self.end {
             "ㄱ" | "ㄲ" | "ㅋ" | "ㄱㅅ" | "ㄹㄱ" => Some('ㄱ'),
@@ -61,13 +72,13 @@ pub fn sounds(text: &str) -> Vec<Sound> {
     let mut sounds = Vec::with_capacity(letters.len() * 3);
     for (place, letter) in letters.iter().enumerate() {
         let Some(syllable) = Syllable::of(*letter) else {
-            sounds.push(*letter);
+            sounds.push(Sound::from(*letter));
             continue;
         };
         let next = letters.get(place + 1).and_then(|next| Syllable::of(*next)).map(|next| next.initial);
-        sounds.extend(Some(syllable.initial).filter(|initial| *initial != SILENT));
-        sounds.extend(syllable.vowel.chars());
-        sounds.extend(syllable.end_before(next));
+        let initial = Some(syllable.initial).filter(|initial| *initial != SILENT);
+        let letters = initial.into_iter().chain(syllable.vowel.chars()).chain(syllable.end_before(next));
+        sounds.extend(letters.map(Sound::from));
     }
     sounds
 }
@@ -90,7 +101,7 @@ enum Manner {
     Liquid,
 }
 
-fn spoken(consonant: Sound) -> Option<(Place, Manner)> {
+fn spoken(consonant: char) -> Option<(Place, Manner)> {
     Some(match consonant {
         'ㅂ' | 'ㅃ' | 'ㅍ' => (Place::Lips, Manner::Stop),
         'ㄷ' | 'ㄸ' | 'ㅌ' => (Place::Teeth, Manner::Stop),
@@ -107,7 +118,7 @@ fn spoken(consonant: Sound) -> Option<(Place, Manner)> {
 }
 
 /// Vowels whose places in the mouth are neighbours.
-const NEIGHBOURS: [(Sound, Sound); 9] = [
+const NEIGHBOURS: [(char, char); 9] = [
     ('ㅓ', 'ㅗ'),
     ('ㅓ', 'ㅡ'),
     ('ㅗ', 'ㅜ'),
@@ -119,27 +130,30 @@ const NEIGHBOURS: [(Sound, Sound); 9] = [
     ('ㅐ', 'ㅓ'),
 ];
 
-/// How much it is to hear one sound for another; 1 where they have nothing in common.
-fn difference(one: Sound, other: Sound) -> f32 {
+/// What differences are counted in.
+const WHOLE: u16 = 20;
+
+/// How much it is to hear one sound for another, in twentieths; a whole where they have nothing in common.
+fn difference(one: char, other: char) -> u16 {
     if one == other {
-        return 0.0;
+        return 0;
     }
-    let is_vowel = |sound: Sound| VOWELS.iter().any(|vowel| vowel.ends_with(sound)) || matches!(sound, 'ʲ' | 'ʷ');
+    let is_vowel = |sound: char| VOWELS.iter().any(|vowel| vowel.ends_with(sound)) || matches!(sound, 'ʲ' | 'ʷ');
     match (spoken(one), spoken(other)) {
         (Some((place, manner)), Some((other_place, other_manner))) => {
             match (place == other_place, manner == other_manner) {
-                (true, true) => 0.25,
-                (false, true) => 0.6,
-                (true, false) => 0.7,
-                (false, false) if is_affricate_and_obstruent(manner, other_manner) => 0.8,
-                (false, false) => 1.0,
+                (true, true) => 5,
+                (false, true) => 12,
+                (true, false) => 14,
+                (false, false) if is_affricate_and_obstruent(manner, other_manner) => 16,
+                (false, false) => 20,
             }
         }
-        (Some(_), None) if is_vowel(other) => 1.2,
-        (None, Some(_)) if is_vowel(one) => 1.2,
-        (None, None) if NEIGHBOURS.contains(&(one, other)) || NEIGHBOURS.contains(&(other, one)) => 0.5,
-        (None, None) if matches!((one, other), ('ʲ', 'ʷ') | ('ʷ', 'ʲ')) => 0.6,
-        _ => 1.0,
+        (Some(_), None) if is_vowel(other) => 24,
+        (None, Some(_)) if is_vowel(one) => 24,
+        (None, None) if NEIGHBOURS.contains(&(one, other)) || NEIGHBOURS.contains(&(other, one)) => 10,
+        (None, None) if matches!((one, other), ('ʲ', 'ʷ') | ('ʷ', 'ʲ')) => 12,
+        _ => 20,
     }
 }
 
@@ -149,62 +163,67 @@ fn is_affricate_and_obstruent(one: Manner, other: Manner) -> bool {
 }
 
 /// The least of what follows.
-const LEAST_LOSS: f32 = 0.4;
+const LEAST_LOSS: u16 = 8;
 
 /// How much it is to hear a sound that was not spoken, or not to hear one that was.
-fn loss(sound: Sound) -> f32 {
+fn loss(sound: char) -> u16 {
     match sound {
         'ʲ' | 'ʷ' => LEAST_LOSS,
-        'ㅎ' => 0.5,
-        'ㅡ' => 0.7,
-        sound if spoken(sound).is_some() => 0.8,
-        _ => 1.0,
+        'ㅎ' => 10,
+        'ㅡ' => 14,
+        sound if spoken(sound).is_some() => 16,
+        _ => 20,
     }
 }
 
-/// The differences among Korean sounds, worked out once.
+/// The differences among sounds, worked out once.
 struct Table {
-    differences: [[f32; Table::SOUNDS]; Table::SOUNDS],
-    losses: [f32; Table::SOUNDS],
+    differences: [[u16; Table::PLACES]; Table::PLACES],
+    losses: [u16; Table::PLACES],
 }
 
 impl Table {
     const FIRST: u32 = 0x3131;
-    /// The consonants and vowels of the block, and the glides behind.
-    const LETTERS: usize = 51;
-    const SOUNDS: usize = Table::LETTERS + 2;
+    /// The consonants and vowels of the block, the glides behind, and a place for all that is not Korean.
+    const LETTERS: u8 = 51;
+    const OTHERS: u8 = Table::LETTERS + 2;
+    /// A power of two: a place within it is found without a look at its bounds.
+    const PLACES: usize = 64;
 
     fn new() -> Table {
-        let sound = |place: usize| match place.checked_sub(Table::LETTERS) {
-            Some(0) => 'ʲ',
-            Some(_) => 'ʷ',
-            None => char::from_u32(Table::FIRST + place as u32).unwrap_or_default(),
+        let sounds: [char; Table::PLACES] =
+            std::array::from_fn(|place| match place.checked_sub(Table::LETTERS.into()) {
+                Some(0) => 'ʲ',
+                Some(1) => 'ʷ',
+                Some(_) => char::default(),
+                None => char::from_u32(Table::FIRST + place as u32).unwrap_or_default(),
+            });
+        let mut table = Table {
+            differences: sounds.map(|one| sounds.map(|other| difference(one, other))),
+            losses: sounds.map(loss),
         };
-        Table {
-            differences: std::array::from_fn(|one| std::array::from_fn(|other| difference(sound(one), sound(other)))),
-            losses: std::array::from_fn(|place| loss(sound(place))),
+        // Two that are not Korean may be two letters; whether they are one is to be seen before.
+        table.differences[usize::from(Table::OTHERS)][usize::from(Table::OTHERS)] = WHOLE;
+        table
+    }
+
+    fn place(letter: char) -> u8 {
+        match letter {
+            'ʲ' => Table::LETTERS,
+            'ʷ' => Table::LETTERS + 1,
+            _ => {
+                let place = u32::from(letter).checked_sub(Table::FIRST).and_then(|place| u8::try_from(place).ok());
+                place.filter(|place| *place < Table::LETTERS).unwrap_or(Table::OTHERS)
+            }
         }
     }
 
-    fn place(sound: Sound) -> Option<usize> {
-        match sound {
-            'ʲ' => Some(Table::LETTERS),
-            'ʷ' => Some(Table::LETTERS + 1),
-            _ => usize::try_from(u32::from(sound).checked_sub(Table::FIRST)?).ok().filter(|at| *at < Table::LETTERS),
-        }
+    fn differences(&self, one: Sound) -> &[u16; Table::PLACES] {
+        &self.differences[usize::from(one.place) % Table::PLACES]
     }
 
-    /// From one sound to any.
-    fn differences(&self, one: Sound) -> impl Fn(Sound) -> f32 {
-        let row = Table::place(one).and_then(|place| self.differences.get(place));
-        move |other| {
-            let known = row.zip(Table::place(other)).and_then(|(row, place)| row.get(place));
-            known.copied().unwrap_or_else(|| difference(one, other))
-        }
-    }
-
-    fn loss(&self, sound: Sound) -> f32 {
-        Table::place(sound).and_then(|place| self.losses.get(place)).copied().unwrap_or(1.0)
+    fn loss(&self, sound: Sound) -> u32 {
+        self.losses[usize::from(sound.place) % Table::PLACES].into()
     }
 }
 
@@ -212,34 +231,36 @@ impl Table {
 /// `most`, which it need not be worked out beyond.
 pub fn distance(one: &[Sound], other: &[Sound], most: f32) -> f32 {
     static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
-    let length = one.len().max(other.len()).max(1) as f32;
-    if one.len().abs_diff(other.len()) as f32 * LEAST_LOSS >= most * length {
+    let table = &*TABLE;
+    let whole = u32::from(WHOLE) * one.len().max(other.len()).max(1) as u32;
+    let far = (most * whole as f32) as u32;
+    if (one.len().abs_diff(other.len()) as u32) * u32::from(LEAST_LOSS) > far {
         return most;
     }
-    let mut row: Vec<f32> = std::iter::once(0.0)
-        .chain(other.iter().scan(0.0, |sum, sound| {
-            *sum += TABLE.loss(*sound);
-            Some(*sum)
-        }))
-        .collect();
+    let losses = other.iter().scan(0, |sum, sound| {
+        *sum += table.loss(*sound);
+        Some(*sum)
+    });
+    let mut row: Vec<u32> = losses.collect();
+    let mut begin = 0;
     for sound in one {
-        let (lost, difference) = (TABLE.loss(*sound), TABLE.differences(*sound));
-        let (mut diagonal, mut left) = (0.0, f32::MAX);
-        let mut least = f32::MAX;
-        for (place, cost) in row.iter_mut().enumerate() {
+        let (lost, differences) = (table.loss(*sound), table.differences(*sound));
+        let mut diagonal = begin;
+        begin += lost;
+        let (mut left, mut least) = (begin, begin);
+        for (cost, heard) in row.iter_mut().zip(other) {
+            let is_same = sound.place == Table::OTHERS && heard == sound;
+            let difference = if is_same { 0 } else { u32::from(differences[usize::from(heard.place) % Table::PLACES]) };
             let above = *cost;
-            let heard = place.checked_sub(1).and_then(|place| other.get(place));
-            *cost = heard.map_or(above + lost, |heard| {
-                (diagonal + difference(*heard)).min(above + lost).min(left + TABLE.loss(*heard))
-            });
-            (diagonal, left) = (above, *cost);
-            least = least.min(*cost);
+            left = (diagonal + difference).min(above + lost).min(left + table.loss(*heard));
+            (*cost, diagonal) = (left, above);
+            least = least.min(left);
         }
-        if least >= most * length {
+        if least > far {
             return most;
         }
     }
-    row.last().map_or(0.0, |cost| cost / length).min(most)
+    (row.last().copied().unwrap_or(begin) as f32 / whole as f32).min(most)
 }
 
 #[cfg(test)]
@@ -247,7 +268,7 @@ mod tests {
     use super::*;
 
     fn written(text: &str) -> String {
-        sounds(text).into_iter().collect()
+        sounds(text).into_iter().map(|sound| sound.letter).collect()
     }
 
     #[test]
