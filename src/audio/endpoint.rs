@@ -24,12 +24,12 @@ const ENOUGH_PITCH: u32 = 3;
 /// Where so many have, the syllable alone is enough.
 const CLEAR_PITCH: u32 = 4;
 /// Likeness of a voice to itself one period earlier, 1 for a tone. Of people far away each has less, for the others.
-const PITCH: f32 = 0.7;
-/// It is enough as well that so many windows are louder than they must be, by 4 dB, and have so much likeness, on average with
+const PITCH: f32 = 0.75;
+/// It is enough as well that so many windows are louder than they must be, by 2 dB, and have so much likeness, on average with
 /// the window before, at the same period as that.
 const ENOUGH_STEADY: u32 = 2;
 const STEADY_PITCH: f32 = 0.55;
-const LOUDER: f32 = 2.5;
+const LOUDER: f32 = 1.5;
 
 /// Speech is louder than this, as a mean square of samples: 50 dB below full scale.
 pub(super) const QUIETEST: f32 = 10_737.0;
