@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 use super::activate::{Actor, replace_octets};
 use super::{Bench, BenchError, plain};
 use crate::ids::Language;
-use crate::prompts::{ENDINGS, Index, is_prompt_name, take_recording};
+/// The sounds there may be.
+pub(crate) use crate::prompts::ENDINGS;
+use crate::prompts::{Index, is_prompt_name, take_recording};
 use crate::settings::Settings;
 use crate::spoken::PREFIX;
 use crate::store::Deed;

@@ -140,7 +140,7 @@ mod tests {
 
     use super::super::access::{ROUTES, Rule};
     use super::*;
-    use crate::prompts::ENDINGS;
+    use crate::bench::prompts::ENDINGS;
 
     #[test]
     fn it_describes_every_route_and_no_other() {

@@ -59,7 +59,7 @@ fn a_korean_conversation_goes_by_voice_and_keys_from_the_greeting_to_a_person() 
     if missing(name) {
         return;
     }
-    let speak = |text| espeak_in_the_room("ko+f3", QUICKLY, text).map(|voice| telephone(&at_level(&voice, -23.0)));
+    let speak = |text| espeak_in_the_room("ko", QUICKLY, text).map(|voice| telephone(&at_level(&voice, -23.0)));
     let spoken: Result<Vec<_>, _> =
         ["영업 시간이 어떻게 돼요", "배송 조회할게요", "네"].into_iter().map(speak).collect();
     let spoken = match spoken {

@@ -114,6 +114,8 @@ struct Concluded {
     phrase: Option<Phrase>,
     /// By free speech, once it knows.
     free: Receiver<Words>,
+    /// How free speech stood then.
+    so_far: String,
 }
 
 impl Engine for Vosk {
@@ -228,16 +230,19 @@ impl Stream {
 
     fn conclude(&mut self) -> Result<Concluded, String> {
         let free = self.decoder.conclude()?;
-        Ok(Concluded { phrase: self.beside.as_mut().and_then(Beside::conclude), free })
+        let phrase = self.beside.as_mut().and_then(Beside::conclude);
+        Ok(Concluded { phrase, free, so_far: self.decoder.so_far() })
     }
 
-    fn words(&mut self, Concluded { phrase, free }: Concluded) -> Result<Words, String> {
-        let Some(phrase) = phrase else { return self.decoder.answer(&free) };
-        let patience = if phrase.is_all { Duration::ZERO } else { PATIENCE };
-        let words = self.decoder.answer_within(&free, patience)?;
-        // How it stands will do.
-        let words = words.unwrap_or_else(|| Words { text: self.decoder.so_far(), ..Words::default() });
-        Ok(with(words, phrase))
+    fn words(&mut self, Concluded { phrase, free, so_far }: Concluded) -> Result<Words, String> {
+        let words = match &phrase {
+            None => Some(self.decoder.answer(&free)?),
+            Some(phrase) if phrase.is_all => None,
+            Some(_) => self.decoder.answer_within(&free, PATIENCE)?,
+        };
+        // How it stood will do.
+        let words = words.unwrap_or_else(|| Words { text: so_far, ..Words::default() });
+        Ok(phrase.into_iter().fold(words, with))
     }
 
     /// The words so far, when they are others than the last time.
